@@ -1,0 +1,1 @@
+"""SpikeLedger: what does a spike cost?"""

@@ -1,0 +1,60 @@
+"""Every error that the package raises, as one tree.
+
+::
+
+    SpikeLedgerError                what a user can mend: one sentence that says what was given, expected and to do
+    ├── InputError (ValueError)     a value, shape, name or option that cannot be used
+    ├── DataError                   a data set that is missing, cut, corrupt or cannot be downloaded
+    ├── FileFormatError             an activity, checkpoint, profile or network file that cannot be trusted
+    ├── ProfileError                a hardware profile that is not complete, not sourced or contradicts itself
+    ├── UncountedError              an activity holds operators that nobody counted
+    ├── UnpricedError               a bill holds events that the profile has no price for
+    └── CapacityError (MemoryError) a network that does not fit a chip
+
+The command line prints the sentence and ends with exit code 2; a bug stays a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SpikeLedgerError(Exception):
+    """What a user can mend; the message is one sentence for that user."""
+
+
+class InputError(SpikeLedgerError, ValueError):
+    """A value, shape, name or option that cannot be used."""
+
+
+class DataError(SpikeLedgerError):
+    """A data set that is missing, cut, corrupt or cannot be downloaded."""
+
+
+class FileFormatError(SpikeLedgerError):
+    """A file that is truncated, hostile or of another kind; nothing in it is executed."""
+
+
+class ProfileError(SpikeLedgerError):
+    """A hardware profile that is not complete, not sourced or contradicts itself."""
+
+
+class UncountedError(SpikeLedgerError):
+    """An activity holds operators or neurons that have no counting rule."""
+
+
+class UnpricedError(SpikeLedgerError):
+    """A bill holds events for which the profile has no price."""
+
+
+class CapacityError(SpikeLedgerError, MemoryError):
+    """A network that does not fit a chip."""
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
+    """The error for a name that does not exist, with the nearest one that does: ``did you mean 'mnist'?``"""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
+    return InputError(f"unknown {kind} '{given}': {hint}")
