@@ -1,1 +1,69 @@
-"""SpikeLedger: what does a spike cost?"""
+"""SpikeLedger: what does a spike cost?
+
+`network -> (record | simulate) -> Activity -> (+ HardwareProfile) price -> Ledger -> compare -> report`
+
+Names are imported when they are first used: pricing needs no torch, and `import spikeledger` takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .activity import Activity as Activity
+    from .hardware.catalog import list_profiles as list_profiles
+    from .hardware.catalog import load_profile as load_profile
+    from .hardware.profile import HardwareProfile as HardwareProfile
+    from .hardware.profile import Price as Price
+    from .ledger import Ledger as Ledger
+    from .ledger import price as price
+    from .networks import decoders as decoders
+    from .networks import encoders as encoders
+    from .networks import surrogates as surrogates
+    from .networks import zoo as zoo
+    from .networks.neurons import IF as IF
+    from .networks.neurons import LIF as LIF
+    from .networks.spiking import SpikingNetwork as SpikingNetwork
+    from .networks.spiking import over_time as over_time
+    from .recording.record import record as record
+    from .recording.record import recording as recording
+
+__version__ = "0.1.0"
+
+#: public name -> the module that holds it; an empty attribute is the module itself
+_HOMES: dict[str, tuple[str, str]] = {
+    "IF": ("networks.neurons", "IF"),
+    "LIF": ("networks.neurons", "LIF"),
+    "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
+    "over_time": ("networks.spiking", "over_time"),
+    "surrogates": ("networks.surrogates", ""),
+    "encoders": ("networks.encoders", ""),
+    "decoders": ("networks.decoders", ""),
+    "zoo": ("networks.zoo", ""),
+    "record": ("recording.record", "record"),
+    "recording": ("recording.record", "recording"),
+    "Activity": ("activity", "Activity"),
+    "HardwareProfile": ("hardware.profile", "HardwareProfile"),
+    "Price": ("hardware.profile", "Price"),
+    "load_profile": ("hardware.catalog", "load_profile"),
+    "list_profiles": ("hardware.catalog", "list_profiles"),
+    "price": ("ledger", "price"),
+    "Ledger": ("ledger", "Ledger"),
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spikeledger' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    found = importlib.import_module(f".{module}", __name__)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

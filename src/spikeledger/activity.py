@@ -1,0 +1,353 @@
+"""What did happen: exact integer counts, by layer, event and neuron. Needs numpy and nothing else.
+
+An `Activity` is made by the recorder (a software run) or by the chip simulator (a mapped run). It can be saved, added to
+another one of the same network, and priced later, on a machine without torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import FileFormatError, InputError, unknown_name
+from .events import EVENTS
+
+Counts = NDArray[np.int64]
+InputClass = Literal["silent", "spikes", "graded", ""]
+
+_FORMAT = "spikeledger-activity"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One weighted operator or one population of neurons, and the facts of it that a price may need.
+
+    `inputs` is the class of what a weighted operator received over the *whole* run: `spikes` (every non-zero value has the
+    same `magnitude`: accumulates), `graded` (multiply-accumulates) or `silent` (only zeros); empty for neurons.
+    """
+
+    name: str
+    operator: str
+    shape: tuple[int, ...] = ()  # of the population that per-neuron tallies index
+    outputs: int = 0  # elements that leave the layer in one step of one sample
+    synapses: int = 0  # existing connections, borders, groups and pruned weights considered
+    parameters: int = 0  # numbers that are stored, zeros and biases included
+    nonzero_parameters: int = 0
+    state: int = 0  # state variables that are kept from step to step
+    inputs: InputClass = ""
+    magnitude: float = 0.0
+    source: str = ""  # the layer whose output arrives here; "input" is the network's own input
+    spiking: bool = False
+
+    @property
+    def weighted(self) -> bool:
+        """Whether this layer multiplies by stored weights."""
+        return self.inputs != ""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often one event happened in one layer; `per_neuron`, where it is kept, sums to `count`."""
+
+    layer: str
+    event: str
+    count: int
+    per_neuron: Counts | None = None
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """Something that ran and that nobody counted: which operator, where, why and how often."""
+
+    layer: str
+    operator: str
+    reason: str
+    calls: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.operator} in '{self.layer or '(outside any module)'}' ({self.calls} calls): {self.reason}"
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The exact account of a run: `samples` inputs over `timesteps` steps each."""
+
+    layers_by_name: Mapping[str, Layer]
+    tallies: Mapping[tuple[str, str], Tally]
+    samples: int
+    timesteps: int
+    uncounted: tuple[Uncounted, ...] = ()
+    spikes_per_step: Mapping[str, Counts] = field(default_factory=dict)  # layer -> [T], summed over samples and neurons
+    rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # layer -> [T, N] of the first sample
+    seconds: float | None = None  # only a simulated chip knows how long the run takes
+    producer: str = "recorded"
+    backend: str = ""
+    pooling: str = "fold"
+
+    def __post_init__(self) -> None:
+        if self.samples < 0 or self.timesteps < 0:
+            raise InputError(
+                f"an activity needs samples and timesteps of at least 0, not {self.samples}, {self.timesteps}"
+            )
+        for tally in self.tallies.values():
+            _check_tally(tally, self.layers_by_name)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Module paths of the weighted operators and neurons, in the order in which they ran."""
+        return tuple(self.layers_by_name)
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events that happened at all, in the order of `events.EVENTS`."""
+        seen = {event for _, event in self.tallies}
+        return tuple(event for event in EVENTS if event in seen)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether any layer is a population of spiking neurons."""
+        return any(layer.spiking for layer in self.layers_by_name.values())
+
+    def layer(self, name: str) -> Layer:
+        """The facts of one layer."""
+        if name not in self.layers_by_name:
+            raise unknown_name("layer", name, self.layers_by_name)
+        return self.layers_by_name[name]
+
+    def total(self, event: str, layer: str | None = None) -> int:
+        """How often an event happened, in one layer or in all: an exact integer; 0 where it could not happen."""
+        if event not in EVENTS:
+            raise unknown_name("event", event, EVENTS)
+        if layer is not None:
+            self.layer(layer)
+            tally = self.tallies.get((layer, event))
+            return tally.count if tally else 0
+        return sum(tally.count for (_, name), tally in self.tallies.items() if name == event)
+
+    def per_sample(self, event: str, layer: str | None = None) -> float:
+        """`total / samples`: the only average here, and it names its denominator."""
+        return self.total(event, layer) / self.samples if self.samples else 0.0
+
+    def per_neuron(self, layer: str, event: str = "spike") -> Counts:
+        """Events of each neuron, `int64 [*N]`; for `synaptic_op` and `mac` by the *presynaptic* neuron."""
+        if event not in EVENTS:
+            raise unknown_name("event", event, EVENTS)
+        facts = self.layer(layer)
+        tally = self.tallies.get((layer, event))
+        if tally is None:
+            return np.zeros(facts.shape, np.int64)
+        if tally.per_neuron is None:
+            raise InputError(
+                f"'{event}' of layer '{layer}' is kept as a total only: ask for total('{event}', '{layer}')"
+            )
+        size = int(np.prod(facts.shape)) if facts.shape else -1
+        return tally.per_neuron.reshape(facts.shape) if size == tally.per_neuron.size else tally.per_neuron
+
+    def rate(self, layer: str) -> float:
+        """Spikes per neuron and step of one population: `spikes / neuron_updates`."""
+        updates = self.total("neuron_update", layer)
+        return self.total("spike", layer) / updates if updates else 0.0
+
+    def __add__(self, other: Activity) -> Activity:
+        """The account of both runs together: other samples of the same network over the same number of steps."""
+        if self.timesteps != other.timesteps:
+            raise InputError(
+                f"activities of {self.timesteps} and {other.timesteps} timesteps cannot be added: "
+                "record both with the same number, or join them in time with a.then(b)"
+            )
+        steps = {name: self.spikes_per_step[name] + other.spikes_per_step[name] for name in self.spikes_per_step}
+        return _merge(self, other, samples=self.samples + other.samples, timesteps=self.timesteps, steps=steps)
+
+    def then(self, other: Activity) -> Activity:
+        """The account of both runs one after the other: the same samples, later steps."""
+        if self.samples != other.samples:
+            raise InputError(f"runs of {self.samples} and {other.samples} samples cannot follow each other in time")
+        steps = {
+            name: np.concatenate([self.spikes_per_step[name], other.spikes_per_step[name]])
+            for name in self.spikes_per_step
+        }
+        return _merge(self, other, samples=self.samples, timesteps=self.timesteps + other.timesteps, steps=steps)
+
+    def only(self, layers: Iterable[str]) -> Activity:
+        """The part of the account that belongs to some layers."""
+        keep = [self.layer(name).name for name in layers]
+        return dataclasses.replace(
+            self,
+            layers_by_name={name: self.layers_by_name[name] for name in keep},
+            tallies={key: tally for key, tally in self.tallies.items() if key[0] in keep},
+            spikes_per_step={name: row for name, row in self.spikes_per_step.items() if name in keep},
+            rasters={name: row for name, row in self.rasters.items() if name in keep},
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""
+        target = Path(path)
+        arrays: dict[str, NDArray[Any]] = {}
+        tallies = []
+        for tally in self.tallies.values():
+            tallies.append(
+                [tally.layer, tally.event, tally.count, f"n{len(arrays)}" if tally.per_neuron is not None else ""]
+            )
+            if tally.per_neuron is not None:
+                arrays[f"n{len(arrays)}"] = tally.per_neuron
+        rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}}
+        for kind, book in rows.items():
+            for name, row in getattr(self, kind).items():
+                book[name] = f"n{len(arrays)}"
+                arrays[f"n{len(arrays)}"] = row
+        meta = {
+            "format": _FORMAT, "version": _VERSION, "samples": self.samples, "timesteps": self.timesteps,
+            "seconds": self.seconds, "producer": self.producer, "backend": self.backend, "pooling": self.pooling,
+            "layers": [dataclasses.asdict(layer) for layer in self.layers_by_name.values()],
+            "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in self.uncounted], **rows,
+        }  # fmt: skip
+        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        try:
+            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+                try:
+                    np.savez(file, allow_pickle=False, **arrays)
+                    file.flush()
+                    os.replace(file.name, target)
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            raise InputError(
+                f"cannot write the activity to '{target}': {error.strerror}; choose a folder you may write to"
+            ) from error
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Activity:
+        """Read an account written by `save`; executes nothing and allocates no more than the file is long."""
+        source = Path(path)
+        try:
+            return _read(source)
+        except FileNotFoundError:
+            raise FileFormatError(
+                f"there is no activity file '{source}': record one with sl.record(...).save(path)"
+            ) from None
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            zipfile.BadZipFile,
+            InputError,
+            RecursionError,
+        ) as error:
+            raise FileFormatError(f"'{source}' is no whole activity file ({error}): record it again") from error
+
+    def __repr__(self) -> str:
+        counts = ", ".join(
+            f"{event}={self.total(event):,}" for event in ("spike", "synaptic_op", "mac") if event in self.events
+        )
+        trouble = f", {len(self.uncounted)} uncounted" if self.uncounted else ""
+        return f"Activity({len(self.layers)} layers, samples={self.samples:,}, timesteps={self.timesteps}, {counts}{trouble})"
+
+
+def merge_class(a: tuple[InputClass, float], b: tuple[InputClass, float]) -> tuple[InputClass, float]:
+    """The class and magnitude of a layer over two runs: silence yields, two different magnitudes are graded."""
+    if a == b or b[0] == "silent":
+        return a
+    return b if a[0] == "silent" else ("graded", 0.0)
+
+
+def arrival(inputs: InputClass) -> str:
+    """The event that an arriving value is: a graded one multiplies (`mac`), a spike only adds (`synaptic_op`)."""
+    return "mac" if inputs == "graded" else "synaptic_op"
+
+
+def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
+    if tally.event not in EVENTS:
+        raise unknown_name("event", tally.event, EVENTS)
+    if tally.layer not in layers:
+        raise unknown_name("layer", tally.layer, layers)
+    if not isinstance(tally.count, int) or tally.count < 0:
+        raise InputError(
+            f"'{tally.event}' of layer '{tally.layer}' is {tally.count!r}: a count is an integer of at least 0"
+        )
+    if tally.per_neuron is not None:
+        if tally.per_neuron.dtype != np.int64:
+            raise InputError(f"per-neuron counts of '{tally.layer}' are {tally.per_neuron.dtype}, not int64")
+        if tally.per_neuron.size and int(tally.per_neuron.min()) < 0:
+            raise InputError(f"per-neuron counts of '{tally.layer}' hold a negative number")
+        if int(tally.per_neuron.sum()) != tally.count:
+            raise InputError(f"per-neuron counts of '{tally.layer}' do not sum to their total of {tally.count}")
+
+
+def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Mapping[str, Counts]) -> Activity:
+    if a.layers != b.layers:
+        raise InputError(
+            f"activities of different networks cannot be joined: one has the layers {', '.join(a.layers)}, "
+            f"the other {', '.join(b.layers)}"
+        )
+    if a.pooling != b.pooling:
+        raise InputError(f"one activity has pooling='{a.pooling}', the other '{b.pooling}': record both alike")
+    layers: dict[str, Layer] = {}
+    for name, first in a.layers_by_name.items():
+        second = b.layers_by_name[name]
+        inputs, magnitude = merge_class((first.inputs, first.magnitude), (second.inputs, second.magnitude))
+        layers[name] = dataclasses.replace(first, inputs=inputs, magnitude=magnitude)
+    tallies: dict[tuple[str, str], Tally] = {}
+    for run in (a, b):
+        for tally in run.tallies.values():
+            event = arrival(layers[tally.layer].inputs) if tally.event in ("synaptic_op", "mac") else tally.event
+            key = (tally.layer, event)
+            before = tallies.get(key)
+            if before is None:
+                tallies[key] = dataclasses.replace(tally, event=event)
+                continue
+            rows = None
+            if before.per_neuron is not None and tally.per_neuron is not None:
+                if before.per_neuron.shape != tally.per_neuron.shape:
+                    raise InputError(f"layer '{tally.layer}' has another shape in the two activities")
+                rows = before.per_neuron + tally.per_neuron
+            tallies[key] = Tally(tally.layer, event, before.count + tally.count, rows)
+    missed: dict[tuple[str, str, str], Uncounted] = {}
+    for item in (*a.uncounted, *b.uncounted):
+        place = (item.layer, item.operator, item.reason)
+        calls = item.calls + (missed[place].calls if place in missed else 0)
+        missed[place] = dataclasses.replace(item, calls=calls)
+    return Activity(
+        layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps, uncounted=tuple(missed.values()),
+        spikes_per_step=steps, rasters=a.rasters, producer=a.producer, backend=a.backend, pooling=a.pooling,
+        seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds,
+    )  # fmt: skip
+
+
+def _read(source: Path) -> Activity:
+    with zipfile.ZipFile(source) as archive:
+        if any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist()):
+            raise ValueError("it is compressed, which this format never is")
+        if sum(item.file_size for item in archive.infolist()) > source.stat().st_size:
+            raise ValueError("its parts are longer than the file")
+    with np.load(source, allow_pickle=False) as arrays:
+        meta = json.loads(arrays["meta"].tobytes().decode())
+        if meta.get("format") != _FORMAT:
+            raise ValueError("it says that it is something else")
+        if meta["version"] != _VERSION:
+            raise ValueError(f"it has version {meta['version']} and this release reads version {_VERSION}")
+        layers = {row["name"]: Layer(**{**row, "shape": tuple(row["shape"])}) for row in meta["layers"]}
+        tallies = {}
+        for layer, event, count, key in meta["tallies"]:
+            tallies[layer, event] = Tally(layer, event, count, arrays[key] if key else None)
+        return Activity(
+            layers_by_name=layers, tallies=tallies, samples=int(meta["samples"]), timesteps=int(meta["timesteps"]),
+            uncounted=tuple(Uncounted(**row) for row in meta["uncounted"]),
+            spikes_per_step={name: arrays[key] for name, key in meta["spikes_per_step"].items()},
+            rasters={name: arrays[key] for name, key in meta["rasters"].items()},
+            seconds=meta["seconds"], producer=meta["producer"], backend=meta["backend"], pooling=meta["pooling"],
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""How neurons run fast: one interface, several back ends that must agree; `reference` is the oracle."""

@@ -1,0 +1,286 @@
+"""What it cost: `price(activity, profile) -> Ledger`. Needs no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import units
+from .activity import Activity
+from .bills import BILLS, Line
+from .errors import InputError, UncountedError, UnpricedError, unknown_name
+from .events import EVENTS, term_of
+from .hardware.catalog import load_profile
+from .hardware.profile import HardwareProfile, Price
+
+if TYPE_CHECKING:
+    import pandas
+
+#: version of the dictionaries that `Ledger.to_dict` gives
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tally with a price: one event in one layer, `joules = count * price`, with its range."""
+
+    layer: str
+    event: str
+    count: float
+    joules: float
+    low: float
+    high: float
+    price: Price | None  # None for static energy, whose price is watts
+    per_neuron: NDArray[np.float64] | None = None
+    note: str = ""
+
+    @property
+    def term(self) -> str:
+        """`operations`, `memory`, `routing` or `static`."""
+        return term_of(self.event)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What an activity cost on one profile, by layer, event and neuron; totals carry low, nominal and high joules."""
+
+    entries: tuple[Entry, ...]
+    profile: HardwareProfile
+    bill: str
+    samples: int
+    timesteps: int
+    left_out: tuple[tuple[str, str], ...] = ()  # (event, why)
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def joules(self) -> float:
+        """Estimated energy of the whole run, nominal."""
+        return sum(entry.joules for entry in self.entries)
+
+    @property
+    def joules_low(self) -> float:
+        """The same with every price at its low end."""
+        return sum(entry.low for entry in self.entries)
+
+    @property
+    def joules_high(self) -> float:
+        """The same with every price at its high end."""
+        return sum(entry.high for entry in self.entries)
+
+    @property
+    def joules_per_sample(self) -> float:
+        """Nominal joules divided by the number of samples."""
+        return self.joules / self.samples if self.samples else 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run takes on this device; None if the profile does not say."""
+        times = [entry.count for entry in self.entries if entry.event == "second"]
+        return sum(times) if times else None
+
+    @property
+    def kwh(self) -> float:
+        """Kilowatt-hours: joules / 3.6e6; an as-published profile divides as its source does."""
+        return self.joules / self.profile.joules_per_kwh
+
+    def by_layer(self) -> dict[str, float]:
+        """Nominal joules of each layer; static energy stands under an empty name."""
+        return self._sums(lambda entry: entry.layer)
+
+    def by_event(self) -> dict[str, float]:
+        """Nominal joules of each event."""
+        return self._sums(lambda entry: entry.event)
+
+    def by_term(self) -> dict[str, float]:
+        """Nominal joules of operations, memory, routing and static power."""
+        return self._sums(lambda entry: entry.term)
+
+    def by_neuron(self, layer: str) -> NDArray[np.float64]:
+        """Nominal joules that each neuron of a layer caused there; the presynaptic neuron pays for synaptic operations."""
+        if layer not in {entry.layer for entry in self.entries}:
+            raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
+        rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]
+        if not rows:
+            raise InputError(f"layer '{layer}' has no event that is counted by neuron")
+        size = max(row.size for row in rows)
+        return np.sum([row for row in rows if row.size == size], axis=0)
+
+    def without(self, term: str) -> Ledger:
+        """The same ledger without one term, for example `without("static")`."""
+        return replace(self, entries=tuple(entry for entry in self.entries if entry.term != term))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, with a versioned schema."""
+        return {
+            "schema": f"spikeledger-ledger/{SCHEMA}",
+            "profile": self.profile.name,
+            "title": self.profile.title,
+            "bill": self.bill,
+            "samples": self.samples,
+            "timesteps": self.timesteps,
+            "joules": self.joules,
+            "joules_low": self.joules_low,
+            "joules_high": self.joules_high,
+            "joules_per_sample": self.joules_per_sample,
+            "seconds": self.seconds,
+            "kwh": self.kwh,
+            "by_term": self.by_term(),
+            "by_event": self.by_event(),
+            "by_layer": self.by_layer(),
+            "entries": [
+                {
+                    "layer": entry.layer, "event": entry.event, "term": entry.term, "count": entry.count,
+                    "joules": entry.joules, "low": entry.low, "high": entry.high, "note": entry.note,
+                    "kind": entry.price.kind if entry.price else "static",
+                }
+                for entry in self.entries
+            ],
+            "left_out": [{"event": event, "reason": reason} for event, reason in self.left_out],
+            "caveats": list(self.caveats),
+        }  # fmt: skip
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row an entry."""
+        import pandas
+
+        return pandas.DataFrame(self.to_dict()["entries"])
+
+    def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Layer, event, count, joules and share, as people read them, dearest first."""
+        total = self.joules
+        for entry in sorted(self.entries, key=lambda entry: -entry.joules):
+            share = f"{100 * entry.joules / total:.1f} %" if total else ""
+            count = units.si(entry.count, "s") if entry.event == "second" else f"{entry.count:,.0f}"
+            yield entry.layer or "(device)", entry.event, count, units.joules(entry.joules), share
+
+    def show(self) -> None:
+        """Print the ledger as a table."""
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(
+            title=self._headline(), title_justify="left", caption="\n".join(self.caveats), caption_justify="left"
+        )
+        for heading, justify in zip(
+            ("layer", "event", "count", "joules", "share"), ("left", "left", *["right"] * 3), strict=True
+        ):
+            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        for row in self.rows():
+            table.add_row(*row)
+        Console().print(table)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = "".join(f"<th>{name}</th>" for name in ("layer", "event", "count", "joules", "share"))
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows())
+        notes = "".join(f"<p>{escape(text)}</p>" for text in self.caveats)
+        return f"<p>{escape(self._headline())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+    def __repr__(self) -> str:
+        return f"Ledger({self._headline()})"
+
+    def _headline(self) -> str:
+        low, nominal, high = (
+            value / max(self.samples, 1) for value in (self.joules_low, self.joules, self.joules_high)
+        )
+        spread = f"{units.joules(low)} to {units.joules(high)}" if low != high else "no range given"
+        return f"{self.profile.name}: estimated {units.joules(nominal)} a sample ({spread}), bill '{self.bill}'"
+
+    def _sums(self, key: Any) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for entry in self.entries:
+            sums[key(entry)] = sums.get(key(entry), 0.0) + entry.joules
+        return sums
+
+
+def price(
+    activity: Activity,
+    profile: str | os.PathLike[str] | HardwareProfile,
+    *,
+    bill: str | None = None,
+    leave_out: Iterable[str] = (),
+    allow_uncounted: bool = False,
+) -> Ledger:
+    """Price what happened on a device: `ledger = price(activity, "loihi")`.
+
+    Args:
+        profile: a name of `list_profiles()`, a TOML file, or a profile.
+        bill: which events are charged (`BILLS`); the profile's own by default.
+        leave_out: events that shall not be charged although they happened; the ledger says so.
+        allow_uncounted: price an activity in which something was not counted.
+
+    Raises:
+        UncountedError: something ran that nobody counted.
+        UnpricedError: something happened that the profile has no price for; a total would be too low.
+    """
+    device = load_profile(profile)
+    name = bill or device.bill
+    if name not in BILLS:
+        raise unknown_name("bill", name, BILLS)
+    if activity.uncounted and not allow_uncounted:
+        listed = "; ".join(str(item) for item in activity.uncounted[:3])
+        more = f"; and {len(activity.uncounted) - 3} more" if len(activity.uncounted) > 3 else ""
+        raise UncountedError(
+            f"{len(activity.uncounted)} operators were not counted, so a total would be too low: {listed}{more}. "
+            "Add a rule for them, or pass allow_uncounted=True"
+        )
+    excluded = _exclusions(device, leave_out)
+    entries, missing, dropped = [], {}, {}
+    for line in BILLS[name](activity, device):
+        if line.count == 0 or line.event in device.included:
+            continue
+        if line.event in excluded:
+            dropped[line.event] = excluded[line.event]
+        elif line.event == "second":
+            entries += _static(line, device)
+        elif line.event in device.prices:
+            entries.append(_entry(line, device.prices[line.event]))
+        elif not (device.all_in and term_of(line.event) in ("routing", "static")):
+            missing[line.event] = missing.get(line.event, 0) + line.count
+    if missing:
+        listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
+        raise UnpricedError(
+            f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
+            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(BILLS)})"
+        )
+    caveats = [device.caveat] if device.caveat else []
+    caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]
+    if activity.uncounted:
+        caveats.append(f"{len(activity.uncounted)} operators were not counted: the total is a lower bound")
+    return Ledger(
+        tuple(entries), device, name, activity.samples, activity.timesteps, tuple(dropped.items()), tuple(caveats)
+    )
+
+
+def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, str]:
+    excluded = dict(device.leaves_out)
+    for event in leave_out:
+        if event not in EVENTS:
+            raise unknown_name("event", event, EVENTS)
+        excluded[event] = "left out on request"
+    return excluded
+
+
+def _entry(line: Line, cost: Price) -> Entry:
+    # events * joules/event = joules
+    rows = None if line.per_neuron is None else line.per_neuron.ravel() * cost.joules
+    return Entry(
+        line.layer, line.event, line.count, line.count * cost.joules, line.count * cost.low, line.count * cost.high,
+        cost, rows, line.note,
+    )  # fmt: skip
+
+
+def _static(line: Line, device: HardwareProfile) -> list[Entry]:
+    if device.static is None:
+        return [Entry("", "second", line.count, 0.0, 0.0, 0.0, None, None, line.note)]
+    # seconds * watts = joules
+    watts = device.static
+    low = (line.count if line.low is None else line.low) * watts.low
+    high = (line.count if line.high is None else line.high) * watts.high
+    return [Entry("", "second", line.count, line.count * watts.watts, low, high, None, None, watts.state)]

@@ -1,0 +1,72 @@
+"""Spikes to answers: each decoder turns output spikes `[T, B, classes]` into scores `[B, classes]`; the highest wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError, unknown_name
+
+
+class Decoder(nn.Module):
+    """Output spikes `[T, B, N]` in, scores `[B, classes]` out."""
+
+    #: output neurons that each class needs
+    neurons_per_class = 1
+
+
+class RateDecoder(Decoder):
+    """Rate: the score of a class is how often its neuron fired a step, `sum_t S[t] / T`, in [0, 1]."""
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        return spikes.mean(0)
+
+
+class LatencyDecoder(Decoder):
+    """First spike: the earlier, the better, `1 - t_first / T`; a neuron that never fired scores 0."""
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        steps = spikes.shape[0]
+        # the running sum is 0 before the first spike and at least 1 from it on: its clamp counts the steps from there
+        return spikes.cumsum(0).clamp(max=1).sum(0) / steps
+
+
+class PopulationDecoder(Decoder):
+    """Population: each class has `neurons_per_class` neurons; its score is their mean rate."""
+
+    def __init__(self, neurons_per_class: int) -> None:
+        super().__init__()
+        if neurons_per_class < 1:
+            raise InputError(f"a population of {neurons_per_class} neurons a class was asked for; at least 1 is needed")
+        self.neurons_per_class = neurons_per_class
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        if spikes.shape[-1] % self.neurons_per_class:
+            raise InputError(
+                f"{spikes.shape[-1]} output neurons cannot be shared by populations of {self.neurons_per_class}"
+            )
+        return spikes.mean(0).unflatten(-1, (-1, self.neurons_per_class)).mean(-1)
+
+
+DECODERS: dict[str, Callable[..., Decoder]] = {
+    "rate": RateDecoder,
+    "latency": LatencyDecoder,
+    "population": PopulationDecoder,
+}
+
+
+def decoder(name: str | Decoder, *, neurons_per_class: int = 10) -> Decoder:
+    """Find a decoder by name, or take one as it is."""
+    if isinstance(name, Decoder):
+        return name
+    if name not in DECODERS:
+        raise unknown_name("decoder", name, DECODERS)
+    return PopulationDecoder(neurons_per_class) if name == "population" else DECODERS[name]()
+
+
+def first_spike(spikes: Tensor) -> Tensor:
+    """Step of each neuron's first spike `[B, *N]` (int64); T where it never fired."""
+    silent_so_far = spikes.cumsum(0) == 0
+    return silent_so_far.sum(0, dtype=torch.int64)

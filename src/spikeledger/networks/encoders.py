@@ -1,0 +1,115 @@
+"""Values to spikes: each encoder turns samples `[B, *N]` in [0, 1] into a sequence `[T, B, *N]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError, unknown_name
+
+
+class Encoder(nn.Module):
+    """Samples `[B, *N]` in, a sequence `[T, B, *N]` out; `timesteps` is T."""
+
+    def __init__(self, timesteps: int) -> None:
+        super().__init__()
+        if timesteps < 1:
+            raise InputError(f"an encoder was asked for {timesteps} timesteps, but needs at least 1")
+        self.timesteps = int(timesteps)
+
+    def reseed(self, seed: int) -> None:
+        """Start the encoder's own random numbers again; encoders without any ignore it."""
+
+    def extra_repr(self) -> str:
+        return f"timesteps={self.timesteps}"
+
+
+class Rate(Encoder):
+    """Rate code: every step a pixel spikes with probability `x / max(x)`, independently (Bernoulli).
+
+    With `kind="poisson"` the probability is that of at least one event of a Poisson process of that rate,
+    `1 - exp(-x / max(x))`. The maximum is each image's own, so that no image depends on its batch mates.
+    """
+
+    def __init__(self, timesteps: int, *, seed: int = 0, kind: Literal["bernoulli", "poisson"] = "bernoulli") -> None:
+        super().__init__(timesteps)
+        if kind not in ("bernoulli", "poisson"):
+            raise unknown_name("rate code", kind, ("bernoulli", "poisson"))
+        self.kind = kind
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def reseed(self, seed: int) -> None:
+        self.seed = seed
+        self.generator.manual_seed(seed)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        rates = per_image(samples)
+        if self.kind == "poisson":
+            rates = 1 - torch.exp(-rates)
+        noise = torch.rand((self.timesteps, *rates.shape), generator=self.generator, dtype=rates.dtype)
+        return (noise.to(rates.device) < rates).to(rates.dtype)
+
+
+class Latency(Encoder):
+    """Latency code: one spike a pixel, the earlier the brighter: at step `round((1 - x / max(x)) (T - 1))`; black never."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        rates = per_image(samples)
+        when = torch.round((1 - rates) * (self.timesteps - 1))
+        steps = torch.arange(self.timesteps, device=samples.device).view(-1, *[1] * samples.dim())
+        return ((when == steps) & (rates > 0)).to(rates.dtype)
+
+
+class Delta(Encoder):
+    """Delta code of a changing input `[T, B, *N]`: +1 where it rose by more than `threshold` in a step, -1 where it fell.
+
+    The first step is compared with zero. With `signed=False` only rises spike.
+    """
+
+    def __init__(self, timesteps: int, *, threshold: float = 0.1, signed: bool = True) -> None:
+        super().__init__(timesteps)
+        self.threshold = threshold
+        self.signed = signed
+
+    def forward(self, samples: Tensor) -> Tensor:
+        if samples.dim() < 2 or samples.shape[0] != self.timesteps:
+            raise InputError(
+                f"the delta encoder got an input of shape {list(samples.shape)}, but needs [T, B, *N] with T = "
+                f"{self.timesteps}: an image that stands still has no changes to encode"
+            )
+        change = torch.diff(samples, dim=0, prepend=torch.zeros_like(samples[:1]))
+        rise = (change > self.threshold).to(samples.dtype)
+        return rise - (change < -self.threshold).to(samples.dtype) if self.signed else rise
+
+
+class Direct(Encoder):
+    """Direct code: the image itself as input current at every step; the first layer multiplies graded values."""
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return samples.unsqueeze(0).expand(self.timesteps, *samples.shape)
+
+
+ENCODERS: dict[str, Callable[..., Encoder]] = {"rate": Rate, "latency": Latency, "delta": Delta, "direct": Direct}
+
+
+def encoder(name: str | Encoder, timesteps: int, *, seed: int = 0) -> Encoder:
+    """Find an encoder by name, or take one as it is."""
+    if isinstance(name, Encoder):
+        return name
+    if name not in ENCODERS:
+        raise unknown_name("encoder", name, ENCODERS)
+    return Rate(timesteps, seed=seed) if name == "rate" else ENCODERS[name](timesteps)
+
+
+def per_image(samples: Tensor) -> Tensor:
+    """Samples `[B, *N]` scaled so that each one's own maximum is 1; an all-black one stays black."""
+    if samples.dim() < 2:
+        raise InputError(f"an encoder got samples of shape {list(samples.shape)}, but needs [B, *N]: the batch first")
+    if samples.numel() and float(samples.min()) < 0:
+        raise InputError(f"a spike code needs values of at least 0, but the smallest is {float(samples.min()):g}")
+    peak = samples.flatten(1).amax(1).view(-1, *[1] * (samples.dim() - 1))
+    return samples / torch.where(peak > 0, peak, torch.ones_like(peak))

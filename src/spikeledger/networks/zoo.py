@@ -1,0 +1,178 @@
+"""The networks of the studies, as spiking networks, and the ordinary twin of each.
+
+The perceptrons S, M, L and the convolutional networks S, M are those of Cassetta, Di Trani & Cavalagli (2023), with the
+shapes that their published operation counts imply: S has four convolutions and M seven, with average pooling after each
+block, not after each layer as their text says.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import InputError, unknown_name
+from .decoders import Decoder
+from .decoders import decoder as find_decoder
+from .encoders import Encoder
+from .encoders import encoder as find_encoder
+from .neurons import IF, LIF, Neuron
+from .spiking import OverTime, SpikingNetwork, over_time
+
+NEURONS: dict[str, Callable[..., Neuron]] = {"lif": LIF, "if": IF}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hidden widths of the fully connected part, channels of the convolutional blocks, and dropout."""
+
+    hidden: tuple[int, ...]
+    blocks: tuple[tuple[int, ...], ...] = ()  # channels of each block; average pooling by 2 ends a block
+    dropout: float = 0.0
+
+
+PLANS: dict[str, Plan] = {
+    "mlp-s": Plan((256,)),
+    "mlp-m": Plan((512, 256, 64), dropout=0.5),
+    "mlp-l": Plan((2000, 500, 64, 16), dropout=0.5),
+    "cnn-s": Plan((1024, 256), blocks=((16, 16), (32, 32))),
+    "cnn-m": Plan((1024, 512), blocks=((32, 32), (64, 64), (128, 256, 256))),
+}
+
+
+def mlp(
+    *widths: int,
+    neuron: str | Callable[[], Neuron] = "lif",
+    timesteps: int = 5,
+    encoder: str | Encoder | None = "rate",
+    decoder: str | Decoder = "rate",
+    dropout: float = 0.0,
+    bias: bool = True,
+    seed: int = 0,
+    **neuron_options: Any,
+) -> SpikingNetwork:
+    """A spiking perceptron: `mlp(784, 256, 10)` has 784 inputs, 256 hidden and 10 output neurons."""
+    if len(widths) < 2:
+        raise InputError(f"a perceptron needs at least an input and an output width, not {list(widths)}")
+    return _spiking(
+        (widths[0],), widths[-1], Plan(tuple(widths[1:-1]), dropout=dropout), neuron=neuron, timesteps=timesteps,
+        encoder=encoder, decoder=decoder, bias=bias, seed=seed, neuron_options=neuron_options,
+    )  # fmt: skip
+
+
+def build(
+    name: str,
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    neuron: str | Callable[[], Neuron] = "lif",
+    timesteps: int = 5,
+    encoder: str | Encoder | None = "rate",
+    decoder: str | Decoder = "rate",
+    bias: bool | None = None,
+    seed: int = 0,
+    **neuron_options: Any,
+) -> SpikingNetwork:
+    """A named network (`mlp-s`, `mlp-m`, `mlp-l`, `cnn-s`, `cnn-m`) for samples of a shape `[C, H, W]`."""
+    if name not in PLANS:
+        raise unknown_name("network", name, PLANS)
+    return _spiking(
+        tuple(input_shape), classes, PLANS[name], neuron=neuron, timesteps=timesteps, encoder=encoder,
+        decoder=decoder, bias=bias, seed=seed, neuron_options=neuron_options,
+    )  # fmt: skip
+
+
+def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
+    """The ordinary network with the same weights' shapes: ReLU in place of neurons, none after the last layer.
+
+    Takes samples `[B, *N]`, gives scores `[B, classes]`; its weights are drawn afresh from `seed`.
+    """
+    layers: list[tuple[str, nn.Module]] = []
+    spiking = [name for name, layer in network.layers.named_children() if isinstance(layer, Neuron)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for name, layer in network.layers.named_children():
+            plain = layer.module if isinstance(layer, OverTime) else layer
+            if isinstance(plain, Neuron):
+                if name != spiking[-1]:
+                    layers.append((name.replace("neuron", "relu"), nn.ReLU()))
+            elif isinstance(plain, nn.Flatten):
+                layers.append((name, nn.Flatten(1)))
+            else:
+                fresh = copy.deepcopy(plain)
+                if hasattr(fresh, "reset_parameters"):
+                    fresh.reset_parameters()
+                layers.append((name, fresh))
+        if network.decoder.neurons_per_class > 1:  # a population of neurons answers for a class: so do its means here
+            layers.append(("population", nn.AvgPool1d(network.decoder.neurons_per_class)))
+    ann = nn.Sequential()
+    for name, layer in layers:
+        ann.add_module(name, layer)
+    return ann
+
+
+def _spiking(
+    input_shape: tuple[int, ...],
+    classes: int,
+    plan: Plan,
+    *,
+    neuron: str | Callable[[], Neuron],
+    timesteps: int,
+    encoder: str | Encoder | None,
+    decoder: str | Decoder,
+    bias: bool | None,
+    seed: int,
+    neuron_options: dict[str, Any],
+) -> SpikingNetwork:
+    if min((*input_shape, classes, *plan.hidden), default=0) < 1:
+        raise InputError(f"every width must be at least 1, not {[*input_shape, *plan.hidden, classes]}")
+    if timesteps < 1:
+        raise InputError(f"a spiking network was asked for {timesteps} timesteps, but needs at least 1")
+    if isinstance(neuron, str) and neuron not in NEURONS:
+        raise unknown_name("neuron", neuron, NEURONS)
+    make = (lambda: NEURONS[neuron](**neuron_options)) if isinstance(neuron, str) else neuron
+    reader = find_decoder(decoder)
+    layers = nn.Sequential()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        shape = input_shape
+        if plan.blocks:
+            shape = _convolutions(layers, shape, plan, make, bias=bool(bias))
+        if len(shape) > 1 or not plan.blocks:
+            layers.add_module("flatten", nn.Flatten(2))
+        width = 1
+        for size in shape:
+            width *= size
+        outputs = classes * reader.neurons_per_class
+        for index, size in enumerate((*plan.hidden, outputs), start=1):
+            layers.add_module(f"fc{index}", nn.Linear(width, size, bias=bias is not False))
+            layers.add_module(f"neuron_fc{index}", make())
+            if plan.dropout and index <= len(plan.hidden):
+                layers.add_module(f"dropout{index}", nn.Dropout(plan.dropout))
+            width = size
+    code = find_encoder(encoder, timesteps, seed=seed) if encoder is not None else None
+    return SpikingNetwork(layers, encoder=code, decoder=reader, timesteps=timesteps)
+
+
+def _convolutions(
+    layers: nn.Sequential, shape: tuple[int, ...], plan: Plan, make: Callable[[], Neuron], *, bias: bool
+) -> tuple[int, ...]:
+    if len(shape) != 3:
+        raise InputError(f"a convolutional network needs samples of shape [C, H, W], not {list(shape)}")
+    channels, height, width = shape
+    number = 0
+    for block, sizes in enumerate(plan.blocks, start=1):
+        for size in sizes:
+            number += 1
+            layers.add_module(f"conv{number}", over_time(nn.Conv2d(channels, size, 3, padding=1, bias=bias)))
+            layers.add_module(f"neuron_conv{number}", make())
+            channels = size
+        layers.add_module(f"pool{block}", over_time(nn.AvgPool2d(2)))
+        height, width = height // 2, width // 2
+    if height < 1 or width < 1:
+        raise InputError(f"samples of {list(shape)} are too small for {len(plan.blocks)} poolings by 2")
+    return channels, height, width

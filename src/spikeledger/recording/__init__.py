@@ -1,0 +1,1 @@
+"""How much happened, in software: exact counts of any torch module's run."""
