@@ -80,7 +80,9 @@ class Dataset:
         Raises:
             InputError: as for `Dataset`, or an array that does not hold numbers.
         """
-        labels = [_labels(f"data set '{name}', {part}", a) for part, a in (("train", train_labels), ("test", test_labels))]
+        labels = [
+            _labels(f"data set '{name}', {part}", a) for part, a in (("train", train_labels), ("test", test_labels))
+        ]
         if classes is None:
             count = 1 + max((int(each.max()) for each in labels if each.numel()), default=0)
             if count > MOST_UNNAMED_CLASSES:

@@ -127,8 +127,10 @@ def _urls(file: PublishedFile, mirrors: Sequence[str] | None) -> list[str]:
         return [f"{mirror.rstrip('/')}/{file.name}" for mirror in file.mirrors]
     mirrors = [mirrors] if isinstance(mirrors, str) else mirrors
     for mirror in mirrors:
-        # urllib would also open file:// and ftp://
-        if urllib.parse.urlsplit(mirror).scheme not in ("http", "https"):
+        parts = urllib.parse.urlsplit(mirror)
+        if parts.username is not None:
+            raise InputError(f"the mirror at '{parts.hostname}' is given with a user name: give a URL that needs none")
+        if parts.scheme not in ("http", "https") or not parts.hostname:  # urllib would also open file:// and ftp://
             raise InputError(f"mirror '{mirror}' is not a URL of http or https: give one, or a folder with root=")
     return [f"{mirror.rstrip('/')}/{file.title}" for mirror in mirrors]
 
@@ -154,7 +156,7 @@ def _download(file: PublishedFile, target: Path, urls: Sequence[str]) -> NDArray
                     try:
                         values = _from_mirror(file, url, part, progress)
                     except _MirrorFailure as failure:
-                        failures.append(f"{urllib.parse.urlsplit(url).netloc.rpartition('@')[2]} {failure}")
+                        failures.append(f"{urllib.parse.urlsplit(url).netloc} {failure}")
                         continue
                     part.replace(target)
                     for other in target.parent.glob(f"{target.name}.*.part"):

@@ -58,7 +58,9 @@ def read_idx(path: str | Path, *, shape: Sequence[int] | None = None, sha256: st
             values = np.empty(dimensions, dtype=np.uint8)
             _fill(values.reshape(-1).data, file, path)
             if file.read(1):  # this also makes gzip check its own sum
-                raise DataError(f"{path} holds more than the {claimed:,} bytes of its header: it is corrupt; replace it")
+                raise DataError(
+                    f"{path} holds more than the {claimed:,} bytes of its header: it is corrupt; replace it"
+                )
     except EOFError as error:
         raise _cut(path) from error
     except (gzip.BadGzipFile, zlib.error) as error:
