@@ -75,9 +75,10 @@ def assert_downloaded(folder: Path) -> None:
     }
 
 
-def test_a_download_is_kept_and_not_repeated(start_mirror, tiny):
+def test_a_download_is_kept_and_not_repeated(start_mirror, tiny, capfd):
     mirror = start_mirror()
     first = load_dataset("tiny", mirrors=[mirror.url])
+    assert capfd.readouterr() == ("", "")  # the bar is for terminals
     assert_downloaded(tiny)
     assert len(mirror.asked) == 4
     again = load_dataset("tiny", mirrors=[mirror.url])
@@ -114,6 +115,7 @@ def test_what_a_mirror_does_wrong_is_told_and_the_next_one_asked(start_mirror, t
     text = one_sentence(error)
     assert f"tiny/{IMAGES}" in text and "SPIKELEDGER_DATA" in text and "127.0.0.1" in text
     assert all(name.endswith(".part") for name in names(tiny))
+    assert len(bad.ranges) == (files.ATTEMPTS if trick == "trickle" else 1)  # only what brings more is asked again
     load_dataset("tiny", mirrors=[bad.url, good.url])
     assert_downloaded(tiny)
 
@@ -326,3 +328,14 @@ def test_importing_and_listing_needs_no_torch():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert shown.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_bar_stays_on_one_line(monkeypatch, capsys, width):
+    for variable, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", str(width))):
+        monkeypatch.setenv(variable, value)
+    with files._progress_bar("fashion-mnist/t10k-images-idx3-ubyte.gz") as progress:
+        progress(2_000_000, 4_422_079)
+    shown = capsys.readouterr().err
+    assert "fashion-mnist/t10k" in shown and "2.0/4.4" in shown
+    assert shown.count("\n") <= 1

@@ -276,17 +276,17 @@ def _size(path: Path) -> int:
 def _progress_bar(title: str) -> Iterator[Progress]:
     """A bar on standard error that goes away when done; nothing where nobody would see it move."""
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.table import Column
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("downloading {task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=None),
+        DownloadColumn(table_column=Column(no_wrap=True)),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
     )
     seen = console.is_terminal or console.is_jupyter
-    with Progress(*columns, console=console, transient=True, disable=not seen) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not seen, expand=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda have, total: bar.update(task, completed=have, total=total)
