@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .networks.spiking import over_time as over_time
     from .recording.record import record as record
     from .recording.record import recording as recording
+    from .study import breakeven as breakeven
+    from .study.comparison import Comparison as Comparison
+    from .study.comparison import compare as compare
 
 __version__ = "0.1.0"
 
@@ -50,6 +53,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "compare": ("study.comparison", "compare"),
+    "Comparison": ("study.comparison", "Comparison"),
+    "breakeven": ("study.breakeven", ""),
 }
 
 __all__ = [*_HOMES, "__version__"]

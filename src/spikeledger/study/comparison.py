@@ -10,7 +10,7 @@ from ..errors import InputError, unknown_name
 from ..hardware.profile import HardwareProfile
 from .accuracy import McNemar, mcnemar
 from .matches import Match
-from .pairing import match, pair
+from .pairing import check_rate, match, pair
 from .sides import Side
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def compare(
     seed: int = 0,
     opponent: str | HardwareProfile | None = None,
     allow_uncounted: bool = False,
-    batch_size: int = 256,
+    batch_size: int = 512,
     names: tuple[str, str] = ("ANN", "SNN"),
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -118,8 +118,7 @@ def compare(
     """
     from .observing import observe
 
-    if not 0 < rate_hz < float("inf"):
-        raise InputError(f"a rate of {rate_hz} inferences a second was given: it must be a number above 0")
+    check_rate(rate_hz)
     if isinstance(profiles, (str, HardwareProfile)):
         profiles = [profiles]
     pairs = pair(profiles, opponent)

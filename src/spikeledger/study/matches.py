@@ -130,9 +130,7 @@ class View:
         """`ANN / SNN` joules: nominal, and its own low (ANN low / SNN high) and high."""
         if self.ann is None or self.snn is None or self.snn.low <= 0:
             return None
-        return Range(
-            self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low
-        )
+        return Range(self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

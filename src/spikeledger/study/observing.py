@@ -22,7 +22,7 @@ def observe(
     name: str,
     classes: int,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int = 512,
     progress: Callable[[int, int], None] | None = None,
 ) -> Side:
     """Evaluate and record a network on labelled samples `[samples, *N]`; the encoder starts from `seed` both times.
