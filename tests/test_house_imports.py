@@ -134,7 +134,7 @@ def run_python(code: str) -> str:
 
 
 def test_the_front_door_is_light() -> None:
-    heavy = ["torch", "matplotlib", "sklearn", "pydantic", "pandas", "scipy", "pooch", "rich", "typer"]
+    heavy = ["torch", "matplotlib", "sklearn", "pydantic", "pandas", "scipy", "filelock", "rich", "typer"]
     code = f"import sys, spikeledger; print(*[m for m in {heavy!r} if m in sys.modules])"
     assert run_python(code).split() == []
 
