@@ -1,8 +1,8 @@
 """How near is the GPU kernel to the card's own copy speed, and how does a training step compare with SpikingJelly's?
 
-Run it on a machine with a CUDA device: `python benchmarks/gpu.py`. It first checks the kernel against the reference, then
-prints one JSON object: bandwidths in bytes a second, their ratio to a device-to-device copy, and training steps in seconds
-with their ratio, all interleaved in one run. Where there is no device it says so and measures nothing.
+Run it on a machine with a CUDA device: `python benchmarks/gpu.py`. It first checks the kernel against the reference,
+then prints one JSON object: bandwidths in bytes a second, their ratio to a device-to-device copy, and training steps in
+seconds with their ratio, all interleaved in one run. Where there is no device it says so and measures nothing.
 """
 
 from __future__ import annotations

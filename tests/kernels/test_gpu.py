@@ -10,8 +10,8 @@ import torch
 os.environ.setdefault("TRITON_INTERPRET", "" if torch.cuda.is_available() else "1")
 pytest.importorskip("triton", reason="triton is not installed: it comes with GPU builds of torch")
 
-from spikeledger.kernels import gpu, reference  # noqa: E402
-from spikeledger.networks.surrogates import SURROGATES, surrogate  # noqa: E402
+from spikeledger.kernels import gpu, reference
+from spikeledger.networks.surrogates import SURROGATES, surrogate
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -1,8 +1,10 @@
 """Integrate and fire on a GPU: one Triton kernel over all steps, forward and backward.
 
-Each program keeps the membranes of a block of neurons in registers and walks through time: forward it reads a current and
-writes a spike; where a gradient will be asked for it also keeps the distance to the threshold, from which the backward pass
-rebuilds spike, membrane and surrogate. Same equations and same interface as `reference`.
+Each program keeps the membranes of a block of neurons in registers and walks through time: forward it reads a current
+and writes a spike; where a gradient will be asked for it also keeps the distance to the threshold, from which the
+backward pass rebuilds spike, membrane and surrogate. Same equations and same interface as `reference`.
+
+Checked under Triton's interpreter; not measured on a GPU yet (`benchmarks/gpu.py` does that).
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ def _slope_at(x, slope, SURROGATE: tl.constexpr):  # pragma: no cover
 
 @triton.jit
 def _backward(
-    spike_grads, last_grad, distances, first, beta, current_grads, first_grad, beta_grad, size, population, threshold, slope,
+    spike_grads, last_grad, distances, first, beta, current_grads, first_grad, beta_grad, size, population, threshold,
+    slope,
     T: tl.constexpr, RESET: tl.constexpr, DELAY: tl.constexpr, SURROGATE: tl.constexpr, LEARN: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip  # pragma: no cover
@@ -145,7 +148,8 @@ class _IntegrateAndFire(torch.autograd.Function):
             _backward[(triton.cdiv(size, _BLOCK),)](
                 spike_grads.contiguous(), last_grad.contiguous(), distances, first, beta, current_grads, first_grad,
                 beta_grads, size, population, threshold, shape.slope,
-                T=steps, RESET=_RESETS[reset], DELAY=delay, SURROGATE=_SURROGATES[shape.name], LEARN=learn, BLOCK=_BLOCK,
+                T=steps, RESET=_RESETS[reset], DELAY=delay, SURROGATE=_SURROGATES[shape.name], LEARN=learn,
+                BLOCK=_BLOCK,
             )  # fmt: skip
         beta_grad = beta_grads.view(-1, population).sum(0).view_as(beta) if learn else None
         return current_grads, first_grad, beta_grad, None, None, None, None
