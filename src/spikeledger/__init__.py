@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
+    from .datasets import Dataset as Dataset, list_datasets as list_datasets, load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
+    from .datasets import Dataset as Dataset, list_datasets as list_datasets, load_dataset as load_dataset
     from .hardware.catalog import load_profile as load_profile
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
@@ -44,6 +46,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "encoders": ("networks.encoders", ""),
     "decoders": ("networks.decoders", ""),
     "zoo": ("networks.zoo", ""),
+    "Dataset": ("datasets", "Dataset"),
+    "load_dataset": ("datasets", "load_dataset"),
+    "list_datasets": ("datasets", "list_datasets"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "Activity": ("activity", "Activity"),

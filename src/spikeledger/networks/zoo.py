@@ -104,7 +104,7 @@ def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
                 layers.append((name, nn.Flatten(1)))
             else:
                 fresh = copy.deepcopy(plain)
-                if hasattr(fresh, "reset_parameters"):
+                if isinstance(fresh, nn.Linear | nn.Conv2d):
                     fresh.reset_parameters()
                 layers.append((name, fresh))
         if network.decoder.neurons_per_class > 1:  # a population of neurons answers for a class: so do its means here
