@@ -59,16 +59,16 @@ def record(
             activity = record_network(
                 model,
                 values,
-                pooling=pooling,
-                layout=layout,
+                pooling=pooling,  # type: ignore[arg-type]
+                layout=layout,  # type: ignore[arg-type]
                 seed=seed,
-                progress=progress,  # type: ignore[arg-type]
+                progress=progress,
             )
     except RuntimeError as error:  # torch's own word for tensors that do not fit each other
         first = str(error).splitlines()[0]
         raise InputError(
-            f"the network cannot run on inputs of shape {list(values.shape)} ({first}): give samples of the shape that it "
-            "was made for"
+            f"the network cannot run on inputs of shape {list(values.shape)} ({first}): give samples of the shape that "
+            "it was made for"
         ) from error
     activity.save(out)
     if json:

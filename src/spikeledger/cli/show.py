@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,7 +71,9 @@ def activity_summary(activity: Any) -> dict[str, Any]:
         "layers": {
             name: {
                 "operator": activity.layer(name).operator,
-                "events": {event: activity.total(event, name) for event in activity.events if activity.total(event, name)},
+                "events": {
+                    event: count for event in activity.events if (count := activity.total(event, name))
+                },
             }
             for name in activity.layers
         },
@@ -124,7 +127,7 @@ def _show_comparison(found: dict[str, Any], file: Path) -> None:
     summary.show(found)
 
 
-def _table(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]], notes: list[str]) -> None:
+def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], notes: Sequence[str]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""compare(ann, snn, data) -> Comparison: accuracy, operations and joules of both, and a verdict that survives the ranges."""
+"""compare(ann, snn, data) -> Comparison: accuracy, operations, joules, and a verdict that survives the ranges."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         return (
-            f"Comparison({self.data}, {self.samples:,} samples: ANN {self.ann.accuracy:.2%}, SNN {self.snn.accuracy:.2%}; "
+            f"Comparison({self.data}, {self.samples:,} samples: "
+            f"ANN {self.ann.accuracy:.2%}, SNN {self.snn.accuracy:.2%}; "
             + "; ".join(f"{one.name}: {one.verdict}" for one in self.matches)
             + ")"
         )

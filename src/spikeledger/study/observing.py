@@ -1,4 +1,4 @@
-"""observe(network, inputs, labels) -> Side: ask a network for its answers and count what happens, on the same spikes."""
+"""observe(network, inputs, labels) -> Side: what a network answers and what happens, on the same spikes."""
 
 from __future__ import annotations
 

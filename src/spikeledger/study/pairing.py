@@ -12,7 +12,7 @@ from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
 from .breakeven import break_even
-from .matches import TERM_NAMES, Cost, Match, Range, Verdict, View
+from .matches import TERM_NAMES, VIEWS, Cost, Match, Range, View
 from .verdicts import Bill, not_given, total, verdict
 
 #: as-published profile -> the profile that corrects it; one that is not here keeps its prices and gets exact counts
@@ -54,7 +54,9 @@ def match(
     if published:
         better = [corrected(device) for device in (ann_device, snn_device)]
         sentence = "; ".join(
-            dict.fromkeys(f"'{a.name}' corrected: {b}" for a, (_, b) in zip((ann_device, snn_device), better))
+            dict.fromkeys(
+                f"'{a.name}' corrected: {b}" for a, (_, b) in zip((ann_device, snn_device), better, strict=True)
+            )
         )
         fixed = match(
             ann, snn, better[0][0], better[1][0], name=f"{name or snn_device.name} corrected", rate_hz=rate_hz,
@@ -77,7 +79,7 @@ def pair(
     """
     wanted: list[tuple[str, HardwareProfile, HardwareProfile | None]] = []
     for one in asked:
-        if isinstance(one, str) and one.count(":") == 1 and not one.endswith(".toml:"):
+        if isinstance(one, str) and one.count(":") == 1:
             left, right = one.split(":")
             wanted.append((one, load_profile(right), load_profile(left)))
         else:
@@ -191,10 +193,7 @@ def _views(ann: Cost, snn: Cost) -> list[View]:
     for side, cost in (("ANN", ann), ("SNN", snn)):
         if cost.ledger is None:
             reason = f"the {side} has no price: {cost.reason}"
-            return [
-                View(name, ann.joules, snn.joules, not_given(reason))
-                for name in ("static on", "static off", "equal static")
-            ]
+            return [View(name, ann.joules, snn.joules, not_given(reason)) for name in VIEWS]
     assert ann.ledger is not None and snn.ledger is not None
     bills = [_bill(ledger, 1 / max(ledger.samples, 1)) for ledger in (ann.ledger, snn.ledger)]
     dynamic = [{key: cost for key, cost in bill.items() if key[1] != "second"} for bill in bills]
