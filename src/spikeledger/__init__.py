@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from .networks.spiking import over_time as over_time
     from .recording.record import record as record
     from .recording.record import recording as recording
+    from .training.checkpoints import load_network as load_network
+    from .training.checkpoints import save_network as save_network
+    from .training.evaluate import evaluate as evaluate
+    from .training.fit import fit as fit
 
 __version__ = "0.1.0"
 
@@ -41,6 +45,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "encoders": ("networks.encoders", ""),
     "decoders": ("networks.decoders", ""),
     "zoo": ("networks.zoo", ""),
+    "fit": ("training.fit", "fit"),
+    "evaluate": ("training.evaluate", "evaluate"),
+    "save_network": ("training.checkpoints", "save_network"),
+    "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "Activity": ("activity", "Activity"),
