@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from .study import breakeven as breakeven
     from .study.comparison import Comparison as Comparison
     from .study.comparison import compare as compare
+    from .training.checkpoints import load_network as load_network
+    from .training.checkpoints import save_network as save_network
+    from .training.evaluate import evaluate as evaluate
+    from .training.fit import fit as fit
 
 __version__ = "0.1.0"
 
@@ -49,6 +53,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Dataset": ("datasets", "Dataset"),
     "load_dataset": ("datasets", "load_dataset"),
     "list_datasets": ("datasets", "list_datasets"),
+    "fit": ("training.fit", "fit"),
+    "evaluate": ("training.evaluate", "evaluate"),
+    "save_network": ("training.checkpoints", "save_network"),
+    "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "Activity": ("activity", "Activity"),
