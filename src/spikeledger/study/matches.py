@@ -147,17 +147,29 @@ class BreakEven:
     """At how many events per synapse and inference both sides would cost the same on this pair of devices.
 
     `measured` is SNN synaptic events / ANN dense MACs; `ops_only = E_mac / E_ac`; `full` scales what spikes cause in the
-    SNN's ledger and keeps the rest; None where it does not exist, and `note` says why.
+    SNN's ledger and keeps the rest; None where it does not exist, and `note` says why. `curve` has, for each number of
+    timesteps, the events per synapse *and step* below which the SNN costs less (None: at no rate).
     """
 
     measured: float
+    timesteps: int
     ops_only: float | None
     full: float | None
+    curve: tuple[tuple[int, float | None], ...] = ()
     note: str = ""
+
+    @property
+    def measured_rate(self) -> float:
+        """Measured events per synapse and step: where this network stands on the curve."""
+        return self.measured / max(self.timesteps, 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"measured": self.measured, "ops_only": self.ops_only, "full": self.full, "note": self.note}
+        return {
+            "measured": self.measured, "timesteps": self.timesteps, "measured_rate": self.measured_rate,
+            "ops_only": self.ops_only, "full": self.full, "note": self.note,
+            "curve": [{"timesteps": steps, "rate": rate} for steps, rate in self.curve],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
