@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
-    from .datasets import Dataset as Dataset, list_datasets as list_datasets, load_dataset as load_dataset
+    from .datasets import Dataset as Dataset
+    from .datasets import list_datasets as list_datasets
+    from .datasets import load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
-    from .datasets import Dataset as Dataset, list_datasets as list_datasets, load_dataset as load_dataset
     from .hardware.catalog import load_profile as load_profile
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
