@@ -132,9 +132,7 @@ def test_profiles(run: Run) -> None:
     assert json.loads(run("profiles", "show", "loihi", "--json").out)["name"] == "loihi"
 
 
-def test_ctrl_c_keeps_what_is_done_and_ends_with_130(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_keeps_what_is_done_and_ends_with_130(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from spikeledger.training import fit as fitting
 
     epoch = fitting._Run.epoch
@@ -177,5 +175,3 @@ def _command(*arguments: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     return dict(os.environ)
-
-
