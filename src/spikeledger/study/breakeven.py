@@ -27,7 +27,7 @@ class PublishedLine:
 PUBLISHED_LINES = (
     PublishedLine(
         "Dampfhoffer et al. 2023", 0.15, 1.38,
-        "Dampfhoffer, Mesquida, Valentian & Anghel 2023, doi:10.1109/TETCI.2022.3214509: 0.15 to 1.38 spikes per synapse",
+        "Dampfhoffer, Mesquida, Valentian & Anghel 2023, doi:10.1109/TETCI.2022.3214509: 0.15 to 1.38 per synapse",
     ),
     PublishedLine(
         "Davidson & Furber 2021", 1.72, 1.72,

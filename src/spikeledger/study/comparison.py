@@ -1,4 +1,4 @@
-"""compare(ann, snn, data) -> Comparison: accuracy, operations and joules of both, and a verdict that survives the ranges."""
+"""compare(ann, snn, data) -> Comparison: accuracy, operations, joules, and a verdict that survives the ranges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import InputError, unknown_name
 from ..hardware.profile import HardwareProfile
 from .accuracy import McNemar, mcnemar
 from .matches import Match
-from .pairing import match, pair
+from .pairing import check_rate, match, pair
 from .sides import Side
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         return (
-            f"Comparison({self.data}, {self.samples:,} samples: ANN {self.ann.accuracy:.2%}, SNN {self.snn.accuracy:.2%}; "
+            f"Comparison({self.data}, {self.samples:,} samples: "
+            f"ANN {self.ann.accuracy:.2%}, SNN {self.snn.accuracy:.2%}; "
             + "; ".join(f"{one.name}: {one.verdict}" for one in self.matches)
             + ")"
         )
@@ -94,7 +95,7 @@ def compare(
     seed: int = 0,
     opponent: str | HardwareProfile | None = None,
     allow_uncounted: bool = False,
-    batch_size: int = 256,
+    batch_size: int = 512,
     names: tuple[str, str] = ("ANN", "SNN"),
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -118,8 +119,7 @@ def compare(
     """
     from .observing import observe
 
-    if not 0 < rate_hz < float("inf"):
-        raise InputError(f"a rate of {rate_hz} inferences a second was given: it must be a number above 0")
+    check_rate(rate_hz)
     if isinstance(profiles, (str, HardwareProfile)):
         profiles = [profiles]
     pairs = pair(profiles, opponent)

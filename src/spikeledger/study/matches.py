@@ -74,7 +74,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Deciding:
-    """One price whose range moves the difference: `SNN - ANN` per sample with that price low and high, the rest nominal."""
+    """One price whose range moves `SNN - ANN`, joules per sample: with that price low and high, the rest nominal."""
 
     event: str
     side: Literal["ann", "snn", "both"]
@@ -94,7 +94,7 @@ class Deciding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`SNN lower` or `ANN lower` if the ranges do not overlap, else what decides; `winner` is empty where none is sure."""
+    """`SNN lower` or `ANN lower` if the ranges do not overlap, else what decides; `winner` is then empty."""
 
     text: str
     winner: Literal["snn", "ann", ""] = ""
@@ -117,7 +117,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class View:
-    """Joules per sample of both sides in one view on static power; `ratio` is ANN / SNN, above 1 if the SNN costs less."""
+    """Joules per sample of both sides in one view on static power."""
 
     name: str
     ann: Range | None
@@ -130,9 +130,7 @@ class View:
         """`ANN / SNN` joules: nominal, and its own low (ANN low / SNN high) and high."""
         if self.ann is None or self.snn is None or self.snn.low <= 0:
             return None
-        return Range(
-            self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low
-        )
+        return Range(self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -146,8 +144,8 @@ class View:
 class BreakEven:
     """At how many events per synapse and inference both sides would cost the same on this pair of devices.
 
-    `measured` is SNN synaptic events / ANN dense MACs; `ops_only = E_mac / E_ac`; `full` scales what spikes cause in the
-    SNN's ledger and keeps the rest; None where it does not exist, and `note` says why. `curve` has, for each number of
+    `measured` is SNN synaptic events / ANN dense MACs; `ops_only = E_mac / E_ac`; `full` scales what spikes cause in
+    the SNN's ledger and keeps the rest; None where it does not exist, and `note` says why. `curve` has, for each number of
     timesteps, the events per synapse *and step* below which the SNN costs less (None: at no rate).
     """
 

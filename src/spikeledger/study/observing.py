@@ -1,4 +1,4 @@
-"""observe(network, inputs, labels) -> Side: ask a network for its answers and count what happens, on the same spikes."""
+"""observe(network, inputs, labels) -> Side: what a network answers and what happens, on the same spikes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def observe(
     name: str,
     classes: int,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int = 512,
     progress: Callable[[int, int], None] | None = None,
 ) -> Side:
     """Evaluate and record a network on labelled samples `[samples, *N]`; the encoder starts from `seed` both times.

@@ -12,7 +12,7 @@ from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
 from .breakeven import break_even
-from .matches import TERM_NAMES, Cost, Match, Range, Verdict, View
+from .matches import TERM_NAMES, VIEWS, Cost, Match, Range, View
 from .verdicts import Bill, not_given, total, verdict
 
 #: as-published profile -> the profile that corrects it; one that is not here keeps its prices and gets exact counts
@@ -53,7 +53,11 @@ def match(
     fixed, sentence = None, ""
     if published:
         better = [corrected(device) for device in (ann_device, snn_device)]
-        sentence = "; ".join(dict.fromkeys(f"'{a.name}' corrected: {b}" for a, (_, b) in zip((ann_device, snn_device), better)))
+        sentence = "; ".join(
+            dict.fromkeys(
+                f"'{a.name}' corrected: {b}" for a, (_, b) in zip((ann_device, snn_device), better, strict=True)
+            )
+        )
         fixed = match(
             ann, snn, better[0][0], better[1][0], name=f"{name or snn_device.name} corrected", rate_hz=rate_hz,
             allow_uncounted=allow_uncounted,
@@ -75,7 +79,7 @@ def pair(
     """
     wanted: list[tuple[str, HardwareProfile, HardwareProfile | None]] = []
     for one in asked:
-        if isinstance(one, str) and one.count(":") == 1 and not one.endswith(".toml:"):
+        if isinstance(one, str) and one.count(":") == 1:
             left, right = one.split(":")
             wanted.append((one, load_profile(right), load_profile(left)))
         else:
@@ -88,8 +92,16 @@ def pair(
         able = [snn for _, snn, ann in wanted if ann is snn and not _published(snn)]
         other = able[0] if able else load_profile("horowitz-45nm")
     if "ann" not in other.runs:
-        raise InputError(f"'{other.name}' runs no ANN, so it cannot be the opponent: choose one that does, such as 'v100'")
+        raise InputError(
+            f"'{other.name}' runs no ANN, so it cannot be the opponent: choose one that does, such as 'v100'"
+        )
     return [(name, ann or other, snn) for name, snn, ann in wanted]
+
+
+def check_rate(rate_hz: float) -> None:
+    """Refuse a rate of inferences that is no number above 0."""
+    if not 0 < rate_hz < float("inf"):
+        raise InputError(f"a rate of {rate_hz} inferences a second was given: it must be a number above 0")
 
 
 def corrected(device: HardwareProfile) -> tuple[HardwareProfile, str]:
@@ -125,9 +137,7 @@ def _cost(
         return Cost(device.name, device.title, None, str(error))
     share = 1 / max(ledger.samples, 1)
     terms = {
-        term: total(_bill(entry_ledger, share))
-        for term in TERM_NAMES
-        if (entry_ledger := _only(ledger, term)).entries
+        term: total(_bill(entry_ledger, share)) for term in TERM_NAMES if (entry_ledger := _only(ledger, term)).entries
     }
     joules = Range(ledger.joules_low * share, ledger.joules * share, ledger.joules_high * share)
     watts = device.static
@@ -183,12 +193,16 @@ def _views(ann: Cost, snn: Cost) -> list[View]:
     for side, cost in (("ANN", ann), ("SNN", snn)):
         if cost.ledger is None:
             reason = f"the {side} has no price: {cost.reason}"
-            return [View(name, ann.joules, snn.joules, not_given(reason)) for name in ("static on", "static off", "equal static")]
+            return [View(name, ann.joules, snn.joules, not_given(reason)) for name in VIEWS]
     assert ann.ledger is not None and snn.ledger is not None
     bills = [_bill(ledger, 1 / max(ledger.samples, 1)) for ledger in (ann.ledger, snn.ledger)]
     dynamic = [{key: cost for key, cost in bill.items() if key[1] != "second"} for bill in bills]
     missing = [cost.profile for cost in (ann, snn) if cost.static_watts is None]
-    note = f"no static power in the bill of {' and '.join(f'{name!r}' for name in dict.fromkeys(missing))}" if missing else ""
+    note = (
+        f"no static power in the bill of {' and '.join(f'{name!r}' for name in dict.fromkeys(missing))}"
+        if missing
+        else ""
+    )
     all_in = [cost.profile for cost in (ann, snn) if cost.ledger is not None and cost.ledger.profile.all_in]
     held = f"the prices of {all_in[0]!r} hold its static power and cannot be split" if all_in else ""
     views = [_view("static on", bills[0], bills[1], "; ".join(part for part in (note, held) if part))]

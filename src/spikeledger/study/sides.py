@@ -88,9 +88,7 @@ class Side:
     @property
     def rates(self) -> dict[str, float]:
         """Spikes per neuron and step of each spiking layer."""
-        return {
-            name: self.activity.rate(name) for name, layer in self.activity.layers_by_name.items() if layer.spiking
-        }
+        return {name: self.activity.rate(name) for name, layer in self.activity.layers_by_name.items() if layer.spiking}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for the JSON file."""

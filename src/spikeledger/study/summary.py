@@ -63,19 +63,21 @@ def show(comparison: Mapping[str, Any]) -> None:
     for line in headlines(comparison):
         console.print(plain(line), highlight=False)
     table = Table(caption="\n".join(map(plain, caveats(comparison))), caption_justify="left")
-    for heading in HEADINGS:
+    for heading in HEADINGS[:-1]:
         table.add_column(heading, justify="right" if heading in HEADINGS[2:5] else "left")
-    for row in rows(comparison):
-        table.add_row(*map(plain, row))
+    found = list(rows(comparison))
+    for row in found:
+        table.add_row(*map(plain, row[:-1]))
     console.print(table)
+    for ann, snn, *_, verdict in found:
+        where = snn if ann == snn else f"ANN on {ann}, SNN on {snn}"
+        console.print(plain(f"{where}: {verdict}"), highlight=False)
 
 
 def html(comparison: Mapping[str, Any]) -> str:
     """The same as HTML, for notebooks."""
     head = "".join(f"<th>{escape(name)}</th>" for name in HEADINGS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(comparison)
-    )
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(comparison))
     lines = "".join(f"<p>{escape(line)}</p>" for line in headlines(comparison))
     notes = "".join(f"<p><small>{escape(line)}</small></p>" for line in caveats(comparison))
     return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
@@ -90,5 +92,3 @@ def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _joules(value: Mapping[str, float] | None) -> str:
     return "-" if value is None else str(Range(value["low"], value["nominal"], value["high"]))
-
-

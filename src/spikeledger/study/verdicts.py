@@ -35,7 +35,8 @@ def verdict(ann: Bill, snn: Bill) -> Verdict:
         return Verdict(f"the ranges overlap: decided by {' or '.join(str(one) for one in flipping)}", "", flipping)
     lower = "SNN" if cost_snn.nominal < cost_ann.nominal else "ANN"
     return Verdict(
-        f"the ranges overlap: decided by {swings[0]}, though the {lower} is nominally lower and no price alone turns that",
+        f"the ranges overlap: decided by {swings[0]}, though the {lower} is nominally lower and no price alone turns "
+        "that",
         "",
         tuple(swings[:1]),
     )
