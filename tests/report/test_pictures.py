@@ -135,7 +135,7 @@ def test_every_picture_is_saved(ordinary: Comparison, tmp_path: Path, suffix: st
         assert path.read_bytes().startswith(start)
         if suffix == ".svg":
             ElementTree.parse(path)
-    with pytest.raises(InputError, match="end the name in .svg, .png or .pdf"):
+    with pytest.raises(InputError, match=r"end the name in \.svg, \.png or \.pdf"):
         every_picture(ordinary)[0].save(tmp_path / "x.gif")
 
 
