@@ -82,7 +82,9 @@ def compare(
     if json:
         console.print_json(comparison.to_dict())
         return
-    comparison.show()
+    from ..report.tables import show
+
+    show(comparison)
     typer.echo(f"report: {out / 'report.html'}")
 
 
