@@ -34,6 +34,13 @@ def test_ticks_are_few_and_inside(low: float, span: float, most: int) -> None:
     assert all(low - slack <= tick <= low + span + slack for tick in ticks)
 
 
+@given(st.integers(1, 100_000), st.integers(3, 8))
+def test_ticks_of_counts_are_whole(most_neurons: int, most: int) -> None:
+    ticks = Scale(0.0, float(most_neurons), 0.0, 100.0, whole=True).ticks(most)
+    assert len(ticks) >= 2
+    assert all(tick == int(tick) for tick in ticks)
+
+
 @given(st.lists(st.tuples(pixels, pixels, pixels, pixels), max_size=6))
 def test_clipped_strokes_are_inside(strokes: Sequence[tuple[float, float, float, float]]) -> None:
     for _, y1, _, y2 in clipped(strokes, 0.0, 100.0):

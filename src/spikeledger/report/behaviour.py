@@ -75,8 +75,8 @@ def plot_rates(activity: Activity, layer: str, *, bins: int = 20) -> Picture:
     picture = Picture(f"Firing rates: {layer}", says, height=bottom + 34)
     picture.add(Words(0, 12, "neurons", "muted"))
     x = Scale(0.0, edge, left, right)
-    y = Scale(0.0, float(max(counts.max(initial=0), 1)), bottom, top)
-    picture.add(*upwards(y, left, right, lambda tick: f"{tick:,.0f}" if tick == int(tick) else "", most=4))
+    y = Scale(0.0, float(max(counts.max(initial=0), 1)), bottom, top, whole=True)
+    picture.add(*upwards(y, left, right, lambda tick: f"{tick:,.0f}", most=4))
     for number, start, end in zip(counts, edges, edges[1:], strict=False):
         if number:
             note = f"{plural(int(number), 'neuron')} with {start:.3g} to {end:.3g} spikes a step"

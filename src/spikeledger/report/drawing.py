@@ -183,11 +183,15 @@ class Words:
     def paint(self, axes: Any) -> None:
         """This mark on matplotlib axes that are in pixels."""
         side = {"start": "left", "middle": "center", "end": "right"}[self.anchor]
-        axes.text(
+        written = axes.text(
             self.x, self.y, self.text.replace("$", r"\$"), color=ROLES[self.role][0], fontsize=self.size * 0.9, ha=side,
             va="baseline", weight="bold" if self.bold else "normal", rotation=90 if self.upward else 0,
             rotation_mode="anchor", parse_math=False,
         )  # fmt: skip
+        if self.halo:
+            from matplotlib.patheffects import withStroke
+
+            written.set_path_effects([withStroke(linewidth=4, foreground=ROLES["surface"][0])])
 
 
 Mark = Box | Strokes | Marker | Words
@@ -297,6 +301,7 @@ class Scale:
     start: float
     end: float
     log: bool = False
+    whole: bool = False  # label whole numbers only: counts
 
     def __call__(self, value: float) -> float:
         """The pixel of a value; values outside stand at the rim."""
@@ -314,7 +319,9 @@ class Scale:
         if span <= 0:
             return [self.low]
         step = 10 ** math.floor(math.log10(span / most))
-        step *= next(factor for factor in (1, 2, 2.5, 5, 10, 20) if span / (step * factor) <= most)
+        steps = (1, 2, 5, 10, 20) if self.whole else (1, 2, 2.5, 5, 10, 20)
+        step *= next(factor for factor in steps if span / (step * factor) <= most)
+        step = max(step, 1.0) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         return [round(index * step, 12) for index in range(first, math.floor(self.high / step + 1e-9) + 1)]
 

@@ -29,7 +29,7 @@ from .drawing import (
     shortened,
     upwards,
 )  # fmt: skip
-from .wording import joules, listed, percent, sentence, short, verdict
+from .wording import joules, listed, percent, sentence, short, spread, verdict
 
 
 def plot_joules(comparison: Comparison) -> Picture:
@@ -186,7 +186,7 @@ def _range_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> N
     picture.add(Words(WIDTH, y + 4, joules(found.nominal), anchor="end"))
     if found.nominal <= 0 and found.high <= 0:
         return
-    if found.high > found.low:
+    if spread(found):
         start, end = x(found.low), x(found.high)
         picture.add(Box(start, y - 4, max(end - start, 1.0), 8, kind, str(found), opacity=0.35, round=3))
     picture.add(

@@ -39,7 +39,12 @@ def span(value: Range | None) -> str:
     """`low to high`, or that there is none."""
     if value is None:
         return "not given"
-    return "no range" if value.low == value.high else f"{joules(value.low)} to {joules(value.high)}"
+    return f"{joules(value.low)} to {joules(value.high)}" if spread(value) else "no range"
+
+
+def spread(value: Range) -> bool:
+    """Whether low and high differ by more than the rounding of a sum."""
+    return not math.isclose(value.low, value.high, rel_tol=1e-9)
 
 
 def percent(share: float) -> str:
