@@ -90,6 +90,8 @@ class Activity:
     uncounted: tuple[Uncounted, ...] = ()
     spikes_per_step: Mapping[str, Counts] = field(default_factory=dict)  # layer -> [T], summed over samples and neurons
     rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # layer -> [T, N] of the first sample
+    fan_outs: Mapping[str, Counts] = field(default_factory=dict)  # weighted layer -> synapses that leave each place
+    nonzero_activations: Mapping[str, int] = field(default_factory=dict)  # layer -> non-zero outputs of non-linearities
     seconds: float | None = None  # only a simulated chip knows how long the run takes
     producer: str = "recorded"
     backend: str = ""
@@ -154,6 +156,22 @@ class Activity:
         size = int(np.prod(facts.shape)) if facts.shape else -1
         return tally.per_neuron.reshape(facts.shape) if size == tally.per_neuron.size else tally.per_neuron
 
+    def fan_out(self, layer: str) -> Counts:
+        """Existing synapses that leave each place before a weighted layer, int64 like `per_neuron` (latest weights).
+
+        Behind an overlapping pooling that was folded, only places that sent anything were looked at; others have 0.
+        """
+        facts = self.layer(layer)
+        if layer not in self.fan_outs:
+            raise InputError(f"layer '{layer}' ({facts.operator}) has no stored weights, so no fan-out")
+        return self.fan_outs[layer]
+
+    @property
+    def analog_layers(self) -> tuple[str, ...]:
+        """The weighted layers that multiplied the network's own graded input: a spiking chip has to encode it first."""
+        rows = self.layers_by_name.values()
+        return tuple(layer.name for layer in rows if layer.source == "input" and layer.inputs == "graded")
+
     def rate(self, layer: str) -> float:
         """Spikes per neuron and step of one population: `spikes / neuron_updates`."""
         updates = self.total("neuron_update", layer)
@@ -188,6 +206,8 @@ class Activity:
             tallies={key: tally for key, tally in self.tallies.items() if key[0] in keep},
             spikes_per_step={name: row for name, row in self.spikes_per_step.items() if name in keep},
             rasters={name: row for name, row in self.rasters.items() if name in keep},
+            fan_outs={name: row for name, row in self.fan_outs.items() if name in keep},
+            nonzero_activations={name: n for name, n in self.nonzero_activations.items() if name in keep},
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -201,7 +221,7 @@ class Activity:
             )
             if tally.per_neuron is not None:
                 arrays[f"n{len(arrays)}"] = tally.per_neuron
-        rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}}
+        rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}, "fan_outs": {}}
         for kind, book in rows.items():
             for name, row in getattr(self, kind).items():
                 book[name] = f"n{len(arrays)}"
@@ -210,7 +230,8 @@ class Activity:
             "format": _FORMAT, "version": _VERSION, "samples": self.samples, "timesteps": self.timesteps,
             "seconds": self.seconds, "producer": self.producer, "backend": self.backend, "pooling": self.pooling,
             "layers": [dataclasses.asdict(layer) for layer in self.layers_by_name.values()],
-            "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in self.uncounted], **rows,
+            "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in self.uncounted],
+            "nonzero_activations": dict(self.nonzero_activations), **rows,
         }  # fmt: skip
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         try:
@@ -321,8 +342,13 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
         place = (item.layer, item.operator, item.reason)
         calls = item.calls + (missed[place].calls if place in missed else 0)
         missed[place] = dataclasses.replace(item, calls=calls)
+    nonzero = {
+        name: a.nonzero_activations.get(name, 0) + b.nonzero_activations.get(name, 0)
+        for name in (*a.nonzero_activations, *b.nonzero_activations)
+    }
     return Activity(
         layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps, uncounted=tuple(missed.values()),
+        fan_outs={**a.fan_outs, **b.fan_outs}, nonzero_activations=nonzero,
         spikes_per_step=steps, rasters=a.rasters, producer=a.producer, backend=a.backend, pooling=a.pooling,
         seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds,
     )  # fmt: skip
@@ -349,5 +375,7 @@ def _read(source: Path) -> Activity:
             uncounted=tuple(Uncounted(**row) for row in meta["uncounted"]),
             spikes_per_step={name: arrays[key] for name, key in meta["spikes_per_step"].items()},
             rasters={name: arrays[key] for name, key in meta["rasters"].items()},
+            fan_outs={name: arrays[key] for name, key in meta.get("fan_outs", {}).items()},
+            nonzero_activations={name: int(n) for name, n in meta.get("nonzero_activations", {}).items()},
             seconds=meta["seconds"], producer=meta["producer"], backend=meta["backend"], pooling=meta["pooling"],
         )  # fmt: skip
