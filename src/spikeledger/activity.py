@@ -310,7 +310,7 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
 
 
 def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Mapping[str, Counts]) -> Activity:
-    if a.layers != b.layers:
+    if set(a.layers) != set(b.layers):
         raise InputError(
             f"activities of different networks cannot be joined: one has the layers {', '.join(a.layers)}, "
             f"the other {', '.join(b.layers)}"

@@ -134,7 +134,8 @@ def is_neuron(module: nn.Module) -> bool:
 
 def has_weights(module: nn.Module) -> bool:
     """Whether a neuron multiplies by weights of its own (recurrent connections), so that its inside must be looked at."""
-    return any(tensor.dim() >= 2 for tensor in module.parameters())
+    parts = [part for name, part in module.named_modules() if name]
+    return any(tensor.dim() >= 2 for tensor in module.parameters()) or any(True for part in parts for _ in part.parameters())
 
 
 def _find(kind: type) -> tuple[NeuronKind | None, bool]:

@@ -145,12 +145,10 @@ def _convolution(
 
 
 def scaling(values: Tensor, weight: Tensor) -> Product:
-    """An element-wise product with a weight: one synapse a place (a one-to-one connection)."""
-    rows = values.dim() - max(weight.dim(), 1)
-    features = values.shape[rows:]
-    matrix = weight.expand(features)
+    """An element-wise product of `[B, *N]` with a weight: one synapse a place (a one-to-one connection)."""
+    matrix = weight.expand(values.shape[1:])
     return Product(
-        "one_to_one", values, values, weight, matrix, torch.mul, rows, values.numel(), values.numel(),
+        "one_to_one", values, values, weight, matrix, torch.mul, 1, values.numel(), values.numel(),
         fan_out=lambda mask: mask.to(torch.int64),
     )  # fmt: skip
 

@@ -74,7 +74,9 @@ def record(
                     progress(run.samples, size if tensors else 0)
     if not run.samples:
         raise InputError("the inputs hold no batch: there is nothing to record")
-    return recorder.activity(samples=run.samples, timesteps=run.steps)
+    # samples alone: the neurons know better how many there were, for some libraries merge the steps into the batch
+    merged = run.layout == "B" and run.steps is None and recorder.has_neurons
+    return recorder.activity(samples=None if merged else run.samples, timesteps=run.steps)
 
 
 @contextmanager

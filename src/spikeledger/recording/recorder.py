@@ -56,6 +56,11 @@ class Recorder:
         for population in self.books.populations.values():
             population.step = 0
 
+    @property
+    def has_neurons(self) -> bool:
+        """Whether any neuron was updated so far."""
+        return any(population.updates for population in self.books.populations.values())
+
     @contextmanager
     def active(self) -> Iterator[Recorder]:
         """Count inside this block; whatever happens in it, torch and the network are left as they were."""
