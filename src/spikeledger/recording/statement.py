@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
-from ..activity import Activity, Layer, Tally, Uncounted
+from ..activity import Activity, Counts, Layer, Tally, Uncounted
 from ..errors import InputError
 from .books import Books
 from .neurons import is_declared
@@ -30,16 +28,16 @@ def statement(
     tallies: dict[tuple[str, str], Tally] = {}
     nonzero: dict[str, int] = {}
 
-    def add(layer: str, event: str, count: int, rows: Tensor | None = None) -> None:
+    def add(layer: str, event: str, count: int, rows: Counts | None = None) -> None:
         if count:
-            array = None if rows is None else rows.cpu().numpy().astype(np.int64, copy=False).ravel()
+            array = None if rows is None else rows.ravel()
             tallies[layer, event] = Tally(layer, event, int(count), array)
 
     folds = _folds(books)
     folded = {pool for name, one in books.synapses.items() if folds[name] for pool in one.pools}
-    fans: dict[str, Any] = {}
+    fans: dict[str, Counts] = {}
     for name in books.order:
-        closed: list[tuple[Layer, list[tuple[str, int, Tensor | None]]]] = []
+        closed: list[tuple[Layer, list[tuple[str, int, Counts | None]]]] = []
         if name in books.populations:
             closed.append(books.populations[name].close())
         if name in books.synapses:
@@ -47,7 +45,7 @@ def statement(
             closed.append(one.close(folds=folds[name]))
             fan = one.folded_fans if folds[name] else one.fans
             if fan is not None:
-                fans[name] = fan.cpu().numpy().astype(np.int64, copy=False)
+                fans[name] = fan
         if name in books.pairs:
             closed.append(books.pairs[name].close(rows=samples * timesteps))
         for layer, events in closed:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..activity import InputClass, Layer, arrival, merge_class
+from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census
 from .fan_out import fan_out, reach
 from .origins import Fold
@@ -22,19 +23,19 @@ class _Batch:
     product: Product  # of the first call; its tensors are let go of
     mask: Tensor
     shape: tuple[int, ...]  # of one row of values
-    nonzero: Tensor
+    nonzero: Counts
     fold: Fold | None = None
-    folded: Tensor | None = None
+    folded: Counts | None = None
 
-    def fan_out(self) -> Tensor:
+    def fan_out(self) -> Counts:
         """Existing synapses that leave each place, int64."""
         if self.product.fan_out is not None:
-            return self.product.fan_out(self.mask).reshape(self.nonzero.shape)
+            return self.product.fan_out(self.mask).cpu().numpy().reshape(self.nonzero.shape)
         mask = self.mask.to(torch.float64)
         linear = self.product.linear
         return fan_out(lambda x: linear(x, mask), self.shape, self.mask.device).reshape(self.nonzero.shape)
 
-    def folded_fan_out(self, fold: Fold, present: Tensor) -> Tensor:
+    def folded_fan_out(self, fold: Fold, present: Counts) -> Counts:
         """Existing synapses that leave each place before the pooling; exact where `present` is not zero."""
         mask, steps, linear = self.mask.to(torch.float64), fold.steps, self.product.linear
 
@@ -45,7 +46,7 @@ class _Batch:
 
         if not fold.overlaps:
             return fan_out(whole, fold.shape, self.mask.device).reshape(present.shape)
-        return reach(whole, fold.shape, present)
+        return reach(whole, fold.shape, present, self.mask.device)
 
 
 @dataclass
@@ -68,15 +69,15 @@ class SynapseAccount:
     dense: int = 0
     bias_adds: int = 0
     count: int = 0
-    per_neuron: Tensor | None = None
+    per_neuron: Counts | None = None
     folded_count: int = 0
-    folded_per_neuron: Tensor | None = None
+    folded_per_neuron: Counts | None = None
     folded_shape: tuple[int, ...] | None = None
     folded_calls: int = 0
     calls: int = 0
     pools: set[str] = field(default_factory=set)
-    fans: Tensor | None = None  # fan-out of each place, of the latest weights
-    folded_fans: Tensor | None = None
+    fans: Counts | None = None  # fan-out of each place, of the latest weights
+    folded_fans: Counts | None = None
     _open: dict[object, tuple[object, _Batch]] = field(default_factory=dict, repr=False)
     _pending: list[_Batch] = field(default_factory=list, repr=False)
 
@@ -111,7 +112,7 @@ class SynapseAccount:
     def _started(self, product: Product, mask: Tensor, census: Census, fold: Fold | None) -> _Batch:
         row = (1,) * product.rows + tuple(product.values.shape[product.rows :])
         if self.shape is None:
-            self.shape = tuple(census.nonzero.shape)
+            self.shape = census.nonzero.shape
             rows = product.values.shape[: product.rows].numel()
             self.outputs = product.outputs // max(rows, 1)
         nothing = Tensor()
@@ -119,7 +120,7 @@ class SynapseAccount:
             product.operator, nothing, nothing, nothing, nothing, product.linear, product.rows, 0, 0,
             fan_out=product.fan_out,
         )  # fmt: skip
-        return _Batch(rule, mask, row, torch.zeros_like(census.nonzero), fold)
+        return _Batch(rule, mask, row, np.zeros_like(census.nonzero), fold)
 
     @property
     def restless(self) -> bool:
@@ -143,7 +144,7 @@ class SynapseAccount:
                 self.folded_fans = batch.folded_fan_out(batch.fold, batch.folded)
                 folded = batch.folded * self.folded_fans
                 if self.folded_shape is None:
-                    self.folded_shape = tuple(folded.shape)
+                    self.folded_shape = folded.shape
                 self.folded_count += int(folded.sum())
                 self.folded_per_neuron = _joined(self.folded_per_neuron, folded, self.folded_shape)
         self._pending.clear()
@@ -158,7 +159,7 @@ class SynapseAccount:
         """Whether the pooling before this operator folds into its synapses: every call's, and nothing graded."""
         return self.folded_calls > 0 and self.folded_calls == self.calls and self.folded_inputs != "graded"
 
-    def close(self, *, folds: bool) -> tuple[Layer, list[tuple[str, int, Tensor | None]]]:
+    def close(self, *, folds: bool) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
         """The layer's facts and its events, `(event, count, by presynaptic neuron)`; call `settle` first."""
         rows = self.folded_per_neuron if folds else self.per_neuron
         count = self.folded_count if folds else self.count
@@ -199,7 +200,7 @@ class PairAccount:
         meetings = (pair.left != 0).sum(-2, dtype=torch.int64) * (pair.right != 0).sum(-1, dtype=torch.int64)
         self.count += int(meetings.sum())
 
-    def close(self, *, rows: int) -> tuple[Layer, list[tuple[str, int, Tensor | None]]]:
+    def close(self, *, rows: int) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
         """The layer's facts and its events over `rows` samples and steps: accumulates if either factor is spikes for the whole run, else products."""
         found = self.left if self.left[0] != "graded" else self.right
         if "silent" in (self.left[0], self.right[0]):
@@ -211,12 +212,12 @@ class PairAccount:
         return layer, [(arrival(found[0]), self.count, None), ("dense_op", self.dense, None)]
 
 
-def _joined(total: Tensor | None, part: Tensor, shape: tuple[int, ...] | None) -> Tensor | None:
+def _joined(total: Counts | None, part: Counts, shape: tuple[int, ...] | None) -> Counts | None:
     """A sum by place, as long as the places are the same; a layer that was called with other shapes has only a total."""
-    if tuple(part.shape) != shape:
+    if part.shape != shape:
         return None
     return part if total is None else total + part
 
 
-def _fits(rows: Tensor | None, shape: tuple[int, ...]) -> bool:
-    return rows is not None and tuple(rows.shape) == shape
+def _fits(rows: Counts | None, shape: tuple[int, ...]) -> bool:
+    return rows is not None and rows.shape == shape
