@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeledger.report.drawing import Scale, clipped, decades, fits, shortened
+from spikeledger.report.axes import Scale, clipped, decades
+from spikeledger.report.drawing import fits, shortened
 from spikeledger.report.wording import count, percent, probability, short
 
 positive = st.floats(1e-15, 1e6)

@@ -13,8 +13,9 @@ import pytest
 import comparisons
 from spikeledger.errors import InputError
 from spikeledger.report import figures
+from spikeledger.report.axes import Scale
 from spikeledger.report.behaviour import MOST_NEURONS, evenly, firing_rates
-from spikeledger.report.drawing import Box, Marker, Picture, Scale, Strokes, Words
+from spikeledger.report.drawing import Box, Marker, Picture, Strokes, Words
 from spikeledger.study.comparison import Comparison
 
 

@@ -11,7 +11,8 @@ from ..activity import Activity
 from ..errors import InputError
 from ..study.comparison import Comparison
 from ..study.sides import Side
-from .drawing import SMALL, WIDTH, Box, Marker, Picture, Scale, Strokes, Words, fits, joined, shortened, upwards
+from .axes import Scale, joined, upwards
+from .drawing import SMALL, WIDTH, Box, Marker, Picture, Strokes, Words, fits, shortened
 from .wording import accuracy, percent, plural, short
 
 #: a raster shows so many neurons at the most, evenly chosen

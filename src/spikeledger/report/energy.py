@@ -10,25 +10,8 @@ from ..errors import InputError
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import TERM_NAMES, Cost, Match, Range
-from .drawing import (
-    SMALL,
-    WIDTH,
-    Box,
-    Mark,
-    Marker,
-    Picture,
-    Scale,
-    Stroke,
-    Strokes,
-    Words,
-    across,
-    clipped,
-    decades,
-    fits,
-    joined,
-    shortened,
-    upwards,
-)  # fmt: skip
+from .axes import Scale, across, clipped, decades, joined, upwards
+from .drawing import SMALL, WIDTH, Box, Mark, Marker, Picture, Stroke, Strokes, Words, fits, shortened
 from .wording import joules, listed, percent, sentence, short, spread, verdict
 
 

@@ -9,7 +9,7 @@ from ..activity import Activity
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import VIEWS, Match, Range, View
-from ..study.sides import OPERATIONS
+from ..study.sides import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
@@ -151,11 +151,11 @@ def operations(comparison: Comparison) -> Section:
     rate = "1 inference" if comparison.rate_hz == 1 else f"{comparison.rate_hz:g} inferences"
     both = (comparison.ann, comparison.snn)
     totals = [
-        (side.name, f"{side.parameters:,}", *(count(side.operations[name]) for name in OPERATIONS)) for side in both
+        (_who(side), f"{side.parameters:,}", *(count(side.operations[name]) for name in OPERATIONS)) for side in both
     ]
     steps = [
         (
-            side.name, str(side.timesteps),
+            _who(side), str(side.timesteps),
             "answers once" if side.mean_decision_step is None else short(side.mean_decision_step),
         )
         for side in both
@@ -245,6 +245,10 @@ def _verdict_card(match: Match) -> Html:
         "article", h("h3", match.name), h("p", sentence(head)[:-1], class_="won"), h("dl", pairs), *said,
         class_=f"card {found.winner or 'open'}",
     )  # fmt: skip
+
+
+def _who(side: Side) -> Html:
+    return joined([side.kind.upper(), h("small", side.name)])
 
 
 def _layer_rows(activity: Activity) -> Iterator[tuple[str, ...]]:
