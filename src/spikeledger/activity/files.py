@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, InputError
+from ..writing import write_whole
 from .account import Activity, Layer, Tally, Uncounted
 
 _FORMAT = "spikeledger-activity"
@@ -39,26 +40,14 @@ def write(activity: Activity, target: Path) -> Path:
             arrays[f"n{len(arrays)}"] = row
     meta = {
         "format": _FORMAT, "version": _VERSION, "samples": activity.samples, "timesteps": activity.timesteps,
-        "seconds": activity.seconds, "producer": activity.producer, "backend": activity.backend, "pooling": activity.pooling,
+        "seconds": activity.seconds, "producer": activity.producer,
+        "backend": activity.backend, "pooling": activity.pooling,
         "layers": [dataclasses.asdict(layer) for layer in activity.layers_by_name.values()],
         "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in activity.uncounted],
         "nonzero_activations": dict(activity.nonzero_activations), **rows,
     }  # fmt: skip
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            try:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.replace(file.name, target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise InputError(
-            f"cannot write the activity to '{target}': {error.strerror}; choose a folder you may write to"
-        ) from error
-    return target
+    return write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def read(source: Path) -> Activity:

@@ -7,14 +7,13 @@ Pictures are drawn for the width of a phone; wider pages put them side by side i
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError
+from ..writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -270,24 +269,6 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"Picture({self.title!r}: {self.says})"
-
-
-def write_whole(target: Path, write: Callable[[Any], None]) -> Path:
-    """Write a file under a temporary name and rename it, so that nobody ever sees half of it."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            try:
-                write(file)
-                file.flush()
-                # a temporary file is private by default; a report is meant to be given away
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise InputError(f"cannot write '{target}': {error.strerror}; choose a folder you may write to") from error
-    return target
 
 
 def fits(text: str, pixels: float, size: float = SMALL) -> bool:
