@@ -1,0 +1,57 @@
+"""HTML that cannot be broken by a name: every plain string is escaped, only what `h` made is taken as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from .drawing import Picture
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def h(tag: str, *content: str, **attributes: str) -> Html:
+    """One element: `h("p", "a < b", id="x")`; a trailing underscore frees names such as `class_`."""
+    written = "".join(f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"' for name, value in attributes.items())
+    return Html(f"<{tag}{written}>{joined(content)}</{tag}>")
+
+
+def joined(content: Iterable[str]) -> Html:
+    """Strings and elements one after the other."""
+    return Html("".join(part if isinstance(part, Html) else escape(part) for part in content))
+
+
+def section(name: str, title: str, *content: str) -> Html:
+    """A part of the page with a heading that can be linked to."""
+    return h("section", h("h2", title, id=f"{name}-heading"), *content, id=name, aria_labelledby=f"{name}-heading")
+
+
+def table(
+    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: Iterable[int] = (), wide: bool = False
+) -> Html:
+    """A table in a box of its own that scrolls sideways; columns in `words` hold text and may wrap, others numbers."""
+    prose = {0, *words}
+    head = joined(h("th", name, scope="col", class_="words" if at in prose else "number") for at, name in enumerate(headings))
+    body = joined(
+        h("tr", *(
+            h("th", cell, scope="row") if at == 0 else h("td", cell, class_="words" if at in prose else "number")
+            for at, cell in enumerate(row)
+        ))
+        for row in rows
+    )  # fmt: skip
+    whole = h("table", h("caption", caption), h("thead", h("tr", head)), h("tbody", body), class_="wide" if wide else "")
+    return h("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
+
+
+def figure(picture: Picture, name: str) -> Html:
+    """A picture with its sentence under it."""
+    return h("figure", h("h3", picture.title), Html(picture.svg(name=name)), h("figcaption", picture.says))
+
+
+def gallery(pictures: Iterable[Html]) -> Html:
+    """Pictures one below the other on a phone, side by side where there is room."""
+    return h("div", *pictures, class_="gallery")

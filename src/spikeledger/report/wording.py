@@ -1,0 +1,85 @@
+"""Numbers and verdicts as people read them, the same in the terminal, in pictures and on the page."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .. import units
+from ..study.accuracy import McNemar
+from ..study.matches import Range, Verdict
+from ..study.sides import Side
+
+
+def joules(value: float, *, brief: bool = False) -> str:
+    """`83.0 pJ`, or `83 pJ` where it labels an axis."""
+    text = units.joules(value)
+    return re.sub(r"\.0+ ", " ", text) if brief else text
+
+
+def span(value: Range | None) -> str:
+    """`low to high`, or that there is none."""
+    if value is None:
+        return "not given"
+    return "no range" if value.low == value.high else f"{joules(value.low)} to {joules(value.high)}"
+
+
+def percent(share: float) -> str:
+    """A share as people read it: `7 %`, `0.4 %`, `< 0.1 %`, and never 100 % of what is not all."""
+    if share == 0:
+        return "0 %"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    return f"{100 * share:.1f} %" if share < 0.0095 else f"{100 * share:.0f} %"
+
+
+def accuracy(share: float) -> str:
+    """An accuracy with two decimals: a sample of 10,000 is 0.01 %."""
+    return f"{100 * share:.2f} %"
+
+
+def count(value: float) -> str:
+    """Events a sample: whole where they are whole, else with as many decimals as say something."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 10 else short(value)
+
+
+def short(value: float) -> str:
+    """Three significant digits without an exponent where that can be read."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return f"{value:.2e}"
+
+
+def probability(p: float) -> str:
+    """A p value: `0.031`, or `< 0.001`."""
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+
+
+def verdict(found: Verdict, *, brief: bool = False) -> str:
+    """A verdict in words; `brief` fits beside a name in a picture."""
+    if not brief:
+        return found.text
+    if not found.given:
+        return "not given"
+    return f"{found.winner.upper()} lower" if found.winner else "the ranges overlap"
+
+
+def accuracy_sentence(side: Side) -> str:
+    """`98.07 % (95 % interval 97.78 to 98.32 %)`."""
+    low, high = side.accuracy_interval
+    return f"{accuracy(side.accuracy)} (95 % interval {100 * low:.2f} to {100 * high:.2f} %)"
+
+
+def difference_sentence(test: McNemar) -> str:
+    """What McNemar's test says of two accuracies."""
+    split = f"{test.only_ann:,} samples only the ANN got right, {test.only_snn:,} only the SNN"
+    if test.differs:
+        better = "ANN" if test.only_ann > test.only_snn else "SNN"
+        return f"The {better} is right more often, and chance does not explain it: {split} (McNemar p {probability(test.p)})."
+    return f"The difference in accuracy may be chance: {split} (McNemar p {probability(test.p)})."
