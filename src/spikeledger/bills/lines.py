@@ -70,13 +70,12 @@ def time(activity: Activity, profile: HardwareProfile) -> list[Line]:
     timing = profile.timing
     if timing is None:
         return []
-    a_step = timing.seconds_per_step + timing.seconds_per_barrier
-    seconds = activity.samples * (timing.seconds_per_sample + activity.timesteps * a_step)
-    if timing.seconds_per_batch or timing.seconds_per_layer:
-        calls = timing.seconds_per_batch + len(_weighted(activity)) * timing.seconds_per_layer
-        seconds += activity.samples / timing.batch * calls  # batches are full: a run is a part of a longer one
-    for event, duration in timing.seconds_per_event.items():
-        seconds += activity.total(event) * duration / timing.utilisation
+    seconds = timing.seconds(
+        samples=activity.samples,
+        timesteps=activity.timesteps,
+        layers=len(_weighted(activity)),
+        events={event: activity.total(event) for event in timing.seconds_per_event},
+    )
     return [Line("", "second", seconds, low=seconds * timing.low_factor, high=seconds * timing.high_factor)]
 
 
@@ -121,7 +120,7 @@ def _weights(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
                 state = fetch(profile, "state_read", layer.outputs * bits.state_bits / 8, bits.state_bits)
                 lines.append(Line(name, "state_read", line.count, line.per_neuron, "of the target", price=state))
                 lines.append(Line(name, "state_write", line.count, line.per_neuron, "of the target", price=state))
-    if not activity.spiking:
+    if not activity.spiking and layer.inputs != "spikes":
         written = layer.outputs * activity.samples * max(activity.timesteps, 1)
         lines.append(Line(name, "activation_write", written, price=value))
     return lines

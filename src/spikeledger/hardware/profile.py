@@ -7,6 +7,7 @@ device whose own bandwidth times its own price would melt it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, Self
 
@@ -132,6 +133,19 @@ class Timing(Cited):
         if not (finite(self.high_factor) and 0 < self.low_factor <= 1 <= self.high_factor):
             raise ValueError("low_factor must lie in (0, 1] and high_factor be at least 1")
         return self
+
+    @property
+    def seconds_per_dense_op(self) -> float:
+        """Of one dense multiply-accumulate as the device is used, not at its peak."""
+        return self.seconds_per_event.get("dense_op", 0.0) / self.utilisation
+
+    def seconds(self, *, samples: int, timesteps: int, layers: int, events: Mapping[str, float]) -> float:
+        """The time of a run; batches are full, as in a part of a longer run."""
+        seconds = samples * (self.seconds_per_sample + timesteps * (self.seconds_per_step + self.seconds_per_barrier))
+        seconds += samples / self.batch * (self.seconds_per_batch + layers * self.seconds_per_layer)
+        for event, duration in self.seconds_per_event.items():
+            seconds += events.get(event, 0.0) * duration / self.utilisation
+        return seconds
 
 
 class Precision(Part):
