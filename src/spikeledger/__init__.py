@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .datasets import load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
-    from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.meter import Measured as Measured
     from .hardware.meter import metered as metered
+    from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
     from .ledger import Ledger as Ledger
     from .ledger import price as price
