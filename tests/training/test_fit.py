@@ -34,8 +34,9 @@ def test_a_spiking_network_and_its_twin_learn() -> None:
         assert all((row.spike_rate is not None) == isinstance(network, sl.SpikingNetwork) for row in run.history)
 
 
-def test_the_spike_rate_is_that_of_a_hand_count() -> None:
-    network = spiking("direct")
+@pytest.mark.parametrize("encoder", ["direct", "rate"])
+def test_the_spike_rate_is_that_of_a_hand_count(encoder: str) -> None:
+    network = spiking(encoder)
     run = quick(network, epochs=1)
     seen: list[torch.Tensor] = []
     for module in network.modules():
@@ -75,7 +76,9 @@ def test_it_keeps_the_weights_of_the_best_epoch() -> None:
     network, after = ordinary(), {}
     # 30 held-out samples of an easy task: the best is reached early and a later epoch is worse or equal
     noisy = dataclasses.replace(DATA, train_labels=DATA.train_labels[torch.randperm(300)])
-    run = sl.fit(network, noisy, epochs=8, learning_rate=0.05, progress=lambda row: after.update({row.number: state(network)}))
+    run = sl.fit(
+        network, noisy, epochs=8, learning_rate=0.05, progress=lambda row: after.update({row.number: state(network)})
+    )
     accuracies = [row.validation_accuracy for row in run.history]
     assert run.history[run.best_epoch - 1].validation_accuracy == max(accuracies)
     assert run.best_epoch == max(n for n, accuracy in enumerate(accuracies, 1) if accuracy == max(accuracies))
@@ -264,7 +267,11 @@ def test_data_that_cannot_be_used_is_one_sentence(part: str, value: object, word
 
 def test_what_is_no_network_or_no_data_is_one_sentence() -> None:
     frozen = ordinary().requires_grad_(False)
-    for network, words in ((frozen, "no weights to train"), ("mlp-s", "torch.nn.Module"), (nn.Flatten(1), "no weights")):
+    for network, words in (
+        (frozen, "no weights to train"),
+        ("mlp-s", "torch.nn.Module"),
+        (nn.Flatten(1), "no weights"),
+    ):
         with pytest.raises(InputError, match=words):
             quick(network)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no train_inputs"):

@@ -11,7 +11,7 @@ from ..activity import Activity
 from ..errors import InputError
 from ..study.comparison import Comparison
 from ..study.sides import Side
-from .drawing import SMALL, WIDTH, Box, Marker, Picture, Scale, Strokes, Words, across, fits, joined, shortened, upwards
+from .drawing import SMALL, WIDTH, Box, Marker, Picture, Scale, Strokes, Words, fits, joined, shortened, upwards
 from .wording import accuracy, count, percent, short
 
 #: a raster shows so many neurons at the most, evenly chosen
@@ -29,23 +29,22 @@ def plot_raster(activity: Activity, layer: str, *, most: int = MOST_NEURONS) -> 
     spikes = spikes.reshape(len(spikes), -1)
     steps, neurons = spikes.shape
     shown = evenly(neurons, most)
-    left, right, top = 34.0, WIDTH - 6, 24.0
+    left, right, top = 34.0, WIDTH - 2, 20.0
     pitch = min(max(150.0 / max(len(shown), 1), 1.3), 14.0)
     bottom = top + max(pitch * len(shown), 24.0)
     column = (right - left) / max(steps, 1)
     fired, total = int(np.count_nonzero(spikes.any(0))), int(np.count_nonzero(spikes))
-    says = f"{count(total)} spikes by {fired:,} of {neurons:,} neurons in {steps} step{'s' if steps > 1 else ''} of the first sample"
+    says = f"{count(total)} spikes by {fired:,} of {neurons:,} neurons in {_steps(steps)} of the first sample"
     says += f"; {len(shown)} neurons, evenly chosen, are drawn." if len(shown) < neurons else "."
     picture = Picture(f"Spikes: {layer}", says, height=bottom + 34)
-    picture.add(Words(0, 13, shortened(layer, 150, 12.5), size=12.5, bold=True))
-    rate = activity.rate(layer) if activity.total("neuron_update", layer) else float(total / max(spikes.size, 1))
-    picture.add(Words(WIDTH, 13, f"{percent(rate)} of neurons fire in a step", "muted", anchor="end"))
+    rate = total / max(spikes.size, 1)
+    picture.add(Words(left, 12, f"{percent(rate)} of neurons fire in a step", "muted"))
     picture.add(Box(left, top, right - left, bottom - top, "grid", opacity=0.35))
     strokes = []
     for row, neuron in enumerate(shown):
         y = top + (row + 0.5) * (bottom - top) / len(shown)
-        for step in np.flatnonzero(spikes[:, neuron]):
-            x = left + step * column
+        for fired_at in np.flatnonzero(spikes[:, neuron]):
+            x = left + float(fired_at) * column
             strokes.append((x + column * 0.06, y, x + column * 0.94, y))
     if strokes:
         picture.add(Strokes(tuple(strokes), "snn", max(pitch * 0.72, 1.0)))
@@ -67,13 +66,12 @@ def plot_rates(activity: Activity, layer: str, *, bins: int = 20) -> Picture:
     edge = _round_up(highest)
     counts, edges = np.histogram(rates, bins=bins, range=(0.0, edge))
     silent = int(np.count_nonzero(rates == 0))
-    left, right, top, bottom = 40.0, WIDTH - 6, 24.0, 136.0
+    left, right, top, bottom = 40.0, WIDTH - 2, 22.0, 134.0
     mean = float(rates.mean()) if rates.size else 0.0
     says = f"{silent:,} of {rates.size:,} neurons never fired; the mean is {short(mean)} spikes a neuron and step"
     says += f", the busiest neuron has {short(highest)}." if highest else "."
     picture = Picture(f"Firing rates: {layer}", says, height=bottom + 34)
-    picture.add(Words(0, 13, shortened(layer, 200, 12.5), size=12.5, bold=True))
-    picture.add(Words(WIDTH, 13, f"mean {short(mean)}", "muted", anchor="end"))
+    picture.add(Words(0, 12, "neurons", "muted"))
     x = Scale(0.0, edge, left, right)
     y = Scale(0.0, float(max(counts.max(initial=0), 1)), bottom, top)
     picture.add(*upwards(y, left, right, lambda tick: f"{tick:,.0f}" if tick == int(tick) else "", most=4))
@@ -81,10 +79,15 @@ def plot_rates(activity: Activity, layer: str, *, bins: int = 20) -> Picture:
         if number:
             note = f"{int(number):,} neurons with {start:.3g} to {end:.3g} spikes a step"
             high = max(bottom - y(float(number)), 1.2)
-            picture.add(Box(x(float(start)) + 0.5, bottom - high, x(float(end)) - x(float(start)) - 1, high, "snn", note))
+            picture.add(
+                Box(x(float(start)) + 0.5, bottom - high, x(float(end)) - x(float(start)) - 1, high, "snn", note)
+            )
     picture.add(Strokes(((left, bottom, right, bottom),), "muted"))
     for tick in x.ticks(5):
-        picture.add(Words(x(tick), bottom + 14, f"{tick:g}", "muted", anchor="end" if tick == edge else "middle"))
+        rim = math.isclose(tick, edge)
+        picture.add(
+            Words(right if rim else x(tick), bottom + 14, f"{tick:g}", "muted", anchor="end" if rim else "middle")
+        )
     picture.add(Words(right, bottom + 28, "spikes a step of each neuron", "muted", anchor="end"))
     return picture
 
@@ -94,14 +97,19 @@ def plot_running(comparison: Comparison) -> Picture:
     by_step = comparison.snn.accuracy_by_step or (comparison.snn.accuracy,)
     ann = comparison.ann.accuracy
     low, high = comparison.ann.accuracy_interval
-    floor = math.floor(min(*by_step, low, 0.99) * 10) / 10
+    floor = max(math.floor(min(*by_step, low, 0.99) * 10 - 0.2) / 10, 0.0)
+    floor = floor if floor >= 0.4 else 0.0
     left, right, top, bottom = 44.0, WIDTH - 10, 16.0, 190.0
     steps = len(by_step)
     x = Scale(0.5, steps + 0.5, left, right)
     y = Scale(floor, 1.0, bottom, top)
     reached = next((step for step, share in enumerate(by_step, 1) if share >= by_step[-1] - 0.001), steps)
-    says = f"The SNN answers with {accuracy(by_step[-1])} after {steps} step{'s' if steps > 1 else ''}, the ANN with {accuracy(ann)}"
-    says += f"; {accuracy(by_step[0])} after the first step, within 0.1 points of the end at step {reached}." if steps > 1 else "."
+    says = f"The SNN answers with {accuracy(by_step[-1])} after {_steps(steps)}, the ANN with {accuracy(ann)}"
+    says += (
+        f"; {accuracy(by_step[0])} after the first step, within 0.1 points of the end at step {reached}."
+        if steps > 1
+        else "."
+    )
     picture = Picture("Accuracy as steps go by", says, height=bottom + 34)
     picture.add(*upwards(y, left, right, lambda tick: f"{100 * tick:.0f} %"))
     picture.add(Box(left, y(high), right - left, max(y(low) - y(high), 1.0), "ann", opacity=0.18))
@@ -118,7 +126,10 @@ def plot_running(comparison: Comparison) -> Picture:
     picture.add(Strokes(((right - 116, bottom - 30, right - 92, bottom - 30),), "ann", 1.8, dash=(6, 3)))
     picture.add(Words(right - 86, bottom - 26, f"ANN {accuracy(ann)}"))
     picture.add(Strokes(((right - 116, bottom - 13, right - 92, bottom - 13),), "snn", 2.2))
-    picture.add(Marker(right - 104, bottom - 13, "diamond", "snn", 4), Words(right - 86, bottom - 9, f"SNN {accuracy(by_step[-1])}"))
+    picture.add(
+        Marker(right - 104, bottom - 13, "diamond", "snn", 4),
+        Words(right - 86, bottom - 9, f"SNN {accuracy(by_step[-1])}"),
+    )
     picture.add(Words(right, bottom + 30, "steps seen", "muted", anchor="end"))
     if floor > 0:
         picture.add(Words(0, bottom + 30, f"axis starts at {100 * floor:.0f} %", "muted"))
@@ -136,13 +147,11 @@ def plot_confusion(side: Side, classes: tuple[str, ...]) -> Picture:
     margin = min(max(len(name) for name in names) * SMALL * 0.58 + 16, 96.0)
     cell = (WIDTH - margin) / len(names)
     upright = max(len(name) for name in names) * SMALL * 0.58 > cell
-    top = 24.0 + (min(max(len(name) for name in names) * SMALL * 0.58, 60.0) if upright else 12.0)
+    top = 8.0 + (min(max(len(name) for name in names) * SMALL * 0.58, 60.0) if upright else 12.0)
     says = _confusion_sentence(side, classes, wrong)
     if len(names) < len(table):
         says += f" The {len(names)} classes with most mistakes of {len(table)} are drawn."
     picture = Picture(f"{side.kind.upper()}: truth and answer", says, height=top + cell * len(names) + 22)
-    picture.add(Words(0, 12, side.kind.upper(), side.kind, 12.5, bold=True))
-    picture.add(Words(WIDTH, 12, "answer →", "muted", anchor="end"))
     totals = np.maximum(table.sum(1)[chosen], 1)
     for row, name in enumerate(names):
         y = top + row * cell
@@ -160,13 +169,15 @@ def plot_confusion(side: Side, classes: tuple[str, ...]) -> Picture:
                 picture.add(Box(x + 0.5, y + 0.5, cell - 1, cell - 1, "grid", opacity=0.3))
                 continue
             note = f"{number:,} samples of {name} answered as {names[column]}"
-            picture.add(Box(x + 0.5, y + 0.5, cell - 1, cell - 1, side.kind, note, opacity=min(0.12 + 0.88 * shade, 1.0)))
+            picture.add(
+                Box(x + 0.5, y + 0.5, cell - 1, cell - 1, side.kind, note, opacity=min(0.12 + 0.88 * shade, 1.0))
+            )
             text = str(number)
             size = next((size for size in (SMALL, 10.0, 9.0) if fits(text, cell - 2, size)), 0.0)
             if size:
                 ink = f"on-{side.kind}" if shade > 0.7 else "ink"
                 picture.add(Words(x + cell / 2, y + cell / 2 + size * 0.36, text, ink, size, "middle"))
-    picture.add(Words(0, picture.height - 6, "↑ truth: one row each", "muted"))
+    picture.add(Words(0, picture.height - 6, "a row a truth, a column an answer; numbers are samples", "muted"))
     return picture
 
 
@@ -184,12 +195,18 @@ def evenly(neurons: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, neurons - 1, most).round().astype(np.int64))
 
 
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
+
+
 def _round_up(value: float) -> float:
     """The next round number: the end of an axis."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(power * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if value <= power * factor * (1 + 1e-9))
+    return next(
+        power * factor for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if value <= power * factor * (1 + 1e-9)
+    )
 
 
 def _confusion_sentence(side: Side, classes: tuple[str, ...], wrong: int) -> str:
@@ -200,4 +217,6 @@ def _confusion_sentence(side: Side, classes: tuple[str, ...], wrong: int) -> str
         return said + "."
     truth, answer = np.unravel_index(int(table.argmax()), table.shape)
     often = int(table[truth, answer])
-    return f"{said}; most often it took {classes[truth]} for {classes[answer]} ({often:,} time{'s' if often > 1 else ''})."
+    return (
+        f"{said}; most often it took {classes[truth]} for {classes[answer]} ({often:,} time{'s' if often > 1 else ''})."
+    )

@@ -1,7 +1,7 @@
 """A picture as a short list of marks in pixels: written as SVG, or replayed through matplotlib for PNG and PDF.
 
-Marks name *roles* (`ink`, `ann`, `static`), never colours, so that one picture fits a light and a dark page. Pictures are
-drawn for the width of a phone; wider pages put them side by side instead of stretching them.
+Marks name *roles* (`ink`, `ann`, `static`), never colours, so that one picture fits a light and a dark page.
+Pictures are drawn for the width of a phone; wider pages put them side by side instead of stretching them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +26,8 @@ Shape = Literal["disc", "diamond"]
 Stroke = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 WIDTH = 360.0  # pixels: a phone's page without its margins
-SMALL, NORMAL = 11.0, 12.5  # letter heights in pixels
+SMALL, NORMAL = 11.5, 12.5  # letter heights in pixels
+_HEADROOM = 26.0  # for the title of a picture that stands alone
 
 #: role -> its colour on a light and on a dark page. Data colours are Okabe & Ito's, which colour-blind readers can tell
 #: apart; some are lightened on dark pages.
@@ -45,13 +47,18 @@ ROLES: dict[str, tuple[str, str]] = {
     "on-snn": ("#ffffff", "#241205"),
 }  # fmt: skip
 
+_STYLE = (
+    ".s{fill:none}.halo{paint-order:stroke;stroke:var(--surface);stroke-width:4px;stroke-linejoin:round}"
+    ".picture{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif}"
+)
+
+
 def roles_css(scope: str = ":root") -> str:
     """The roles as CSS variables, for light and dark, and the classes that marks use."""
     light = "".join(f"--{role}:{pair[0]};" for role, pair in ROLES.items())
     dark = "".join(f"--{role}:{pair[1]};" for role, pair in ROLES.items())
     uses = "".join(f".f-{role}{{fill:var(--{role})}}.s-{role}{{stroke:var(--{role})}}" for role in ROLES)
-    rest = ".s{fill:none}.picture{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif}"
-    return f"{scope}{{{light}}}@media (prefers-color-scheme:dark){{{scope}{{{dark}}}}}{uses}{rest}"
+    return f"{scope}{{{light}}}@media (prefers-color-scheme:dark){{{scope}{{{dark}}}}}{uses}{_STYLE}"
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,7 @@ class Words:
     anchor: Anchor = "start"
     bold: bool = False
     upward: bool = False
+    halo: bool = False  # keeps lines behind it out of its letters
 
     def svg(self) -> str:
         """This mark as an SVG element."""
@@ -169,7 +177,8 @@ class Words:
         extra += ' font-weight="600"' if self.bold else ""
         extra += f' transform="rotate(-90 {_n(self.x)} {_n(self.y)})"' if self.upward else ""
         place = f'x="{_n(self.x)}" y="{_n(self.y)}" font-size="{_n(self.size)}"'
-        return f'<text class="f-{self.role}" {place}{extra}>{escape(self.text)}</text>'
+        kind = f"f-{self.role} halo" if self.halo else f"f-{self.role}"
+        return f'<text class="{kind}" {place}{extra}>{escape(self.text)}</text>'
 
     def paint(self, axes: Any) -> None:
         """This mark on matplotlib axes that are in pixels."""
@@ -206,26 +215,28 @@ class Picture:
 
         `name` makes the identifiers of its title and description unique on a page.
         """
+        x, y, width, height = self._frame() if alone else (0.0, 0.0, self.width, self.height)
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" viewBox="0 0 {_n(self.width)} '
-            f'{_n(self.height)}" width="{_n(self.width)}" height="{_n(self.height)}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" viewBox="{_n(x)} {_n(y)} {_n(width)} '
+            f'{_n(height)}" width="{_n(width)}" height="{_n(height)}" '
             f'aria-labelledby="{name}-title {name}-says">'
             f'<title id="{name}-title">{escape(self.title)}</title><desc id="{name}-says">{escape(self.says)}</desc>'
         )
         if alone:
-            back = Box(0, 0, self.width, self.height, "surface", round=6)
-            head += f"<style>{roles_css('.picture')}</style>{back.svg()}"
+            back = Box(x, y, width, height, "surface", round=6)
+            head += f"<style>{roles_css('.picture')}</style>{back.svg()}{self._headline().svg()}"
         return head + "".join(mark.svg() for mark in self.marks) + "</svg>"
 
     def to_matplotlib(self) -> MatplotlibFigure:
         """The same marks as a matplotlib figure at 72 pixels an inch, in the light colours."""
         from matplotlib.figure import Figure as MatplotlibFigure
 
-        figure = MatplotlibFigure(figsize=(self.width / 72, self.height / 72), facecolor=ROLES["surface"][0])
+        x, y, width, height = self._frame()
+        figure = MatplotlibFigure(figsize=(width / 72, height / 72), facecolor=ROLES["surface"][0])
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, self.width), ylim=(self.height, 0))
+        axes.set(xlim=(x, x + width), ylim=(y + height, y))
         axes.axis("off")
-        for mark in self.marks:
+        for mark in (self._headline(), *self.marks):
             mark.paint(axes)
         return figure
 
@@ -244,8 +255,16 @@ class Picture:
 
         return write_whole(target, write)
 
+    def _frame(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height with the title and a margin: what a picture without a page around it needs."""
+        return -12.0, -_HEADROOM - 8, self.width + 24, self.height + _HEADROOM + 16
+
+    def _headline(self) -> Words:
+        return Words(0, -14, shortened(self.title, self.width, NORMAL + 1), size=NORMAL + 1, bold=True)
+
     def _repr_html_(self) -> str:
-        return self.svg(alone=True) + f"<p>{escape(self.says)}</p>"
+        # two pictures in one notebook need different identifiers
+        return self.svg(name=f"picture-{id(self):x}", alone=True) + f"<p>{escape(self.says)}</p>"
 
     def __repr__(self) -> str:
         return f"Picture({self.title!r}: {self.says})"
@@ -314,7 +333,8 @@ def across(x: Scale, top: float, bottom: float, label: Callable[[float], str], *
     """Grid lines and labels of a horizontal axis between two heights; labels stand below."""
     ticks = x.ticks(most)
     lines = tuple((x(tick), top, x(tick), bottom) for tick in ticks)
-    return [Strokes(lines, "grid"), *(_tick(x, tick, bottom + 14, label(tick)) for tick in ticks)]
+    grid = [Strokes(lines, "grid")] if top < bottom else []
+    return [*grid, *(_tick(x, tick, bottom + 14, label(tick)) for tick in ticks)]
 
 
 def upwards(y: Scale, left: float, right: float, label: Callable[[float], str], *, most: int = 5) -> list[Mark]:
@@ -327,7 +347,7 @@ def upwards(y: Scale, left: float, right: float, label: Callable[[float], str], 
 
 def joined(points: Sequence[tuple[float, float]]) -> tuple[Stroke, ...]:
     """The strokes of one line through points."""
-    return tuple((*first, *second) for first, second in zip(points, points[1:], strict=False))
+    return tuple((*first, *second) for first, second in pairwise(points))
 
 
 def clipped(strokes: Sequence[Stroke], top: float, bottom: float) -> tuple[Stroke, ...]:
@@ -352,19 +372,18 @@ def shortened(text: str, pixels: float, size: float = SMALL) -> str:
     room = max(int(pixels / (size * 0.58)), 3)
     if len(text) <= room:
         return text
-    head = (room - 1 + 1) // 2
+    head = room // 2
     return text[:head] + "…" + text[len(text) - (room - 1 - head) :]
 
 
 def _tick(x: Scale, tick: float, y: float, text: str) -> Words:
     # the outermost labels lean inwards, so that nothing is cut off at the rim
     half = len(text) * SMALL * 0.29
-    anchor: Anchor = "middle"
     if x(tick) - half < 0:
-        anchor = "start"
-    elif x(tick) + half > x.end + 14:
-        anchor = "end"
-    return Words(x(tick), y, text, "muted", anchor=anchor)
+        return Words(0, y, text, "muted")
+    if x(tick) + half > WIDTH:
+        return Words(WIDTH, y, text, "muted", anchor="end")
+    return Words(x(tick), y, text, "muted", anchor="middle")
 
 
 def _titled(head: str, tag: str, title: str) -> str:

@@ -11,28 +11,44 @@ from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import TERM_NAMES, Cost, Match, Range
 from .drawing import (
-    SMALL, WIDTH, Box, Mark, Marker, Picture, Scale, Stroke, Strokes, Words, across, clipped, decades, fits, joined,
-    shortened, upwards,
+    SMALL,
+    WIDTH,
+    Box,
+    Mark,
+    Marker,
+    Picture,
+    Scale,
+    Stroke,
+    Strokes,
+    Words,
+    across,
+    clipped,
+    decades,
+    fits,
+    joined,
+    shortened,
+    upwards,
 )  # fmt: skip
-from .wording import joules, percent, short, verdict
+from .wording import joules, listed, percent, sentence, short, verdict
+
 
 def plot_joules(comparison: Comparison) -> Picture:
-    """Joules a sample on each device, ANN above SNN: the mark is nominal, the band reaches from low to high; log axis."""
+    """Joules a sample on each device, ANN above SNN: a mark at nominal, a band from low to high, on a log axis."""
     matches = list(comparison.matches)
     costs = [(match, kind, cost) for match in matches for kind, cost in sides(match)]
     ranges = [cost.joules for _, _, cost in costs if cost.joules is not None]
     left, right = 40.0, WIDTH - 70
     x = decades([value for each in ranges for value in (each.low, each.nominal, each.high)], left, right)
-    top, block, row = 22.0, 72.0, 20.0
+    top, block, row = 24.0, 72.0, 20.0
     bottom = top + block * len(matches) - 10
     picture = Picture("Joules a sample, by device", _who_is_lower(comparison), height=bottom + 34)
     picture.add(*_key(picture.width))
     if ranges:
-        picture.add(*across(x, top, bottom, lambda tick: joules(tick, brief=True), most=5))
+        picture.add(*across(x, bottom, bottom, lambda tick: joules(tick, brief=True), most=5))
     for index, match in enumerate(matches):
         y = top + index * block
-        # the grid must not run through the names
-        picture.add(Box(0, y, WIDTH, 18, "surface"))
+        if ranges:  # the grid stops under the names
+            picture.add(Strokes(tuple((x(tick), y + 20, x(tick), y + 59) for tick in x.ticks(5)), "grid"))
         said = verdict(match.verdict, brief=True)
         room = WIDTH - 12 - len(said) * SMALL * 0.58
         picture.add(Words(0, y + 13, shortened(match.name, room, 12.5), size=12.5, bold=True))
@@ -51,10 +67,8 @@ def plot_terms(comparison: Comparison) -> Picture:
     height = 30.0 + 54 * len(rows)
     picture = Picture("Where the joules go", _dearest_terms(rows), height=max(height, 50))
     used = [term for term in TERM_NAMES if any(_term(cost, term) > 0 for _, _, cost in rows)]
-    x = 0.0
-    for term in used:
-        picture.add(Box(x, 4, 11, 11, term, round=2), Words(x + 15, 14, term))
-        x += 26 + len(term) * SMALL * 0.58
+    for index, term in enumerate(used):
+        picture.add(Box(index * 92, 4, 11, 11, term, round=2), Words(index * 92 + 16, 14, term))
     for index, (match, kind, cost) in enumerate(rows):
         y = 30.0 + 54 * index
         assert cost.joules is not None
@@ -80,7 +94,7 @@ def plot_layers(match: Match) -> Picture:
     """Which layer the joules go to, on both sides of one match; static power is the device's and no layer's."""
     books = [(kind, cost, _by_layer(cost)) for kind, cost in sides(match)]
     picture = Picture(f"Joules by layer: {match.name}", _dearest_layers(books))
-    x = Scale(0.0, 1.0, 96.0, WIDTH - 100)
+    x = Scale(0.0, 1.0, 122.0, WIDTH - 96)
     y = 2.0
     for kind, cost, book in books:
         total = sum(value for _, value in book)
@@ -105,7 +119,7 @@ def plot_layers(match: Match) -> Picture:
 
 
 def plot_break_even(match: Match) -> Picture:
-    """Below which rate the SNN costs less, over timesteps: this bill's curve, others' published lines, and this network.
+    """Below which rate the SNN costs less, over timesteps: this bill's curve, published lines, and this network.
 
     The rate is in spikes per synapse and *step*; limits that were published per inference fall as `limit / T`.
     """
@@ -166,7 +180,7 @@ def _range_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> N
     picture.add(Words(0, y + 4, kind.upper(), kind, bold=True))
     if cost.joules is None:
         said = f"not given: {cost.reason}"
-        picture.add(Box(30, y - 8, WIDTH - 30, 16, "surface"), Words(40, y + 4, shortened(said, WIDTH - 42), "muted"))
+        picture.add(Words(40, y + 4, shortened(said, WIDTH - 42), "muted", halo=True))
         return
     found: Range = cost.joules
     picture.add(Words(WIDTH, y + 4, joules(found.nominal), anchor="end"))
@@ -175,7 +189,9 @@ def _range_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> N
     if found.high > found.low:
         start, end = x(found.low), x(found.high)
         picture.add(Box(start, y - 4, max(end - start, 1.0), 8, kind, str(found), opacity=0.35, round=3))
-    picture.add(Marker(x(found.nominal), y, "disc" if kind == "ann" else "diamond", kind, 5, f"{kind.upper()}: {found}"))
+    picture.add(
+        Marker(x(found.nominal), y, "disc" if kind == "ann" else "diamond", kind, 5, f"{kind.upper()}: {found}")
+    )
 
 
 def _key(width: float) -> list[Marker | Words]:
@@ -209,19 +225,21 @@ def _by_layer(cost: Cost, most: int = 8) -> list[tuple[str, float]]:
 
 
 def _who_is_lower(comparison: Comparison) -> str:
-    words = [f"on {match.name}: {verdict(match.verdict, brief=True)}" for match in comparison.matches]
-    return "Estimated joules a sample; " + "; ".join(words) + "." if words else "No device was asked for."
+    groups: dict[str, list[str]] = {}
+    for match in comparison.matches:
+        groups.setdefault(verdict(match.verdict, brief=True), []).append(match.name)
+    said = [f"on {listed(names)}: {found}" for found, names in groups.items()]
+    return sentence("; ".join(said)) if said else "No device was asked for."
 
 
 def _dearest_terms(rows: Sequence[tuple[Match, str, Cost]]) -> str:
-    said = []
+    groups: dict[str, list[str]] = {}
     for match, kind, cost in rows:
-        assert cost.joules is not None
         term = max(TERM_NAMES, key=lambda name: _term(cost, name))
-        share = percent(_term(cost, term) / cost.joules.nominal)
-        said.append(f"{term} take{'s' if term in ('memory', 'routing') else ''} {share} of the {kind.upper()}'s joules on {_device(match, cost)}")
-    said = [text.replace("static takes", "static power takes").replace("static take ", "static power takes ") for text in said]
-    return (said[0][0].upper() + said[0][1:] + "".join(f"; {text}" for text in said[1:]) + ".") if said else "Nothing was priced."
+        groups.setdefault(term, []).append(f"{_device(match, cost)} ({kind.upper()})")
+    what = {"operations": "operations are", "memory": "memory is", "routing": "routing is", "static": "static power is"}
+    said = [f"{what[term]} the largest part on {listed(places)}" for term, places in groups.items()]
+    return sentence("; ".join(said)) if said else "Nothing was priced."
 
 
 def _dearest_layers(books: Sequence[tuple[str, Cost, list[tuple[str, float]]]]) -> str:
@@ -231,8 +249,7 @@ def _dearest_layers(books: Sequence[tuple[str, Cost, list[tuple[str, float]]]]) 
         if total > 0:
             name, value = max(book, key=lambda row: row[1])
             said.append(f"most of the {kind.upper()}'s joules go to {name} ({percent(value / total)})")
-    text = "; ".join(said)
-    return f"{text[:1].upper()}{text[1:]}." if said else "Nothing was priced."
+    return sentence("; ".join(said)) if said else "Nothing was priced."
 
 
 def _falling(limit: float, x: Scale, y: Scale) -> tuple[Stroke, ...]:
@@ -268,11 +285,11 @@ def _legend(picture: Picture, key: Sequence[tuple[str, Mark]], y: float) -> None
 def _label_beside(picture: Picture, x: float, y: float, text: str, left: float, right: float) -> None:
     room = right - x - 12
     if fits(text, room):
-        picture.add(Words(x + 11, y + 4, text, "snn", bold=True))
+        picture.add(Words(x + 11, y + 4, text, "snn", bold=True, halo=True))
     elif fits(text, x - left - 12):
-        picture.add(Words(x - 11, y + 4, text, "snn", anchor="end", bold=True))
+        picture.add(Words(x - 11, y + 4, text, "snn", anchor="end", bold=True, halo=True))
     else:
-        picture.add(Words((left + right) / 2, y - 12, text, "snn", anchor="middle", bold=True))
+        picture.add(Words((left + right) / 2, y - 12, text, "snn", anchor="middle", bold=True, halo=True))
 
 
 def _why_no_break_even(match: Match) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from .drawing import Picture
+
+#: the space between a number and its unit, where no line may break
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|[afpnµmkMGT]?[JsW]\b)")
 
 
 class Html(str):
@@ -22,20 +27,38 @@ def h(tag: str, *content: str, **attributes: str) -> Html:
 
 def joined(content: Iterable[str]) -> Html:
     """Strings and elements one after the other."""
-    return Html("".join(part if isinstance(part, Html) else escape(part) for part in content))
+    return Html("".join(part if isinstance(part, Html) else _text(part) for part in content))
 
 
-def section(name: str, title: str, *content: str) -> Html:
-    """A part of the page with a heading that can be linked to."""
-    return h("section", h("h2", title, id=f"{name}-heading"), *content, id=name, aria_labelledby=f"{name}-heading")
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its anchor, its heading and what stands under it."""
+
+    name: str
+    title: str
+    content: tuple[str, ...]
+
+    def html(self) -> Html:
+        """The part with its heading."""
+        heading = f"{self.name}-heading"
+        return h("section", h("h2", self.title, id=heading), *self.content, id=self.name, aria_labelledby=heading)
+
+    def link(self) -> Html:
+        """A way to it from the top of the page."""
+        return h("a", self.title, href=f"#{self.name}")
 
 
-def table(
-    caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: Iterable[int] = (), wide: bool = False
-) -> Html:
+def section(name: str, title: str, *content: str) -> Section:
+    """A part of the page: `section("joules", "What it costs", paragraph, pictures)`."""
+    return Section(name, title, content)
+
+
+def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: Iterable[int] = ()) -> Html:
     """A table in a box of its own that scrolls sideways; columns in `words` hold text and may wrap, others numbers."""
     prose = {0, *words}
-    head = joined(h("th", name, scope="col", class_="words" if at in prose else "number") for at, name in enumerate(headings))
+    head = joined(
+        h("th", name, scope="col", class_="words" if at in prose else "number") for at, name in enumerate(headings)
+    )
     body = joined(
         h("tr", *(
             h("th", cell, scope="row") if at == 0 else h("td", cell, class_="words" if at in prose else "number")
@@ -43,7 +66,8 @@ def table(
         ))
         for row in rows
     )  # fmt: skip
-    whole = h("table", h("caption", caption), h("thead", h("tr", head)), h("tbody", body), class_="wide" if wide else "")
+    top = [h("thead", h("tr", head))] if any(headings) else []
+    whole = h("table", h("caption", caption), *top, h("tbody", body))
     return h("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
 
 
@@ -55,3 +79,7 @@ def figure(picture: Picture, name: str) -> Html:
 def gallery(pictures: Iterable[Html]) -> Html:
     """Pictures one below the other on a phone, side by side where there is room."""
     return h("div", *pictures, class_="gallery")
+
+
+def _text(plain: str) -> str:
+    return escape(_BEFORE_UNIT.sub("\u00a0", plain))

@@ -10,44 +10,41 @@ from ..ledger import Ledger
 from ..study.comparison import Comparison
 from ..study.matches import Match
 from .energy import sides
-from .markup import Html, h, section, table
-from .wording import joules
+from .markup import Section, h, section, table
+from .wording import joules, sentence
 
 
-def prices(comparison: Comparison) -> Html:
+def prices(comparison: Comparison) -> Section:
     """Every price that entered a bill, by profile, folded away until asked for."""
     parts = []
     for profile, events in _used(comparison).items():
         device = _profiles(comparison)[profile]
         rows = list(_price_rows(device, events))
         about = [h("p", text) for text in (device.summary, device.caveat) if text]
-        listed = table(f"Prices of {profile}", ("event", "nominal", "low", "high", "kind", "source"), rows, words=(4, 5), wide=True)
+        listed = table(
+            f"Prices of {profile}", ("event", "nominal", "low", "high", "kind", "source"), rows, words=(4, 5)
+        )
         parts.append(h("details", h("summary", f"{profile}: {device.title}"), *about, listed))
     return section(
         "prices", "Every price, and where it comes from",
-        h("p", "Prices that were used, with the range that the low and high totals are made of. Measured: a meter read it; "
-               "simulated: its designers computed it; claimed: printed without a method; assumed: ours."),
+        h("p", "Prices that were used, with the range that the low and high totals are made of. Measured: a meter read "
+               "it; simulated: its designers computed it; claimed: printed without a method; assumed: ours."),
         *parts,
     )  # fmt: skip
 
 
-def caveats(comparison: Comparison) -> Html:
+def caveats(comparison: Comparison) -> Section:
     """What has to be kept in mind, each once."""
-    found: dict[str, None] = {}
-    for match in _all(comparison):
-        for text in match.caveats:
-            found[f"{match.name}: {text}"] = None
-        for view in match.views.values():
-            if view.note:
-                found[f"{match.name}, {view.name}: {view.note}"] = None
-    items = [h("li", f"{text}.") for text in found] or [h("li", "None was noted.")]
+    found = dict.fromkeys((book.profile.name, text) for book in _ledgers(comparison) for text in book.caveats)
+    items = [h("li", h("strong", name), ": ", sentence(text)) for name, text in found] or [h("li", "None was noted.")]
     return section("caveats", "Caveats", h("ul", *items, class_="notes"))
 
 
-def again(comparison: Comparison, command: str) -> Html:
+def again(comparison: Comparison, command: str) -> Section:
     """Version, seed and what was compared, so that the same figures can be had again."""
     asked = ", ".join(repr(match.name) for match in comparison.matches)
-    call = command or f"spikeledger.compare(ann, snn, data, profiles=[{asked}], seed={comparison.seed}, rate_hz={comparison.rate_hz:g})"
+    options = f"profiles=[{asked}], seed={comparison.seed}, rate_hz={comparison.rate_hz:g}"
+    call = command or f"spikeledger.compare(ann, snn, data, {options})"
     rows = [
         ("SpikeLedger", __version__),
         ("data", f"{comparison.data}, {comparison.samples:,} test samples, {len(comparison.classes)} classes"),

@@ -12,8 +12,19 @@ from ..study.matches import VIEWS, Match, Range, View
 from ..study.sides import OPERATIONS
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
-from .markup import Html, figure, gallery, h, joined, section, table
-from .wording import accuracy_sentence, count, difference_sentence, joules, short, span, verdict
+from .markup import Html, Section, figure, gallery, h, joined, section, table
+from .wording import (
+    accuracy,
+    accuracy_interval,
+    count,
+    difference_sentence,
+    joules,
+    listed,
+    sentence,
+    short,
+    span,
+    verdict,
+)
 
 #: the page shows so many spiking layers at the most
 MOST_LAYERS = 6
@@ -38,23 +49,24 @@ def tally(matches: Sequence[Match]) -> str:
         "the ranges overlap": "the ranges overlap, so nobody wins for sure, on",
         "not given": "no verdict is given on",
     }  # fmt: skip
-    text = "; ".join(f"{words} {_listed(groups[key])}" for key, words in said.items() if key in groups)
-    return text[0].upper() + text[1:] + "."
+    text = "; ".join(f"{words} {listed(groups[key])}" for key, words in said.items() if key in groups)
+    return sentence(text)
 
 
-def cost(comparison: Comparison) -> Html:
+def cost(comparison: Comparison) -> Section:
     """Joules a sample and where they go."""
     own = [match for match in comparison.matches if not match.as_published]
     layers = [plot_layers(match) for match in own if match.ann.ledger or match.snn.ledger]
-    pictures = [plot_joules(comparison), plot_terms(comparison), *layers]
+    pictures = [plot_joules(comparison), plot_terms(comparison)]
     return section(
         "joules", "What it costs",
         h("p", "All joules are estimates: exact counts of what happened, times published prices with their ranges."),
         gallery(figure(picture, f"joules-{index}") for index, picture in enumerate(pictures)),
+        gallery(figure(picture, f"layers-{index}") for index, picture in enumerate(layers)),
     )  # fmt: skip
 
 
-def static(comparison: Comparison) -> Html:
+def static(comparison: Comparison) -> Section:
     """The three views on static power."""
     rows = []
     for match in comparison.matches:
@@ -63,20 +75,22 @@ def static(comparison: Comparison) -> Html:
         for name in VIEWS:
             if name in match.views:
                 view = match.views[name]
-                said = verdict(view.verdict) + (f". {view.note[0].upper()}{view.note[1:]}" if view.note else "")
-                rows.append((match.name, name, _amount(view.ann), _amount(view.snn), _ratio(view), said))
+                said = sentence(verdict(view.verdict)) + (f" {sentence(view.note)}" if view.note else "")
+                rows.append(
+                    (joined([match.name, h("small", name)]), _cell(view.ann), _cell(view.snn), _ratio(view), said)
+                )
     return section(
         "static", "With and without static power",
         h("p", "Power that flows whatever happens often decides. So the same runs are judged three times: as each "
                "device draws it, without it, and with the same watts on both sides."),
         table(
-            "Joules a sample in three views on static power", ("device", "static power", "ANN", "SNN", "ANN ÷ SNN", "verdict"),
-            rows, words=(1, 5), wide=True,
+            "Joules a sample in three views on static power", ("device", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows,
+            words=(4,),
         ),
     )  # fmt: skip
 
 
-def behaviour(comparison: Comparison) -> Html:
+def behaviour(comparison: Comparison) -> Section:
     """Spikes and rates as they were recorded."""
     activity = comparison.snn.activity
     spiking = [name for name, layer in activity.layers_by_name.items() if layer.spiking or name in activity.rasters]
@@ -84,8 +98,8 @@ def behaviour(comparison: Comparison) -> Html:
     rasters = [plot_raster(activity, name) for name in shown if name in activity.rasters]
     rates = [plot_rates(activity, name) for name in shown]
     said = (
-        f"Recorded, not simulated for show: the spikes of the first of {activity.samples:,} samples, and how often each "
-        "neuron fired over all of them."
+        f"Recorded, not made up for show: the spikes of the first of {activity.samples:,} samples, and how often "
+        "each neuron fired over all of them."
     )
     if len(shown) < len(spiking):
         said += f" {len(shown)} of {len(spiking)} layers are drawn."
@@ -95,7 +109,7 @@ def behaviour(comparison: Comparison) -> Html:
     return section("spikes", "What the neurons did", h("p", said), gallery(pictures))
 
 
-def answers(comparison: Comparison) -> Html:
+def answers(comparison: Comparison) -> Section:
     """Running accuracy and confusion."""
     pictures = [
         plot_running(comparison), plot_confusion(comparison.ann, comparison.classes),
@@ -107,9 +121,10 @@ def answers(comparison: Comparison) -> Html:
     )  # fmt: skip
 
 
-def break_even(comparison: Comparison) -> Html:
+def break_even(comparison: Comparison) -> Section:
     """At which rate the winner changes, by device."""
-    pictures, without = [], []
+    pictures: list[Html] = []
+    without: list[Html] = []
     for match in comparison.matches:
         point = match.break_even
         if point is not None and (point.curve or point.ops_only):
@@ -120,15 +135,16 @@ def break_even(comparison: Comparison) -> Html:
     lines = [h("li", f"{line.label}: {line.source}.") for line in PUBLISHED_LINES]
     return section(
         "break-even", "Where the winner changes",
-        h("p", "The fewer spikes, the cheaper the SNN. Below the thick line it costs less than the ANN at nominal prices; "
-               "the other lines are limits that others have published, for other networks and devices."),
+        h("p", "The fewer spikes, the cheaper the SNN. Below the thick line it costs less than the ANN at nominal "
+               "prices; the other lines are limits that others have published, for other networks and devices."),
         gallery(pictures), h("ul", *without, *lines, class_="notes quiet"),
     )  # fmt: skip
 
 
-def operations(comparison: Comparison) -> Html:
+def operations(comparison: Comparison) -> Section:
     """What was counted, in all and by layer; time and battery."""
-    names = [name.replace("_", " ") for name in OPERATIONS]
+    names = [name.replace("_", " ").replace("macs", "MACs") for name in OPERATIONS]
+    rate = "1 inference" if comparison.rate_hz == 1 else f"{comparison.rate_hz:g} inferences"
     both = (comparison.ann, comparison.snn)
     totals = [
         (side.name, f"{side.parameters:,}", *(count(side.operations[name]) for name in OPERATIONS)) for side in both
@@ -152,34 +168,38 @@ def operations(comparison: Comparison) -> Html:
         ),
         table("Latency in steps", ("network", "timesteps", "mean step of the last change of mind"), steps),
         table(
-            f"Time, battery (3.7 V) and joules a day at {units.si(comparison.rate_hz, 'Hz')}",
-            ("device", "side", "time a sample", "mAh for 1,000 inferences", "joules a day", "how the day was counted"),
-            list(_daily(comparison)), words=(1, 5), wide=True,
+            f"Time, battery ({units.BATTERY_VOLTS} V), and joules a day at {rate} a second",
+            ("device", "time a sample", "mAh for 1,000 inferences", "joules a day", "how the day was counted"),
+            list(_daily(comparison)), words=(4,),
         ),
     )  # fmt: skip
 
 
-def published(comparison: Comparison) -> Html:
-    """As-published arithmetic beside the corrected row; nothing if none was asked for."""
+def published(comparison: Comparison) -> Section | None:
+    """As-published arithmetic beside the corrected row; None if none was asked for."""
     rows: list[tuple[str, ...]] = []
+    notes: list[Html] = []
     for match in comparison.matches:
         if not match.as_published:
             continue
-        rows.append((match.name, "as published", _amount(match.ann.joules), _amount(match.snn.joules), _kwh(match), verdict(match.verdict)))
-        if match.corrected is not None:
-            fixed = match.corrected
-            note = f"{verdict(fixed.verdict)}. {match.correction}"
-            rows.append((match.name, "corrected", _amount(fixed.ann.joules), _amount(fixed.snn.joules), _kwh(fixed), note))
+        for name, row in (("as published", match), ("corrected", match.corrected)):
+            if row is not None:
+                amounts = [_cell(cost.joules) for _, cost in sides(row)]
+                rows.append(
+                    (joined([match.name, h("small", name)]), *amounts, *_kwh(row), sentence(verdict(row.verdict)))
+                )
+        notes.append(h("li", h("strong", match.name), ": ", sentence(match.correction or "; ".join(match.caveats))))
     if not rows:
-        return Html("")
+        return None
     return section(
         "published", "As published, and corrected",
-        h("p", "Some rows repeat the arithmetic of a published document, its flaws included, so that its figures can be "
-               "found again. The corrected row stands under each."),
+        h("p", "Some rows repeat the arithmetic of a published document, its flaws included, so that its figures can "
+               "be found again. The corrected row stands under each."),
         table(
-            "Joules a sample", ("profile", "arithmetic", "ANN", "SNN", "kWh, ANN and SNN", "verdict"), rows,
-            words=(1, 5), wide=True,
+            "Joules and kilowatt-hours a sample",
+            ("profile", "ANN", "SNN", "ANN, kWh", "SNN, kWh", "verdict"), rows, words=(5,),
         ),
+        h("ul", *notes, class_="notes quiet"),
     )  # fmt: skip
 
 
@@ -188,11 +208,16 @@ def _accuracy_card(comparison: Comparison) -> Html:
     won = "" if not test.differs else "ann" if test.only_ann > test.only_snn else "snn"
     head = f"{won.upper()} more accurate" if won else "no sure difference"
     pairs = joined(
-        joined([h("dt", side.kind.upper(), class_=side.kind), h("dd", accuracy_sentence(side))])
+        joined(
+            [
+                h("dt", side.kind.upper(), class_=side.kind),
+                h("dd", accuracy(side.accuracy), h("small", accuracy_interval(side))),
+            ]
+        )
         for side in (comparison.ann, comparison.snn)
     )
     return h(
-        "article", h("h3", "Accuracy"), h("p", head, class_="won"), h("dl", pairs),
+        "article", h("h3", "Accuracy"), h("p", sentence(head)[:-1], class_="won"), h("dl", pairs),
         h("p", difference_sentence(test), class_="quiet"), class_=f"card {won or 'open'}",
     )  # fmt: skip
 
@@ -202,17 +227,18 @@ def _verdict_card(match: Match) -> Html:
     pairs = joined(
         joined([
             h("dt", kind.upper(), class_=kind),
-            h("dd", _amount(cost.joules) + (f" on {cost.profile}" if not match.same_device else "")),
+            h("dd", _cell(cost.joules), *([] if match.same_device else [h("small", f"on {cost.profile}")])),
         ])
         for kind, cost in sides(match)
     )  # fmt: skip
-    ratio = _ratio(match.views["static on"]) if "static on" in match.views else ""
+    ratio = match.views["static on"].ratio
     head, _, why = found.text.partition(":")
-    said = [h("p", f"{why.strip()[:1].upper()}{why.strip()[1:]}.", class_="quiet")] if why.strip() else []
-    if ratio:
-        said.append(h("p", f"ANN ÷ SNN: {ratio}", class_="quiet"))
+    said = [h("p", sentence(why.strip()), class_="quiet")] if why.strip() else []
+    if ratio is not None:
+        ends = "" if ratio.low == ratio.high else f" ({short(ratio.low)} to {short(ratio.high)})"
+        said.append(h("p", f"ANN ÷ SNN: {short(ratio.nominal)}{ends}", class_="quiet"))
     return h(
-        "article", h("h3", match.name), h("p", head[:1].upper() + head[1:], class_="won"), h("dl", pairs), *said,
+        "article", h("h3", match.name), h("p", sentence(head)[:-1], class_="won"), h("dl", pairs), *said,
         class_=f"card {found.winner or 'open'}",
     )  # fmt: skip
 
@@ -220,7 +246,7 @@ def _verdict_card(match: Match) -> Html:
 def _layer_rows(activity: Activity) -> Iterator[tuple[str, ...]]:
     for name, layer in activity.layers_by_name.items():
         numbers = [activity.per_sample(event, name) for event in OPERATIONS.values()]
-        yield (name, layer.operator, *("" if (name, event) not in activity.tallies else count(number)
+        yield (name, layer.operator, *("–" if (name, event) not in activity.tallies else count(number)
                for event, number in zip(OPERATIONS.values(), numbers, strict=True)))  # fmt: skip
 
 
@@ -229,35 +255,36 @@ def _daily(comparison: Comparison) -> Iterator[tuple[str, ...]]:
         if match.as_published:
             continue
         for kind, cost in sides(match):
+            where = kind.upper() if match.same_device else f"{kind.upper()} on {cost.profile}"
+            name = joined([match.name, h("small", where)])
             if cost.joules is None:
-                yield match.name, kind.upper(), "", "", "", f"not given: {cost.reason}"
+                yield name, "–", "–", "–", f"not given: {cost.reason}"
                 continue
             seconds = "not said" if cost.seconds is None else units.si(cost.seconds.nominal, "s")
-            charge = "" if cost.milliampere_hours is None else short(cost.milliampere_hours)
-            day = "" if cost.joules_per_day is None else joules(cost.joules_per_day)
-            where = "" if match.same_device else f" ({cost.profile})"
-            yield match.name, kind.upper() + where, seconds, charge, day, cost.day_note
+            charge = "–" if cost.milliampere_hours is None else short(cost.milliampere_hours)
+            day = "–" if cost.joules_per_day is None else joules(cost.joules_per_day)
+            yield name, seconds, charge, day, cost.day_note
 
 
-def _kwh(match: Match) -> str:
-    """Kilowatt-hours a sample as the row's own divisor gives them."""
+def _kwh(match: Match) -> list[str]:
+    """Kilowatt-hours a sample of both sides, as the row's own divisor gives them."""
     ledgers = (match.ann.ledger, match.snn.ledger)
-    return " and ".join("not given" if book is None else f"{book.kwh / max(book.samples, 1):.3g}" for book in ledgers)
+    return ["not given" if book is None else short(book.kwh / max(book.samples, 1)) for book in ledgers]
 
 
-def _amount(value: Range | None) -> str:
+def _cell(value: Range | None) -> str:
+    """An amount for a table: the range in small letters under it."""
     if value is None:
         return "not given"
-    return joules(value.nominal) + ("" if value.low == value.high else f" ({span(value)})")
+    if value.low == value.high:
+        return joules(value.nominal)
+    return joined([joules(value.nominal), h("small", span(value))])
 
 
 def _ratio(view: View) -> str:
     if view.ratio is None:
-        return ""
+        return "–"
     value = view.ratio
-    ends = "" if value.low == value.high else f" ({short(value.low)} to {short(value.high)})"
-    return short(value.nominal) + ends
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if value.low == value.high:
+        return short(value.nominal)
+    return joined([short(value.nominal), " ", h("small", f"{short(value.low)} to {short(value.high)}")])

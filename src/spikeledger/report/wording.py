@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from .. import units
 from ..study.accuracy import McNemar
 from ..study.matches import Range, Verdict
 from ..study.sides import Side
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def sentence(text: str) -> str:
+    """The same with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def joules(value: float, *, brief: bool = False) -> str:
@@ -51,9 +64,10 @@ def short(value: float) -> str:
     """Three significant digits without an exponent where that can be read."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    if 1e-4 <= abs(value) < 1e6:
+    if 1e-3 <= abs(value) < 1e6:
         return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
-    return f"{value:.2e}"
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    return f"{mantissa} × 10{str(int(power)).translate(_RAISED)}"
 
 
 def probability(p: float) -> str:
@@ -70,10 +84,10 @@ def verdict(found: Verdict, *, brief: bool = False) -> str:
     return f"{found.winner.upper()} lower" if found.winner else "the ranges overlap"
 
 
-def accuracy_sentence(side: Side) -> str:
-    """`98.07 % (95 % interval 97.78 to 98.32 %)`."""
+def accuracy_interval(side: Side) -> str:
+    """`95 % interval 97.78 to 98.32 %`."""
     low, high = side.accuracy_interval
-    return f"{accuracy(side.accuracy)} (95 % interval {100 * low:.2f} to {100 * high:.2f} %)"
+    return f"95 % interval {100 * low:.2f} to {100 * high:.2f} %"
 
 
 def difference_sentence(test: McNemar) -> str:
@@ -81,5 +95,7 @@ def difference_sentence(test: McNemar) -> str:
     split = f"{test.only_ann:,} samples only the ANN got right, {test.only_snn:,} only the SNN"
     if test.differs:
         better = "ANN" if test.only_ann > test.only_snn else "SNN"
-        return f"The {better} is right more often, and chance does not explain it: {split} (McNemar p {probability(test.p)})."
-    return f"The difference in accuracy may be chance: {split} (McNemar p {probability(test.p)})."
+        said = f"The {better} is right more often, and chance does not explain it"
+    else:
+        said = "The difference in accuracy may be chance"
+    return f"{said}: {split} (McNemar p {probability(test.p)})."

@@ -30,6 +30,8 @@ VERSION = 1
 MOST_TOML_BYTES = 4 * 2**20
 MOST_WEIGHT_BYTES = 16 * 2**30
 MOST_TIMESTEPS = 1_000_000
+#: the last line of a table: without it a table that was cut between two epochs would read as a shorter run
+END = "# end\n"
 
 #: what a wrong or hostile table makes the code that reads it raise
 _WRONG = (
@@ -147,8 +149,8 @@ def load_network(folder: str | os.PathLike[str]) -> nn.Module:
         raise _damaged(place, kind, error) from error
 
 
-def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str | os.PathLike[str]) -> None:
-    """Give a network the weights of a file if every name, shape and type is its own, and change nothing otherwise."""
+def check_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str | os.PathLike[str]) -> None:
+    """Refuse weights of a file unless every name, shape and type is the network's own."""
     own = network.state_dict()
     wrong = sorted(own.keys() ^ weights.keys()) or [
         name
@@ -159,7 +161,6 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str |
         raise FileFormatError(
             f"'{where}' holds the weights of another network ({_some(wrong)} differ): build the network that was saved"
         )
-    network.load_state_dict(dict(weights))
 
 
 def spec_of(network: nn.Module) -> Mapping[str, Any] | None:
@@ -178,7 +179,8 @@ def _rebuilt(spec: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Modul
     if wrong:
         raise ValueError(f"its weights do not have the shapes of its network: {_some(wrong)}")
     network = zoo.rebuild(spec)
-    load_weights(network, weights, "the file")
+    check_weights(network, weights, "the file")
+    network.load_state_dict(dict(weights))
     return network.eval()
 
 
@@ -196,7 +198,7 @@ def _write(folder: Path, kind: str, table: Mapping[str, Any], tensors: Mapping[s
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / name, payload)
-        _replace(folder / f"{kind}.toml", tomli_w.dumps({**head, **table}).encode())
+        _replace(folder / f"{kind}.toml", (tomli_w.dumps({**head, **table}) + END).encode())
         _remove(path for path in folder.glob(f"{kind}-*.safetensors") if path.name != name)
     except OSError as error:
         raise InputError(
@@ -228,7 +230,10 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         how = "sl.save_network(folder, network)" if kind == "network" else "sl.fit(..., checkpoint=folder)"
         raise FileFormatError(f"there is no {kind} in '{folder}': write one with {how}")
     try:
-        table = tomllib.loads(_bytes(path, MOST_TOML_BYTES).decode())
+        text = _bytes(path, MOST_TOML_BYTES).decode()
+        if not text.endswith(END):
+            raise ValueError("its end is missing")
+        table = tomllib.loads(text)
         if table.get("format") != f"spikeledger-{kind}":
             raise ValueError("it says that it is something else")
         if table["version"] != VERSION:

@@ -19,7 +19,7 @@ from ..ledger import price
 from ..networks.spiking import SpikingNetwork
 from ..recording.record import Layout, record
 from .answers import answer, check_fits, checked_samples, sequences
-from .checkpoints import Checkpoint, has_checkpoint, load_checkpoint, load_weights, save_checkpoint, spec_of
+from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
 from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, reseed
 from .history import Epoch, Fit, best_of
 from .losses import Loss
@@ -161,8 +161,10 @@ class _Run:
                 raise InputError(
                     f"the run in '{folder}' has {name} {before}, not {now}: go on as it began, or elsewhere"
                 )
-        load_weights(self.network, kept.weights, folder)
+        check_weights(self.network, kept.weights, folder)
+        check_weights(self.network, kept.best, folder)
         _load_optimizer(self.optimizer, kept.optimizer, folder)
+        self.network.load_state_dict(dict(kept.weights))
         self.best, self.history = dict(kept.best), kept.history
 
     def keep(self, folder: str | os.PathLike[str]) -> None:
@@ -255,9 +257,9 @@ def _recorded(
         activity = record(network, sequences(network, samples.to(device_of(network))), layout=layout)
     except SpikeLedgerError:
         return None, None
-    neurons = sum(math.prod(layer.shape) for layer in activity.layers_by_name.values() if layer.spiking)
-    chances = neurons * activity.samples * activity.timesteps
-    rate = activity.total("spike") / chances if chances else None
+    spiking = [layer for layer in activity.layers_by_name.values() if layer.spiking]  # the encoder's spikes are input
+    chances = sum(math.prod(layer.shape) for layer in spiking) * activity.samples * activity.timesteps
+    rate = sum(activity.total("spike", layer.name) for layer in spiking) / chances if chances else None
     try:
         return rate, None if profile is None else price(activity, profile).joules_per_sample
     except SpikeLedgerError:  # a profile without a price for this network: the run goes on, the figure is not given
