@@ -17,6 +17,7 @@ from spikeledger.study.comparison import Comparison
 from spikeledger.study.pairing import match, pair
 from spikeledger.study.sides import Side
 
+PUBLISHED = ("published-paper-002-12nm", "published-notebook-000-loihi")
 PROFILES = ("horowitz-45nm", "loihi", "v100", "published-paper-002-12nm")
 
 
@@ -57,7 +58,7 @@ def together(
     return Comparison(
         data=data, classes=classes, ann=left, snn=right, mcnemar=mcnemar(left.right, right.right),
         matches=tuple(
-            match(left.activity, right.activity, one, other, name=name) for name, one, other in pair(profiles)
+            match(left.activity, right.activity, one, other, name=name) for name, one, other in pair(profiles, "horowitz-45nm")
         ),
         rate_hz=1.0, seed=0,
     )  # fmt: skip

@@ -149,3 +149,24 @@ def test_a_saved_comparison_reads_like_the_one_in_memory(
     assert len(list(comparison.rows())) == len(PROFILES) + 1
     assert "<table>" in comparison._repr_html_()
     assert "digits" in repr(comparison)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "says"),
+    [
+        (np.zeros((0, 64)), np.zeros(0, int), "empty"),
+        (np.full((2, 64), np.nan), [0, 1], "NaN or infinite"),
+        (np.full((2, 64), np.inf), [0, 1], "NaN or infinite"),
+        (np.zeros((2, 64)), [0, 10], "labels go from 0 to 10, but there are 10 classes"),
+        (np.zeros((2, 64)), [-1, 0], "labels go from -1"),
+        (np.zeros((2, 64)), [0.5, 1.0], "whole numbers"),
+        (np.zeros((2, 64)), [0], "2 inputs but 1 labels"),
+        (np.zeros((2, 63)), [0, 1], "shape"),
+    ],
+)
+def test_data_that_cannot_be_compared_on(inputs: Any, labels: Any, says: str) -> None:
+    snn = sl.zoo.mlp(64, 10, timesteps=2)
+    with pytest.raises(InputError, match=says) as caught:
+        data = sl.Dataset.from_arrays("mine", inputs, labels, inputs, labels, classes=list("0123456789"))
+        sl.compare(sl.zoo.twin(snn), snn, data)
+    assert "\n" not in str(caught.value)

@@ -64,11 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = getattr(error, "format_message", error.__str__)().rstrip(".")
         return _complain(f"{sentence}: see '{command} --help'")
     except (KeyboardInterrupt, typer.Abort):
-        print("spikeledger: stopped; what was done is kept", file=sys.stderr)
-        return 130
+        code = 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         sys.stderr.close()
         return 0
+    if code == 130:  # some releases of typer turn Ctrl-C into this code, others into Abort
+        print("spikeledger: stopped; what was done is kept", file=sys.stderr)
     return code if isinstance(code, int) else 0
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
+
+if TYPE_CHECKING:
+    from ..study.comparison import Comparison
 
 
 def compare(
@@ -69,25 +72,27 @@ def compare(
             ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
             names=(f"{network} ANN", f"{network} SNN, {encoder} code, T = {timesteps}"),
         )  # fmt: skip
-    _write(comparison, out)
+    command = (
+        f"spikeledger compare --data {data} --network {network} --timesteps {timesteps} --epochs {epochs} "
+        f"--encoder {encoder} --profiles {','.join(wanted)} --seed {seed}"
+    )
+    for name, value in (("bill", bill), ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples)):
+        command += "" if value is None else f" --{name} {value}"
+    _write(comparison, out, command)
     if json:
         console.print_json(comparison.to_dict())
         return
-    from ..report.tables import show
-
-    show(comparison)
+    comparison.show()
     typer.echo(f"report: {out / 'report.html'}")
 
 
-def _write(comparison: object, out: Path) -> None:
+def _write(comparison: Comparison, out: Path, command: str) -> None:
     import json
 
     from ..report.page import write_page
-    from ..study.comparison import Comparison
     from . import folders
 
-    assert isinstance(comparison, Comparison)
     for kind in ("ann", "snn"):
         getattr(comparison, kind).activity.save(out / f"{kind}-activity.npz")
     folders.write_text(out / "comparison.json", json.dumps(comparison.to_dict(), allow_nan=False, indent=1))
-    write_page(comparison, out / "report.html")
+    write_page(comparison, out / "report.html", command=command)

@@ -100,13 +100,12 @@ def _show_ledger(found: dict[str, Any], file: Path) -> None:
 
     try:
         share = found["joules"] or 1.0
-        rows = [
-            (
-                entry["layer"] or "(device)", entry["event"], f"{entry['count']:,.6g}", units.joules(entry["joules"]),
-                f"{100 * entry['joules'] / share:.1f} %",
-            )
-            for entry in sorted(found["entries"], key=lambda entry: -entry["joules"])
-        ]  # fmt: skip
+        rows = []
+        for entry in sorted(found["entries"], key=lambda entry: -entry["joules"]):
+            seconds = entry["event"] == "second"
+            count = units.si(entry["count"], "s") if seconds else f"{entry['count']:,.0f}"
+            part = f"{100 * entry['joules'] / share:.1f} %"
+            rows.append((entry["layer"] or "(device)", entry["event"], count, units.joules(entry["joules"]), part))
         title = (
             f"{found['profile']}: estimated {units.joules(found['joules_per_sample'])} a sample, bill '{found['bill']}'"
         )
@@ -132,7 +131,11 @@ def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*headings, title=escape(title), title_justify="left", caption=escape("\n".join(notes)))
+    table = Table(title=escape(title), title_justify="left", caption=escape("\n".join(notes)), caption_justify="left")
+    for heading in headings:
+        table.add_column(
+            heading, justify="right" if heading in ("count", "joules", "share") else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console().print(table)

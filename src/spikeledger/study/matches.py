@@ -145,8 +145,8 @@ class BreakEven:
     """At how many events per synapse and inference both sides would cost the same on this pair of devices.
 
     `measured` is SNN synaptic events / ANN dense MACs; `ops_only = E_mac / E_ac`; `full` scales what spikes cause in
-    the SNN's ledger and keeps the rest; None where it does not exist, and `note` says why. `curve` has, for each number of
-    timesteps, the events per synapse *and step* below which the SNN costs less (None: at no rate).
+    the SNN's ledger and keeps the rest; None where it does not exist, and `note` says why. `curve` has, for each number
+    of timesteps, the events per synapse *and step* below which the SNN costs less (None: at no rate).
     """
 
     measured: float

@@ -46,8 +46,8 @@ def caveats(comparison: Mapping[str, Any]) -> list[str]:
     found: dict[str, None] = {}
     for one in comparison["matches"]:
         for match in (one, one["corrected"]):
-            for text in match["caveats"] if match else ():
-                found[f"{match['name']}: {text}"] = None
+            for cost in (match["ann"], match["snn"]) if match else ():
+                found |= {f"{cost['profile']}: {text}": None for text in cost["caveats"]}
         if one["correction"]:
             found[one["correction"]] = None
     return list(found)
@@ -64,7 +64,7 @@ def show(comparison: Mapping[str, Any]) -> None:
         console.print(plain(line), highlight=False)
     table = Table(caption="\n".join(map(plain, caveats(comparison))), caption_justify="left")
     for heading in HEADINGS[:-1]:
-        table.add_column(heading, justify="right" if heading in HEADINGS[2:5] else "left")
+        table.add_column(heading, justify="right" if heading in HEADINGS[2:5] else "left", overflow="fold")
     found = list(rows(comparison))
     for row in found:
         table.add_row(*map(plain, row[:-1]))
