@@ -237,8 +237,9 @@ def price(
     entries: list[Entry] = []
     missing: dict[str, float] = {}
     dropped: dict[str, str] = {}
+    paid = device.included
     for line in BILLS[name](activity, device):
-        if line.count == 0 or line.event in device.included:
+        if line.count == 0 or line.event in paid:
             continue
         cost = line.price or device.prices.get(line.event)
         if line.event in excluded:

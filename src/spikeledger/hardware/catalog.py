@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import ProfileError, unknown_name
+from ..events import EVENTS
 from .profile import HardwareProfile
 
 GROUP = "spikeledger.profiles"
@@ -64,6 +65,12 @@ def parse_profile(text: str, where: str) -> HardwareProfile:
             f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         ]
+        # a table's own faults hide its unknown names, and all faults are told at once
+        for part in ("prices", "leaves_out"):
+            names = table.get(part)
+            unknown = [name for name in names if name not in EVENTS] if isinstance(names, dict) else []
+            if unknown and not any("unknown events" in text for text in listed):
+                listed.append(f"{part}: unknown events {unknown}: see spikeledger.events")
         count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
         raise ProfileError(f"the profile '{where}' has {count}: {'; '.join(listed)}") from error
 

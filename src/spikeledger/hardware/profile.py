@@ -8,10 +8,9 @@ device whose own bandwidth times its own price would melt it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..events import EVENTS
 from .cited import Cited, Kind, Part, Scope, check_range, finite, worst_kind
@@ -160,8 +159,6 @@ class Precision(Part):
 class HardwareProfile(Part):
     """One device: prices by event, static power, time, memory, and what the device can hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
     name: str
     title: str
     summary: str = ""
@@ -219,7 +216,7 @@ class HardwareProfile(Part):
             raise ValueError("; ".join(faults))
         return self
 
-    @cached_property
+    @property
     def implausible(self) -> tuple[str, ...]:
         """What this device could not do: its own rates times its own prices above its own power."""
         if self.limits is None:
@@ -241,17 +238,17 @@ class HardwareProfile(Part):
             if watts > self.limits.watts
         )
 
-    @cached_property
+    @property
     def all_in(self) -> bool:
         """Whether the prices already hold static power and routing."""
         return any(price.scope == "all_in" for price in self.prices.values())
 
-    @cached_property
+    @property
     def included(self) -> frozenset[str]:
         """Events that another price already pays for."""
         return frozenset(event for price in self.prices.values() for event in price.includes)
 
-    @cached_property
+    @property
     def kind(self) -> Kind:
         """The weakest kind among its numbers: a chain is as good as that."""
         parts: list[Cited | None] = [*self.prices.values(), *self.memory, self.static]
