@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .datasets import load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
+    from .hardware.meter import Measured as Measured
+    from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
     from .ledger import Ledger as Ledger
@@ -32,8 +34,15 @@ if TYPE_CHECKING:
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .study import breakeven as breakeven
+    from .study.accountant import account as account
+    from .study.accountant import account_spikes as account_spikes
     from .study.comparison import Comparison as Comparison
     from .study.comparison import compare as compare
+    from .study.counts import activity_from_events as activity_from_events
+    from .study.counts import activity_from_spikes as activity_from_spikes
+    from .study.opponent import fair_opponents as fair_opponents
+    from .study.sensitivity import sensitivity as sensitivity
+    from .study.validation import validate as validate
     from .training.checkpoints import load_network as load_network
     from .training.checkpoints import save_network as save_network
     from .training.evaluate import evaluate as evaluate
@@ -67,9 +76,18 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "metered": ("hardware.meter", "metered"),
+    "Measured": ("hardware.meter", "Measured"),
     "compare": ("study.comparison", "compare"),
     "Comparison": ("study.comparison", "Comparison"),
     "breakeven": ("study.breakeven", ""),
+    "account": ("study.accountant", "account"),
+    "account_spikes": ("study.accountant", "account_spikes"),
+    "activity_from_events": ("study.counts", "activity_from_events"),
+    "activity_from_spikes": ("study.counts", "activity_from_spikes"),
+    "fair_opponents": ("study.opponent", "fair_opponents"),
+    "sensitivity": ("study.sensitivity", "sensitivity"),
+    "validate": ("study.validation", "validate"),
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -132,7 +132,7 @@ def test_battery_and_day(make_ann: Make, make_snn: Make) -> None:
     snn = found.snn
     assert snn.milliampere_hours == pytest.approx(1000 * snn.joules.nominal / (3.7 * 3.6))
     dynamic = snn.joules.nominal - snn.by_term["static"].nominal
-    assert snn.joules_per_day == pytest.approx(86_400 * (2 * dynamic + 0.096))
+    assert snn.joules_per_day == pytest.approx(86_400 * (2 * dynamic + LOIHI.static.watts))
     assert snn.day_note.startswith("always on")
     plain = match(make_ann(), make_snn(), HOROWITZ, HOROWITZ, rate_hz=2.0).snn
     assert plain.joules_per_day == pytest.approx(2 * units.SECONDS_PER_DAY * plain.joules.nominal)

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from . import options
+from . import options, own
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app.command("new")(own.new)
+app.command("check")(own.check)
 
 
 @app.callback(invoke_without_command=True)
@@ -26,21 +28,20 @@ def profiles(context: typer.Context, json: options.Json = False) -> None:
     if json:
         print_json(
             [
-                {"name": one.name, "evidence": evidence(one), "title": one.title, "runs": list(one.runs)}
+                {
+                    "name": one.name,
+                    "evidence": evidence(one),
+                    "range": span(one),
+                    "title": one.title,
+                    "runs": list(one.runs),
+                }
                 for one in devices
             ]
         )
         return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table()
-    for heading in ("name", "evidence", "runs", "title"):
-        table.add_column(heading, no_wrap=heading == "name", overflow="fold")
     for one in devices:
-        table.add_row(one.name, ", ".join(evidence(one)), ", ".join(one.runs), escape(one.title))
-    Console().print(table)
+        print(f"{one.name}: {one.title}")
+        print(f"    {span(one)}; {', '.join(evidence(one))}; runs {', '.join(one.runs)}")
 
 
 @app.command("show")
@@ -82,6 +83,18 @@ def evidence(device: Any) -> list[str]:
     return [kind for kind in ("measured", "simulated", "claimed", "assumed") if kind in kinds]
 
 
+def span(device: Any) -> str:
+    """Nominal price and range of a synaptic operation, or of what the device charges instead."""
+    from .. import units
+
+    event = next((event for event in ("synaptic_op", "mac", "spike") if event in device.prices), "")
+    if not event:
+        return "power times time"
+    price = device.prices[event]
+    ends = f" ({units.joules(price.low)} to {units.joules(price.high)})" if price.low != price.high else ""
+    return f"{event} {units.joules(price.joules)}{ends}"
+
+
 def card(device: Any) -> list[tuple[str, str, str, str, str]]:
     """Event, price, range, evidence and source of each number, as people read them."""
     from .. import units
@@ -93,21 +106,35 @@ def card(device: Any) -> list[tuple[str, str, str, str, str]]:
         )
         for event, price in device.prices.items()
     ]  # fmt: skip
-    if device.static is not None:
-        watts = device.static
-        rows.append(
-            (
-                "static", units.si(watts.watts, "W"), f"{units.si(watts.low, 'W')} to {units.si(watts.high, 'W')}",
-                watts.kind, f"{watts.source}. {watts.state}",
-            )
-        )  # fmt: skip
-    if device.timing is not None:
-        timing = device.timing
-        for what in ("step", "sample", "dense_op"):
-            seconds = getattr(timing, f"seconds_per_{what}")
-            if seconds:
-                spread = (
-                    f"{units.si(seconds * timing.low_factor, 's')} to {units.si(seconds * timing.high_factor, 's')}"
+    rows += [
+        (
+            f"memory {level.name}, {level.access_bits} bits", units.joules(level.joules),
+            f"{units.joules(level.low)} to {units.joules(level.high)}", level.kind,
+            f"{level.source}. {level.note}".removesuffix(". "),
+        )
+        for level in device.memory
+    ]  # fmt: skip
+    for name in ("static", "host"):
+        watts = getattr(device, name)
+        if watts is not None:
+            rows.append(
+                (
+                    name, units.si(watts.watts, "W"), f"{units.si(watts.low, 'W')} to {units.si(watts.high, 'W')}",
+                    watts.kind, f"{watts.source}. {watts.state}",
                 )
-                rows.append((f"second per {what}", units.si(seconds, "s"), spread, timing.kind, timing.source))
+            )  # fmt: skip
+    timing = device.timing
+    for what in ("step", "barrier", "sample", "batch", "layer", "dense_op") if timing is not None else ():
+        seconds = getattr(timing, f"seconds_per_{what}")
+        if seconds:
+            spread = f"{units.si(seconds * timing.low_factor, 's')} to {units.si(seconds * timing.high_factor, 's')}"
+            rows.append((f"second per {what}", units.si(seconds, "s"), spread, timing.kind, timing.source))
+    if device.limits is not None:
+        rows.append(
+            ("power limit", units.si(device.limits.watts, "W"), "at most", device.limits.kind, device.limits.source)
+        )
+    if device.capacities is not None:
+        facts = device.capacities.model_dump(exclude_none=True, exclude={"kind", "source", "note"})
+        listed = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not False)
+        rows.append(("capacities", listed, "what fits", device.capacities.kind, device.capacities.source))
     return rows

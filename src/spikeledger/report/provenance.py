@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import __version__, units
+from ..events import TERMS
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger
 from ..study.comparison import Comparison
@@ -90,6 +91,9 @@ def _price_rows(device: HardwareProfile, events: set[str]) -> Iterator[tuple[str
         if event in events:
             ends = [joules(value) for value in (price.joules, price.low, price.high)]
             yield event, *ends, f"{price.kind}, {price.scope.replace('_', '-')}", _source(price.source, price.note)
+    for level in device.memory if events & set(TERMS["memory"]) - set(device.prices) else ():
+        ends = [joules(value) for value in (level.joules, level.low, level.high)]
+        yield f"{level.name}, {level.access_bits} bits", *ends, level.kind, _source(level.source, level.note)
     if device.static is not None and "second" in events:
         watts = device.static
         ends = [units.si(value, "W") for value in (watts.watts, watts.low, watts.high)]
@@ -98,6 +102,7 @@ def _price_rows(device: HardwareProfile, events: set[str]) -> Iterator[tuple[str
         time = device.timing
         for text, value in (
             ("time a step", time.seconds_per_step), ("time a sample", time.seconds_per_sample),
+            ("time a batch", time.seconds_per_batch), ("time a layer and batch", time.seconds_per_layer),
             ("time a dense MAC", time.seconds_per_dense_op),
         ):  # fmt: skip
             if value:

@@ -110,7 +110,8 @@ def _stretch(device: HardwareProfile, activity: Activity, longer: float) -> floa
     """How many times longer a sample takes if it has `longer` times the steps."""
     if device.timing is None or activity.seconds is not None:
         return longer
-    once = activity.samples * device.timing.seconds_per_sample
-    each = activity.samples * activity.timesteps * device.timing.seconds_per_step
-    each += activity.total("dense_op") * device.timing.seconds_per_dense_op
+    timing, layers = device.timing, sum(layer.weighted for layer in activity.layers_by_name.values())
+    events = {event: activity.total(event) for event in timing.seconds_per_event}
+    once = timing.seconds(samples=activity.samples, timesteps=0, layers=layers, events={})
+    each = timing.seconds(samples=activity.samples, timesteps=activity.timesteps, layers=layers, events=events) - once
     return (once + each * longer) / (once + each) if once + each else longer
