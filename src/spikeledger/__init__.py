@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .hardware.catalog import load_profile as load_profile
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
+    from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
     from .networks import decoders as decoders
@@ -36,6 +37,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
+    "backend": ("kernels.choice", "backend"),
     "over_time": ("networks.spiking", "over_time"),
     "surrogates": ("networks.surrogates", ""),
     "encoders": ("networks.encoders", ""),

@@ -1,0 +1,243 @@
+// Products of bits and floats: sums of the rows of a dense matrix that bits select. Two ways, equal but for rounding:
+//
+// subsets  the sums of all subsets of six rows are put into a table of 64; six bits then are one look-up ("four Russians").
+//          Eight tables of 16 columns, 32 KiB, stay in the first cache. The cost does not depend on the density.
+// events   the indices of the ones are listed, and each one is one addition: cheap where spikes are rare.
+//
+// Threads split the columns of the output: no atomics, no partial sums, and the same result for any number of threads.
+#pragma once
+
+#include <bit>
+#include <vector>
+
+#include "kernels.hpp"
+#include "simd.hpp"
+#include "threads.hpp"
+
+namespace spikeledger::SPIKELEDGER_SET {
+
+// Sixteen rows of sixteen floats, turned
+inline void turn_floats(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) to[column * to_stride + row] = from[row * stride + column];
+}
+
+// Rows [first, first + count) of the dense matrix and `wide` of its columns from `from` on; columns past the last are zero.
+inline void gather_panel(const Product& p, int64_t first, int64_t count, int64_t from, int64_t wide, float* panel) {
+  const int64_t here = std::min(wide, p.columns - from);
+  if (!p.dense_transposed) {
+    for (int64_t row = 0; row < count; ++row)
+      for (int64_t lane = 0; lane < wide; lane += kLanes)
+        store(panel + row * wide + lane, lane < here ? load(p.dense + (first + row) * p.columns + from + lane, here - lane)
+                                                     : splat(0.0f));
+    return;
+  }
+  if (here < wide) std::memset(panel, 0, static_cast<size_t>(count * wide) * sizeof(float));
+  for (int64_t row = 0; row < count; row += 16)
+    turn_floats(p.dense + from * p.inner + first + row, p.inner, here, std::min<int64_t>(16, count - row),
+                panel + row * wide, wide);
+}
+
+// The block's finished sums [rows, wide] to their place in the output
+inline void put_block(const Product& p, const float* sums, int64_t first, int64_t rows, int64_t from, int64_t wide) {
+  const int64_t here = std::min(wide, p.columns - from);
+  if (!p.out_transposed) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t lane = 0; lane < here; lane += kLanes)
+        store(p.out + (first + row) * p.columns + from + lane, load(sums + row * wide + lane), here - lane);
+    return;
+  }
+  for (int64_t row = 0; row < rows; row += 16)
+    turn_floats(sums + row * wide, wide, std::min<int64_t>(16, rows - row), here,
+                p.out + from * p.rows + first + row, p.rows);
+}
+
+inline Lanes bias_of(const Product& p, int64_t column) {
+  return p.bias != nullptr && column < p.columns ? load(p.bias + column, p.columns - column) : splat(0.0f);
+}
+
+// ---- subsets ---------------------------------------------------------------------------------------------------------
+
+constexpr int kGroup = 6, kGroups = 8, kPass = kGroup * kGroups, kSums = 1 << kGroup;
+
+// The words again, 48 bits a pass, pass by pass: what the inner loop reads lies in one line.
+inline void make_stream(const Product& p, int64_t passes, uint64_t* stream) {
+  const int64_t width = words_of(p.inner);
+  parallel((p.rows + 255) / 256, p.threads, [&](int64_t task) {
+    const int64_t end = std::min(p.rows, task * 256 + 256);
+    for (int64_t row = task * 256; row < end; ++row) {
+      const uint64_t* words = p.words + row * width;
+      for (int64_t pass = 0; pass < passes; ++pass) {
+        const int64_t bit = pass * kPass, word = bit / 64, shift = bit % 64;
+        uint64_t bits = words[word] >> shift;
+        if (shift > 64 - kPass && word + 1 < width) bits |= words[word + 1] << (64 - shift);
+        stream[pass * p.rows + row] = bits;
+      }
+    }
+  });
+}
+
+inline void make_tables(const float* panel, float* tables) {
+  for (int group = 0; group < kGroups; ++group) {
+    float* table = tables + group * kSums * kLanes;
+    store(table, splat(0.0f));
+    for (int bit = 0; bit < kGroup; ++bit) {
+      const Lanes row = load(panel + (group * kGroup + bit) * kLanes);
+      for (int subset = 0; subset < 1 << bit; ++subset)
+        store(table + ((1 << bit) + subset) * kLanes, load(table + subset * kLanes) + row);
+    }
+  }
+}
+
+inline void multiply_subsets(const Product& p) {
+  const int64_t passes = (p.inner + kPass - 1) / kPass;
+  const int64_t blocks = (p.columns + kLanes - 1) / kLanes;
+  // few columns: rows are split as well, as long as a table is used often enough to be worth making
+  const int64_t splits = std::clamp<int64_t>(2 * p.threads / std::max<int64_t>(1, blocks), 1, std::max<int64_t>(1, p.rows / 256));
+  const int64_t share = (p.rows + splits - 1) / splits;
+  static thread_local Buffer<uint64_t> held;
+  uint64_t* stream = held.at_least(passes * p.rows);
+  make_stream(p, passes, stream);
+  parallel(blocks * splits, p.threads, [&](int64_t task) {
+    const int64_t from = task / splits * kLanes;
+    const int64_t first = task % splits * share, rows = std::min(share, p.rows - first);
+    if (rows <= 0) return;
+    static thread_local Buffer<float> table_buffer, panel_buffer, sum_buffer;
+    float* tables = table_buffer.at_least(kGroups * kSums * kLanes);
+    float* panel = panel_buffer.at_least(passes * kPass * kLanes);
+    float* sums = sum_buffer.at_least(rows * kLanes);
+    gather_panel(p, 0, p.inner, from, kLanes, panel);
+    std::memset(panel + p.inner * kLanes, 0, static_cast<size_t>((passes * kPass - p.inner) * kLanes) * sizeof(float));
+    const Lanes bias = bias_of(p, from);
+    for (int64_t row = 0; row < rows; ++row) store(sums + row * kLanes, bias);
+    for (int64_t pass = 0; pass < passes; ++pass) {
+      make_tables(panel + pass * kPass * kLanes, tables);
+      const uint64_t* bits = stream + pass * p.rows + first;
+      for (int64_t row = 0; row < rows; ++row) {
+        const uint64_t word = bits[row];
+        const auto sum = [&](int group) {
+          return load(tables + (group * kSums + static_cast<int64_t>(word >> (group * kGroup) & (kSums - 1))) * kLanes);
+        };
+        const Lanes low = (sum(0) + sum(1)) + (sum(2) + sum(3)), high = (sum(4) + sum(5)) + (sum(6) + sum(7));
+        store(sums + row * kLanes, load(sums + row * kLanes) + (low + high));
+      }
+    }
+    put_block(p, sums, first, rows, from, kLanes);
+  });
+}
+
+// ---- events ----------------------------------------------------------------------------------------------------------
+
+constexpr int64_t kWide = 2 * kLanes;       // columns of a block
+constexpr int64_t kChunkWords = 4;          // inputs of a chunk in words: 256 rows of 32 columns are 32 KiB
+constexpr int kTogether = 4;                // lists are padded to a multiple, with a row of zeros
+constexpr int kMostGroups = kChunkWords * 64 / kTogether;
+
+// The events of one chunk of inputs. Rows are sorted by the length of their list, so that the processor foresees the ends
+// of the loops: else each row would cost a mispredicted branch, as much as twenty additions.
+struct Chunk {
+  int64_t first_word = 0, words = 0;
+  std::vector<uint32_t> order;      // rows with events, short lists first
+  int64_t ends[kMostGroups + 1] = {};  // end in `order` of the rows with so many groups of events
+  Buffer<uint16_t> offsets;         // of the panel's rows, in bytes
+};
+
+inline void list_events(const Product& p, Chunk& chunk) {
+  const int64_t width = words_of(p.inner);
+  static thread_local Buffer<uint8_t> length_buffer;
+  uint8_t* groups = length_buffer.at_least(p.rows);
+  int64_t histogram[kMostGroups + 1] = {};
+  for (int64_t row = 0; row < p.rows; ++row) {
+    int count = 0;
+    for (int64_t word = 0; word < chunk.words; ++word) count += std::popcount(p.words[row * width + chunk.first_word + word]);
+    groups[row] = static_cast<uint8_t>((count + kTogether - 1) / kTogether);
+    ++histogram[groups[row]];
+  }
+  // where the rows, and the lists, of each length begin
+  int64_t row_at[kMostGroups + 1], list_at[kMostGroups + 1];
+  int64_t rows = 0, events = 0;
+  chunk.ends[0] = 0;
+  for (int length = 1; length <= kMostGroups; ++length) {
+    row_at[length] = rows;
+    list_at[length] = events;
+    rows += histogram[length];
+    events += histogram[length] * length * kTogether;
+    chunk.ends[length] = rows;
+  }
+  chunk.order.resize(static_cast<size_t>(rows));
+  uint16_t* offsets = chunk.offsets.at_least(events + 64);  // whole vectors are stored, past the last event too
+  const auto none = static_cast<uint16_t>(chunk.words * 64 * kWide * 4);
+  // lists are written row by row; each length has its own place, and a list's overhang is written over by its successor
+  for (int64_t row = 0; row < p.rows; ++row) {
+    const int length = groups[row];
+    if (length == 0) continue;
+    chunk.order[static_cast<size_t>(row_at[length]++)] = static_cast<uint32_t>(row);
+    uint16_t* list = offsets + list_at[length];
+    list_at[length] += length * kTogether;
+    uint16_t* at = list;
+    for (int64_t word = 0; word < chunk.words; ++word) {
+      uint64_t bits = p.words[row * width + chunk.first_word + word];
+      for (; bits != 0; bits &= bits - 1)
+        *at++ = static_cast<uint16_t>((word * 64 + std::countr_zero(bits)) * kWide * 4);
+    }
+    while (at < list + length * kTogether) *at++ = none;
+  }
+}
+
+inline void add_events(const Chunk& chunk, const float* panel, float* sums) {
+  const auto* bytes = reinterpret_cast<const char*>(panel);
+  const uint16_t* list = const_cast<Chunk&>(chunk).offsets.at_least(0);
+  int64_t place = 0;
+  for (int length = 1; length <= kMostGroups; ++length)
+    for (; place < chunk.ends[length]; ++place) {
+      float* sum = sums + chunk.order[static_cast<size_t>(place)] * kWide;
+      Lanes a = load(sum), b = load(sum + kLanes), c = splat(0.0f), d = splat(0.0f);
+      for (int group = 0; group < length; ++group, list += kTogether) {
+        uint64_t four;
+        std::memcpy(&four, list, sizeof four);
+        const auto row = [&](int which) { return reinterpret_cast<const float*>(bytes + (four >> (16 * which) & 0xffff)); };
+        a += load(row(0)), b += load(row(0) + kLanes);
+        c += load(row(1)), d += load(row(1) + kLanes);
+        a += load(row(2)), b += load(row(2) + kLanes);
+        c += load(row(3)), d += load(row(3) + kLanes);
+      }
+      store(sum, a + c), store(sum + kLanes, b + d);
+    }
+}
+
+inline void multiply_events(const Product& p) {
+  const int64_t width = words_of(p.inner);
+  const int64_t count = (width + kChunkWords - 1) / kChunkWords;
+  static thread_local std::vector<Chunk> held;
+  if (static_cast<int64_t>(held.size()) < count) held.resize(static_cast<size_t>(count));
+  std::vector<Chunk>& chunks = held;
+  parallel(count, p.threads, [&](int64_t index) {
+    Chunk& chunk = chunks[static_cast<size_t>(index)];
+    chunk.first_word = index * width / count;
+    chunk.words = (index + 1) * width / count - chunk.first_word;
+    list_events(p, chunk);
+  });
+  parallel((p.columns + kWide - 1) / kWide, p.threads, [&](int64_t block) {
+    const int64_t from = block * kWide;
+    static thread_local Buffer<float> panel_buffer, sum_buffer;
+    float* panel = panel_buffer.at_least((kChunkWords * 64 + 1) * kWide);
+    float* sums = sum_buffer.at_least(p.rows * kWide);
+    const Lanes low = bias_of(p, from), high = bias_of(p, from + kLanes);
+    for (int64_t row = 0; row < p.rows; ++row) store(sums + row * kWide, low), store(sums + row * kWide + kLanes, high);
+    for (int64_t index = 0; index < count; ++index) {
+      const Chunk& chunk = chunks[static_cast<size_t>(index)];
+      const int64_t first = chunk.first_word * 64, inputs = std::min(chunk.words * 64, p.inner - first);
+      gather_panel(p, first, inputs, from, kWide, panel);
+      std::memset(panel + chunk.words * 64 * kWide, 0, kWide * sizeof(float));
+      add_events(chunk, panel, sums);
+    }
+    put_block(p, sums, 0, p.rows, from, kWide);
+  });
+}
+
+inline void multiply(const Product& p) {
+  if (p.rows == 0 || p.columns == 0) return;
+  p.method == kEvents ? multiply_events(p) : multiply_subsets(p);
+}
+
+}  // namespace spikeledger::SPIKELEDGER_SET
