@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
     from .networks.spiking import SpikingNetwork as SpikingNetwork
@@ -38,6 +39,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "LIF": ("networks.neurons", "LIF"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
     "backend": ("kernels.choice", "backend"),
+    "event_driven": ("networks.event_driven", "event_driven"),
     "over_time": ("networks.spiking", "over_time"),
     "surrogates": ("networks.surrogates", ""),
     "encoders": ("networks.encoders", ""),
