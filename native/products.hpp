@@ -7,7 +7,9 @@
 // Threads split the columns of the output: no atomics, no partial sums, and the same result for any number of threads.
 #pragma once
 
+#include <array>
 #include <bit>
+#include <utility>
 #include <vector>
 
 #include "kernels.hpp"
@@ -16,10 +18,30 @@
 
 namespace spikeledger::SPIKELEDGER_SET {
 
-// Sixteen rows of sixteen floats, turned
+// A matrix of floats is turned in blocks of 16 x 16: in four rounds, rows whose numbers differ in one bit exchange halves.
+template <int half, int... lane>
+inline void exchange(Lanes& low, Lanes& high, std::integer_sequence<int, lane...>) {
+  const Lanes a = low, b = high;
+  low = __builtin_shufflevector(a, b, ((lane & half) == 0 ? lane : 16 + (lane ^ half))...);
+  high = __builtin_shufflevector(a, b, ((lane & half) == 0 ? (lane ^ half) : 16 + lane)...);
+}
+
+template <int half>
+inline void exchange_rows(Lanes* rows) {
+  for (int row = 0; row < kLanes; ++row)
+    if ((row & half) == 0) exchange<half>(rows[row], rows[row + half], std::make_integer_sequence<int, kLanes>{});
+}
+
 inline void turn_floats(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t column = 0; column < columns; ++column) to[column * to_stride + row] = from[row * stride + column];
+  for (int64_t row = 0; row < rows; row += kLanes)
+    for (int64_t column = 0; column < columns; column += kLanes) {
+      const int64_t tall = std::min<int64_t>(kLanes, rows - row), wide = std::min<int64_t>(kLanes, columns - column);
+      Lanes block[kLanes];
+      for (int line = 0; line < kLanes; ++line)
+        block[line] = line < tall ? load(from + (row + line) * stride + column, wide) : splat(0.0f);
+      exchange_rows<8>(block), exchange_rows<4>(block), exchange_rows<2>(block), exchange_rows<1>(block);
+      for (int64_t line = 0; line < wide; ++line) store(to + (column + line) * to_stride + row, block[line], tall);
+    }
 }
 
 // Rows [first, first + count) of the dense matrix and `wide` of its columns from `from` on; columns past the last are zero.
@@ -33,9 +55,7 @@ inline void gather_panel(const Product& p, int64_t first, int64_t count, int64_t
     return;
   }
   if (here < wide) std::memset(panel, 0, static_cast<size_t>(count * wide) * sizeof(float));
-  for (int64_t row = 0; row < count; row += 16)
-    turn_floats(p.dense + from * p.inner + first + row, p.inner, here, std::min<int64_t>(16, count - row),
-                panel + row * wide, wide);
+  turn_floats(p.dense + from * p.inner + first, p.inner, here, count, panel, wide);
 }
 
 // The block's finished sums [rows, wide] to their place in the output
@@ -47,9 +67,7 @@ inline void put_block(const Product& p, const float* sums, int64_t first, int64_
         store(p.out + (first + row) * p.columns + from + lane, load(sums + row * wide + lane), here - lane);
     return;
   }
-  for (int64_t row = 0; row < rows; row += 16)
-    turn_floats(sums + row * wide, wide, std::min<int64_t>(16, rows - row), here,
-                p.out + from * p.rows + first + row, p.rows);
+  turn_floats(sums, wide, rows, here, p.out + from * p.rows + first, p.rows);
 }
 
 inline Lanes bias_of(const Product& p, int64_t column) {
@@ -59,6 +77,8 @@ inline Lanes bias_of(const Product& p, int64_t column) {
 // ---- subsets ---------------------------------------------------------------------------------------------------------
 
 constexpr int kGroup = 6, kGroups = 8, kPass = kGroup * kGroups, kSums = 1 << kGroup;
+constexpr int64_t kLineBytes = kLanes * 4;
+static_assert(kLineBytes == 1 << kGroup && kPass + kGroup <= 64);
 
 // The words again, 48 bits a pass, pass by pass: what the inner loop reads lies in one line.
 inline void make_stream(const Product& p, int64_t passes, uint64_t* stream) {
@@ -71,7 +91,7 @@ inline void make_stream(const Product& p, int64_t passes, uint64_t* stream) {
         const int64_t bit = pass * kPass, word = bit / 64, shift = bit % 64;
         uint64_t bits = words[word] >> shift;
         if (shift > 64 - kPass && word + 1 < width) bits |= words[word + 1] << (64 - shift);
-        stream[pass * p.rows + row] = bits;
+        stream[pass * p.rows + row] = bits << kGroup;  // so that six bits, masked, are a row's place in bytes
       }
     }
   });
@@ -106,6 +126,7 @@ inline void multiply_subsets(const Product& p) {
     float* tables = table_buffer.at_least(kGroups * kSums * kLanes);
     float* panel = panel_buffer.at_least(passes * kPass * kLanes);
     float* sums = sum_buffer.at_least(rows * kLanes);
+    const auto* bytes = reinterpret_cast<const char*>(tables);
     gather_panel(p, 0, p.inner, from, kLanes, panel);
     std::memset(panel + p.inner * kLanes, 0, static_cast<size_t>((passes * kPass - p.inner) * kLanes) * sizeof(float));
     const Lanes bias = bias_of(p, from);
@@ -116,7 +137,8 @@ inline void multiply_subsets(const Product& p) {
       for (int64_t row = 0; row < rows; ++row) {
         const uint64_t word = bits[row];
         const auto sum = [&](int group) {
-          return load(tables + (group * kSums + static_cast<int64_t>(word >> (group * kGroup) & (kSums - 1))) * kLanes);
+          const auto place = static_cast<int64_t>(word >> (group * kGroup) & ((kSums - 1) << kGroup));
+          return load(reinterpret_cast<const float*>(bytes + group * kSums * kLineBytes + place));
         };
         const Lanes low = (sum(0) + sum(1)) + (sum(2) + sum(3)), high = (sum(4) + sum(5)) + (sum(6) + sum(7));
         store(sums + row * kLanes, load(sums + row * kLanes) + (low + high));
@@ -130,7 +152,9 @@ inline void multiply_subsets(const Product& p) {
 
 constexpr int64_t kWide = 2 * kLanes;       // columns of a block
 constexpr int64_t kChunkWords = 4;          // inputs of a chunk in words: 256 rows of 32 columns are 32 KiB
+constexpr int64_t kStride = kWide * 4;      // bytes of a panel's row
 constexpr int kTogether = 4;                // lists are padded to a multiple, with a row of zeros
+constexpr int kOverhang = 32 + kTogether;    // what may be stored past a list's end
 constexpr int kMostGroups = kChunkWords * 64 / kTogether;
 
 // The events of one chunk of inputs. Rows are sorted by the length of their list, so that the processor foresees the ends
@@ -141,6 +165,49 @@ struct Chunk {
   int64_t ends[kMostGroups + 1] = {};  // end in `order` of the rows with so many groups of events
   Buffer<uint16_t> offsets;         // of the panel's rows, in bytes
 };
+
+#if defined(__AVX512VBMI2__)
+// Places of the ones, 32 at a time, without a branch; whole vectors are stored, and the next one overwrites the rest.
+inline uint16_t* list_word(uint64_t bits, uint16_t base, uint16_t* at) {
+  alignas(64) static constexpr auto kPlaces = [] {
+    std::array<uint16_t, 32> places{};
+    for (size_t bit = 0; bit < 32; ++bit) places[bit] = static_cast<uint16_t>(bit * kStride);
+    return places;
+  }();
+  const __m512i places = _mm512_load_si512(kPlaces.data());
+  for (int half = 0; half < 2; ++half, bits >>= 32) {
+    const auto here = static_cast<uint32_t>(bits);
+    const __m512i shifted = _mm512_add_epi16(places, _mm512_set1_epi16(static_cast<int16_t>(base + half * 32 * kStride)));
+    _mm512_storeu_si512(at, _mm512_maskz_compress_epi16(here, shifted));
+    at += std::popcount(here);
+  }
+  return at;
+}
+#else
+// Places of the ones of each byte, from a table; eight are stored whatever there are, and the next byte overwrites the rest.
+struct BytePlaces {
+  uint16_t places[256][8];
+};
+constexpr BytePlaces kBytePlaces = [] {
+  BytePlaces table{};
+  for (int byte = 0; byte < 256; ++byte)
+    for (int bit = 0, next = 0; bit < 8; ++bit)
+      if ((byte >> bit & 1) != 0) table.places[byte][next++] = static_cast<uint16_t>(bit * kStride);
+  return table;
+}();
+
+inline uint16_t* list_word(uint64_t bits, uint16_t base, uint16_t* at) {
+  typedef uint16_t Eight __attribute__((vector_size(16)));
+  for (int byte = 0; byte < 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * kStride)) {
+    Eight places;
+    std::memcpy(&places, kBytePlaces.places[bits & 255], sizeof places);
+    places += base;
+    std::memcpy(at, &places, sizeof places);
+    at += std::popcount(bits & 255);
+  }
+  return at;
+}
+#endif
 
 inline void list_events(const Product& p, Chunk& chunk) {
   const int64_t width = words_of(p.inner);
@@ -157,17 +224,17 @@ inline void list_events(const Product& p, Chunk& chunk) {
   int64_t row_at[kMostGroups + 1], list_at[kMostGroups + 1];
   int64_t rows = 0, events = 0;
   chunk.ends[0] = 0;
+  // lists are written row by row, each with an overhang that the next of its length writes over; a gap takes the last's
   for (int length = 1; length <= kMostGroups; ++length) {
     row_at[length] = rows;
     list_at[length] = events;
     rows += histogram[length];
-    events += histogram[length] * length * kTogether;
+    events += histogram[length] * length * kTogether + kOverhang;
     chunk.ends[length] = rows;
   }
   chunk.order.resize(static_cast<size_t>(rows));
-  uint16_t* offsets = chunk.offsets.at_least(events + 64);  // whole vectors are stored, past the last event too
-  const auto none = static_cast<uint16_t>(chunk.words * 64 * kWide * 4);
-  // lists are written row by row; each length has its own place, and a list's overhang is written over by its successor
+  uint16_t* offsets = chunk.offsets.at_least(events);
+  const auto none = static_cast<uint16_t>(chunk.words * 64 * kStride);
   for (int64_t row = 0; row < p.rows; ++row) {
     const int length = groups[row];
     if (length == 0) continue;
@@ -175,12 +242,10 @@ inline void list_events(const Product& p, Chunk& chunk) {
     uint16_t* list = offsets + list_at[length];
     list_at[length] += length * kTogether;
     uint16_t* at = list;
-    for (int64_t word = 0; word < chunk.words; ++word) {
-      uint64_t bits = p.words[row * width + chunk.first_word + word];
-      for (; bits != 0; bits &= bits - 1)
-        *at++ = static_cast<uint16_t>((word * 64 + std::countr_zero(bits)) * kWide * 4);
-    }
-    while (at < list + length * kTogether) *at++ = none;
+    for (int64_t word = 0; word < chunk.words; ++word)
+      at = list_word(p.words[row * width + chunk.first_word + word], static_cast<uint16_t>(word * 64 * kStride), at);
+    const uint64_t nones = none * 0x0001000100010001ull;
+    std::memcpy(at, &nones, sizeof nones);
   }
 }
 
@@ -188,7 +253,7 @@ inline void add_events(const Chunk& chunk, const float* panel, float* sums) {
   const auto* bytes = reinterpret_cast<const char*>(panel);
   const uint16_t* list = const_cast<Chunk&>(chunk).offsets.at_least(0);
   int64_t place = 0;
-  for (int length = 1; length <= kMostGroups; ++length)
+  for (int length = 1; length <= kMostGroups; ++length, list += kOverhang)
     for (; place < chunk.ends[length]; ++place) {
       float* sum = sums + chunk.order[static_cast<size_t>(place)] * kWide;
       Lanes a = load(sum), b = load(sum + kLanes), c = splat(0.0f), d = splat(0.0f);
