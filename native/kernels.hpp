@@ -55,6 +55,34 @@ struct Product {
   bool out_transposed;  // stored as [columns, rows]
   int method;
   int threads;
+  bool dense_blocked = false;  // stored as blocks of 32 columns, each [inner, 32]
+};
+
+// A linear layer and the neurons behind it, as one: bits [T * B, inner] in, bits [T * B, columns] out, from rest.
+// The currents stay in blocks of 32 columns, each [T, B, 32]: a block is summed, and its neurons run, while it is in cache.
+struct Layer {
+  int64_t steps, batch, inner, columns;
+  const uint64_t* words;
+  const float* weight;  // [columns, inner]
+  const float* bias;    // [columns] or null
+  const float* beta;    // [columns]
+  float threshold;
+  int reset;
+  bool delayed;
+  int method;
+  int threads;
+};
+
+// Gradient of the spikes [T, B, columns] in; of currents [T, B, columns] (or null), weight, bias and beta (or null) out.
+struct LayerBackward {
+  const float* spikes;
+  int surrogate;
+  float slope;
+  const uint64_t* turned;  // the layer's input bits [inner, T * B]; null if the weight's gradient is not wanted
+  float* currents;
+  float* weight;
+  float* bias;
+  float* beta;
 };
 
 struct Kernels {
@@ -69,6 +97,9 @@ struct Kernels {
   // spikes of each column, added to counts [columns]
   void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
   void (*multiply)(const Product&);
+  // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
+  void (*layer)(const Layer&, float* currents, uint64_t* words);
+  void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
 };
 
 extern const Kernels kPlain;

@@ -122,6 +122,27 @@ NB_MODULE(_native, module) {
                           at<const float>(bias), at<float>(out), out_transposed, method, threads});
       },
       Release());
+  module.def(
+      "layer",
+      [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
+         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out) {
+        chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
+                       at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
+                      at<float>(currents), at<uint64_t>(out));
+      },
+      Release());
+  module.def(
+      "layer_back",
+      [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
+         bool delayed, int method, int threads, Address currents, Address spikes_grad, int surrogate, float slope,
+         Address turned, Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+        chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
+                            reset, delayed, method, threads},
+                           at<const float>(currents),
+                           {at<const float>(spikes_grad), surrogate, slope, at<const uint64_t>(turned),
+                            at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
+      },
+      Release());
 }
 
 }  // namespace spikeledger

@@ -18,6 +18,8 @@
 
 namespace spikeledger::SPIKELEDGER_SET {
 
+constexpr int64_t kWide = 2 * kLanes;  // columns of a block
+
 // A matrix of floats is turned in blocks of 16 x 16: in four rounds, rows whose numbers differ in one bit exchange halves.
 template <int half, int... lane>
 inline void exchange(Lanes& low, Lanes& high, std::integer_sequence<int, lane...>) {
@@ -47,6 +49,10 @@ inline void turn_floats(const float* from, int64_t stride, int64_t rows, int64_t
 // Rows [first, first + count) of the dense matrix and `wide` of its columns from `from` on; columns past the last are zero.
 inline void gather_panel(const Product& p, int64_t first, int64_t count, int64_t from, int64_t wide, float* panel) {
   const int64_t here = std::min(wide, p.columns - from);
+  if (p.dense_blocked) {
+    std::memcpy(panel, p.dense + (from / kWide * p.inner + first) * kWide, static_cast<size_t>(count * kWide) * sizeof(float));
+    return;
+  }
   if (!p.dense_transposed) {
     for (int64_t row = 0; row < count; ++row)
       for (int64_t lane = 0; lane < wide; lane += kLanes)
@@ -59,15 +65,15 @@ inline void gather_panel(const Product& p, int64_t first, int64_t count, int64_t
 }
 
 // The block's finished sums [rows, wide] to their place in the output
-inline void put_block(const Product& p, const float* sums, int64_t first, int64_t rows, int64_t from, int64_t wide) {
-  const int64_t here = std::min(wide, p.columns - from);
+inline void put_block(const Product& p, const float* sums, int64_t first, int64_t rows, int64_t from) {
+  const int64_t here = std::min(kWide, p.columns - from);
   if (!p.out_transposed) {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t lane = 0; lane < here; lane += kLanes)
-        store(p.out + (first + row) * p.columns + from + lane, load(sums + row * wide + lane), here - lane);
+        store(p.out + (first + row) * p.columns + from + lane, load(sums + row * kWide + lane), here - lane);
     return;
   }
-  turn_floats(sums, wide, rows, here, p.out + from * p.rows + first, p.rows);
+  turn_floats(sums, kWide, rows, here, p.out + from * p.rows + first, p.rows);
 }
 
 inline Lanes bias_of(const Product& p, int64_t column) {
@@ -97,60 +103,35 @@ inline void make_stream(const Product& p, int64_t passes, uint64_t* stream) {
   });
 }
 
-inline void make_tables(const float* panel, float* tables) {
+// Of 16 columns from `panel` on, whose rows lie `stride` floats apart
+inline void make_tables(const float* panel, int64_t stride, float* tables) {
   for (int group = 0; group < kGroups; ++group) {
     float* table = tables + group * kSums * kLanes;
     store(table, splat(0.0f));
     for (int bit = 0; bit < kGroup; ++bit) {
-      const Lanes row = load(panel + (group * kGroup + bit) * kLanes);
+      const Lanes row = load(panel + (group * kGroup + bit) * stride);
       for (int subset = 0; subset < 1 << bit; ++subset)
         store(table + ((1 << bit) + subset) * kLanes, load(table + subset * kLanes) + row);
     }
   }
 }
 
-inline void multiply_subsets(const Product& p) {
-  const int64_t passes = (p.inner + kPass - 1) / kPass;
-  const int64_t blocks = (p.columns + kLanes - 1) / kLanes;
-  // few columns: rows are split as well, as long as a table is used often enough to be worth making
-  const int64_t splits = std::clamp<int64_t>(2 * p.threads / std::max<int64_t>(1, blocks), 1, std::max<int64_t>(1, p.rows / 256));
-  const int64_t share = (p.rows + splits - 1) / splits;
-  static thread_local Buffer<uint64_t> held;
-  uint64_t* stream = held.at_least(passes * p.rows);
-  make_stream(p, passes, stream);
-  parallel(blocks * splits, p.threads, [&](int64_t task) {
-    const int64_t from = task / splits * kLanes;
-    const int64_t first = task % splits * share, rows = std::min(share, p.rows - first);
-    if (rows <= 0) return;
-    static thread_local Buffer<float> table_buffer, panel_buffer, sum_buffer;
-    float* tables = table_buffer.at_least(kGroups * kSums * kLanes);
-    float* panel = panel_buffer.at_least(passes * kPass * kLanes);
-    float* sums = sum_buffer.at_least(rows * kLanes);
-    const auto* bytes = reinterpret_cast<const char*>(tables);
-    gather_panel(p, 0, p.inner, from, kLanes, panel);
-    std::memset(panel + p.inner * kLanes, 0, static_cast<size_t>((passes * kPass - p.inner) * kLanes) * sizeof(float));
-    const Lanes bias = bias_of(p, from);
-    for (int64_t row = 0; row < rows; ++row) store(sums + row * kLanes, bias);
-    for (int64_t pass = 0; pass < passes; ++pass) {
-      make_tables(panel + pass * kPass * kLanes, tables);
-      const uint64_t* bits = stream + pass * p.rows + first;
-      for (int64_t row = 0; row < rows; ++row) {
-        const uint64_t word = bits[row];
-        const auto sum = [&](int group) {
-          const auto place = static_cast<int64_t>(word >> (group * kGroup) & ((kSums - 1) << kGroup));
-          return load(reinterpret_cast<const float*>(bytes + group * kSums * kLineBytes + place));
-        };
-        const Lanes low = (sum(0) + sum(1)) + (sum(2) + sum(3)), high = (sum(4) + sum(5)) + (sum(6) + sum(7));
-        store(sums + row * kLanes, load(sums + row * kLanes) + (low + high));
-      }
-    }
-    put_block(p, sums, first, rows, from, kLanes);
-  });
+// Adds, for `rows` rows, the look-ups of one pass to 16 columns of the sums.
+inline void add_subsets(const uint64_t* stream, int64_t rows, const float* tables, float* sums) {
+  const auto* bytes = reinterpret_cast<const char*>(tables);
+  for (int64_t row = 0; row < rows; ++row) {
+    const uint64_t word = stream[row];
+    const auto sum = [&](int group) {
+      const auto place = static_cast<int64_t>(word >> (group * kGroup) & ((kSums - 1) << kGroup));
+      return load(reinterpret_cast<const float*>(bytes + group * kSums * kLineBytes + place));
+    };
+    const Lanes low = (sum(0) + sum(1)) + (sum(2) + sum(3)), high = (sum(4) + sum(5)) + (sum(6) + sum(7));
+    store(sums + row * kWide, load(sums + row * kWide) + (low + high));
+  }
 }
 
 // ---- events ----------------------------------------------------------------------------------------------------------
 
-constexpr int64_t kWide = 2 * kLanes;       // columns of a block
 constexpr int64_t kChunkWords = 4;          // inputs of a chunk in words: 256 rows of 32 columns are 32 KiB
 constexpr int64_t kStride = kWide * 4;      // bytes of a panel's row
 constexpr int kTogether = 4;                // lists are padded to a multiple, with a row of zeros
@@ -270,39 +251,83 @@ inline void add_events(const Chunk& chunk, const float* panel, float* sums) {
     }
 }
 
-inline void multiply_events(const Product& p) {
-  const int64_t width = words_of(p.inner);
-  const int64_t count = (width + kChunkWords - 1) / kChunkWords;
-  static thread_local std::vector<Chunk> held;
-  if (static_cast<int64_t>(held.size()) < count) held.resize(static_cast<size_t>(count));
-  std::vector<Chunk>& chunks = held;
-  parallel(count, p.threads, [&](int64_t index) {
-    Chunk& chunk = chunks[static_cast<size_t>(index)];
-    chunk.first_word = index * width / count;
-    chunk.words = (index + 1) * width / count - chunk.first_word;
-    list_events(p, chunk);
-  });
-  parallel((p.columns + kWide - 1) / kWide, p.threads, [&](int64_t block) {
-    const int64_t from = block * kWide;
-    static thread_local Buffer<float> panel_buffer, sum_buffer;
-    float* panel = panel_buffer.at_least((kChunkWords * 64 + 1) * kWide);
-    float* sums = sum_buffer.at_least(p.rows * kWide);
-    const Lanes low = bias_of(p, from), high = bias_of(p, from + kLanes);
-    for (int64_t row = 0; row < p.rows; ++row) store(sums + row * kWide, low), store(sums + row * kWide + kLanes, high);
-    for (int64_t index = 0; index < count; ++index) {
-      const Chunk& chunk = chunks[static_cast<size_t>(index)];
-      const int64_t first = chunk.first_word * 64, inputs = std::min(chunk.words * 64, p.inner - first);
-      gather_panel(p, first, inputs, from, kWide, panel);
-      std::memset(panel + chunk.words * 64 * kWide, 0, kWide * sizeof(float));
-      add_events(chunk, panel, sums);
+// ---- both ------------------------------------------------------------------------------------------------------------
+
+// The bits of a product, ready for the kernel of its method. A thread keeps its buffers for the next product.
+struct Selection {
+  int64_t passes = 0, chunks = 0;
+  Buffer<uint64_t> stream;
+  std::vector<Chunk> lists;
+
+  void prepare(const Product& p) {
+    if (p.method == kSubsets) {
+      passes = (p.inner + kPass - 1) / kPass;
+      make_stream(p, passes, stream.at_least(passes * p.rows));
+      return;
     }
-    put_block(p, sums, 0, p.rows, from, kWide);
-  });
+    const int64_t width = words_of(p.inner);
+    chunks = (width + kChunkWords - 1) / kChunkWords;
+    if (static_cast<int64_t>(lists.size()) < chunks) lists.resize(static_cast<size_t>(chunks));
+    parallel(chunks, p.threads, [&](int64_t index) {
+      Chunk& chunk = lists[static_cast<size_t>(index)];
+      chunk.first_word = index * width / chunks;
+      chunk.words = (index + 1) * width / chunks - chunk.first_word;
+      list_events(p, chunk);
+    });
+  }
+};
+
+// Adds the product's columns [from, from + 32) to the sums of rows [first, first + rows), which lie 32 floats apart.
+inline void add_block(const Product& p, Selection& bits, int64_t from, int64_t first, int64_t rows, float* sums) {
+  static thread_local Buffer<float> panel_buffer, table_buffer;
+  if (p.method == kSubsets) {
+    float* tables = table_buffer.at_least(kGroups * kSums * kLanes);
+    float* panel = panel_buffer.at_least(kPass * kWide);
+    const uint64_t* stream = bits.stream.at_least(0);
+    for (int64_t pass = 0; pass < bits.passes; ++pass) {
+      const int64_t begin = pass * kPass, inputs = std::min<int64_t>(kPass, p.inner - begin);
+      gather_panel(p, begin, inputs, from, kWide, panel);
+      std::memset(panel + inputs * kWide, 0, static_cast<size_t>((kPass - inputs) * kWide) * sizeof(float));
+      for (int64_t lane = 0; lane < kWide && from + lane < p.columns; lane += kLanes) {
+        make_tables(panel + lane, kWide, tables);
+        add_subsets(stream + pass * p.rows + first, rows, tables, sums + lane);
+      }
+    }
+    return;
+  }
+  float* panel = panel_buffer.at_least((kChunkWords * 64 + 1) * kWide);
+  for (int64_t index = 0; index < bits.chunks; ++index) {
+    const Chunk& chunk = bits.lists[static_cast<size_t>(index)];
+    const int64_t begin = chunk.first_word * 64, inputs = std::min(chunk.words * 64, p.inner - begin);
+    gather_panel(p, begin, inputs, from, kWide, panel);
+    std::memset(panel + chunk.words * 64 * kWide, 0, kWide * sizeof(float));
+    add_events(chunk, panel, sums);
+  }
+}
+
+inline void fill(float* sums, int64_t rows, Lanes low, Lanes high) {
+  for (int64_t row = 0; row < rows; ++row) store(sums + row * kWide, low), store(sums + row * kWide + kLanes, high);
 }
 
 inline void multiply(const Product& p) {
   if (p.rows == 0 || p.columns == 0) return;
-  p.method == kEvents ? multiply_events(p) : multiply_subsets(p);
+  static thread_local Selection held;
+  Selection& bits = held;
+  bits.prepare(p);
+  const int64_t blocks = (p.columns + kWide - 1) / kWide;
+  // few columns: rows are split as well, as long as a table is used often enough to be worth making
+  const int64_t splits = p.method == kEvents ? 1 : std::clamp<int64_t>(2 * p.threads / blocks, 1, std::max<int64_t>(1, p.rows / 256));
+  const int64_t share = (p.rows + splits - 1) / splits;
+  parallel(blocks * splits, p.threads, [&](int64_t task) {
+    const int64_t from = task / splits * kWide;
+    const int64_t first = task % splits * share, rows = std::min(share, p.rows - first);
+    if (rows <= 0) return;
+    static thread_local Buffer<float> sum_buffer;
+    float* sums = sum_buffer.at_least(rows * kWide);
+    fill(sums, rows, bias_of(p, from), bias_of(p, from + kLanes));
+    add_block(p, bits, from, first, rows, sums);
+    put_block(p, sums, first, rows, from);
+  });
 }
 
 }  // namespace spikeledger::SPIKELEDGER_SET

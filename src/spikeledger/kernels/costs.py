@@ -15,15 +15,15 @@ LANES, PASS, SUMS, WIDE, CHUNK = 16, 48, 512, 32, 256
 
 @dataclass(frozen=True)
 class Prices:
-    """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a
-    listed event; a multiply-add of the dense product."""
+    """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a word
+    that is searched for events; a multiply-add of the dense product."""
 
     lookups: float = 2.6
-    entry: float = 0.4
-    event: float = 0.75
-    visit: float = 4.0
-    listed: float = 0.8
-    dense: float = 0.0125
+    entry: float = 0.5
+    event: float = 0.58
+    visit: float = 1.5
+    searched: float = 2.8
+    dense: float = 0.0122
 
 
 prices = Prices()
@@ -32,10 +32,11 @@ prices = Prices()
 def estimates(rows: int, inner: int, columns: int, spikes: int) -> dict[str, float]:
     """Nanoseconds of each method on one thread, for bits `[rows, inner]` with so many ones times `[inner, columns]`."""
     passes, narrow = math.ceil(inner / PASS), math.ceil(columns / LANES)
+    words = rows * math.ceil(inner / 64)
     chunks, wide = math.ceil(inner / CHUNK), math.ceil(columns / WIDE)
     return {
         "subsets": narrow * passes * (rows * prices.lookups + SUMS * prices.entry),
-        "events": wide * (spikes * prices.event + chunks * min(rows, spikes) * prices.visit) + spikes * prices.listed,
+        "events": wide * (spikes * prices.event + min(chunks * rows, spikes) * prices.visit) + words * prices.searched,
         "dense": rows * inner * columns * prices.dense,
     }
 

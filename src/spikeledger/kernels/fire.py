@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -49,7 +51,7 @@ def integrate_and_fire(
         return reference.integrate_and_fire(
             currents, rest, beta=beta, threshold=threshold, reset=reset, reset_delay=reset_delay, surrogate=surrogate
         )
-    settings = Settings(threshold, RESETS[reset], reset_delay, SURROGATES[surrogate.name], surrogate.slope)
+    settings = settings_of(threshold, reset, reset_delay, surrogate)
     flat, start, decay = _prepared(currents, membrane, beta)
     if currents.is_cuda:
         gpu = triton()
@@ -63,11 +65,13 @@ def integrate_and_fire(
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 
-def fire_planes(
-    currents: Tensor, *, beta: Tensor | float, threshold: float, reset: str, reset_delay: bool, surrogate: Surrogate
-) -> tuple[Tensor, Planes]:
+def settings_of(threshold: float, reset: str, reset_delay: bool, surrogate: Surrogate) -> Settings:
+    """As the kernels want them; the surrogate must be one of `SURROGATES`."""
+    return Settings(threshold, RESETS[reset], reset_delay, SURROGATES[surrogate.name], surrogate.slope)
+
+
+def fire_planes(currents: Tensor, beta: Tensor | float, settings: Settings) -> tuple[Tensor, Planes]:
     """As `integrate_and_fire` from rest, with spikes as bits only, and an empty tensor that carries their gradient."""
-    settings = Settings(threshold, RESETS[reset], reset_delay, SURROGATES[surrogate.name], surrogate.slope)
     flat, start, decay = _prepared(currents, None, beta)
     token, _, words = _Fire.apply(flat, start, decay, settings, False)
     return token, Planes(words, tuple(currents.shape))
@@ -80,11 +84,14 @@ def _prepared(currents: Tensor, membrane: Tensor | None, beta: Tensor | float) -
     start = None
     if membrane is not None:
         start = membrane.to(torch.float32).expand(shape[1:]).reshape(shape[1], -1).contiguous()
+    return flat.contiguous(), start, decays(beta, shape[2:], currents.device)
+
+
+def decays(beta: Tensor | float, shape: Sequence[int], device: torch.device) -> Tensor:
+    """One float32 decay a neuron, `[prod(shape)]`, differentiable in `beta`."""
     if isinstance(beta, Tensor):
-        decay = beta.to(torch.float32).expand(shape[2:]).reshape(-1).contiguous()
-    else:
-        decay = torch.full((flat.shape[2],), beta, dtype=torch.float32, device=currents.device)
-    return flat.contiguous(), start, decay
+        return beta.to(torch.float32).expand(shape).reshape(-1).contiguous()
+    return torch.full((math.prod(shape),), beta, dtype=torch.float32, device=device)
 
 
 class _Fire(torch.autograd.Function):

@@ -15,7 +15,8 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.fire import SURROGATES, fire_planes
+from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
+from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
 from .neurons import IF, LIF, Neuron
 
@@ -33,8 +34,15 @@ class EventDriven(nn.Sequential):
             out: Tensor = super().forward(sequence)
             return out
         flow: Tensor | Spikes = sequence
-        for index, layer in enumerate(layers):
-            flow = _through(layer, flow, _wants_bits(layers, index + 1))
+        index = 0
+        while index < len(layers):
+            layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+            if type(layer) is nn.Linear and _is_fused(following):
+                spikes = _spikes_into(layer, flow)
+                if spikes is not None:
+                    flow, index = _fused(layer, following, spikes), index + 2
+                    continue
+            flow, index = _through(layer, flow, _wants_bits(layers, index + 1)), index + 1
         return _floats(flow)
 
 
@@ -80,47 +88,61 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
     if type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training):
         return flow
-    if wants_bits and type(layer) in (IF, LIF) and isinstance(flow, Tensor) and _fits(flow, layer):
-        token, planes = fire_planes(
-            flow,
-            beta=layer.decay(),
-            threshold=layer.threshold,
-            reset=layer.reset,
-            reset_delay=layer.reset_delay,
-            surrogate=layer.surrogate,
-        )
-        return Spikes(planes, token)
+    if wants_bits and isinstance(layer, Neuron) and _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
+        token, planes = fire_planes(flow, layer.decay(), _settings(layer))
+        return Spikes(planes, token.view(flow.shape))
     return layer(_floats(flow))
 
 
+def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes) -> Spikes:
+    """A linear layer and its neurons as one kernel."""
+    token, planes = fused_layer(
+        spikes.token, spikes.planes, linear_layer.weight, linear_layer.bias, neuron.decay(), _settings(neuron)
+    )
+    return Spikes(planes, token)
+
+
+def _is_fused(layer: nn.Module | None) -> bool:
+    """Whether a layer is neurons that the fused kernels know."""
+    return type(layer) in (IF, LIF) and layer.surrogate.name in SURROGATES  # type: ignore[union-attr]
+
+
+def _settings(neuron: Neuron) -> Settings:
+    return settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
+
+
 def _currents(layer: nn.Linear, flow: Tensor | Spikes) -> Tensor:
+    if isinstance(flow, Tensor) and flow.dim() > 2 and flow.shape[0] > 1 and flow.stride(0) == 0:
+        once: Tensor = layer(flow[0])  # one image, shown at every step, is multiplied once
+        return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
+    spikes = _spikes_into(layer, flow)
+    if spikes is None:
+        dense: Tensor = layer(_floats(flow))  # graded values; of what does not fit torch says best why
+        return dense
+    return linear(spikes.token, spikes.planes, layer.weight, layer.bias)
+
+
+def _spikes_into(layer: nn.Linear, flow: Tensor | Spikes) -> Spikes | None:
+    """What flows into a linear layer as bits; None if it is not spikes, or does not fit."""
     if isinstance(flow, Tensor):
-        if flow.dim() > 2 and flow.shape[0] > 1 and flow.stride(0) == 0:  # one image, shown at every step
-            once: Tensor = layer(flow[0])
-            return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
         packed = bits.pack(flow) if _countable(flow, layer) else None
-        if packed is None:
-            dense: Tensor = layer(flow)
-            return dense
-        flow = Spikes(packed, flow if flow.requires_grad else None)
-    if flow.planes.columns != layer.in_features or len(flow.planes.shape) != 3:
-        wrong: Tensor = layer(_floats(flow))  # torch says best what does not fit
-        return wrong
-    return linear(flow.token, flow.planes, layer.weight, layer.bias)
+        return None if packed is None else Spikes(packed, flow if flow.requires_grad else None)
+    return flow if len(flow.planes.shape) == 3 and flow.planes.columns == layer.in_features else None
 
 
 def _countable(flow: Tensor, layer: nn.Linear) -> bool:
     """Whether a tensor may be spikes that are worth packing; its first values tell most graded ones."""
     if flow.dim() != 3 or flow.dtype != torch.float32 or not flow.numel() or flow.shape[2] != layer.in_features:
         return False
+    if flow.stride(0) == 0 and flow.shape[0] > 1:
+        return False
     if layer.weight.dtype != torch.float32 or not runs_native(flow) or not runs_native(layer.weight):
         return False
     return bits.planes_of(flow) is not None or bool(((flow[0, 0] == 0) | (flow[0, 0] == 1)).all())
 
 
-def _fits(flow: Tensor, layer: Neuron) -> bool:
-    fits = flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
-    return fits and layer.surrogate.name in SURROGATES
+def _fits(flow: Tensor) -> bool:
+    return flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
 
 
 def _wants_bits(layers: list[nn.Module], index: int) -> bool:
