@@ -11,7 +11,8 @@ constexpr int64_t kRows = 32;  // samples of a tile
 
 // Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words
 template <int reset, bool delayed>
-void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, uint32_t* out, int64_t out_stride) {
+void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, bool narrow, uint32_t* out,
+                int64_t out_stride) {
   const Lanes threshold = splat(layer.threshold);
   for (int64_t first = 0; first < layer.batch; first += kRows) {
     const int64_t rows = std::min(kRows, layer.batch - first);
@@ -22,8 +23,12 @@ void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high
         float* at = membrane + row * kWide;
         const float* current = currents + (line + row) * kWide;
         const Lanes a = charged<reset, delayed>(load(at), load(current), low, threshold);
-        const Lanes b = charged<reset, delayed>(load(at + kLanes), load(current + kLanes), high, threshold);
         store(at, kept<reset, delayed>(a, threshold));
+        if (narrow) {
+          out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold));
+          continue;
+        }
+        const Lanes b = charged<reset, delayed>(load(at + kLanes), load(current + kLanes), high, threshold);
         store(at + kLanes, kept<reset, delayed>(b, threshold));
         out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
       }
@@ -39,12 +44,13 @@ void learn_block(const Layer& layer, const LayerBackward& grad, const float* cur
   const Lanes threshold = splat(layer.threshold);
   const int64_t tile = std::clamp<int64_t>(512 / std::max<int64_t>(1, layer.steps), 1, kRows);
   float* charges = buffer.at_least(layer.steps * tile * kWide);
+  const int64_t stride = layer.columns - from <= kLanes ? kWide : kLanes;  // half a block will do where columns are few
   for (int64_t first = 0; first < layer.batch; first += tile) {
     const int64_t lanes = std::min(tile, layer.batch - first) * kWide;
     alignas(64) float state[kRows * kWide] = {};  // the membrane on the way forth, its gradient on the way back
     for (int64_t step = 0; step < layer.steps; ++step) {
       const float* current = currents + (step * layer.batch + first) * kWide;
-      for (int64_t n = 0; n < lanes; n += kLanes) {
+      for (int64_t n = 0; n < lanes; n += stride) {
         const Lanes charge = charged<reset, delayed>(load(state + n), load(current + n), beta[n / kLanes % 2], threshold);
         store(charges + step * tile * kWide + n, charge);
         store(state + n, kept<reset, delayed>(charge, threshold));
@@ -53,14 +59,13 @@ void learn_block(const Layer& layer, const LayerBackward& grad, const float* cur
     std::memset(state, 0, sizeof state);
     for (int64_t step = layer.steps - 1; step >= 0; --step) {
       const int64_t line = step * layer.batch + first;
-      for (int64_t n = 0; n < lanes; n += kLanes) {
+      for (int64_t n = 0; n < lanes; n += stride) {
         const int64_t half = n / kLanes % 2, column = from + half * kLanes;
         const Lanes charge = load(charges + step * tile * kWide + n);
         Lanes flow = load(state + n);
         if constexpr (reset == kZero) flow = flow * (splat(1.0f) - step_above(charge, threshold));
-        if (column < layer.columns)
-          flow += load(grad.spikes + (line + n / kWide) * layer.columns + column, layer.columns - column) *
-                  derivative<surrogate>(charge - threshold, grad.slope);
+        flow += load(grad.spikes + (line + n / kWide) * layer.columns + column, layer.columns - column) *
+                derivative<surrogate>(charge - threshold, grad.slope);
         store(out + line * kWide + n, flow);
         if (step > 0) {
           const Lanes before = load(charges + (step - 1) * tile * kWide + n);
@@ -103,13 +108,14 @@ inline void layer(const Layer& l, float* currents, uint64_t* words) {
     add_block(product, bits, from, 0, rows, sums);
     const Lanes low = some(l.beta, from, l.columns), high = some(l.beta, from + kLanes, l.columns);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
+    const bool narrow = l.columns - from <= kLanes;  // half a block will do
     switch (2 * l.reset + (l.delayed ? 1 : 0)) {
-      case 2 * kSubtract: fire_block<kSubtract, false>(l, sums, low, high, out, halves); break;
-      case 2 * kSubtract + 1: fire_block<kSubtract, true>(l, sums, low, high, out, halves); break;
-      case 2 * kZero: fire_block<kZero, false>(l, sums, low, high, out, halves); break;
-      case 2 * kZero + 1: fire_block<kZero, true>(l, sums, low, high, out, halves); break;
-      case 2 * kNone: fire_block<kNone, false>(l, sums, low, high, out, halves); break;
-      default: fire_block<kNone, true>(l, sums, low, high, out, halves); break;
+      case 2 * kSubtract: fire_block<kSubtract, false>(l, sums, low, high, narrow, out, halves); break;
+      case 2 * kSubtract + 1: fire_block<kSubtract, true>(l, sums, low, high, narrow, out, halves); break;
+      case 2 * kZero: fire_block<kZero, false>(l, sums, low, high, narrow, out, halves); break;
+      case 2 * kZero + 1: fire_block<kZero, true>(l, sums, low, high, narrow, out, halves); break;
+      case 2 * kNone: fire_block<kNone, false>(l, sums, low, high, narrow, out, halves); break;
+      default: fire_block<kNone, true>(l, sums, low, high, narrow, out, halves); break;
     }
     if (block == blocks - 1 && blocks % 2 == 1)
       for (int64_t row = 0; row < rows; ++row) out[row * halves + 1] = 0;
@@ -127,6 +133,7 @@ inline void layer_back(const Layer& l, const float* currents, const LayerBackwar
     const int64_t from = block * kWide, here = std::min(kWide, l.columns - from);
     static thread_local Buffer<float> flow_buffer, sum_buffer;
     float* flow = flow_buffer.at_least(rows * kWide);
+    if (here <= kLanes) std::memset(flow, 0, static_cast<size_t>(rows * kWide) * sizeof(float));
     const Lanes beta[2] = {some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns)};
     Lanes to_beta[2] = {};
     const float* mine = currents + block * rows * kWide;

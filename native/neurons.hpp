@@ -104,13 +104,13 @@ inline Lanes derivative(Lanes x, float slope) {
   const Lanes one = splat(1.0f);
   if constexpr (surrogate == kAtan) {
     const Lanes scaled = splat(static_cast<float>(M_PI / 2 * static_cast<double>(slope))) * x;
-    return splat(slope / 2) / (one + scaled * scaled);
+    return splat(slope / 2) * reciprocal(one + scaled * scaled);
   } else if constexpr (surrogate == kFastSigmoid) {
     const Lanes scaled = one + splat(slope) * magnitude(x);
-    return one / (scaled * scaled);
+    return reciprocal(scaled * scaled);
   } else if constexpr (surrogate == kSigmoid) {
     const Lanes e = exponential(splat(-slope) * magnitude(x)), s = one + e;  // s (1 - s) without cancellation
-    return splat(slope) * e / (s * s);
+    return splat(slope) * e * reciprocal(s * s);
   } else if constexpr (surrogate == kTriangle) {
     const Lanes height = one - splat(slope) * magnitude(x);
     return height > splat(0.0f) ? height : splat(0.0f);

@@ -73,6 +73,18 @@ inline Lanes step_above(Lanes value, Lanes threshold) {
 
 inline Lanes magnitude(Lanes value) { return value < splat(0.0f) ? -value : value; }
 
+// 1 / value, to the last bit or two, for values of at least 1: a division takes several times as long
+inline Lanes reciprocal(Lanes value) {
+#if defined(__AVX512F__)
+  const __m512 x = (__m512)value, guess = _mm512_rcp14_ps(x), one = _mm512_set1_ps(1.0f);
+  // guess (1 + e + e^2) with e = 1 - x guess; where x is infinite the guess is 0, and stays
+  const __m512 error = _mm512_maskz_fnmadd_ps(_mm512_cmp_ps_mask(guess, _mm512_setzero_ps(), _CMP_NEQ_UQ), x, guess, one);
+  return (Lanes)_mm512_fmadd_ps(_mm512_fmadd_ps(error, error, error), guess, guess);
+#else
+  return splat(1.0f) / value;
+#endif
+}
+
 // A buffer that a thread keeps between calls: fresh pages cost more than the work done in them.
 template <typename T>
 class Buffer {
