@@ -36,6 +36,7 @@ class Frame:
     muted: bool = False
     quiet: bool = False  # a neuron with weights of its own
     pairs: int = 0  # products of two activations so far in this call
+    products: int = -1  # what the books had when a module began that must multiply
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Books:
 
     pooling: Pooling
     frames: list[Frame] = field(default_factory=list)
+    products: int = 0  # operators seen that multiply, counted or missed
     quiet: int = 0  # of the running modules, how many are neurons with weights of their own
     order: dict[str, None] = field(default_factory=dict)
     synapses: dict[str, SynapseAccount] = field(default_factory=dict)
@@ -105,11 +107,18 @@ class Books:
         """Path of the innermost module that is running."""
         return self.frames[-1].path if self.frames else ""
 
+    @property
+    def hidden(self) -> bool:
+        """Whether a neuron is running whose inside is not looked at."""
+        return any(frame.muted for frame in self.frames)
+
     # -- one operator --------------------------------------------------------------------------------------------------
 
     def ran(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Book one operator; every error in a rule becomes an uncounted entry, never a zero."""
         kind = rule.kind
+        if kind in ("product", "unknown"):
+            self.products += 1
         if kind == "factory":
             if rule.name.startswith("rand") and isinstance(out, Tensor):
                 self.origins.put(out, Origin("random", "input"))
@@ -260,8 +269,7 @@ class Books:
     def _batch_norm(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
         origin = self.origins.get(args[0])
         first = out[0] if isinstance(out, tuple) else out
-        # with statistics of its own (instance norm) it never folds; a fifth argument says whether it makes them
-        fixed = len(args) < 5 or args[3] is not None
+        fixed = len(args) > 3 and isinstance(args[3], Tensor)  # without kept statistics (instance norm) it never folds
         if origin is not None and origin.kind == "currents" and fixed:
             self.origins.put(first, origin)
         else:
