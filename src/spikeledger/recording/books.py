@@ -161,7 +161,8 @@ class Books:
     def _overwritten(self, tensors: list[Tensor], out: Any) -> None:
         for result in _tensors((out,), {}):
             if any(result is tensor for tensor in tensors):
-                self.weights.drop(result)
+                if not isinstance(result, nn.Parameter):  # a state kept in a buffer; a parameter was only trained
+                    self.weights.drop(result)
                 self.censuses.drop(result)
 
     # -- kinds of operators --------------------------------------------------------------------------------------------
@@ -390,7 +391,7 @@ class Books:
         origin = self.origins.get(output)
         if origin is None or origin.kind != "binary" or not output.is_floating_point():
             return
-        if census(output, 1 if output.dim() else 0).inputs == "spikes":
+        if census(output, 1 if output.dim() else 0).inputs != "graded":
             self.binary_outputs[origin.source] = self.binary_outputs.get(origin.source, 0) + 1
 
     def came_from(self, out: Any) -> None:
