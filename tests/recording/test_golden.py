@@ -32,7 +32,7 @@ def counts(name: str, pooling: str) -> dict[str, int]:
     with torch.no_grad():
         for number, weight in enumerate(network.parameters()):
             places = torch.arange(weight.numel(), dtype=torch.int64)
-            scale = 2.0 ** -(3 + round(math.log2(max(weight[0].numel(), 1)) / 2))
+            scale = 2.0 ** -(1 + round(math.log2(max(weight[0].numel(), 1)) / 2))
             values = ((places * 7919 + number * 31) % 127 - 47).double() / 64 * scale
             weight.copy_(values.reshape(weight.shape))
     pixels = torch.arange(2 * math.prod(shape), dtype=torch.int64)
