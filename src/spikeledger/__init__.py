@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from .networks.neurons import LIF as LIF
     from .networks.spiking import SpikingNetwork as SpikingNetwork
     from .networks.spiking import over_time as over_time
+    from .recording.neurons import declare_neuron as declare_neuron
+    from .recording.neurons import neuron as neuron
+    from .recording.neurons import not_a_neuron as not_a_neuron
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .study import breakeven as breakeven
@@ -73,6 +76,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
+    "neuron": ("recording.neurons", "neuron"),
+    "declare_neuron": ("recording.neurons", "declare_neuron"),
+    "not_a_neuron": ("recording.neurons", "not_a_neuron"),
     "Activity": ("activity", "Activity"),
     "HardwareProfile": ("hardware.profile", "HardwareProfile"),
     "Price": ("hardware.profile", "Price"),

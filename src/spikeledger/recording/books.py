@@ -36,6 +36,7 @@ class Frame:
     muted: bool = False
     quiet: bool = False  # a neuron with weights of its own
     pairs: int = 0  # products of two activations so far in this call
+    products: int = -1  # what the books had when a module began that must multiply
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Books:
 
     pooling: Pooling
     frames: list[Frame] = field(default_factory=list)
+    products: int = 0  # operators seen that multiply, counted or missed
     quiet: int = 0  # of the running modules, how many are neurons with weights of their own
     order: dict[str, None] = field(default_factory=dict)
     synapses: dict[str, SynapseAccount] = field(default_factory=dict)
@@ -105,11 +107,18 @@ class Books:
         """Path of the innermost module that is running."""
         return self.frames[-1].path if self.frames else ""
 
+    @property
+    def hidden(self) -> bool:
+        """Whether a neuron is running whose inside is not looked at."""
+        return any(frame.muted for frame in self.frames)
+
     # -- one operator --------------------------------------------------------------------------------------------------
 
     def ran(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Book one operator; every error in a rule becomes an uncounted entry, never a zero."""
         kind = rule.kind
+        if kind in ("product", "unknown"):
+            self.products += 1
         if kind == "factory":
             if rule.name.startswith("rand") and isinstance(out, Tensor):
                 self.origins.put(out, Origin("random", "input"))
@@ -152,7 +161,8 @@ class Books:
     def _overwritten(self, tensors: list[Tensor], out: Any) -> None:
         for result in _tensors((out,), {}):
             if any(result is tensor for tensor in tensors):
-                self.weights.drop(result)
+                if not isinstance(result, nn.Parameter):  # a state kept in a buffer; a parameter was only trained
+                    self.weights.drop(result)
                 self.censuses.drop(result)
 
     # -- kinds of operators --------------------------------------------------------------------------------------------
@@ -260,8 +270,7 @@ class Books:
     def _batch_norm(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
         origin = self.origins.get(args[0])
         first = out[0] if isinstance(out, tuple) else out
-        # with statistics of its own (instance norm) it never folds; a fifth argument says whether it makes them
-        fixed = len(args) < 5 or args[3] is not None
+        fixed = len(args) > 3 and isinstance(args[3], Tensor)  # without kept statistics (instance norm) it never folds
         if origin is not None and origin.kind == "currents" and fixed:
             self.origins.put(first, origin)
         else:
@@ -382,7 +391,7 @@ class Books:
         origin = self.origins.get(output)
         if origin is None or origin.kind != "binary" or not output.is_floating_point():
             return
-        if census(output, 1 if output.dim() else 0).inputs == "spikes":
+        if census(output, 1 if output.dim() else 0).inputs != "graded":
             self.binary_outputs[origin.source] = self.binary_outputs.get(origin.source, 0) + 1
 
     def came_from(self, out: Any) -> None:

@@ -29,6 +29,11 @@ from .statement import statement
 _RULES: dict[Any, tuple[Rule, bool]] = {}
 
 
+#: modules that multiply whenever they are called
+_WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+_UNSEEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
+
+
 class Recorder:
     """Counts while it is active; `activity()` gives the account. Made by `recording` and used by `record`."""
 
@@ -109,7 +114,7 @@ class Recorder:
         kind = self._kinds[id(module)]
         if not books.frames:
             self._begin(args)
-        frame = Frame(path)
+        frame = Frame(path, products=books.products if isinstance(module, _WEIGHTED) else -1)
         if kind is not None and self._on and not books.quiet:
             if path not in self._met:
                 self._met.add(path)
@@ -143,6 +148,8 @@ class Recorder:
         frame = books.frames.pop()
         if frame.quiet:
             books.quiet -= 1
+        if frame.products == books.products and output is not None and not books.hidden:
+            books.miss(type(module).__name__, _UNSEEN, place=path)
         if frame.muted or frame.quiet:
             try:
                 if output is not None:  # None: it raised

@@ -109,7 +109,7 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
     missed = [Uncounted(*key, calls=calls) for key, calls in books.uncounted.items()]
     asked: dict[str, int] = {}
     for one in books.synapses.values():
-        if one.undeclared is not None and one.inputs == "spikes":
+        if one.undeclared is not None and one.inputs != "graded":
             asked[one.undeclared] = asked.get(one.undeclared, 0) + one.calls
     for place, calls in books.binary_outputs.items():
         asked.setdefault(place, calls)
