@@ -1,4 +1,5 @@
-"""Laws of every bill and profile: linear in activity, additive over layers, samples and time, ordered, and without torch."""
+"""Laws of every bill and profile: linear in activity, additive over layers, samples and time, ordered, and without
+torch."""
 
 from __future__ import annotations
 
@@ -89,7 +90,9 @@ def test_absurd_counts_are_refused(count: object) -> None:
     with pytest.raises((InputError, TypeError)):
         activity_from_events({"s": {"synaptic_op": count}})  # type: ignore[dict-item]
     with pytest.raises(InputError):
-        Activity({"s": Layer("s", "linear", inputs="spikes")}, {("s", "synaptic_op"): Tally("s", "synaptic_op", -1)}, 1, 1)
+        Activity(
+            {"s": Layer("s", "linear", inputs="spikes")}, {("s", "synaptic_op"): Tally("s", "synaptic_op", -1)}, 1, 1
+        )
 
 
 def test_what_was_not_counted_gives_no_total() -> None:

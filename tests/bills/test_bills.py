@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tomli_w
 import pytest
+import tomli_w
 
 from spikeledger.activity import Activity, Layer
 from spikeledger.bills import BILLS
@@ -95,7 +95,9 @@ def test_a_convolution_pays_for_addresses_of_its_spikes() -> None:
     layer = Layer("c", "conv2d", (1, 4, 4), 16, 100, 9, 9, inputs="spikes", magnitude=1.0, source="in")
     inside = Layer("in", "encoder", (1, 4, 4), 16)
     run = activity_from_events({"in": {"spike": 7}, "c": {"synaptic_op": 63}}, layers={"c": layer, "in": inside})
-    run = Activity({**run.layers_by_name, "n": Layer("n", "neuron", (16,), 16, state=16, spiking=True)}, run.tallies, 1, 1)
+    run = Activity(
+        {**run.layers_by_name, "n": Layer("n", "neuron", (16,), 16, state=16, spiking=True)}, run.tallies, 1, 1
+    )
     lines = [line for line in BILLS["memory"](run, HOROWITZ) if line.event == "address_op"]
     assert [line.count for line in lines] == [63, 14]
     assert lines[1].price is not None

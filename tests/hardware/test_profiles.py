@@ -152,7 +152,14 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(text, "bad.toml")
     said = str(caught.value)
-    for fault in ("name", "prices.mac.kind", "prices.mac.source", "prices.mac.high", "unknown events ['magic']", "timing"):
+    for fault in (
+        "name",
+        "prices.mac.kind",
+        "prices.mac.source",
+        "prices.mac.high",
+        "unknown events ['magic']",
+        "timing",
+    ):
         assert fault in said
 
 
@@ -163,7 +170,9 @@ def test_an_all_in_price_gets_nothing_on_top() -> None:
     with pytest.raises(ProfileError, match="hold the static power already"):
         parse_profile(tomli_w.dumps(GOOD | {"prices": {"synaptic_op": price}, "static": static, "timing": timing}), "x")
     with pytest.raises(ProfileError, match="hold the routing already"):
-        parse_profile(tomli_w.dumps(GOOD | {"prices": {"synaptic_op": price, "hop": GOOD["prices"]["synaptic_op"]}}), "x")  # type: ignore[index]
+        parse_profile(
+            tomli_w.dumps(GOOD | {"prices": {"synaptic_op": price, "hop": GOOD["prices"]["synaptic_op"]}}), "x"
+        )  # type: ignore[index]
 
 
 def test_a_profile_survives_toml(tmp_path: Path) -> None:

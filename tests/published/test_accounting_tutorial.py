@@ -21,7 +21,12 @@ OPERATIONS = {
 
 def example(profile: str, **more: object) -> Account:
     return account_spikes(
-        [(784, 256), (256, 10)], [5000, 200], profile, timesteps=100, layer_names=["hidden", "output"], **more  # type: ignore[arg-type]
+        [(784, 256), (256, 10)],
+        [5000, 200],
+        profile,
+        timesteps=100,
+        layer_names=["hidden", "output"],
+        **more,  # type: ignore[arg-type]
     )
 
 

@@ -18,7 +18,10 @@ def run(input_events: int | None = 0, samples: int = 1) -> Activity:
         [(128, 100), (100, 10)], [HIDDEN * samples, OUTPUT * samples], timesteps=STEPS, samples=samples, input_spikes=0
     )
     if input_events:
-        events = {name: {key[1]: tally.count for key, tally in found.tallies.items() if key[0] == name} for name in found.layers}
+        events = {
+            name: {key[1]: tally.count for key, tally in found.tallies.items() if key[0] == name}
+            for name in found.layers
+        }
         events["layer0.weight"]["synaptic_op"] = input_events
         found = activity_from_events(events, timesteps=STEPS, layers=found.layers_by_name)
     return found

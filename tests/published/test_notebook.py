@@ -16,7 +16,8 @@ SYNAPTIC_OPS, SAMPLES = 5_588_960, 10
 def ordinary() -> Activity:
     sizes = [("fc1", 784, 256), ("fc2", 256, 128), ("fc3", 128, 10)]
     layers = {
-        name: Layer(name, "linear", (inputs,), outputs, inputs * outputs, inputs="graded") for name, inputs, outputs in sizes
+        name: Layer(name, "linear", (inputs,), outputs, inputs * outputs, inputs="graded")
+        for name, inputs, outputs in sizes
     }
     events = {name: {"dense_op": inputs * outputs * SAMPLES} for name, inputs, outputs in sizes}
     return activity_from_events(events, samples=SAMPLES, layers=layers)
@@ -26,7 +27,9 @@ def spiking() -> Activity:
     layers = {
         "input": Layer("input", "encoder", (784,), 784),
         "fc": Layer("fc", "linear", (784,), 256, inputs="spikes", magnitude=1.0),
-        **{name: Layer(name, "neuron", (size,), size, spiking=True) for name, size in (("hidden", 256), ("output", 10))},
+        **{
+            name: Layer(name, "neuron", (size,), size, spiking=True) for name, size in (("hidden", 256), ("output", 10))
+        },
     }
     events = {name: {"spike": count} for name, count in SPIKES.items()} | {"fc": {"synaptic_op": SYNAPTIC_OPS}}
     return activity_from_events(events, samples=SAMPLES, timesteps=20, layers=layers)

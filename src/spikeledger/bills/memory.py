@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from ..activity import Activity, Layer
+from ..activity import Activity, Counts, Layer
 from ..hardware.memory import interpolated
 from ..hardware.profile import HardwareProfile, Price
 from .lines import Line, arrivals
@@ -77,16 +77,23 @@ def _biases(activity: Activity, layer: Layer, weights: Price | None) -> list[Lin
 
 
 def _population(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
-    name, updates, spikes = layer.name, activity.total("neuron_update", layer.name), activity.total("spike", layer.name)
+    name = layer.name
+    updates, rows = _tally(activity, name, "neuron_update")
+    spikes, fired = _tally(activity, name, "spike")
     state = _buffer(profile, layer.state or layer.outputs, profile.precision.state_bits)
     out = _buffer(profile, layer.outputs, profile.precision.activation_bits)
     return [
-        Line(name, "neuron_update", updates, note="leak: one multiply-accumulate", price=profile.prices.get("mac")),
-        Line(name, "state_read", updates, price=state),
-        Line(name, "state_write", updates, price=state),
-        Line(name, "elementwise", spikes, note="reset"),
-        Line(name, "activation_write", spikes, price=out),
+        Line(name, "neuron_update", updates, rows, "leak: one multiply-accumulate", price=profile.prices.get("mac")),
+        Line(name, "state_read", updates, rows, price=state),
+        Line(name, "state_write", updates, rows, price=state),
+        Line(name, "elementwise", spikes, fired, "reset"),
+        Line(name, "activation_write", spikes, fired, price=out),
     ]
+
+
+def _tally(activity: Activity, layer: str, event: str) -> tuple[int, Counts | None]:
+    tally = activity.tallies.get((layer, event))
+    return (0, None) if tally is None else (tally.count, tally.per_neuron)
 
 
 def _prices(layer: Layer, profile: HardwareProfile) -> tuple[str, Price | None, Price | None, Price | None]:
