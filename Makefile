@@ -5,9 +5,11 @@ PYTHON ?= python3
 EDITABLE ?= -e
 DEMO_OUT ?= out/demo
 BIN := .venv/bin
+NATIVE_PYTHON ?= $(BIN)/python
+NATIVE_OPTIONS ?=
 
 # An editable install sees Python sources as they are: only these ask for a new one.
-INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/native/*)
+INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
 ifeq ($(strip $(EDITABLE)),)
 INSTALL_INPUTS += $(shell find src -type f -not -path '*/__pycache__/*')
 endif
@@ -17,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check format docs bench clean
+.PHONY: help demo test test-all check format docs bench native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -50,6 +52,12 @@ docs: .venv/.dev-$(KIND)  ## the book, as web pages
 
 bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 	$(BIN)/python -m pytest benchmarks -m "" -o python_files='*.py' --benchmark-only
+
+native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
+	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/native -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
+	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) $(NATIVE_OPTIONS)
+	cmake --build build/native
+	cp build/native/_native*.so src/spikeledger/kernels/
 
 clean:  ## remove what was built and measured; .venv too
 	rm -rf .venv build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks

@@ -58,7 +58,8 @@ def together(
     return Comparison(
         data=data, classes=classes, ann=left, snn=right, mcnemar=mcnemar(left.right, right.right),
         matches=tuple(
-            match(left.activity, right.activity, one, other, name=name) for name, one, other in pair(profiles, "horowitz-45nm")
+            match(left.activity, right.activity, one, other, name=name)
+            for name, one, other in pair(profiles, "horowitz-45nm")
         ),
         rate_hz=1.0, seed=0,
     )  # fmt: skip

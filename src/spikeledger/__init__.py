@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
+    from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
     from .networks import decoders as decoders
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
     from .networks.spiking import SpikingNetwork as SpikingNetwork
@@ -55,6 +57,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
+    "backend": ("kernels.choice", "backend"),
+    "event_driven": ("networks.event_driven", "event_driven"),
     "over_time": ("networks.spiking", "over_time"),
     "surrogates": ("networks.surrogates", ""),
     "encoders": ("networks.encoders", ""),

@@ -1,4 +1,4 @@
-"""What a user can get wrong: one sentence on stderr, exit code 2, nothing on stdout, and nothing lost or half-written."""
+"""What a user can get wrong: one sentence on stderr, exit code 2, and nothing lost or half-written."""
 
 from __future__ import annotations
 

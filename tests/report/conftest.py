@@ -21,7 +21,8 @@ ODD: dict[str, Callable[[], Comparison]] = {
     "nothing given": lambda: comparisons.small(profiles=("loihi:loihi",)),
     "published only": lambda: comparisons.small(profiles=("published-paper-002-45nm", "published-notebook-000-v100")),
     "hostile": lambda: comparisons.small(
-        data=HOSTILE, classes=(HOSTILE, "b", "c"), names=(HOSTILE, HOSTILE), rename={"neuron_fc1": "<b>&'\"", "relu_fc1": "<i>"}
+        data=HOSTILE, classes=(HOSTILE, "b", "c"), names=(HOSTILE, HOSTILE),
+        rename={"neuron_fc1": "<b>&'\"", "relu_fc1": "<i>"},
     ),
     "one class": lambda: comparisons.small(classes=("only",)),
     "many classes": lambda: comparisons.small(classes=tuple(f"a class with a long name {n}" for n in range(40))),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeledger.report.drawing import Scale, clipped, decades, fits, shortened
+from spikeledger.report.axes import Scale, clipped, decades
+from spikeledger.report.drawing import fits, shortened
 from spikeledger.report.wording import count, percent, probability, short
 
 positive = st.floats(1e-15, 1e6)
@@ -32,6 +33,13 @@ def test_ticks_are_few_and_inside(low: float, span: float, most: int) -> None:
     assert len(ticks) <= most + 1
     slack = 1e-6 * max(span, abs(low))
     assert all(low - slack <= tick <= low + span + slack for tick in ticks)
+
+
+@given(st.integers(1, 100_000), st.integers(3, 8))
+def test_ticks_of_counts_are_whole(most_neurons: int, most: int) -> None:
+    ticks = Scale(0.0, float(most_neurons), 0.0, 100.0, whole=True).ticks(most)
+    assert len(ticks) >= 2
+    assert all(tick == int(tick) for tick in ticks)
 
 
 @given(st.lists(st.tuples(pixels, pixels, pixels, pixels), max_size=6))

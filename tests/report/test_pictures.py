@@ -13,8 +13,9 @@ import pytest
 import comparisons
 from spikeledger.errors import InputError
 from spikeledger.report import figures
+from spikeledger.report.axes import Scale
 from spikeledger.report.behaviour import MOST_NEURONS, evenly, firing_rates
-from spikeledger.report.drawing import Box, Marker, Picture, Scale, Strokes, Words
+from spikeledger.report.drawing import Box, Marker, Picture, Strokes, Words
 from spikeledger.study.comparison import Comparison
 
 
@@ -135,7 +136,7 @@ def test_every_picture_is_saved(ordinary: Comparison, tmp_path: Path, suffix: st
         assert path.read_bytes().startswith(start)
         if suffix == ".svg":
             ElementTree.parse(path)
-    with pytest.raises(InputError, match="end the name in .svg, .png or .pdf"):
+    with pytest.raises(InputError, match=r"end the name in \.svg, \.png or \.pdf"):
         every_picture(ordinary)[0].save(tmp_path / "x.gif")
 
 

@@ -94,7 +94,7 @@ def test_a_checkpoint_comes_back_to_the_bit(tmp_path: Path) -> None:
 
 def test_a_write_that_fails_leaves_the_run_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sl.save_network(tmp_path, spiking(seed=1))
-    write = checkpoints._replace
+    write = checkpoints.write_whole
     for allowed in range(2):  # it fails at the weights, then at the table that names them
         calls = itertools.count()
 
@@ -103,7 +103,7 @@ def test_a_write_that_fails_leaves_the_run_before_it(tmp_path: Path, monkeypatch
                 raise OSError(28, "No space left on device")
             write(path, payload)
 
-        monkeypatch.setattr(checkpoints, "_replace", failing)
+        monkeypatch.setattr(checkpoints, "write_whole", failing)
         with pytest.raises(InputError, match="No space left on device"):
             sl.save_network(tmp_path, spiking(seed=2))
         assert same(state(sl.load_network(tmp_path)), state(spiking(seed=1)))

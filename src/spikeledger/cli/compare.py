@@ -82,7 +82,9 @@ def compare(
     if json:
         console.print_json(comparison.to_dict())
         return
-    comparison.show()
+    from ..report.tables import show
+
+    show(comparison)
     typer.echo(f"report: {out / 'report.html'}")
 
 
@@ -90,9 +92,9 @@ def _write(comparison: Comparison, out: Path, command: str) -> None:
     import json
 
     from ..report.page import write_page
-    from . import folders
+    from ..writing import write_whole
 
     for kind in ("ann", "snn"):
         getattr(comparison, kind).activity.save(out / f"{kind}-activity.npz")
-    folders.write_text(out / "comparison.json", json.dumps(comparison.to_dict(), allow_nan=False, indent=1))
+    write_whole(out / "comparison.json", json.dumps(comparison.to_dict(), allow_nan=False, indent=1))
     write_page(comparison, out / "report.html", command=command)

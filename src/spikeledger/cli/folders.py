@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 from ..errors import InputError
+from ..writing import closed
 
 
 def prepare(folder: Path) -> Path:
@@ -16,7 +16,7 @@ def prepare(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _closed(folder, error) from error
+        raise closed(folder, error) from error
     return folder
 
 
@@ -28,34 +28,5 @@ def check_target(path: Path) -> Path:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise _closed(path, error) from error
+        raise closed(path, error) from error
     return path
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file by way of a temporary name beside it."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                Path(file.name).chmod(0o666 & ~_umask())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise _closed(path, error) from error
-    return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _closed(path: Path, error: OSError) -> InputError:
-    return InputError(f"cannot write to '{path}': {error.strerror}; choose a folder you may write to")

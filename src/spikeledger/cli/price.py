@@ -36,4 +36,6 @@ def price(
     if json:
         print_json(ledger.to_dict())
     else:
-        ledger.show()
+        from ..report.tables import show_ledger
+
+        show_ledger(ledger)

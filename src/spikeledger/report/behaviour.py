@@ -11,13 +11,14 @@ from ..activity import Activity
 from ..errors import InputError
 from ..study.comparison import Comparison
 from ..study.sides import Side
-from .drawing import SMALL, WIDTH, Box, Marker, Picture, Scale, Strokes, Words, fits, joined, shortened, upwards
-from .wording import accuracy, count, percent, short
+from .axes import Scale, joined, upwards
+from .drawing import SMALL, WIDTH, Box, Marker, Picture, Strokes, Words, fits, shortened
+from .wording import accuracy, percent, plural, short
 
 #: a raster shows so many neurons at the most, evenly chosen
 MOST_NEURONS = 128
 #: a confusion matrix shows so many classes at the most: those with most mistakes
-MOST_CLASSES = 25
+MOST_CLASSES = 16
 
 
 def plot_raster(activity: Activity, layer: str, *, most: int = MOST_NEURONS) -> Picture:
@@ -34,7 +35,9 @@ def plot_raster(activity: Activity, layer: str, *, most: int = MOST_NEURONS) -> 
     bottom = top + max(pitch * len(shown), 24.0)
     column = (right - left) / max(steps, 1)
     fired, total = int(np.count_nonzero(spikes.any(0))), int(np.count_nonzero(spikes))
-    says = f"{count(total)} spikes by {fired:,} of {neurons:,} neurons in {_steps(steps)} of the first sample"
+    says = (
+        f"{plural(total, 'spike')} by {fired:,} of {neurons:,} neurons in {plural(steps, 'step')} of the first sample"
+    )
     says += f"; {len(shown)} neurons, evenly chosen, are drawn." if len(shown) < neurons else "."
     picture = Picture(f"Spikes: {layer}", says, height=bottom + 34)
     rate = total / max(spikes.size, 1)
@@ -73,11 +76,11 @@ def plot_rates(activity: Activity, layer: str, *, bins: int = 20) -> Picture:
     picture = Picture(f"Firing rates: {layer}", says, height=bottom + 34)
     picture.add(Words(0, 12, "neurons", "muted"))
     x = Scale(0.0, edge, left, right)
-    y = Scale(0.0, float(max(counts.max(initial=0), 1)), bottom, top)
-    picture.add(*upwards(y, left, right, lambda tick: f"{tick:,.0f}" if tick == int(tick) else "", most=4))
+    y = Scale(0.0, float(max(counts.max(initial=0), 1)), bottom, top, whole=True)
+    picture.add(*upwards(y, left, right, lambda tick: f"{tick:,.0f}", most=4))
     for number, start, end in zip(counts, edges, edges[1:], strict=False):
         if number:
-            note = f"{int(number):,} neurons with {start:.3g} to {end:.3g} spikes a step"
+            note = f"{plural(int(number), 'neuron')} with {start:.3g} to {end:.3g} spikes a step"
             high = max(bottom - y(float(number)), 1.2)
             picture.add(
                 Box(x(float(start)) + 0.5, bottom - high, x(float(end)) - x(float(start)) - 1, high, "snn", note)
@@ -99,14 +102,15 @@ def plot_running(comparison: Comparison) -> Picture:
     low, high = comparison.ann.accuracy_interval
     floor = max(math.floor(min(*by_step, low, 0.99) * 10 - 0.2) / 10, 0.0)
     floor = floor if floor >= 0.4 else 0.0
-    left, right, top, bottom = 44.0, WIDTH - 10, 16.0, 190.0
+    left, right, top, bottom = 44.0, WIDTH - 2, 32.0, 204.0
     steps = len(by_step)
     x = Scale(0.5, steps + 0.5, left, right)
     y = Scale(floor, 1.0, bottom, top)
-    reached = next((step for step, share in enumerate(by_step, 1) if share >= by_step[-1] - 0.001), steps)
-    says = f"The SNN answers with {accuracy(by_step[-1])} after {_steps(steps)}, the ANN with {accuracy(ann)}"
+    away = [step for step, share in enumerate(by_step, 1) if abs(share - by_step[-1]) > 0.001]
+    reached = away[-1] + 1 if away else 1
+    says = f"The SNN answers with {accuracy(by_step[-1])} after {plural(steps, 'step')}, the ANN with {accuracy(ann)}"
     says += (
-        f"; {accuracy(by_step[0])} after the first step, within 0.1 points of the end at step {reached}."
+        f"; {accuracy(by_step[0])} after the first step, within 0.1 points of the end from step {reached} on."
         if steps > 1
         else "."
     )
@@ -122,14 +126,12 @@ def plot_running(comparison: Comparison) -> Picture:
     every = max(1, math.ceil(steps / 10))
     for step in range(1, steps + 1, every):
         picture.add(Words(x(step), bottom + 15, str(step), "muted", anchor="middle"))
-    # both names low in the picture, where neither line runs
-    picture.add(Strokes(((right - 116, bottom - 30, right - 92, bottom - 30),), "ann", 1.8, dash=(6, 3)))
-    picture.add(Words(right - 86, bottom - 26, f"ANN {accuracy(ann)}"))
-    picture.add(Strokes(((right - 116, bottom - 13, right - 92, bottom - 13),), "snn", 2.2))
     picture.add(
-        Marker(right - 104, bottom - 13, "diamond", "snn", 4),
-        Words(right - 86, bottom - 9, f"SNN {accuracy(by_step[-1])}"),
+        Strokes(((left, 8, left + 24, 8),), "ann", 1.8, dash=(6, 3)), Words(left + 30, 12, f"ANN {accuracy(ann)}")
     )
+    middle = (left + right) / 2
+    picture.add(Strokes(((middle, 8, middle + 24, 8),), "snn", 2.2), Marker(middle + 12, 8, "diamond", "snn", 4))
+    picture.add(Words(middle + 30, 12, f"SNN {accuracy(by_step[-1])}"))
     picture.add(Words(right, bottom + 30, "steps seen", "muted", anchor="end"))
     if floor > 0:
         picture.add(Words(0, bottom + 30, f"axis starts at {100 * floor:.0f} %", "muted"))
@@ -168,7 +170,7 @@ def plot_confusion(side: Side, classes: tuple[str, ...]) -> Picture:
             if not number:
                 picture.add(Box(x + 0.5, y + 0.5, cell - 1, cell - 1, "grid", opacity=0.3))
                 continue
-            note = f"{number:,} samples of {name} answered as {names[column]}"
+            note = f"{plural(number, 'sample')} of {name} answered as {names[column]}"
             picture.add(
                 Box(x + 0.5, y + 0.5, cell - 1, cell - 1, side.kind, note, opacity=min(0.12 + 0.88 * shade, 1.0))
             )
@@ -195,10 +197,6 @@ def evenly(neurons: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, neurons - 1, most).round().astype(np.int64))
 
 
-def _steps(number: int) -> str:
-    return "1 step" if number == 1 else f"{number} steps"
-
-
 def _round_up(value: float) -> float:
     """The next round number: the end of an axis."""
     if value <= 0:
@@ -217,6 +215,4 @@ def _confusion_sentence(side: Side, classes: tuple[str, ...], wrong: int) -> str
         return said + "."
     truth, answer = np.unravel_index(int(table.argmax()), table.shape)
     often = int(table[truth, answer])
-    return (
-        f"{said}; most often it took {classes[truth]} for {classes[answer]} ({often:,} time{'s' if often > 1 else ''})."
-    )
+    return f"{said}; most often it took {classes[truth]} for {classes[answer]} ({plural(often, 'time')})."

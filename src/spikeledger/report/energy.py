@@ -10,26 +10,9 @@ from ..errors import InputError
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import TERM_NAMES, Cost, Match, Range
-from .drawing import (
-    SMALL,
-    WIDTH,
-    Box,
-    Mark,
-    Marker,
-    Picture,
-    Scale,
-    Stroke,
-    Strokes,
-    Words,
-    across,
-    clipped,
-    decades,
-    fits,
-    joined,
-    shortened,
-    upwards,
-)  # fmt: skip
-from .wording import joules, listed, percent, sentence, short, verdict
+from .axes import Scale, across, clipped, decades, joined, upwards
+from .drawing import SMALL, WIDTH, Box, Mark, Marker, Picture, Stroke, Strokes, Words, fits, shortened
+from .wording import joules, listed, percent, sentence, short, spread, verdict
 
 
 def plot_joules(comparison: Comparison) -> Picture:
@@ -186,7 +169,7 @@ def _range_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> N
     picture.add(Words(WIDTH, y + 4, joules(found.nominal), anchor="end"))
     if found.nominal <= 0 and found.high <= 0:
         return
-    if found.high > found.low:
+    if spread(found):
         start, end = x(found.low), x(found.high)
         picture.add(Box(start, y - 4, max(end - start, 1.0), 8, kind, str(found), opacity=0.35, round=3))
     picture.add(

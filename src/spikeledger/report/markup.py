@@ -9,8 +9,8 @@ from html import escape
 
 from .drawing import Picture
 
-#: the space between a number and its unit, where no line may break
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|[afpnµmkMGT]?[JsW]\b)")
+#: the space between a number and its unit or sign, where no line may break
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|[afpnµmkMGT]?[JsW]\b)|(?<=[<>=]) (?=\d)")
 
 
 class Html(str):

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from .. import __version__
 from ..study.comparison import Comparison
+from ..writing import write_whole
 from . import provenance, sections
-from .drawing import roles_css, write_whole
+from .drawing import roles_css
 from .markup import Html, h, joined
 
 #: the page may show itself and nothing else, wherever it is opened
@@ -29,8 +30,7 @@ def write_page(comparison: Comparison, path: str | os.PathLike[str], *, command:
     Args:
         command: the command line that made the comparison, printed under "Do it again".
     """
-    text = page(comparison, command=command).encode()
-    return write_whole(Path(path), lambda file: file.write(text))
+    return write_whole(Path(path), page(comparison, command=command))
 
 
 def page(comparison: Comparison, *, command: str = "") -> str:

@@ -21,7 +21,7 @@ def prices(comparison: Comparison) -> Section:
     for profile, events in _used(comparison).items():
         device = _profiles(comparison)[profile]
         rows = list(_price_rows(device, events))
-        about = [h("p", text) for text in (device.summary, device.caveat) if text]
+        about = [h("p", sentence(text)) for text in (device.summary, device.caveat) if text]
         listed = table(
             f"Prices of {profile}", ("event", "nominal", "low", "high", "kind", "source"), rows, words=(4, 5)
         )
@@ -50,7 +50,8 @@ def again(comparison: Comparison, command: str) -> Section:
         ("SpikeLedger", __version__),
         ("data", f"{comparison.data}, {comparison.samples:,} test samples, {len(comparison.classes)} classes"),
         ("ANN", f"{comparison.ann.name}, {comparison.ann.parameters:,} parameters"),
-        ("SNN", f"{comparison.snn.name}, {comparison.snn.parameters:,} parameters, T = {comparison.snn.timesteps}"),
+        ("SNN", f"{comparison.snn.name}, {comparison.snn.parameters:,} parameters"),
+        ("timesteps", str(comparison.snn.timesteps)),
         ("seed", str(comparison.seed)),
         ("counting", f"{comparison.snn.activity.producer}, pooling '{comparison.snn.activity.pooling}'"),
     ]

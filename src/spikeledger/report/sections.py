@@ -9,7 +9,7 @@ from ..activity import Activity
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import VIEWS, Match, Range, View
-from ..study.sides import OPERATIONS
+from ..study.sides import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
@@ -23,6 +23,7 @@ from .wording import (
     sentence,
     short,
     span,
+    spread,
     verdict,
 )
 
@@ -105,8 +106,11 @@ def behaviour(comparison: Comparison) -> Section:
         said += f" {len(shown)} of {len(spiking)} layers are drawn."
     if any(activity.rasters[name].shape[-1] > MOST_NEURONS for name in shown if name in activity.rasters):
         said += f" Layers of more than {MOST_NEURONS} neurons are drawn by {MOST_NEURONS} of them, evenly chosen."
-    pictures = [figure(picture, f"spikes-{index}") for index, picture in enumerate([*rasters, *rates])]
-    return section("spikes", "What the neurons did", h("p", said), gallery(pictures))
+    return section(
+        "spikes", "What the neurons did", h("p", said),
+        gallery(figure(picture, f"spikes-{index}") for index, picture in enumerate(rasters)),
+        gallery(figure(picture, f"rates-{index}") for index, picture in enumerate(rates)),
+    )  # fmt: skip
 
 
 def answers(comparison: Comparison) -> Section:
@@ -147,11 +151,11 @@ def operations(comparison: Comparison) -> Section:
     rate = "1 inference" if comparison.rate_hz == 1 else f"{comparison.rate_hz:g} inferences"
     both = (comparison.ann, comparison.snn)
     totals = [
-        (side.name, f"{side.parameters:,}", *(count(side.operations[name]) for name in OPERATIONS)) for side in both
+        (_who(side), f"{side.parameters:,}", *(count(side.operations[name]) for name in OPERATIONS)) for side in both
     ]
     steps = [
         (
-            side.name, str(side.timesteps),
+            _who(side), str(side.timesteps),
             "answers once" if side.mean_decision_step is None else short(side.mean_decision_step),
         )
         for side in both
@@ -235,12 +239,16 @@ def _verdict_card(match: Match) -> Html:
     head, _, why = found.text.partition(":")
     said = [h("p", sentence(why.strip()), class_="quiet")] if why.strip() else []
     if ratio is not None:
-        ends = "" if ratio.low == ratio.high else f" ({short(ratio.low)} to {short(ratio.high)})"
+        ends = "" if not spread(ratio) else f" ({short(ratio.low)} to {short(ratio.high)})"
         said.append(h("p", f"ANN ÷ SNN: {short(ratio.nominal)}{ends}", class_="quiet"))
     return h(
         "article", h("h3", match.name), h("p", sentence(head)[:-1], class_="won"), h("dl", pairs), *said,
         class_=f"card {found.winner or 'open'}",
     )  # fmt: skip
+
+
+def _who(side: Side) -> Html:
+    return joined([side.kind.upper(), h("small", side.name)])
 
 
 def _layer_rows(activity: Activity) -> Iterator[tuple[str, ...]]:
@@ -276,7 +284,7 @@ def _cell(value: Range | None) -> str:
     """An amount for a table: the range in small letters under it."""
     if value is None:
         return "not given"
-    if value.low == value.high:
+    if not spread(value):
         return joules(value.nominal)
     return joined([joules(value.nominal), h("small", span(value))])
 
@@ -285,6 +293,6 @@ def _ratio(view: View) -> str:
     if view.ratio is None:
         return "–"
     value = view.ratio
-    if value.low == value.high:
+    if not spread(value):
         return short(value.nominal)
     return joined([short(value.nominal), " ", h("small", f"{short(value.low)} to {short(value.high)}")])

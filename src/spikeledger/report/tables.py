@@ -34,7 +34,7 @@ def show(comparison: Comparison, *, console: Console | None = None) -> None:
     out.print(_energy(comparison))
     for match in comparison.matches:
         where = "" if match.same_device else f" (ANN on {match.ann.profile})"
-        out.print(_indented(f"{match.name}{where}: {verdict(match.verdict)}", style="bold"))
+        out.print(_indented(f"{match.name}{where}: {verdict(match.verdict)}.", style="bold"))
         for text in dict.fromkeys((*match.caveats, *([match.correction] if match.correction else []))):
             out.print(_indented(sentence(text), by=4))
     out.print(_operations(comparison))

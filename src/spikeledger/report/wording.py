@@ -24,6 +24,11 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def plural(number: int, noun: str) -> str:
+    """`1 spike`, `1,330 spikes`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def joules(value: float, *, brief: bool = False) -> str:
     """`83.0 pJ`, or `83 pJ` where it labels an axis."""
     text = units.joules(value)
@@ -34,7 +39,12 @@ def span(value: Range | None) -> str:
     """`low to high`, or that there is none."""
     if value is None:
         return "not given"
-    return "no range" if value.low == value.high else f"{joules(value.low)} to {joules(value.high)}"
+    return f"{joules(value.low)} to {joules(value.high)}" if spread(value) else "no range"
+
+
+def spread(value: Range) -> bool:
+    """Whether low and high differ by more than the rounding of a sum."""
+    return not math.isclose(value.low, value.high, rel_tol=1e-9)
 
 
 def percent(share: float) -> str:
@@ -92,7 +102,7 @@ def accuracy_interval(side: Side) -> str:
 
 def difference_sentence(test: McNemar) -> str:
     """What McNemar's test says of two accuracies."""
-    split = f"{test.only_ann:,} samples only the ANN got right, {test.only_snn:,} only the SNN"
+    split = f"{plural(test.only_ann, 'sample')} only the ANN got right, {test.only_snn:,} only the SNN"
     if test.differs:
         better = "ANN" if test.only_ann > test.only_snn else "SNN"
         said = f"The {better} is right more often, and chance does not explain it"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import FileFormatError, InputError
 from ..networks import zoo
+from ..writing import closed, write_whole
 from .history import Epoch, best_of
 
 VERSION = 1
@@ -197,26 +197,12 @@ def _write(folder: Path, kind: str, table: Mapping[str, Any], tensors: Mapping[s
     head = {"format": f"spikeledger-{kind}", "version": VERSION, "weights": name, "sha256": digest}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / name, payload)
-        _replace(folder / f"{kind}.toml", (tomli_w.dumps({**head, **table}) + END).encode())
+        write_whole(folder / name, payload)
+        write_whole(folder / f"{kind}.toml", tomli_w.dumps({**head, **table}) + END)
         _remove(path for path in folder.glob(f"{kind}-*.safetensors") if path.name != name)
     except OSError as error:
-        raise InputError(
-            f"cannot write the {kind} to '{folder}' ({error.strerror}): choose a folder you may write to"
-        ) from error
+        raise closed(folder, error) from error
     return folder
-
-
-def _replace(path: Path, payload: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def _remove(paths: Iterable[Path]) -> None:

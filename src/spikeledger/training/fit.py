@@ -17,7 +17,8 @@ from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import price
 from ..networks.spiking import SpikingNetwork
-from ..recording.record import Layout, record
+from ..recording.neurons import Layout
+from ..recording.record import record
 from .answers import answer, check_fits, checked_samples, sequences
 from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
 from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, reseed

@@ -7,22 +7,17 @@ another one of the same network, and priced later, on a machine without torch.
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
-import math
 import os
-import tempfile
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FileFormatError, InputError, unknown_name
-from .events import EVENTS
+from ..errors import InputError, unknown_name
+from ..events import EVENTS
 
 Counts = NDArray[np.int64]
 InputClass = Literal["silent", "spikes", "graded", ""]
@@ -30,7 +25,6 @@ InputClass = Literal["silent", "spikes", "graded", ""]
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
 #: of one layer in a file: more is a file that wants to fill the memory
-_MOST_NEURONS = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -94,6 +88,8 @@ class Activity:
     uncounted: tuple[Uncounted, ...] = ()
     spikes_per_step: Mapping[str, Counts] = field(default_factory=dict)  # layer -> [T], summed over samples and neurons
     rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # layer -> [T, N] of the first sample
+    fan_outs: Mapping[str, Counts] = field(default_factory=dict)  # weighted layer -> synapses that leave each place
+    nonzero_activations: Mapping[str, int] = field(default_factory=dict)  # layer -> non-zero outputs of non-linearities
     seconds: float | None = None  # only a simulated chip knows how long the run takes
     producer: str = "recorded"
     backend: str = ""
@@ -158,6 +154,22 @@ class Activity:
         size = int(np.prod(facts.shape)) if facts.shape else -1
         return tally.per_neuron.reshape(facts.shape) if size == tally.per_neuron.size else tally.per_neuron
 
+    def fan_out(self, layer: str) -> Counts:
+        """Existing synapses that leave each place before a weighted layer, int64 like `per_neuron` (latest weights).
+
+        Behind an overlapping pooling that was folded, only places that sent anything were looked at; others have 0.
+        """
+        facts = self.layer(layer)
+        if layer not in self.fan_outs:
+            raise InputError(f"layer '{layer}' ({facts.operator}) has no stored weights, so no fan-out")
+        return self.fan_outs[layer]
+
+    @property
+    def analog_layers(self) -> tuple[str, ...]:
+        """The weighted layers that multiplied the network's own graded input: a spiking chip has to encode it first."""
+        rows = self.layers_by_name.values()
+        return tuple(layer.name for layer in rows if layer.source == "input" and layer.inputs == "graded")
+
     def rate(self, layer: str) -> float:
         """Spikes per neuron and step of one population: `spikes / neuron_updates`."""
         updates = self.total("neuron_update", layer)
@@ -192,62 +204,22 @@ class Activity:
             tallies={key: tally for key, tally in self.tallies.items() if key[0] in keep},
             spikes_per_step={name: row for name, row in self.spikes_per_step.items() if name in keep},
             rasters={name: row for name, row in self.rasters.items() if name in keep},
+            fan_outs={name: row for name, row in self.fan_outs.items() if name in keep},
+            nonzero_activations={name: n for name, n in self.nonzero_activations.items() if name in keep},
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""
-        target = Path(path)
-        arrays: dict[str, NDArray[Any]] = {}
-        tallies = []
-        for tally in self.tallies.values():
-            tallies.append(
-                [tally.layer, tally.event, tally.count, f"n{len(arrays)}" if tally.per_neuron is not None else ""]
-            )
-            if tally.per_neuron is not None:
-                arrays[f"n{len(arrays)}"] = tally.per_neuron
-        rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}}
-        for kind, book in rows.items():
-            for name, row in getattr(self, kind).items():
-                book[name] = f"n{len(arrays)}"
-                arrays[f"n{len(arrays)}"] = row
-        meta = {
-            "format": _FORMAT, "version": _VERSION, "samples": self.samples, "timesteps": self.timesteps,
-            "seconds": self.seconds, "producer": self.producer, "backend": self.backend, "pooling": self.pooling,
-            "layers": [dataclasses.asdict(layer) for layer in self.layers_by_name.values()],
-            "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in self.uncounted], **rows,
-        }  # fmt: skip
-        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                try:
-                    np.savez(file, allow_pickle=False, **arrays)
-                    file.flush()
-                    os.replace(file.name, target)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise InputError(
-                f"cannot write the activity to '{target}': {error.strerror}; choose a folder you may write to"
-            ) from error
-        return target
+        from .files import write
+
+        return write(self, Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Activity:
         """Read an account written by `save`; executes nothing and allocates no more than the file is long."""
-        source = Path(path)
-        try:
-            return _read(source)
-        except FileNotFoundError:
-            raise FileFormatError(
-                f"there is no activity file '{source}': record one with sl.record(...).save(path)"
-            ) from None
-        except (
-            OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError, MemoryError,
-            RuntimeError, SyntaxError, zipfile.BadZipFile, InputError,
-        ) as error:  # fmt: skip
-            said = str(error) or type(error).__name__
-            raise FileFormatError(f"'{source}' is no whole activity file ({said}): record it again") from error
+        from .files import read
+
+        return read(Path(path))
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -288,7 +260,7 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
 
 
 def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Mapping[str, Counts]) -> Activity:
-    if a.layers != b.layers:
+    if set(a.layers) != set(b.layers):
         raise InputError(
             f"activities of different networks cannot be joined: one has the layers {', '.join(a.layers)}, "
             f"the other {', '.join(b.layers)}"
@@ -320,101 +292,13 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
         place = (item.layer, item.operator, item.reason)
         calls = item.calls + (missed[place].calls if place in missed else 0)
         missed[place] = dataclasses.replace(item, calls=calls)
+    nonzero = {
+        name: a.nonzero_activations.get(name, 0) + b.nonzero_activations.get(name, 0)
+        for name in (*a.nonzero_activations, *b.nonzero_activations)
+    }
     return Activity(
         layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps, uncounted=tuple(missed.values()),
+        fan_outs={**a.fan_outs, **b.fan_outs}, nonzero_activations=nonzero,
         spikes_per_step=steps, rasters=a.rasters, producer=a.producer, backend=a.backend, pooling=a.pooling,
         seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds,
     )  # fmt: skip
-
-
-def _read(source: Path) -> Activity:
-    with zipfile.ZipFile(source) as archive:
-        members = archive.infolist()
-        if any(item.compress_type != zipfile.ZIP_STORED for item in members):
-            raise ValueError("it is compressed, which this format never is")
-        if sum(item.file_size for item in members) > source.stat().st_size:
-            raise ValueError("its parts are longer than the file")
-        arrays = {item.filename.removesuffix(".npy"): _array(archive.read(item)) for item in members}
-    meta = json.loads(arrays["meta"].tobytes().decode())
-    if meta.get("format") != _FORMAT:
-        raise ValueError("it says that it is something else")
-    if meta["version"] != _VERSION:
-        raise ValueError(f"it has version {meta['version']} and this release reads version {_VERSION}")
-    layers = {row["name"]: _layer(row) for row in meta["layers"]}
-    tallies: dict[tuple[str, str], Tally] = {}
-    for layer, event, count, key in meta["tallies"]:
-        if (layer, event) in tallies:
-            raise ValueError(f"it counts '{event}' of layer '{layer}' twice")
-        rows = arrays[key] if key else None
-        if rows is not None and not layers[layer].weighted and rows.size != math.prod(layers[layer].shape):
-            raise ValueError(f"'{event}' of layer '{layer}' has {rows.size} neurons and not {layers[layer].shape}")
-        tallies[layer, event] = Tally(layer, event, _number(int, count), rows)
-    for (layer, event), tally in tallies.items():
-        every = tallies.get((layer, "neuron_update"))
-        if event == "active_update" and (every is None or tally.count > every.count):
-            raise ValueError(f"layer '{layer}' has more active updates than updates")
-    seconds = meta["seconds"]
-    if seconds is not None and _number(float, seconds) < 0:
-        raise ValueError(f"it took {seconds} seconds")
-    return Activity(
-        layers_by_name=layers, tallies=tallies, samples=_number(int, meta["samples"]),
-        timesteps=_number(int, meta["timesteps"]), uncounted=tuple(_uncounted(row) for row in meta["uncounted"]),
-        spikes_per_step={name: _rows(arrays[key], np.int64, 1) for name, key in meta["spikes_per_step"].items()},
-        rasters={name: _rows(arrays[key], np.uint8, 2) for name, key in meta["rasters"].items()},
-        seconds=seconds, producer=_text(meta["producer"]),
-        backend=_text(meta["backend"]), pooling=_text(meta["pooling"]),
-    )  # fmt: skip
-
-
-def _array(member: bytes) -> NDArray[Any]:
-    """One .npy of the file, over its own bytes: a header that promises more than there is allocates nothing."""
-    file = io.BytesIO(member)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"an array in it has version {version}")
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype not in (np.dtype(np.int64), np.dtype(np.uint8)) or by_column:
-        raise ValueError(f"an array in it holds {dtype}, which this format never does")
-    return np.frombuffer(member, dtype, offset=file.tell()).reshape(shape).copy()
-
-
-def _layer(row: dict[str, Any]) -> Layer:
-    layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"])})
-    for size in (layer.outputs, layer.synapses, layer.parameters, layer.nonzero_parameters, layer.state):
-        _number(int, size)
-    _number(float, layer.magnitude)
-    if math.prod(layer.shape) > _MOST_NEURONS:
-        raise ValueError(f"layer '{layer.name}' has {layer.shape} neurons, more than any network")
-    if layer.inputs not in ("silent", "spikes", "graded", "") or not isinstance(layer.spiking, bool):
-        raise ValueError(f"layer '{layer.name}' has inputs {layer.inputs!r} and spiking {layer.spiking!r}")
-    for text in (layer.name, layer.operator, layer.source):
-        _text(text)
-    return layer
-
-
-def _uncounted(row: dict[str, Any]) -> Uncounted:
-    item = Uncounted(**row)
-    _number(int, item.calls)
-    return Uncounted(_text(item.layer), _text(item.operator), _text(item.reason), item.calls)
-
-
-def _number(kind: type, value: Any) -> Any:
-    """A number of at least 0 that int64 or a finite float can hold; the magnitude of spikes may be below 0."""
-    kinds = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not -(2.0**63) < value < 2.0**63:
-        raise ValueError(f"{value!r:.40} stands where a number belongs")
-    if kind is int and value < 0:
-        raise ValueError(f"{value} stands where a count belongs")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r:.40} stands where a name belongs")
-    return value
-
-
-def _rows(array: NDArray[Any], dtype: type, axes: int) -> NDArray[Any]:
-    if array.dtype != dtype or array.ndim != axes or (array.size and int(array.min()) < 0):
-        raise ValueError(f"a row of {array.dtype} with {array.ndim} axes stands where counts by step belong")
-    return array
