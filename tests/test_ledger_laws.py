@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def spiking_runs(draw: st.DrawFn) -> Activity:
     rows = [
         draw(st.lists(st.integers(0, steps * samples), min_size=size, max_size=size)) for size in sizes[1:]
     ]  # fmt: skip
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(pairwise(sizes))
     given_in = draw(st.integers(0, sizes[0] * steps * samples))
     return activity_from_spikes(pairs, rows, timesteps=steps, samples=samples, input_spikes=given_in)
 

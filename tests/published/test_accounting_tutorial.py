@@ -15,7 +15,8 @@ PREFIX = "published-tutorial-003-"
 CHIPS = [("loihi2", 2.1), ("spinnaker2", 10.0), ("akida", 3.5), ("brainscales2", 0.3), ("fpga-ice40", 15.0)]
 #: membrane update, spike generation, synapse lookup, weight multiply, routing, in pJ
 OPERATIONS = {
-    "loihi2": (0.5, 0.1, 0.8, 0.5, 0.2), "spinnaker2": (2.0, 0.5, 5.0, 2.0, 0.5), "fpga-ice40": (3.0, 1.0, 8.0, 2.0, 1.0),
+    "loihi2": (0.5, 0.1, 0.8, 0.5, 0.2), "spinnaker2": (2.0, 0.5, 5.0, 2.0, 0.5),
+    "fpga-ice40": (3.0, 1.0, 8.0, 2.0, 1.0),
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def run() -> Activity:
 def test_the_ends_are_those_of_the_prices(run: Activity) -> None:
     ledger = price(run, "loihi")
     found = sensitivity(ledger)
-    assert [swing.event for swing in found.swings][0] == "second"
+    assert found.swings[0].event == "second"
     assert found.worst_case == pytest.approx((ledger.joules_low, ledger.joules_high))
     for swing in found.swings:
         entries = [entry for entry in ledger.entries if entry.event == swing.event]
