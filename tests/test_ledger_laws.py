@@ -126,9 +126,9 @@ def test_a_thousand_layers_in_fifty_milliseconds() -> None:
 
 
 def _seconds(deed: object) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     deed()  # type: ignore[operator]
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_everything_about_joules_works_without_torch() -> None:

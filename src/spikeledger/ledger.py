@@ -278,7 +278,7 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 
 def _entry(line: Line, cost: Price) -> Entry:
     # events * joules/event = joules
-    rows = None if line.per_neuron is None else line.per_neuron.ravel().astype(np.float64) * cost.joules
+    rows = None if line.per_neuron is None else np.multiply(line.per_neuron.ravel(), cost.joules, dtype=np.float64)
     return Entry(
         line.layer, line.event, line.count, line.count * cost.joules, line.count * cost.low, line.count * cost.high,
         cost, rows, line.note,
