@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeledger.activity import Activity, Layer, Tally
@@ -46,6 +46,7 @@ def full_price(run: Activity, name: str) -> Ledger:
 
 
 @pytest.mark.parametrize("name", SNN_PROFILES)
+@settings(max_examples=20)
 @given(run=spiking_runs())
 def test_ranges_are_ordered_and_parts_sum_to_the_whole(name: str, run: Activity) -> None:
     ledger = full_price(run, name)
@@ -59,6 +60,7 @@ def test_ranges_are_ordered_and_parts_sum_to_the_whole(name: str, run: Activity)
 
 
 @pytest.mark.parametrize("name", [name for name in SNN_PROFILES if not name.startswith("published-exercise")])
+@settings(max_examples=20)
 @given(run=spiking_runs(), times=st.integers(0, 7))
 def test_twice_the_activity_is_twice_the_dynamic_joules(name: str, run: Activity, times: int) -> None:
     bill = {"bill": "ops-only"} if name.startswith("published-paper") else {}  # it prints a count below 1 as 1
@@ -68,6 +70,7 @@ def test_twice_the_activity_is_twice_the_dynamic_joules(name: str, run: Activity
 
 
 @pytest.mark.parametrize("name", ["loihi", "horowitz-45nm", "v100", "speck", "seneca-22nm", "odin"])
+@settings(max_examples=30)
 @given(run=spiking_runs())
 def test_energy_is_additive_over_samples_time_and_layers(name: str, run: Activity) -> None:
     once = price(run, name)

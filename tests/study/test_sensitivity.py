@@ -32,6 +32,7 @@ def test_the_ends_are_those_of_the_prices(run: Activity) -> None:
 def test_independent_errors_are_narrower_than_the_worst_case(run: Activity) -> None:
     found = sensitivity(price(run, "horowitz-45nm"))
     low, high = found.independent
+    assert price(run, "horowitz-45nm").joules_independent == pytest.approx((low, high))
     assert found.worst_case[0] < low < found.nominal < high < found.worst_case[1]
     up = [swing.at_high - found.nominal for swing in found.swings]
     assert high - found.nominal == pytest.approx(math.sqrt(sum(one**2 for one in up)))

@@ -23,6 +23,7 @@ def memory(activity: Activity, profile: HardwareProfile) -> list[Line]:
     Spiking: each spike that arrives is read once, each of its synapses reads a weight and reads and writes a potential;
     each neuron reads and writes its potential at every step and multiplies by the leak; each spike is written and
     resets.
+    A spike is moved as one activation.
     Ordinary: every multiply-accumulate reads both operands (no reuse, the opposite bias), every result is written once.
     """
     lines: list[Line] = []
@@ -50,7 +51,7 @@ def _spiking(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
             Line(name, "state_write", line.count, line.per_neuron, "of the target", price=state),
             Line(name, "address_op", line.count, line.per_neuron, "of weights and potentials"),
         ]
-        if layer.operator.startswith("conv") and "address_op" in profile.prices:
+        if _convolves(layer) and "address_op" in profile.prices:
             pair = profile.prices["address_op"].scaled(32, "an int32 multiply and add, 3.1 + 0.1 pJ against 0.1 pJ")
             lines.append(Line(name, "address_op", 2 * arrived, note="row and column of each spike", price=pair))
     return [*lines, *_biases(activity, layer, weights)]
@@ -60,7 +61,8 @@ def _ordinary(activity: Activity, layer: Layer, profile: HardwareProfile) -> lis
     name, weights, values, _ = _prices(layer, profile)
     products = activity.total("dense_op", name) if profile.skips != "all" else activity.total("mac", name)
     runs = activity.samples * max(activity.timesteps, 1)
-    moved = (math.prod(layer.shape) if layer.shape else 0) + layer.outputs + layer.parameters
+    kernel = layer.parameters // max(layer.shape[0], 1) if _convolves(layer) else layer.parameters
+    moved = (math.prod(layer.shape) if layer.shape else 0) + layer.outputs + kernel
     return [
         Line(name, "mac", products),
         Line(name, "weight_read", products / profile.reuse, price=weights),
@@ -109,6 +111,10 @@ def _prices(layer: Layer, profile: HardwareProfile) -> tuple[str, Price | None, 
 
 def _buffer(profile: HardwareProfile, numbers: int, bits: int) -> Price | None:
     return interpolated(profile.memory, numbers * bits / 8, bits) if profile.memory else None
+
+
+def _convolves(layer: Layer) -> bool:
+    return layer.operator.startswith("conv") and bool(layer.shape)
 
 
 def _arrived(activity: Activity, layer: Layer) -> float:
