@@ -2,38 +2,109 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+import threading
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from ..activity import InputClass
+
+#: elements looked at in one go: few enough to stay in the cache, so that several looks cost one read of memory
+_BLOCK = 1 << 17
 
 
 class Census(NamedTuple):
     """Non-zero values of each place, int64 `[*features]`, and their class over all rows."""
 
-    nonzero: Tensor
-    inputs: Literal["silent", "spikes", "graded"]
+    nonzero: NDArray[np.int64]
+    inputs: InputClass
     magnitude: float
 
+    def shaped(self, shape: tuple[int, ...]) -> Census:
+        """The same census for places in another arrangement."""
+        return self if self.nonzero.shape == shape else self._replace(nonzero=self.nonzero.reshape(shape))
 
-def census(values: Tensor, rows: int) -> Census:
+
+def census(values: Tensor, rows: int, *, unit: float | None = None, classify: bool = True) -> Census:
     """Count the non-zero values of `[*rows, *features]` for each place, and classify them.
 
-    They are `spikes` if all have one magnitude (0/1, ±1, or spikes scaled by one constant), else `graded`.
+    They are `spikes` if all have one magnitude (0/1, ±1, or spikes scaled by one constant), else `graded`. With a `unit`
+    the values are whole numbers of spikes of that size (a neuron that may fire several times in a step), and are counted so.
+    Without `classify` what is not silent is called graded, unlooked.
     """
-    flat = values.detach().reshape(-1, *values.shape[rows:]) if rows else values.detach()[None]
-    present = flat != 0
-    nonzero = present.sum(0, dtype=torch.int64)
-    total = int(nonzero.sum())
-    if total == 0:
-        return Census(nonzero, "silent", 0.0)
-    if values.dtype == torch.bool:
-        return Census(nonzero, "spikes", 1.0)
-    low, high = (float(edge) for edge in torch.aminmax(flat))
-    peak = max(abs(low), abs(high))
-    if low >= 0 and peak == 1:
-        # between 0 and 1 the sum reaches the count only if every non-zero value is 1
-        same = float(flat.sum(dtype=torch.float64)) == total
+    values = values.detach()
+    features = tuple(values.shape[rows:])
+    repeats = 1
+    for axis in range(rows):  # a broadcast axis (one image at every step) is looked at once
+        if values.stride(axis) == 0 and values.shape[axis] > 1:
+            repeats *= values.shape[axis]
+            values = values.narrow(axis, 0, 1)
+    if values.numel() == 0:
+        return Census(np.zeros(features, np.int64), "silent", 0.0)
+    flat = values if rows == 1 and len(features) == 1 else values.reshape(values.shape[:rows].numel(), -1)
+    if flat.device.type == "cpu" and flat.dtype is not torch.bfloat16:
+        nonzero, inputs, magnitude = _blocks(flat.numpy(), classify)
     else:
-        same = not bool(torch.any(present & (flat.abs() != peak)))
-    return Census(nonzero, "spikes" if same else "graded", peak if same else 0.0)
+        nonzero, inputs, magnitude = _whole(flat)
+    if unit is not None and inputs != "silent" and magnitude != unit:
+        nonzero = torch.round(flat.abs().to(torch.float64) / unit).sum(0).to(torch.int64).cpu().numpy()
+        inputs, magnitude = "spikes", unit
+    return Census((nonzero * repeats if repeats > 1 else nonzero).reshape(features), inputs, magnitude)
+
+
+_memory = threading.local()
+
+
+def _scratch(size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Two buffers of bytes, kept: fresh ones would cost as much as the look itself."""
+    kept = getattr(_memory, "buffers", None)
+    if kept is None or len(kept[0]) < size:
+        kept = _memory.buffers = (np.empty(max(size, _BLOCK), np.bool_), np.empty(max(size, _BLOCK), np.bool_))
+    return kept[0][:size], kept[1][:size]
+
+
+def _blocks(flat: NDArray[Any], classify: bool) -> tuple[NDArray[np.int64], InputClass, float]:
+    """The census of `[rows, places]`, block by block in the cache; a block has at most 255 rows, so that bytes hold counts."""
+    rows, places = flat.shape
+    size = max(1, min(255, rows, _BLOCK // places))
+    counts: NDArray[np.int64] | None = None
+    peak = None  # the one magnitude so far
+    graded = False
+    for start in range(0, rows, size):
+        block = flat[start : start + size]
+        present, equal = (buffer.reshape(block.shape) for buffer in _scratch(block.size))
+        np.not_equal(block, 0, out=present)
+        here = np.add.reduce(present.view(np.uint8), axis=0, dtype=np.uint8)
+        if counts is None:
+            counts = here.astype(np.int64)
+        else:
+            counts += here
+        if graded or not classify:
+            continue
+        if peak is None:
+            if not here.any():
+                continue
+            peak = abs(block.flat[int(present.argmax())])
+        np.equal(block, peak, out=equal)
+        if np.bitwise_xor(present, equal, out=equal).any():
+            signed = block.dtype != np.bool_ and not np.issubdtype(block.dtype, np.unsignedinteger)
+            graded = not signed or not np.array_equal(np.abs(block) == peak, present)
+    assert counts is not None
+    if peak is None and (classify or not counts.any()):
+        return counts, "silent", 0.0
+    return (counts, "graded", 0.0) if graded or peak is None else (counts, "spikes", float(peak))
+
+
+def _whole(flat: Tensor) -> tuple[NDArray[np.int64], InputClass, float]:
+    """The same in torch, for other devices and number formats."""
+    present = flat != 0
+    nonzero = present.sum(0, dtype=torch.int64).cpu().numpy()
+    if not nonzero.any():
+        return nonzero, "silent", 0.0
+    size = flat.abs() if flat.dtype is not torch.bool else flat.to(torch.uint8)
+    peak = size.max()
+    same = not bool(torch.any(present & (size != peak)))
+    return (nonzero, "spikes", float(peak)) if same else (nonzero, "graded", 0.0)

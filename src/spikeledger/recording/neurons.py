@@ -1,51 +1,167 @@
-"""Which modules are neurons, and where their currents, spikes and steps are found: one row a class."""
+"""Which modules are neurons, and how one call of them is read: the words; the libraries' rows are in `libraries`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
+from ..errors import InputError, unknown_name
 
-class Firing(NamedTuple):
-    """What one call of a neuron module did: currents and spikes, both `[T, B, *N]`; an encoder has no currents."""
+Layout = Literal["B", "TB", "BT"]
+LAYOUTS: tuple[Layout, ...] = ("B", "TB", "BT")
 
-    spikes: Tensor
+
+@dataclass(frozen=True)
+class Firing:
+    """What one call of a neuron module did: values sent and currents, both `[T, B, *N]`.
+
+    An encoder has no currents and no updates. `unit` is the size of one spike where a neuron may send several in a step.
+    """
+
+    sent: Tensor  # the tensor that the module returned, whose origin this is
+    spikes: Tensor  # the same as `[T, B, *N]`
     currents: Tensor | None
     state_variables: int = 1
+    spiking: bool = True  # False: a leaky read-out, which sends its membrane
+    updates: bool = True  # False: an encoder
+    unit: float | None = None
 
 
-Reading = Callable[[nn.Module, tuple[Any, ...], Any], Firing]
+@dataclass(frozen=True)
+class NeuronKind:
+    """How a class of modules is read.
+
+    `at_rest(module, args)`, asked before a call, says whether it starts a new sequence: True, False, or None for unknown.
+    """
+
+    read: Callable[[nn.Module, tuple[Any, ...], Any], Firing]
+    at_rest: Callable[[nn.Module, tuple[Any, ...]], bool | None] = lambda module, args: None
+    to_rest: Callable[[nn.Module], None] = lambda module: None
 
 
-def _neuron(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
-    spikes = output[0] if isinstance(output, tuple) else output
-    return Firing(spikes, args[0], int(getattr(module, "state_variables", 1)))
+def layered(values: Tensor, layout: str) -> Tensor:
+    """A tensor of some layout as `[T, B, *N]`."""
+    if layout == "B":
+        return values.unsqueeze(0)
+    return values.transpose(0, 1) if layout == "BT" else values
 
 
-def _encoder(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
-    return Firing(output, None, 0)
+def firing(
+    out: Tensor, current: Any, layout: str, *, state_variables: int = 1, spiking: bool = True, unit: float | None = None
+) -> Firing:
+    """The reading of a neuron with one current and one output of the same layout."""
+    currents = layered(current, layout) if isinstance(current, Tensor) else None
+    return Firing(out, layered(out, layout), currents, state_variables, spiking, True, unit)
 
 
-#: qualified class name -> how to read one call; a subclass is found by its base
-NEURONS: dict[str, Reading] = {"spikeledger.networks.neurons.Neuron": _neuron}
-ENCODERS: dict[str, Reading] = {"spikeledger.networks.encoders.Encoder": _encoder}
+def first(output: Any) -> Tensor:
+    """The spikes of an output that may be `spikes` or `(spikes, state, ...)`."""
+    found = output[0] if isinstance(output, tuple | list) else output
+    if not isinstance(found, Tensor):
+        raise InputError(f"a neuron returned {type(found).__name__}, but its spikes must be a tensor")
+    return found
 
 
-def reading_of(module: nn.Module) -> Reading | None:
+#: (package, class) -> how to read one call; a subclass is found by its base
+NEURONS: dict[tuple[str, str], NeuronKind] = {}
+#: classes declared by users
+_DECLARED: dict[type[nn.Module], NeuronKind | None] = {}
+
+Kind = TypeVar("Kind", bound=type[nn.Module])
+
+
+def declare_neuron(
+    kind: Kind, *, layout: Layout = "B", state_variables: int = 1, spiking: bool = True, unit: float | None = None
+) -> Kind:
+    """Say that a module class is a population of neurons: `sl.declare_neuron(MyLIF, layout="TB")`.
+
+    Its first argument is the input current and its output, or the first part of it, the spikes.
+
+    Args:
+        kind: the class; its subclasses are neurons too.
+        layout: leading axes of currents and spikes: `B` (one step a call), `TB` or `BT` (all steps in one call).
+        state_variables: what one neuron keeps from step to step.
+        spiking: False for a read-out whose output is its membrane.
+        unit: size of one spike, if a neuron may send several in a step (the output is then a multiple of it).
+    """
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise InputError(f"only a class of torch modules can be declared a neuron, not {kind!r}")
+    if layout not in LAYOUTS:
+        raise unknown_name("layout", str(layout), LAYOUTS)
+
+    def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+        current = args[0] if args else None
+        return firing(
+            first(output), current, layout, state_variables=state_variables, spiking=spiking, unit=unit
+        )
+
+    _DECLARED[kind] = NeuronKind(read)
+    return kind
+
+
+def neuron(kind: Any = None, **options: Any) -> Any:
+    """`@sl.neuron`, or `@sl.neuron(layout="TB")`: the decorator form of `declare_neuron`."""
+    return declare_neuron(kind, **options) if kind is not None else lambda found: declare_neuron(found, **options)
+
+
+def not_a_neuron(kind: Kind) -> Kind:
+    """Say that a module class whose output is 0 and 1 is no neuron (a mask, a gate), so that nobody asks about it."""
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise InputError(f"only a class of torch modules can be declared, not {kind!r}")
+    _DECLARED[kind] = None
+    return kind
+
+
+def kind_of(module: nn.Module) -> NeuronKind | None:
     """How to read a module that sends spikes; None for any other module."""
-    return _find(module, NEURONS) or _find(module, ENCODERS)
+    return _find(type(module))[0]
+
+
+def is_declared(module: nn.Module) -> bool:
+    """Whether somebody said what a module's class is, be it that it is no neuron."""
+    return _find(type(module))[1]
 
 
 def is_neuron(module: nn.Module) -> bool:
-    """Whether a module is a population of spiking neurons."""
-    return _find(module, NEURONS) is not None
+    """Whether a module is a population of neurons (an encoder, which has none, is not)."""
+    found = kind_of(module)
+    return found is not None and not getattr(found.read, "encodes", False)
 
 
-def _find(module: nn.Module, book: dict[str, Reading]) -> Reading | None:
-    for base in type(module).__mro__:
-        reading = book.get(f"{base.__module__}.{base.__qualname__}")
-        if reading is not None:
-            return reading
-    return None
+def has_weights(module: nn.Module) -> bool:
+    """Whether a neuron multiplies by weights of its own (recurrent connections), so that its inside must be looked at."""
+    parts = [part for name, part in module.named_modules() if name]
+    return any(tensor.dim() >= 2 for tensor in module.parameters()) or any(True for part in parts for _ in part.parameters())
+
+
+def _find(kind: type) -> tuple[NeuronKind | None, bool]:
+    for base in kind.__mro__:
+        if base in _DECLARED:
+            return _DECLARED[base], True
+        found = NEURONS.get((base.__module__.partition(".")[0], base.__qualname__))
+        if found is not None:
+            return found, True
+    return None, False
+
+
+def encoder(layout: Layout) -> NeuronKind:
+    """A row for encoders: they send spikes but have no neurons to update."""
+
+    def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+        out = first(output)
+        return Firing(out, layered(out, layout), None, 0, True, False)
+
+    read.encodes = True  # type: ignore[attr-defined]
+    return NeuronKind(read)
+
+
+def silent(*states: Any) -> bool | None:
+    """Whether states are at rest: nothing there yet, or zeros; None if nothing is known of them."""
+    tensors = [state for state in states if isinstance(state, Tensor)]
+    if not tensors:
+        return None
+    return all(state.numel() == 0 or not bool(torch.any(state != 0)) for state in tensors)

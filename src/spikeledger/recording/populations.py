@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ..activity import Layer
+from ..activity import Counts, InputClass, Layer, merge_class
 from ..errors import InputError
+from .census import Census, census
 from .neurons import Firing
 
 
@@ -23,46 +23,70 @@ class Population:
 
     path: str
     shape: tuple[int, ...]
-    state_variables: int
-    spikes: Tensor = field(init=False)
-    active: Tensor = field(init=False)
+    spiking: bool
+    spikes: Counts = field(init=False)
+    active: Counts = field(init=False)
+    state_variables: int = 0
     updates: int = 0  # of each neuron
     per_step: list[int] = field(default_factory=list)
-    raster: list[Tensor] = field(default_factory=list)
+    raster: list[NDArray[np.uint8]] = field(default_factory=list)
     step: int = 0  # of the present run of the network
+    longest: int = 0  # steps of the longest run
 
     def __post_init__(self) -> None:
-        self.spikes = torch.zeros(self.shape, dtype=torch.int64)
-        self.active = torch.zeros(self.shape, dtype=torch.int64)
+        self.spikes = np.zeros(self.shape, np.int64)
+        self.active = np.zeros(self.shape, np.int64)
 
-    def book(self, firing: Firing) -> None:
-        """Add one call: spikes `[T, B, *N]`, and the currents that caused them."""
+    def book(self, firing: Firing) -> Census | None:
+        """Add one call and give the census of what it sent, over all its steps and samples; None for a read-out."""
         steps, batch, *shape = firing.spikes.shape
         if tuple(shape) != self.shape:
             raise InputError(
                 f"neurons '{self.path}' ran with the shapes {list(self.shape)} and {shape} in one recording"
             )
-        fired = firing.spikes.detach() != 0
-        by_step = fired.sum(1, dtype=torch.int64)
-        self.spikes += by_step.sum(0)
-        if firing.currents is not None:
-            self.active += (firing.currents.detach() != 0).sum((0, 1), dtype=torch.int64)
+        self.state_variables = max(self.state_variables, firing.state_variables)
+        if firing.updates:
             self.updates += steps * batch
-        for step, count in enumerate(by_step.flatten(1).sum(1).tolist(), start=self.step):
-            if step == len(self.per_step):
-                self.per_step.append(0)
-                self.raster.append(fired[step - self.step, 0].flatten().to(torch.uint8))
-            self.per_step[step] += count
+            currents = firing.currents
+            if currents is not None and currents.shape == firing.spikes.shape:
+                self.active += census(currents, 2, classify=False).nonzero
+            else:  # what arrives inside (recurrent weights) is not seen: every update may have had an input
+                self.active += steps * batch
+        seen = self._fired(firing, steps, batch) if firing.spiking else None
         self.step += steps
+        self.longest = max(self.longest, self.step)
+        return seen
 
-    def close(self) -> tuple[Layer, list[tuple[str, int, Tensor | None]]]:
+    def _fired(self, firing: Firing, steps: int, batch: int) -> Census | None:
+        spikes = firing.spikes.detach()
+        found: tuple[InputClass, float] = ("silent", 0.0)
+        total: Counts | None = None
+        for step in range(steps):
+            seen = census(spikes[step], 1, unit=firing.unit)
+            counts = seen.nonzero
+            if seen.inputs != "silent":
+                found = merge_class(found, (seen.inputs, seen.magnitude))
+            total = counts if total is None else total + counts
+            at = self.step + step
+            if at == len(self.per_step):
+                self.per_step.append(0)
+                first = spikes[step, 0] if batch else torch.zeros(self.shape)
+                self.raster.append((first != 0).flatten().to(torch.uint8).cpu().numpy())
+            self.per_step[at] += int(counts.sum())
+        if total is None:
+            return None
+        self.spikes += total
+        return Census(total, found[0], found[1])
+
+    def close(self) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
         """The layer's facts and its events, `(event, count, by neuron)`."""
         neurons = int(np.prod(self.shape))
         kind = "neuron" if self.updates else "encoder"
         layer = Layer(
-            self.path, kind, self.shape, outputs=neurons, state=self.state_variables * neurons, spiking=self.updates > 0
-        )
-        updates = torch.full(self.shape, self.updates, dtype=torch.int64)
+            self.path, kind, self.shape, outputs=neurons, state=self.state_variables * neurons,
+            spiking=self.updates > 0 and self.spiking,
+        )  # fmt: skip
+        updates = np.full(self.shape, self.updates, np.int64)
         return layer, [
             ("spike", int(self.spikes.sum()), self.spikes),
             ("neuron_update", self.updates * neurons, updates),
@@ -71,4 +95,6 @@ class Population:
 
     def raster_array(self) -> NDArray[np.uint8]:
         """Spikes `[T, N]` of the first sample."""
-        return torch.stack(self.raster).numpy()
+        if not self.raster:
+            return np.zeros((0, int(np.prod(self.shape))), np.uint8)
+        return np.stack(self.raster)

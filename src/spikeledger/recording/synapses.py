@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..activity import InputClass, Layer, arrival, merge_class
+from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census
+from .fan_out import fan_out, reach
 from .origins import Fold
-from .rules import Linear, Product
+from .products import Coincidence, Product
 
 
 @dataclass
 class _Batch:
     """Non-zero values that arrived while the weights stood still: `events = nonzero . fan_out`."""
 
-    linear: Linear
+    product: Product  # of the first call; its tensors are let go of
     mask: Tensor
     shape: tuple[int, ...]  # of one row of values
-    nonzero: Tensor
+    nonzero: Counts
     fold: Fold | None = None
-    folded: Tensor | None = None
+    folded: Counts | None = None
 
-    def fan_out(self) -> Tensor:
+    def fan_out(self) -> Counts:
         """Existing synapses that leave each place, int64."""
+        if self.product.fan_out is not None:
+            return self.product.fan_out(self.mask).cpu().numpy().reshape(self.nonzero.shape)
         mask = self.mask.to(torch.float64)
-        return fan_out(lambda x: self.linear(x, mask), self.shape)
+        linear = self.product.linear
+        return fan_out(lambda x: linear(x, mask), self.shape, self.mask.device).reshape(self.nonzero.shape)
 
-    def synapses(self) -> int:
-        """Existing synapses in all."""
-        return int(self.fan_out().sum())
-
-    def settle(self) -> tuple[Tensor, Tensor | None]:
-        """Events of each presynaptic place: at the operator, and before the pooling that folds into it."""
-        direct = self.nonzero * self.fan_out().reshape(self.nonzero.shape)
-        if self.fold is None or self.folded is None:
-            return direct, None
-
-        steps, mask = self.fold.steps, self.mask.to(torch.float64)
+    def folded_fan_out(self, fold: Fold, present: Counts) -> Counts:
+        """Existing synapses that leave each place before the pooling; exact where `present` is not zero."""
+        mask, steps, linear = self.mask.to(torch.float64), fold.steps, self.product.linear
 
         def whole(x: Tensor) -> Tensor:
             for step in steps:
                 x = step(x)
-            return self.linear(x.reshape(self.shape), mask)
+            return linear(x.reshape(-1, *self.shape[1:]), mask)
 
-        return direct, self.folded * fan_out(whole, self.fold.shape).reshape(self.folded.shape)
+        if not fold.overlaps:
+            return fan_out(whole, fold.shape, self.mask.device).reshape(present.shape)
+        return reach(whole, fold.shape, present, self.mask.device)
 
 
 @dataclass
@@ -57,7 +56,8 @@ class SynapseAccount:
     name: str
     operator: str
     source: str = ""
-    shape: tuple[int, ...] = ()
+    undeclared: str | None = None  # a place whose binary output arrives here, though nobody said that it is a neuron
+    shape: tuple[int, ...] | None = None
     outputs: int = 0
     synapses: int = 0
     parameters: int = 0
@@ -68,89 +68,156 @@ class SynapseAccount:
     folded_magnitude: float = 0.0
     dense: int = 0
     bias_adds: int = 0
-    per_neuron: Tensor | None = None
-    folded_per_neuron: Tensor | None = None
-    folded_shape: tuple[int, ...] = ()
-    pool: str = ""
-    _key: object = None
-    _batch: _Batch | None = field(default=None, repr=False)
+    count: int = 0
+    per_neuron: Counts | None = None
+    folded_count: int = 0
+    folded_per_neuron: Counts | None = None
+    folded_shape: tuple[int, ...] | None = None
+    folded_calls: int = 0
+    calls: int = 0
+    pools: set[str] = field(default_factory=set)
+    fans: Counts | None = None  # fan-out of each place, of the latest weights
+    folded_fans: Counts | None = None
+    _open: dict[object, tuple[object, _Batch]] = field(default_factory=dict, repr=False)
     _pending: list[_Batch] = field(default_factory=list, repr=False)
 
     def book(self, product: Product, census: Census, *, key: object, fold: Fold | None) -> None:
-        """Add one call; `key` names the weights' present version, so that fan-out is computed once for each."""
+        """Add one call; `key` names the weights' present version (None: unknown), so that their zeros are found once."""
+        self.calls += 1
         self.dense += product.dense
         self.bias_adds += product.outputs if product.bias else 0
         self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
-        key = (key, product.weight.shape, census.nonzero.shape, None if fold is None else (fold.shape, fold.pool))
-        if self._batch is None or key != self._key:
-            self._close()
-            row = (1,) * product.rows + tuple(product.values.shape[product.rows :])
-            self._batch = _Batch(
-                product.linear, product.weight.detach() != 0, row, torch.zeros_like(census.nonzero), fold
-            )
-            self._key = key
-            if not self.shape:
-                self.shape = tuple(census.nonzero.shape)
-                rows = product.values.shape[: product.rows].numel()
-                self.outputs = product.outputs // max(rows, 1)
-        self._batch.nonzero += census.nonzero
+        way = (
+            product.matrix.shape, product.geometry, census.nonzero.shape,
+            None if fold is None else (fold.shape, fold.pools, fold.geometry),
+        )  # fmt: skip
+        known, batch = self._open.get(way, (None, None))
+        if batch is None or key is None or known != key:
+            mask = product.matrix.detach() != 0
+            if batch is None or not torch.equal(mask, batch.mask):
+                if batch is not None:
+                    self._pending.append(batch)
+                batch = self._started(product, mask, census, fold)
+            self._open[way] = (key, batch)
+        batch.nonzero += census.nonzero
         if fold is not None:
-            self.pool = fold.pool
+            self.folded_calls += 1
+            self.pools.update(fold.pools)
             before = fold.before
-            self.folded_shape = tuple(fold.shape[1:])
             self.folded_inputs, self.folded_magnitude = merge_class(
                 (self.folded_inputs, self.folded_magnitude), (before.inputs, before.magnitude)
             )
-            self._batch.folded = before.nonzero if self._batch.folded is None else self._batch.folded + before.nonzero
+            batch.folded = before.nonzero if batch.folded is None else batch.folded + before.nonzero
 
-    def settle(self) -> None:
+    def _started(self, product: Product, mask: Tensor, census: Census, fold: Fold | None) -> _Batch:
+        row = (1,) * product.rows + tuple(product.values.shape[product.rows :])
+        if self.shape is None:
+            self.shape = census.nonzero.shape
+            rows = product.values.shape[: product.rows].numel()
+            self.outputs = product.outputs // max(rows, 1)
+        nothing = Tensor()
+        rule = Product(
+            product.operator, nothing, nothing, nothing, nothing, product.linear, product.rows, 0, 0,
+            fan_out=product.fan_out,
+        )  # fmt: skip
+        return _Batch(rule, mask, row, np.zeros_like(census.nonzero), fold)
+
+    @property
+    def restless(self) -> bool:
+        """Whether weights changed, so that earlier calls can be settled now and their masks let go of."""
+        return bool(self._pending)
+
+    def settle(self, *, all_of_it: bool = True) -> None:
         """Multiply what is pending by its fan-out; autograd must be available, so no dispatch mode may be active."""
-        self._close()
+        if all_of_it:
+            self._pending += [batch for _, batch in self._open.values()]
+            self._open.clear()
         for batch in self._pending:
-            direct, folded = batch.settle()
-            self.per_neuron = direct if self.per_neuron is None else self.per_neuron + direct
-            if folded is not None:
-                self.folded_per_neuron = folded if self.folded_per_neuron is None else self.folded_per_neuron + folded
-            self.synapses = self.synapses or batch.synapses()
+            fans = batch.fan_out()
+            if not self.synapses:
+                self.synapses = int(fans.sum())
+            self.fans = fans
+            direct = batch.nonzero * fans
+            self.count += int(direct.sum())
+            self.per_neuron = _joined(self.per_neuron, direct, self.shape)
+            if batch.fold is not None and batch.folded is not None:
+                self.folded_fans = batch.folded_fan_out(batch.fold, batch.folded)
+                folded = batch.folded * self.folded_fans
+                if self.folded_shape is None:
+                    self.folded_shape = folded.shape
+                self.folded_count += int(folded.sum())
+                self.folded_per_neuron = _joined(self.folded_per_neuron, folded, self.folded_shape)
         self._pending.clear()
+
+    def drop(self) -> None:
+        """Forget what is pending: its fan-out could not be found, which the account says elsewhere."""
+        self._pending.clear()
+        self._open.clear()
 
     @property
     def folds(self) -> bool:
-        """Whether the pooling before this operator folds into its synapses: nothing graded went through it."""
-        return self.folded_per_neuron is not None and self.folded_inputs != "graded"
+        """Whether the pooling before this operator folds into its synapses: every call's, and nothing graded."""
+        return self.folded_calls > 0 and self.folded_calls == self.calls and self.folded_inputs != "graded"
 
-    def close(self) -> tuple[Layer, list[tuple[str, int, Tensor | None]]]:
+    def close(self, *, folds: bool) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
         """The layer's facts and its events, `(event, count, by presynaptic neuron)`; call `settle` first."""
-        rows = self.folded_per_neuron if self.folds else self.per_neuron
-        assert rows is not None, "close() before settle()"
-        inputs = self.folded_inputs if self.folds else self.inputs
+        rows = self.folded_per_neuron if folds else self.per_neuron
+        count = self.folded_count if folds else self.count
+        shape = self.folded_shape if folds else self.shape
+        inputs = self.folded_inputs if folds else self.inputs
         layer = Layer(
-            self.name, self.operator, self.folded_shape if self.folds else self.shape, outputs=self.outputs,
+            self.name, self.operator, shape if shape is not None and _fits(rows, shape) else (), outputs=self.outputs,
             synapses=self.synapses, parameters=self.parameters, nonzero_parameters=self.nonzero_parameters,
-            inputs=inputs, magnitude=self.folded_magnitude if self.folds else self.magnitude, source=self.source,
+            inputs=inputs, magnitude=self.folded_magnitude if folds else self.magnitude, source=self.source,
         )  # fmt: skip
-        events: list[tuple[str, int, Tensor | None]] = [
-            (arrival(inputs), int(rows.sum()), rows),
+        return layer, [
+            (arrival(inputs), count, rows),
             ("dense_op", self.dense, None),
             ("bias_add", self.bias_adds, None),
         ]
-        return layer, events
-
-    def _close(self) -> None:
-        if self._batch is not None:
-            self._pending.append(self._batch)
-        self._batch = self._key = None
 
 
-def fan_out(linear: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> Tensor:
-    """Synapses that leave each input place, int64 of `shape`: the transpose of a 0/1 operator applied to ones.
+@dataclass
+class PairAccount:
+    """What one product of two activations did over a whole run: one event for each pair of non-zero values that met."""
 
-    `f = A^T 1`, computed as the gradient of `sum(A x)`; float64 holds each count exactly up to 2^53.
-    """
-    with torch.inference_mode(False), torch.enable_grad():
-        x = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
-        out = linear(x)
-        if not out.requires_grad:
-            return torch.zeros(shape, dtype=torch.int64)
-        (gradient,) = torch.autograd.grad(out.sum(), x)
-    return torch.round(gradient).to(torch.int64)
+    name: str
+    operator: str
+    source: str = ""
+    elements: int = 0  # of the outputs of all calls
+    dense: int = 0
+    count: int = 0
+    left: tuple[InputClass, float] = ("silent", 0.0)
+    right: tuple[InputClass, float] = ("silent", 0.0)
+
+    def book(self, pair: Coincidence, left: Census, right: Census) -> None:
+        """Add one call, with the class of each factor's elements."""
+        self.dense += pair.dense
+        self.elements += pair.outputs
+        self.left = merge_class(self.left, (left.inputs, left.magnitude))
+        self.right = merge_class(self.right, (right.inputs, right.magnitude))
+        # [*batch, n, k] and [*batch, k, m]: each k has as many meetings as non-zeros on the left times on the right
+        meetings = (pair.left != 0).sum(-2, dtype=torch.int64) * (pair.right != 0).sum(-1, dtype=torch.int64)
+        self.count += int(meetings.sum())
+
+    def close(self, *, rows: int) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
+        """The layer's facts and its events over `rows` samples and steps: accumulates if either factor is spikes for the whole run, else products."""
+        found = self.left if self.left[0] != "graded" else self.right
+        if "silent" in (self.left[0], self.right[0]):
+            found = ("silent", 0.0)
+        layer = Layer(
+            self.name, self.operator, (), outputs=self.elements // max(rows, 1), inputs=found[0],
+            magnitude=found[1], source=self.source,
+        )
+        return layer, [(arrival(found[0]), self.count, None), ("dense_op", self.dense, None)]
+
+
+def _joined(total: Counts | None, part: Counts, shape: tuple[int, ...] | None) -> Counts | None:
+    """A sum by place, as long as the places are the same; a layer that was called with other shapes has only a total."""
+    if part.shape != shape:
+        return None
+    return part if total is None else total + part
+
+
+def _fits(rows: Counts | None, shape: tuple[int, ...]) -> bool:
+    return rows is not None and rows.shape == shape

@@ -7,26 +7,24 @@ another one of the same network, and priced later, on a machine without torch.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FileFormatError, InputError, unknown_name
-from .events import EVENTS
+from ..errors import InputError, unknown_name
+from ..events import EVENTS
 
 Counts = NDArray[np.int64]
 InputClass = Literal["silent", "spikes", "graded", ""]
 
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
+#: of one layer in a file: more is a file that wants to fill the memory
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,8 @@ class Activity:
     uncounted: tuple[Uncounted, ...] = ()
     spikes_per_step: Mapping[str, Counts] = field(default_factory=dict)  # layer -> [T], summed over samples and neurons
     rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # layer -> [T, N] of the first sample
+    fan_outs: Mapping[str, Counts] = field(default_factory=dict)  # weighted layer -> synapses that leave each place
+    nonzero_activations: Mapping[str, int] = field(default_factory=dict)  # layer -> non-zero outputs of non-linearities
     seconds: float | None = None  # only a simulated chip knows how long the run takes
     producer: str = "recorded"
     backend: str = ""
@@ -154,6 +154,22 @@ class Activity:
         size = int(np.prod(facts.shape)) if facts.shape else -1
         return tally.per_neuron.reshape(facts.shape) if size == tally.per_neuron.size else tally.per_neuron
 
+    def fan_out(self, layer: str) -> Counts:
+        """Existing synapses that leave each place before a weighted layer, int64 like `per_neuron` (latest weights).
+
+        Behind an overlapping pooling that was folded, only places that sent anything were looked at; others have 0.
+        """
+        facts = self.layer(layer)
+        if layer not in self.fan_outs:
+            raise InputError(f"layer '{layer}' ({facts.operator}) has no stored weights, so no fan-out")
+        return self.fan_outs[layer]
+
+    @property
+    def analog_layers(self) -> tuple[str, ...]:
+        """The weighted layers that multiplied the network's own graded input: a spiking chip has to encode it first."""
+        rows = self.layers_by_name.values()
+        return tuple(layer.name for layer in rows if layer.source == "input" and layer.inputs == "graded")
+
     def rate(self, layer: str) -> float:
         """Spikes per neuron and step of one population: `spikes / neuron_updates`."""
         updates = self.total("neuron_update", layer)
@@ -188,67 +204,22 @@ class Activity:
             tallies={key: tally for key, tally in self.tallies.items() if key[0] in keep},
             spikes_per_step={name: row for name, row in self.spikes_per_step.items() if name in keep},
             rasters={name: row for name, row in self.rasters.items() if name in keep},
+            fan_outs={name: row for name, row in self.fan_outs.items() if name in keep},
+            nonzero_activations={name: n for name, n in self.nonzero_activations.items() if name in keep},
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""
-        target = Path(path)
-        arrays: dict[str, NDArray[Any]] = {}
-        tallies = []
-        for tally in self.tallies.values():
-            tallies.append(
-                [tally.layer, tally.event, tally.count, f"n{len(arrays)}" if tally.per_neuron is not None else ""]
-            )
-            if tally.per_neuron is not None:
-                arrays[f"n{len(arrays)}"] = tally.per_neuron
-        rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}}
-        for kind, book in rows.items():
-            for name, row in getattr(self, kind).items():
-                book[name] = f"n{len(arrays)}"
-                arrays[f"n{len(arrays)}"] = row
-        meta = {
-            "format": _FORMAT, "version": _VERSION, "samples": self.samples, "timesteps": self.timesteps,
-            "seconds": self.seconds, "producer": self.producer, "backend": self.backend, "pooling": self.pooling,
-            "layers": [dataclasses.asdict(layer) for layer in self.layers_by_name.values()],
-            "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in self.uncounted], **rows,
-        }  # fmt: skip
-        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                try:
-                    np.savez(file, allow_pickle=False, **arrays)
-                    file.flush()
-                    os.replace(file.name, target)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise InputError(
-                f"cannot write the activity to '{target}': {error.strerror}; choose a folder you may write to"
-            ) from error
-        return target
+        from .files import write
+
+        return write(self, Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Activity:
         """Read an account written by `save`; executes nothing and allocates no more than the file is long."""
-        source = Path(path)
-        try:
-            return _read(source)
-        except FileNotFoundError:
-            raise FileFormatError(
-                f"there is no activity file '{source}': record one with sl.record(...).save(path)"
-            ) from None
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            zipfile.BadZipFile,
-            InputError,
-            RecursionError,
-        ) as error:
-            raise FileFormatError(f"'{source}' is no whole activity file ({error}): record it again") from error
+        from .files import read
+
+        return read(Path(path))
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -275,7 +246,7 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
         raise unknown_name("event", tally.event, EVENTS)
     if tally.layer not in layers:
         raise unknown_name("layer", tally.layer, layers)
-    if not isinstance(tally.count, int) or tally.count < 0:
+    if not isinstance(tally.count, int) or isinstance(tally.count, bool) or tally.count < 0:
         raise InputError(
             f"'{tally.event}' of layer '{tally.layer}' is {tally.count!r}: a count is an integer of at least 0"
         )
@@ -289,7 +260,7 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
 
 
 def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Mapping[str, Counts]) -> Activity:
-    if a.layers != b.layers:
+    if set(a.layers) != set(b.layers):
         raise InputError(
             f"activities of different networks cannot be joined: one has the layers {', '.join(a.layers)}, "
             f"the other {', '.join(b.layers)}"
@@ -321,33 +292,13 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
         place = (item.layer, item.operator, item.reason)
         calls = item.calls + (missed[place].calls if place in missed else 0)
         missed[place] = dataclasses.replace(item, calls=calls)
+    nonzero = {
+        name: a.nonzero_activations.get(name, 0) + b.nonzero_activations.get(name, 0)
+        for name in (*a.nonzero_activations, *b.nonzero_activations)
+    }
     return Activity(
         layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps, uncounted=tuple(missed.values()),
+        fan_outs={**a.fan_outs, **b.fan_outs}, nonzero_activations=nonzero,
         spikes_per_step=steps, rasters=a.rasters, producer=a.producer, backend=a.backend, pooling=a.pooling,
         seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds,
     )  # fmt: skip
-
-
-def _read(source: Path) -> Activity:
-    with zipfile.ZipFile(source) as archive:
-        if any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist()):
-            raise ValueError("it is compressed, which this format never is")
-        if sum(item.file_size for item in archive.infolist()) > source.stat().st_size:
-            raise ValueError("its parts are longer than the file")
-    with np.load(source, allow_pickle=False) as arrays:
-        meta = json.loads(arrays["meta"].tobytes().decode())
-        if meta.get("format") != _FORMAT:
-            raise ValueError("it says that it is something else")
-        if meta["version"] != _VERSION:
-            raise ValueError(f"it has version {meta['version']} and this release reads version {_VERSION}")
-        layers = {row["name"]: Layer(**{**row, "shape": tuple(row["shape"])}) for row in meta["layers"]}
-        tallies = {}
-        for layer, event, count, key in meta["tallies"]:
-            tallies[layer, event] = Tally(layer, event, count, arrays[key] if key else None)
-        return Activity(
-            layers_by_name=layers, tallies=tallies, samples=int(meta["samples"]), timesteps=int(meta["timesteps"]),
-            uncounted=tuple(Uncounted(**row) for row in meta["uncounted"]),
-            spikes_per_step={name: arrays[key] for name, key in meta["spikes_per_step"].items()},
-            rasters={name: arrays[key] for name, key in meta["rasters"].items()},
-            seconds=meta["seconds"], producer=meta["producer"], backend=meta["backend"], pooling=meta["pooling"],
-        )  # fmt: skip

@@ -1,0 +1,160 @@
+"""The neurons of every library that is known: one row a class, found by name, so that none of them is ever imported.
+
+Read from snnTorch 1.0.0, SpikingJelly 2.0.0 (and 0.0.0.0.14), Norse 1.1.0 and sinabs 3.1.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .neurons import NEURONS, Firing, NeuronKind, encoder, firing, first, layered, silent
+
+
+def _ours(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+    return firing(first(output), args[0], "TB", state_variables=int(getattr(module, "state_variables", 1)))
+
+
+NEURONS["spikeledger", "Neuron"] = NeuronKind(_ours, at_rest=lambda module, args: len(args) < 2 or silent(args[1]))
+NEURONS["spikeledger", "Encoder"] = encoder("TB")
+
+# -- snnTorch: one step a call, [B, *N]; returns spikes, or (spikes, states...) -----------------------------------------
+
+_SNNTORCH_STATES = ("spk", "syn", "syn_exc", "syn_inh", "mem", "mem_prev")
+
+
+def _snntorch(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+    buffers = dict(module.named_buffers(recurse=False))
+    states = sum(name in buffers for name in _SNNTORCH_STATES)
+    return firing(first(output), args[0], "B", state_variables=max(states, 1))
+
+
+def _snntorch_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
+    passed = [value for value in args[1:] if isinstance(value, Tensor)]
+    if passed:
+        return silent(*passed)
+    states = [getattr(module, name, None) for name in _SNNTORCH_STATES]
+    return silent(*states)
+
+
+def _snntorch_to_rest(module: nn.Module) -> None:
+    for name in ("reset_mem", "reset_hidden"):
+        if hasattr(module, name):
+            getattr(module, name)()
+            return
+
+
+def _snntorch_sequence(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+    # all steps in one call, [T, B, N]; without `output` it returns the membrane
+    return firing(first(output), args[0], "TB", spiking=bool(getattr(module, "output", True)))
+
+
+def _snntorch_associative(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+    spiking = bool(getattr(module, "output", True)) and not getattr(module, "use_q_projection", False)
+    return firing(first(output), args[0], "TB", spiking=spiking)
+
+
+NEURONS["snntorch", "SpikingNeuron"] = NeuronKind(_snntorch, _snntorch_rest, _snntorch_to_rest)
+for _name in ("LeakyParallel", "LeakyKernel", "StateLeaky"):
+    NEURONS["snntorch", _name] = NeuronKind(_snntorch_sequence)
+NEURONS["snntorch", "AssociativeLeaky"] = NeuronKind(_snntorch_associative)
+
+# -- SpikingJelly: [B, *N], or [T, B, *N] in step mode "m"; the state stays in the module -------------------------------
+
+
+def _spikingjelly(spiking: bool = True, unit: float | None = None) -> NeuronKind:
+    def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+        layout = "TB" if getattr(module, "step_mode", "s") == "m" else "B"
+        memories = getattr(module, "_memories", {})
+        states = sum(isinstance(value, Tensor) for value in memories.values()) if memories else 1
+        return firing(
+            first(output), args[0], layout, state_variables=max(states, 1), spiking=spiking, unit=unit
+        )
+
+    def at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
+        if getattr(module, "step_mode", "s") == "m":
+            return None
+        memories = getattr(module, "_memories", {})
+        return not any(isinstance(value, Tensor) for value in memories.values()) if memories else None
+
+    def to_rest(module: nn.Module) -> None:
+        if hasattr(module, "reset"):
+            module.reset()
+
+    return NeuronKind(read, at_rest, to_rest)
+
+
+def _spikingjelly_always_sequence(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+    return firing(first(output), args[0], "TB")
+
+
+for _name in (
+    "BaseNode SimpleBaseNode DSRIFNode DSRLIFNode ActivationAwareIFNode GatedLIFNode FlexSN STBIFNode FewSpikeNode "
+    "MaskedPSN SlidingPSN"
+).split():
+    NEURONS["spikingjelly", _name] = _spikingjelly()
+for _name in ("PSN", "ILCBaseNode", "NoisyBaseNode"):
+    NEURONS["spikingjelly", _name] = NeuronKind(_spikingjelly_always_sequence)
+for _name in ("NonSpikingBaseNode", "NoisyNonSpikingBaseNode", "LIAFNode"):
+    NEURONS["spikingjelly", _name] = _spikingjelly(spiking=False)
+NEURONS["spikingjelly", "ILIFNode"] = _spikingjelly(unit=1.0)
+for _name in ("StatelessEncoder", "StatefulEncoder"):
+    NEURONS["spikingjelly", _name] = encoder("B")
+
+# -- Norse: cells [B, *N] and sequences [T, B, *N]; both return (spikes, state) ------------------------------------------
+
+
+def _norse(layout: str, spiking: bool = True) -> NeuronKind:
+    def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+        state = output[1] if isinstance(output, tuple) and len(output) > 1 else ()
+        parts = state if isinstance(state, tuple) else (state,)
+        states = sum(isinstance(part, Tensor) for part in parts)
+        return firing(first(output), args[0], layout, state_variables=max(states, 1), spiking=spiking)
+
+    def at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
+        return len(args) < 2 or args[1] is None
+
+    return NeuronKind(read, at_rest)
+
+
+for _name in ("SNNCell", "SNNRecurrentCell", "CobaLIFCell", "LIFMCRecurrentCell", "LIFMCRefracRecurrentCell", "LIFCorrelation"):
+    NEURONS["norse", _name] = _norse("B")
+for _name in ("SNN", "SNNRecurrent"):
+    NEURONS["norse", _name] = _norse("TB")
+for _name in ("LICell", "LIBoxCell", "LILinearCell"):
+    NEURONS["norse", _name] = _norse("B", spiking=False)
+NEURONS["norse", "LI"] = _norse("TB", spiking=False)
+for _name in ("ConstantCurrentLIFEncoder", "PoissonEncoder", "SignedPoissonEncoder", "SpikeLatencyEncoder", "SpikeLatencyLIFEncoder"):
+    NEURONS["norse", _name] = encoder("TB")
+for _name in ("PoissonEncoderStep", "SignedPoissonEncoderStep"):
+    NEURONS["norse", _name] = encoder("B")
+
+# -- sinabs: [B, T, *N], or [B T, *N] in the squeezed classes; a neuron may send several spikes in a step ----------------
+
+
+def _sinabs(spiking: bool) -> NeuronKind:
+    def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+        sent, current = first(output), args[0]
+        states = sum(state.numel() > 0 for state in module.buffers(recurse=False))
+        squeezed = getattr(module, "batch_size", None), getattr(module, "num_timesteps", None)
+        if squeezed != (None, None):
+            spikes, currents = (value.unflatten(0, squeezed) for value in (sent, current))
+        else:
+            spikes, currents = sent, current
+        return Firing(
+            sent, layered(spikes, "BT"), layered(currents, "BT"), max(states, 1), spiking, True, 1.0 if spiking else None
+        )
+
+    def at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
+        return silent(getattr(module, "v_mem", None))
+
+    def to_rest(module: nn.Module) -> None:
+        if hasattr(module, "reset_states"):
+            module.reset_states()
+
+    return NeuronKind(read, at_rest, to_rest)
+
+
+NEURONS["sinabs", "StatefulLayer"] = _sinabs(True)
+NEURONS["sinabs", "ExpLeak"] = _sinabs(False)
