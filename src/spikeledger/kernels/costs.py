@@ -1,7 +1,7 @@
 """What a product of bits and floats will cost, by method: which kernel a layer runs on is decided from its spikes.
 
-The estimate counts what the kernels do (look-ups, additions, searched words) and weighs it with prices in nanoseconds of
-one thread. Only their ratios matter. They are measured once a machine: two products of a few milliseconds correct the
+The estimate counts what the kernels do (look-ups, additions, searched words) and weighs it with prices in nanoseconds
+of one thread. Only their ratios matter. They are measured once a machine: two products of a few milliseconds correct the
 prices of a common server processor, and the result is kept in the user's cache folder.
 """
 
@@ -26,8 +26,8 @@ LANES, PASS, SUMS, WIDE, CHUNK = 16, 48, 512, 32, 256
 
 @dataclass(frozen=True)
 class Prices:
-    """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a word
-    that is searched for events; a multiply-add of the dense product."""
+    """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a
+    word that is searched for events; a multiply-add of the dense product."""
 
     lookups: float = 2.6
     entry: float = 0.5
