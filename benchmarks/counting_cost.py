@@ -99,7 +99,9 @@ def counted(network: nn.Module, run: Callable[[nn.Module, torch.Tensor], object]
 def measure(rounds: int, threads: int) -> None:
     torch.set_num_threads(threads)
     x = (torch.rand(STEPS, BATCH, 784, generator=torch.Generator().manual_seed(0)) < DENSITY).float()
-    print(f"T = {STEPS}, batch {BATCH}, density {DENSITY}, {threads} threads, {rounds} rounds: median ms, ratio to uncounted")
+    print(
+        f"T = {STEPS}, batch {BATCH}, density {DENSITY}, {threads} threads, {rounds} rounds: median ms, ratio to uncounted"
+    )
     print(f"{'':28s}{'uncounted':>10s}{'one batch':>18s}{'a batch of many':>18s}")
     for name, make in NETWORKS.items():
         try:

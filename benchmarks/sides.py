@@ -73,8 +73,8 @@ def stepper(setting: Setting, network: nn.Module, rates: Callable[[Tensor], Tens
 def ours(setting: Setting, *, backend: str = "auto", event_driven: bool = True) -> Step:
     network = sl.zoo.mlp(*setting.widths, encoder=None, timesteps=setting.timesteps)
     alive(setting, network)
-    if event_driven:
-        network = sl.event_driven(network)  # type: ignore[assignment]
+    if not event_driven:
+        network.layers = nn.Sequential(*network.layers)
     step = stepper(setting, network, network.scores)
 
     def run() -> object:

@@ -1,7 +1,7 @@
 """What do training and inference cost beside the dense products alone? `python benchmarks/training.py --help`
 
-Sides are run in turn, the order rotated each round; a figure is the median of the rounds' ratios to the dense floor of the
-same round, so that a slow moment of the machine hits both.
+Sides are run in turn, the order rotated each round; a figure is the median of the rounds' ratios to the dense floor of
+the same round, so that a slow moment of the machine hits both.
 """
 
 from __future__ import annotations

@@ -45,23 +45,19 @@ def integrate_and_fire(
 
     The equations are in `networks.neurons`. Every back end gives the same spikes for the same currents.
     """
-    takes = runs_triton if currents.is_cuda else runs_native
-    if surrogate.name not in SURROGATES or currents.numel() == 0 or not takes(currents):
-        rest = currents.new_zeros(currents.shape[1:]) if membrane is None else membrane
-        return reference.integrate_and_fire(
-            currents, rest, beta=beta, threshold=threshold, reset=reset, reset_delay=reset_delay, surrogate=surrogate
+    known = surrogate.name in SURROGATES and currents.numel() > 0
+    if not known or not runs_native(currents):
+        backend: Any = triton() if known and runs_triton(currents) else reference
+        start = currents.new_zeros(currents.shape[1:]) if membrane is None else membrane
+        found: tuple[Tensor, Tensor] = backend.integrate_and_fire(
+            currents, start, beta=beta, threshold=threshold, reset=reset, reset_delay=reset_delay, surrogate=surrogate
         )
+        return found
     settings = settings_of(threshold, reset, reset_delay, surrogate)
-    flat, start, decay = _prepared(currents, membrane, beta)
-    if currents.is_cuda:
-        gpu = triton()
-        assert gpu is not None
-        spikes, last = gpu.fire(flat, start, decay, settings)
-    else:
-        spikes, last, words = _Fire.apply(flat, start, decay, settings)
+    flat, first, decay = _prepared(currents, membrane, beta)
+    spikes, last, words = _Fire.apply(flat, first, decay, settings)
     spikes = spikes.view(currents.shape).to(currents.dtype)
-    if not currents.is_cuda:
-        attach(spikes, Planes(words, tuple(currents.shape)))
+    attach(spikes, Planes(words, tuple(currents.shape)))
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 

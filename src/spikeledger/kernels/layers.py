@@ -53,9 +53,10 @@ class _Layer(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         currents = torch.empty(math.ceil(columns / BLOCK) * BLOCK * planes.rows) if learns else None
         words = empty_words(planes.rows, columns)
+        method = _method(planes.rows, inner, columns, planes.spikes)
         core.layer(
             steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias), beta.data_ptr(),
-            settings.threshold, settings.reset, settings.reset_delay, _method(planes.rows, inner, columns, planes.spikes),
+            settings.threshold, settings.reset, settings.reset_delay, method,
             torch.get_num_threads(), address(currents), words.data_ptr(),
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)

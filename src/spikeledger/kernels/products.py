@@ -1,7 +1,7 @@
 """Products of spikes and weights on bit planes: the cost follows the density, the result equals the dense one's sums.
 
-`currents = spikes @ weight.T + bias` forward, `spikes.T @ gradient` for the weight: both are sums of the rows of a dense
-matrix that bits select. Only their order of addition differs from the dense product's.
+`currents = spikes @ weight.T + bias` forward, `spikes.T @ gradient` for the weight: both are sums of the rows of a
+dense matrix that bits select. Only their order of addition differs from the dense product's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Event-driven networks: the same layers and parameters, with spikes handed on as bits between neighbours.
 
-A layer of neurons writes one 64-bit word for 64 of them; the weighted layer behind it works on these words. Whoever looks
-from outside (a hook, the recorder, another library's module in between) is given ordinary float tensors.
+A layer of neurons writes one 64-bit word for 64 of them; the weighted layer behind it works on these words. Whoever
+looks from outside (a hook, the recorder, another library's module in between) is given ordinary float tensors.
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ def _countable(flow: Tensor, layer: nn.Linear) -> bool:
         return False
     if flow.stride(0) == 0 and flow.shape[0] > 1:
         return False
-    if layer.weight.dtype != torch.float32 or not runs_native(flow) or not runs_native(layer.weight):
-        return False
-    return True
+    return layer.weight.dtype == torch.float32 and runs_native(flow) and runs_native(layer.weight)
 
 
 def _fits(flow: Tensor) -> bool:

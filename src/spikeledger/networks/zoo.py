@@ -20,6 +20,7 @@ from .decoders import Decoder
 from .decoders import decoder as find_decoder
 from .encoders import Encoder
 from .encoders import encoder as find_encoder
+from .event_driven import EventDriven
 from .neurons import IF, LIF, Neuron
 from .spiking import OverTime, SpikingNetwork, over_time
 
@@ -172,7 +173,7 @@ def _spiking(
         raise unknown_name("neuron", neuron, NEURONS)
     make = (lambda: NEURONS[neuron](**neuron_options)) if isinstance(neuron, str) else neuron
     reader = find_decoder(decoder)
-    layers = nn.Sequential()
+    layers = EventDriven()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         shape = input_shape
