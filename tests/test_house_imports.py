@@ -18,7 +18,7 @@ FREE = {"__init__", "__main__", "cli", "web"}
 #: these everyone may import
 WORDS = {"errors", "units", "events"}
 #: an activity can be priced on a machine without torch
-WITHOUT_TORCH = WORDS | {"activity", "bill", "hardware", "ledger"}
+WITHOUT_TORCH = WORDS | {"activity", "bills", "hardware", "ledger"}
 
 
 def may_import() -> dict[str, set[str]]:
@@ -112,7 +112,7 @@ def test_imports_go_one_way(path: Path) -> None:
         ("hardware/memory.py", "from spikeledger import activity", True),
         ("hardware/memory.py", "from .. import activity", True),
         ("hardware/memory.py", "def late():\n    import torch.nn", True),
-        ("ledger.py", "from spikeledger.bill import bill", False),
+        ("ledger.py", "from spikeledger.bills import lines", False),
         ("ledger.py", "import spikeledger.study.comparison", True),
         ("ledger.py", "from spikeledger import __version__", False),
         ("ledger.py", "import spikeledger as sl", True),
@@ -134,7 +134,7 @@ def run_python(code: str) -> str:
 
 
 def test_the_front_door_is_light() -> None:
-    heavy = ["torch", "matplotlib", "sklearn", "pydantic", "pandas", "scipy", "pooch", "rich", "typer"]
+    heavy = ["torch", "matplotlib", "sklearn", "pydantic", "pandas", "scipy", "filelock", "rich", "typer"]
     code = f"import sys, spikeledger; print(*[m for m in {heavy!r} if m in sys.modules])"
     assert run_python(code).split() == []
 

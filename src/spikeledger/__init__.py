@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
+    from .datasets import Dataset as Dataset
+    from .datasets import list_datasets as list_datasets
+    from .datasets import load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
     from .hardware.profile import HardwareProfile as HardwareProfile
@@ -28,6 +31,13 @@ if TYPE_CHECKING:
     from .networks.spiking import over_time as over_time
     from .recording.record import record as record
     from .recording.record import recording as recording
+    from .study import breakeven as breakeven
+    from .study.comparison import Comparison as Comparison
+    from .study.comparison import compare as compare
+    from .training.checkpoints import load_network as load_network
+    from .training.checkpoints import save_network as save_network
+    from .training.evaluate import evaluate as evaluate
+    from .training.fit import fit as fit
 
 __version__ = "0.1.0"
 
@@ -41,6 +51,13 @@ _HOMES: dict[str, tuple[str, str]] = {
     "encoders": ("networks.encoders", ""),
     "decoders": ("networks.decoders", ""),
     "zoo": ("networks.zoo", ""),
+    "Dataset": ("datasets", "Dataset"),
+    "load_dataset": ("datasets", "load_dataset"),
+    "list_datasets": ("datasets", "list_datasets"),
+    "fit": ("training.fit", "fit"),
+    "evaluate": ("training.evaluate", "evaluate"),
+    "save_network": ("training.checkpoints", "save_network"),
+    "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "Activity": ("activity", "Activity"),
@@ -50,6 +67,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "compare": ("study.comparison", "compare"),
+    "Comparison": ("study.comparison", "Comparison"),
+    "breakeven": ("study.breakeven", ""),
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -7,7 +7,9 @@ another one of the same network, and priced later, on a machine without torch.
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -27,6 +29,8 @@ InputClass = Literal["silent", "spikes", "graded", ""]
 
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
+#: of one layer in a file: more is a file that wants to fill the memory
+_MOST_NEURONS = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -239,16 +243,11 @@ class Activity:
                 f"there is no activity file '{source}': record one with sl.record(...).save(path)"
             ) from None
         except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            zipfile.BadZipFile,
-            InputError,
-            RecursionError,
-        ) as error:
-            raise FileFormatError(f"'{source}' is no whole activity file ({error}): record it again") from error
+            OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError, MemoryError,
+            RuntimeError, SyntaxError, zipfile.BadZipFile, InputError,
+        ) as error:  # fmt: skip
+            said = str(error) or type(error).__name__
+            raise FileFormatError(f"'{source}' is no whole activity file ({said}): record it again") from error
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -275,7 +274,7 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
         raise unknown_name("event", tally.event, EVENTS)
     if tally.layer not in layers:
         raise unknown_name("layer", tally.layer, layers)
-    if not isinstance(tally.count, int) or tally.count < 0:
+    if not isinstance(tally.count, int) or isinstance(tally.count, bool) or tally.count < 0:
         raise InputError(
             f"'{tally.event}' of layer '{tally.layer}' is {tally.count!r}: a count is an integer of at least 0"
         )
@@ -330,24 +329,92 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
 
 def _read(source: Path) -> Activity:
     with zipfile.ZipFile(source) as archive:
-        if any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist()):
+        members = archive.infolist()
+        if any(item.compress_type != zipfile.ZIP_STORED for item in members):
             raise ValueError("it is compressed, which this format never is")
-        if sum(item.file_size for item in archive.infolist()) > source.stat().st_size:
+        if sum(item.file_size for item in members) > source.stat().st_size:
             raise ValueError("its parts are longer than the file")
-    with np.load(source, allow_pickle=False) as arrays:
-        meta = json.loads(arrays["meta"].tobytes().decode())
-        if meta.get("format") != _FORMAT:
-            raise ValueError("it says that it is something else")
-        if meta["version"] != _VERSION:
-            raise ValueError(f"it has version {meta['version']} and this release reads version {_VERSION}")
-        layers = {row["name"]: Layer(**{**row, "shape": tuple(row["shape"])}) for row in meta["layers"]}
-        tallies = {}
-        for layer, event, count, key in meta["tallies"]:
-            tallies[layer, event] = Tally(layer, event, count, arrays[key] if key else None)
-        return Activity(
-            layers_by_name=layers, tallies=tallies, samples=int(meta["samples"]), timesteps=int(meta["timesteps"]),
-            uncounted=tuple(Uncounted(**row) for row in meta["uncounted"]),
-            spikes_per_step={name: arrays[key] for name, key in meta["spikes_per_step"].items()},
-            rasters={name: arrays[key] for name, key in meta["rasters"].items()},
-            seconds=meta["seconds"], producer=meta["producer"], backend=meta["backend"], pooling=meta["pooling"],
-        )  # fmt: skip
+        arrays = {item.filename.removesuffix(".npy"): _array(archive.read(item)) for item in members}
+    meta = json.loads(arrays["meta"].tobytes().decode())
+    if meta.get("format") != _FORMAT:
+        raise ValueError("it says that it is something else")
+    if meta["version"] != _VERSION:
+        raise ValueError(f"it has version {meta['version']} and this release reads version {_VERSION}")
+    layers = {row["name"]: _layer(row) for row in meta["layers"]}
+    tallies: dict[tuple[str, str], Tally] = {}
+    for layer, event, count, key in meta["tallies"]:
+        if (layer, event) in tallies:
+            raise ValueError(f"it counts '{event}' of layer '{layer}' twice")
+        rows = arrays[key] if key else None
+        if rows is not None and not layers[layer].weighted and rows.size != math.prod(layers[layer].shape):
+            raise ValueError(f"'{event}' of layer '{layer}' has {rows.size} neurons and not {layers[layer].shape}")
+        tallies[layer, event] = Tally(layer, event, _number(int, count), rows)
+    for (layer, event), tally in tallies.items():
+        every = tallies.get((layer, "neuron_update"))
+        if event == "active_update" and (every is None or tally.count > every.count):
+            raise ValueError(f"layer '{layer}' has more active updates than updates")
+    seconds = meta["seconds"]
+    if seconds is not None and _number(float, seconds) < 0:
+        raise ValueError(f"it took {seconds} seconds")
+    return Activity(
+        layers_by_name=layers, tallies=tallies, samples=_number(int, meta["samples"]),
+        timesteps=_number(int, meta["timesteps"]), uncounted=tuple(_uncounted(row) for row in meta["uncounted"]),
+        spikes_per_step={name: _rows(arrays[key], np.int64, 1) for name, key in meta["spikes_per_step"].items()},
+        rasters={name: _rows(arrays[key], np.uint8, 2) for name, key in meta["rasters"].items()},
+        seconds=seconds, producer=_text(meta["producer"]),
+        backend=_text(meta["backend"]), pooling=_text(meta["pooling"]),
+    )  # fmt: skip
+
+
+def _array(member: bytes) -> NDArray[Any]:
+    """One .npy of the file, over its own bytes: a header that promises more than there is allocates nothing."""
+    file = io.BytesIO(member)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"an array in it has version {version}")
+    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype not in (np.dtype(np.int64), np.dtype(np.uint8)) or by_column:
+        raise ValueError(f"an array in it holds {dtype}, which this format never does")
+    return np.frombuffer(member, dtype, offset=file.tell()).reshape(shape).copy()
+
+
+def _layer(row: dict[str, Any]) -> Layer:
+    layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"])})
+    for size in (layer.outputs, layer.synapses, layer.parameters, layer.nonzero_parameters, layer.state):
+        _number(int, size)
+    _number(float, layer.magnitude)
+    if math.prod(layer.shape) > _MOST_NEURONS:
+        raise ValueError(f"layer '{layer.name}' has {layer.shape} neurons, more than any network")
+    if layer.inputs not in ("silent", "spikes", "graded", "") or not isinstance(layer.spiking, bool):
+        raise ValueError(f"layer '{layer.name}' has inputs {layer.inputs!r} and spiking {layer.spiking!r}")
+    for text in (layer.name, layer.operator, layer.source):
+        _text(text)
+    return layer
+
+
+def _uncounted(row: dict[str, Any]) -> Uncounted:
+    item = Uncounted(**row)
+    _number(int, item.calls)
+    return Uncounted(_text(item.layer), _text(item.operator), _text(item.reason), item.calls)
+
+
+def _number(kind: type, value: Any) -> Any:
+    """A number of at least 0 that int64 or a finite float can hold; the magnitude of spikes may be below 0."""
+    kinds = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not -(2.0**63) < value < 2.0**63:
+        raise ValueError(f"{value!r:.40} stands where a number belongs")
+    if kind is int and value < 0:
+        raise ValueError(f"{value} stands where a count belongs")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} stands where a name belongs")
+    return value
+
+
+def _rows(array: NDArray[Any], dtype: type, axes: int) -> NDArray[Any]:
+    if array.dtype != dtype or array.ndim != axes or (array.size and int(array.min()) < 0):
+        raise ValueError(f"a row of {array.dtype} with {array.ndim} axes stands where counts by step belong")
+    return array

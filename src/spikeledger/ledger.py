@@ -161,17 +161,17 @@ class Ledger:
     def show(self) -> None:
         """Print the ledger as a table."""
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
-        table = Table(
-            title=self._headline(), title_justify="left", caption="\n".join(self.caveats), caption_justify="left"
-        )
+        title, caption = escape(self._headline()), escape("\n".join(self.caveats))
+        table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
         for heading, justify in zip(
             ("layer", "event", "count", "joules", "share"), ("left", "left", *["right"] * 3), strict=True
         ):
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
         for row in self.rows():
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         Console().print(table)
 
     def _repr_html_(self) -> str:
