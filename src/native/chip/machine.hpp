@@ -5,137 +5,15 @@
 // thread that runs ahead by one step writes the other one.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <memory>
-#include <thread>
-#include <vector>
-
-#include "update.hpp"
+#include "parts.hpp"
 
 namespace chip {
 
 template <class Real>
-struct Record {
-  uint32_t target;
-  Real weight;
-};
-
-// A current, and how many synaptic operations made it.
-template <class Real>
-struct Cell {
-  Real current;
-  uint32_t arrivals;
-};
-
-struct Fan {  // see synapses.py; null where a neuron is a place of the operator's input
-  const int64_t* starts = nullptr;
-  const int32_t* places = nullptr;
-  const void* scales = nullptr;
-};
-
-struct ConvShape {
-  int64_t in_channels, in_rows, in_columns, out_channels, out_rows, out_columns, kernel_rows, kernel_columns;
-  int64_t stride_rows, stride_columns, pad_rows, pad_columns, dilation_rows, dilation_columns, groups;
-};
-
-enum class Kind { sparse, dense, conv };
-
-template <class Real>
-struct Projection {
-  int target;
-  int delay;
-  Kind kind;
-  Fan fan;
-  const int64_t* starts = nullptr;  // sparse
-  const Record<Real>* records = nullptr;
-  std::vector<int64_t> cuts;  // [threads - 1][sources]: where the next thread's part of each row begins
-  int64_t sources = 0;
-  const Real* weight = nullptr;      // dense: [sources, targets]; conv: [in, kh, kw, out / groups]
-  const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]; sparse: may be null
-  ConvShape conv{};
-};
-
-template <class Real>
-struct Fired {
-  std::vector<uint32_t> neurons;
-  std::vector<Real> values;  // of an input's places; empty for spikes
-};
-
-template <class Real>
-struct Population {
-  int64_t size = 0;
-  bool input = false;
-  int64_t grain = 1;  // a thread's range begins at a multiple of it
-  Neurons<Real> neurons{};
-  std::vector<Real> v;
-  std::vector<Real> start;
-  int slots = 1;
-  bool counted = false;           // currents are cells that count their arrivals
-  std::vector<Real> currents;     // [slots, size]
-  std::vector<Cell<Real>> cells;  // the same, counted
-  std::vector<int64_t> slices;    // borders of the parts that lie on one core each
-  std::vector<int32_t> cores;     // one a slice
-  std::vector<int32_t> slice_of;  // [size / grain]
-  const int32_t* packets = nullptr;  // destination cores of a spike of each neuron
-  const int32_t* hops = nullptr;
-  std::vector<Projection<Real>> out;
-  std::vector<std::vector<Fired<Real>>> fired;  // [2][threads]
-  std::vector<int64_t> range;                   // [threads + 1]
-  // results
-  int64_t* spikes = nullptr;    // [size]
-  int64_t* active = nullptr;    // [size]
-  int64_t* per_step = nullptr;  // [steps]
-  int64_t* late = nullptr;      // [depth, size]: spikes of the last steps, which a delay keeps from arriving
-  int64_t depth = 0;
-  uint8_t* raster = nullptr;    // [samples or 1, steps, size]
-  bool raster_all = false;
-  const Real* values = nullptr;  // of an input: [steps, samples, size]
-};
-
-class Barrier {
- public:
-  explicit Barrier(int threads) : threads_(threads) {}
-  void wait() {
-    if (threads_ == 1) return;
-    const int phase = phase_.load(std::memory_order_relaxed);
-    if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
-      waiting_.store(0, std::memory_order_relaxed);
-      phase_.store(phase + 1, std::memory_order_release);
-      return;
-    }
-    for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
-      if (spin < 4000) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-      } else {
-        std::this_thread::yield();  // a busy machine: let the other one run
-      }
-    }
-  }
-
- private:
-  const int threads_;
-  std::atomic<int> waiting_{0};
-  std::atomic<int> phase_{0};
-};
-
-struct Account {  // what the cores do; all may be null
-  int64_t cores = 0;
-  int64_t* synapses = nullptr;  // [steps, cores]
-  int64_t* spikes = nullptr;
-  int64_t* packets = nullptr;  // [steps]
-  int64_t* hops = nullptr;
-  const double* updates_seconds = nullptr;  // [cores], of one step
-  double synapse_seconds = 0, spike_seconds = 0, barrier_seconds = 0;
-  double* seconds = nullptr;  // [steps], summed over samples
-};
-
-template <class Real>
 class Machine {
  public:
+  Machine() = default;
+  Machine(const Machine&) = delete;
   std::vector<Population<Real>> populations;  // in the order in which they are advanced
   Account account;
   int threads = 1;
@@ -146,9 +24,10 @@ class Machine {
       for (int k = 0; k < threads; ++k) p.range[k] = p.size / p.grain * k / threads * p.grain;
       p.fired.assign(2, std::vector<Fired<Real>>(threads));
       if (p.input) continue;
-      p.v = p.start;
-      if (p.counted) p.cells.assign(p.slots * p.size, Cell<Real>{});
-      else p.currents.assign(p.slots * p.size, Real(0));
+      p.v.zeros(p.size);
+      std::copy(p.start.begin(), p.start.end(), p.v.data());
+      if (p.counted) p.cells.zeros(p.slots * p.size);
+      else p.currents.zeros(p.slots * p.size);
     }
     for (auto& p : populations)
       for (auto& q : p.out)
@@ -202,10 +81,10 @@ class Machine {
     for (auto& p : populations) {
       if (p.input) continue;
       const int64_t a = p.range[me], b = p.range[me + 1];
-      std::copy(p.start.begin() + a, p.start.begin() + b, p.v.begin() + a);
+      std::copy(p.start.begin() + a, p.start.begin() + b, p.v + a);
       for (int s = 0; s < p.slots; ++s) {
-        if (p.counted) std::fill_n(p.cells.begin() + s * p.size + a, b - a, Cell<Real>{});
-        else std::fill_n(p.currents.begin() + s * p.size + a, b - a, Real(0));
+        if (p.counted) std::fill_n(p.cells + (s * p.size + a), b - a, Cell<Real>{});
+        else std::fill_n(p.currents + (s * p.size + a), b - a, Real(0));
       }
     }
   }
@@ -228,7 +107,8 @@ class Machine {
   void advance(Population<Real>& p, int me, int64_t sample, int64_t t) {
     constexpr int64_t block = 256;
     Real buffer[block];
-    uint8_t fired[block], active[block];
+    int32_t spiked[block];
+    uint8_t fired[block];
     auto& list = p.fired[t & 1][me].neurons;
     list.clear();
     const int64_t slot = (t % p.slots) * p.size;
@@ -255,9 +135,9 @@ class Machine {
       } else {
         current = p.currents.data() + slot + first;
       }
-      step(p.neurons, first, n, p.v.data() + first, current, fired, active);
+      step(p.neurons, first, n, p.v.data() + first, current, spiked, p.active + first);
       if (!p.counted) std::memset(current, 0, n * sizeof(Real));
-      for (int64_t i = 0; i < n; ++i) p.active[first + i] += active[i];
+      for (int64_t i = 0; i < n; ++i) fired[i] = uint8_t(spiked[i]);
       if (raster) std::memcpy(raster + first, fired, n);
       std::memset(fired + n, 0, block - n);
       for (int64_t word = 0; word < n; word += 8) {
@@ -297,12 +177,25 @@ class Machine {
     const int64_t slot = ((t + q.delay) % p.slots) * p.size;
     const bool graded = !list.values.empty();
     const size_t n = list.neurons.size();
+    if (q.kind == Kind::sparse && !q.fan.starts) {
+      if (p.counted) {
+        auto* cells = p.cells + slot;
+        if (graded) rows<true>(q, cells, list, me);
+        else rows<false>(q, cells, list, me);
+      } else {
+        auto* currents = p.currents + slot;
+        if (graded) rows<true>(q, currents, list, me);
+        else rows<false>(q, currents, list, me);
+        if (me == 0 && q.counts)
+          for (const uint32_t neuron : list.neurons) tally(q, p, neuron);
+      }
+      return;
+    }
     const Real* scales = static_cast<const Real*>(q.fan.scales);
     for (size_t s = 0; s < n; ++s) {
       const int64_t neuron = list.neurons[s];
       const Real value = graded ? list.values[s] : Real(1);
       if (!q.fan.starts) {
-        if (q.kind == Kind::sparse && s + 2 < n) ahead(q, list.neurons[s + 2], me);
         meet(q, p, slot, neuron, value, me);
         continue;
       }
@@ -316,10 +209,53 @@ class Machine {
     return k == threads ? q.starts[place + 1] : q.cuts[(k - 1) * q.sources + place];
   }
 
-  void ahead(const Projection<Real>& q, int64_t place, int me) const {
-    const char* at = reinterpret_cast<const char*>(q.records + row(q, place, me));
-    const char* end = reinterpret_cast<const char*>(q.records + row(q, place, me + 1));
-    for (int lines = 0; at < end && lines < 16; at += 64, ++lines) __builtin_prefetch(at);
+  static void add(Real* to, Real amount) { *to += amount; }
+  static void add(Cell<Real>* to, Real amount) { to->current += amount, ++to->arrivals; }
+
+  // Sparse rows of many spikes as one stream: the records two rows ahead and the targets `lead` records ahead are on
+  // their way from memory while this row is added.
+  template <bool graded, class Place>
+  void rows(const Projection<Real>& q, Place* places, const Fired<Real>& list, int me) {
+    constexpr int64_t lead = 16, line = 64 / sizeof(Record<Real>);
+    const size_t n = list.neurons.size();
+    if (!n) return;
+    const auto part = [&](size_t s, const Record<Real>*& first, const Record<Real>*& last) {
+      if (s >= n) {
+        first = last = nullptr;
+        return;
+      }
+      const int64_t place = list.neurons[s];
+      first = q.records + row(q, place, me);
+      last = q.records + row(q, place, me + 1);
+    };
+    const Record<Real>*at, *end, *next, *next_end, *far, *far_end;
+    part(0, at, end);
+    part(1, next, next_end);
+    for (size_t s = 0; s < n; ++s) {
+      part(s + 2, far, far_end);
+      const Real value = graded ? list.values[s] : Real(1);
+      const int64_t size = end - at, following = next_end - next;
+      int64_t i = 0;
+      const int64_t inside = std::max<int64_t>(size - lead, 0) / line * line;
+      for (; i < inside; i += line) {
+        if (far < far_end) __builtin_prefetch(far), far += line;
+        for (int64_t k = i; k < i + line; ++k) {
+          __builtin_prefetch(places + at[k + lead].target, 1);
+          add(places + at[k].target, graded ? at[k].weight * value : at[k].weight);
+        }
+      }
+      for (; far < far_end; far += line) __builtin_prefetch(far);
+      for (; i < size - lead; ++i) {
+        __builtin_prefetch(places + at[i + lead].target, 1);
+        add(places + at[i].target, graded ? at[i].weight * value : at[i].weight);
+      }
+      const int64_t into = std::min(size - i, following - std::max<int64_t>(lead - size, 0));
+      const Record<Real>* beyond = next + std::max<int64_t>(lead - size, 0);
+      for (int64_t k = 0; k < into; ++k) __builtin_prefetch(places + beyond[k].target, 1);
+      for (; i < size; ++i) add(places + at[i].target, graded ? at[i].weight * value : at[i].weight);
+      at = next, end = next_end;
+      part(s + 2, next, next_end);
+    }
   }
 
   void meet(Projection<Real>& q, Population<Real>& p, int64_t slot, int64_t place, Real value, int me) {
@@ -331,29 +267,12 @@ class Machine {
   }
 
   void sparse(Projection<Real>& q, Population<Real>& p, int64_t slot, int64_t place, Real value, int me) {
-    constexpr int64_t lead = 24;
     const Record<Real>*at = q.records + row(q, place, me), *end = q.records + row(q, place, me + 1);
     if (p.counted) {
-      Cell<Real>* cells = p.cells.data() + slot;
-      for (const auto* r = at; r < std::min(at + lead, end); ++r) __builtin_prefetch(cells + r->target, 1);
-      for (; at + lead < end; ++at) {
-        __builtin_prefetch(cells + at[lead].target, 1);
-        cells[at->target].current += at->weight * value;
-        ++cells[at->target].arrivals;
-      }
-      for (; at < end; ++at) {
-        cells[at->target].current += at->weight * value;
-        ++cells[at->target].arrivals;
-      }
+      for (auto* cells = p.cells + slot; at < end; ++at) add(cells + at->target, at->weight * value);
       return;
     }
-    Real* currents = p.currents.data() + slot;
-    for (const auto* r = at; r < std::min(at + lead, end); ++r) __builtin_prefetch(currents + r->target, 1);
-    for (; at + lead < end; ++at) {
-      __builtin_prefetch(currents + at[lead].target, 1);
-      currents[at->target] += at->weight * value;
-    }
-    for (; at < end; ++at) currents[at->target] += at->weight * value;
+    for (auto* currents = p.currents + slot; at < end; ++at) add(currents + at->target, at->weight * value);
     if (me == 0) tally(q, p, place);
   }
 

@@ -19,6 +19,8 @@ using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
 
 template <class Real>
 struct Bound {
+  Bound() = default;
+  Bound(const Bound&) = delete;
   Machine<Real> machine;
   std::vector<nb::object> kept;  // arrays that the machine points into
 
@@ -81,7 +83,7 @@ void bind(nb::module_& m, const char* name) {
            "conv"_a = std::vector<int64_t>{}, "fan_starts"_a.none() = nb::none(), "fan_places"_a.none() = nb::none(),
            "fan_scales"_a.none() = nb::none())
       .def("results",
-           [](B& b, int population, Out<int64_t> spikes, Out<int64_t> active, Out<int64_t> per_step,
+           [](B& b, int population, Out<int64_t> spikes, Out<int32_t> active, Out<int64_t> per_step,
               Out<int64_t> late, std::optional<Out<uint8_t>> raster, bool raster_all, std::optional<In<Real>> values) {
              auto& p = b.machine.populations.at(population);
              p.spikes = spikes.data(), p.active = active.data(), p.per_step = per_step.data();

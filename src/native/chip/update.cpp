@@ -2,12 +2,12 @@
 
 namespace chip {
 
-CLONES void step(const Neurons<float>& p, size_t first, size_t n, float* v, const float* current, uint8_t* fired,
-                 uint8_t* active) {
+CLONES void step(const Neurons<float>& p, size_t first, size_t n, float* v, const float* current, int32_t* fired,
+                 int32_t* active) {
   advance_any(p, first, n, v, current, fired, active);
 }
-CLONES void step(const Neurons<double>& p, size_t first, size_t n, double* v, const double* current, uint8_t* fired,
-                 uint8_t* active) {
+CLONES void step(const Neurons<double>& p, size_t first, size_t n, double* v, const double* current, int32_t* fired,
+                 int32_t* active) {
   advance_any(p, first, n, v, current, fired, active);
 }
 CLONES void add_row(float* to, const float* weights, float value, size_t n) { add_row_any(to, weights, value, n); }

@@ -72,9 +72,12 @@ class Machine:
             raise InputError(f"a run needs at least 1 thread, not {threads}")
         counts = Counts()
         kept, held = set(keep), []
+        active: dict[str, NDArray[np.int32]] = {}
+        if steps * samples >= 2**31:
+            raise InputError(f"{steps:,} steps of {samples:,} samples are too many for one run: split it")
         for name, number in self._number.items():
             size = self.network.populations[name].size
-            counts.spikes[name], counts.active[name] = np.zeros(size, np.int64), np.zeros(size, np.int64)
+            counts.spikes[name], active[name] = np.zeros(size, np.int64), np.zeros(size, np.int32)
             counts.per_step[name] = np.zeros(steps, np.int64)
             counts.late[name] = np.zeros((self._depth[name], size), np.int64)
             spiking = self.network.populations[name].spiking
@@ -84,12 +87,13 @@ class Machine:
             values = None if spiking else np.ascontiguousarray(inputs[name], self.dtype)
             held.append(values)  # the machine reads it where it is
             self._machine.results(
-                number, counts.spikes[name], counts.active[name], counts.per_step[name], counts.late[name], raster,
+                number, counts.spikes[name], active[name], counts.per_step[name], counts.late[name], raster,
                 name in kept, values,
             )  # fmt: skip
         if self.placement is not None:
             self._account(counts, steps)
         self._machine.run(steps, samples, threads)
+        counts.active = {name: each.astype(np.int64) for name, each in active.items()}
         for name, channels in self._grain.items():
             if channels > 1:
                 for book in (counts.spikes, counts.active, counts.late, counts.rasters):
