@@ -265,13 +265,16 @@ def price(
             missing[line.event] = missing.get(line.event, 0) + line.count
     if missing:
         listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
+        general = [one for one in BILLS if "-00" not in one]  # those that belong to no document
         raise UnpricedError(
             f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
-            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(one for one in BILLS if '-00' not in one)})"
+            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(general)})"
         )
     caveats = [text for text in (device.caveat, *device.implausible) if text]
     if device.host is not None and name == "full":
         caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
+    if name == "ops-only":
+        caveats.append("operations only: no memory, no neuron updates, no routing, no static power")
     caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]
     if activity.uncounted:
         caveats.append(f"{len(activity.uncounted)} operators were not counted: the total is a lower bound")
