@@ -9,7 +9,7 @@ NATIVE_PYTHON ?= $(BIN)/python
 NATIVE_OPTIONS ?=
 
 # An editable install sees Python sources as they are: only these ask for a new one.
-INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
+INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/*)
 ifeq ($(strip $(EDITABLE)),)
 INSTALL_INPUTS += $(shell find src -type f -not -path '*/__pycache__/*')
 endif
