@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
+    from .hardware.template import check_profile as check_profile
+    from .hardware.template import write_template as write_template
     from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
@@ -86,6 +88,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "check_profile": ("hardware.template", "check_profile"),
+    "write_template": ("hardware.template", "write_template"),
     "metered": ("hardware.meter", "metered"),
     "Measured": ("hardware.meter", "Measured"),
     "compare": ("study.comparison", "compare"),
