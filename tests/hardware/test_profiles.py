@@ -294,3 +294,12 @@ def test_commands_for_a_device_of_ones_own(
     assert "dominant layer: layer0" in capfd.readouterr().out
     assert main(["account", "run.npz", "--profile", "loihi", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["layers"][0]["spikes"] == 10
+
+
+def test_chips_name_profiles_that_exist() -> None:
+    from spikeledger.chip import limits
+
+    files = sorted((Path(limits.__file__).parent / "chips").glob("*.toml"))
+    assert files
+    named = {path.name: tomllib.loads(path.read_text()).get("profile") for path in files}
+    assert not {name: profile for name, profile in named.items() if profile and profile not in list_profiles()}
