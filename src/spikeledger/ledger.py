@@ -75,8 +75,10 @@ class Ledger:
 
     @property
     def joules_independent(self) -> tuple[float, float]:
-        """Low and high if prices err independently: the root of the summed squares, one error an event in all
-        layers."""
+        """Low and high if prices err independently, as the root of the summed squares.
+
+        The prices of one event are one error, in however many layers it is charged.
+        """
         below: dict[str, float] = {}
         above: dict[str, float] = {}
         for entry in self.entries:
@@ -114,8 +116,10 @@ class Ledger:
         return self._sums(lambda entry: entry.term)
 
     def by_neuron(self, layer: str) -> NDArray[np.float64]:
-        """Nominal joules that each neuron of a layer caused there; the presynaptic neuron pays for synaptic
-        operations."""
+        """Nominal joules that each neuron of a layer caused there.
+
+        The presynaptic neuron pays for synaptic operations.
+        """
         if layer not in {entry.layer for entry in self.entries}:
             raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
         rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]

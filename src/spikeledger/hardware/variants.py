@@ -18,8 +18,7 @@ def at_bits(profile: HardwareProfile, bits: int) -> HardwareProfile:
     """An integer technology at another width: adders grow with the bits, multipliers with their square.
 
     `E_add(b) = E_add b/b0`, `E_mac(b) = E_add(b) + (E_mac - E_add)(b/b0)^2`; Horowitz's table has 0.03 to 0.1 pJ and
-    0.2 to
-    3.1 pJ between 8 and 32 bits, 3.3 and 15.5 times for 4 times the bits.
+    0.2 to 3.1 pJ between 8 and 32 bits, 3.3 and 15.5 times for 4 times the bits.
     """
     if not 1 <= bits <= 32:
         raise InputError(f"a width of {bits} bits cannot be priced: give 1 to 32")
@@ -68,8 +67,8 @@ def skipping(profile: HardwareProfile, zeros: Literal["none", "spikes", "all"]) 
 def at_batch(profile: HardwareProfile, batch: int, *, utilisation: float | None = None) -> HardwareProfile:
     """A GPU or CPU with another number of samples in flight: what a launch costs is shared by the batch.
 
-    `utilisation` is the share of the peak rate that its kernels reach; it falls with the batch and is the profile's own
-    unless given.
+    `utilisation` is the share of the peak rate that its kernels reach; it falls with the batch and is the profile's
+    own unless given.
     """
     if profile.timing is None:
         raise InputError(f"'{profile.name}' has no [timing], so a batch changes nothing there")

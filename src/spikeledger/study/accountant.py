@@ -1,7 +1,7 @@
 """The accountant: which layer and which neuron spends the energy, what one spike costs, and what would save some.
 
-`account(activity, profile)` prices what happened; `account_spikes(...)` starts from layer sizes and spike counts.
-A neuron that stays silent costs nothing dynamic under a price for each spike; where a device updates it anyway, the
+`account(activity, profile)` prices what happened; `account_spikes(...)` starts from layer sizes and spike counts. A
+neuron that stays silent costs nothing dynamic under a price for each spike; where a device updates it anyway, the
 account says so.
 """
 
@@ -43,8 +43,8 @@ class NeuronShare:
 class LayerShare:
     """What one layer of neurons spent: its own updates and spikes, and the synapses through which its spikes leave.
 
-    `joules_per_spike` is None where it never fired. `caused` is what its neurons' spikes cost elsewhere: it is charged
-    here and nowhere else.
+    `joules_per_spike` is None where it never fired. `caused` is what its neurons' spikes cost elsewhere: it is
+    charged here and nowhere else.
     """
 
     name: str
@@ -207,8 +207,7 @@ def account_spikes(
     samples: int = 1,
     bill: str | None = None,
 ) -> Account:
-    """The account of layers whose spikes were counted: `account_spikes([(784, 256)], [5000], "loihi",
-    timesteps=100)`."""
+    """The account of layers whose spikes were counted: `account_spikes([(784, 256)], [5000], "loihi", timesteps=9)`."""
     activity = activity_from_spikes(
         layer_sizes, spike_counts, timesteps=timesteps, samples=samples, layer_names=layer_names,
         input_spikes=input_spikes,
