@@ -80,7 +80,10 @@ def at_batch(profile: HardwareProfile, batch: int, *, utilisation: float | None 
             raise InputError(f"a utilisation of {utilisation} is none: give a share above 0 and at most 1")
         update["utilisation"] = utilisation
     timing = profile.timing.model_copy(update=update)
-    return _changed(profile, f"{profile.name}@batch{batch}", f"{profile.title}, batch {batch}", timing=timing)
+    caveat = f"at batch {batch} and {100 * timing.utilisation:g} % of the peak rate"
+    return _changed(
+        profile, f"{profile.name}@batch{batch}", f"{profile.title}, batch {batch}", timing=timing, caveat=caveat
+    )
 
 
 def at_clock(profile: HardwareProfile, hertz: float) -> HardwareProfile:

@@ -8,7 +8,7 @@ account says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,7 +148,11 @@ class Account:
 
 
 def account(
-    activity: Activity, profile: str | os.PathLike[str] | HardwareProfile, *, bill: str | None = None
+    activity: Activity,
+    profile: str | os.PathLike[str] | HardwareProfile,
+    *,
+    bill: str | None = None,
+    leave_out: Iterable[str] = (),
 ) -> Account:
     """Who spent the energy of a run.
 
@@ -156,7 +160,7 @@ def account(
     leave. Energy of static power is shared out to nobody. What was not counted (the spikes of an input that is not
     known, say) is left out and noted.
     """
-    ledger = price(activity, profile, bill=bill, allow_uncounted=True)
+    ledger = price(activity, profile, bill=bill, leave_out=leave_out, allow_uncounted=True)
     names = [name for name, layer in activity.layers_by_name.items() if layer.spiking]
     rows = {name: np.zeros(max(activity.layer(name).outputs, 1), np.float64) for name in names}
     caused = dict.fromkeys(names, 0.0)
@@ -206,13 +210,14 @@ def account_spikes(
     input_spikes: int | None = None,
     samples: int = 1,
     bill: str | None = None,
+    leave_out: Iterable[str] = (),
 ) -> Account:
     """The account of layers whose spikes were counted: `account_spikes([(784, 256)], [5000], "loihi", timesteps=9)`."""
     activity = activity_from_spikes(
         layer_sizes, spike_counts, timesteps=timesteps, samples=samples, layer_names=layer_names,
         input_spikes=input_spikes,
     )  # fmt: skip
-    return account(activity, profile, bill=bill)
+    return account(activity, profile, bill=bill, leave_out=leave_out)
 
 
 def _payer(activity: Activity, layer: str) -> str:

@@ -67,10 +67,8 @@ class Opponents:
     @property
     def best(self) -> Opponent:
         """The opponent that costs least a sample on the technology: the one to beat."""
-        return min(
-            (row for row in self.rows if row.ledger.profile.static is None),
-            key=lambda row: row.ledger.joules_per_sample,
-        )
+        alike = [row for row in self.rows if row.ledger.profile.static is None]
+        return min(alike or self.rows, key=lambda row: row.ledger.joules_per_sample)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
