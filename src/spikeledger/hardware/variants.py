@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..errors import InputError
+from pydantic import ValidationError
+
+from ..errors import InputError, ProfileError
 from .profile import HardwareProfile, Price
 
 #: prices that are additions or simpler, and scale with the number of bits
@@ -109,4 +111,8 @@ def with_price(profile: HardwareProfile, event: str, price: Price) -> HardwarePr
 def _changed(profile: HardwareProfile, name: str, title: str, **update: Any) -> HardwareProfile:
     # built anew: a copy would keep what the old one has worked out
     fields = {field: getattr(profile, field) for field in HardwareProfile.model_fields}
-    return HardwareProfile(**{**fields, "name": name, "title": title, **update})
+    try:
+        return HardwareProfile(**{**fields, "name": name, "title": title, **update})
+    except ValidationError as error:
+        said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise ProfileError(f"'{name}' is no possible device: {said}") from error
