@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import units
+from ..errors import InputError
 from ..ledger import Entry, Ledger
 
 if TYPE_CHECKING:
@@ -93,6 +97,26 @@ class Sensitivity:
             axes.axvline(0.0, color="black", linewidth=1, linestyle="--")
         axes.set_xlabel("joules" if not self.against else f"joules more than on {self.against}")
         return picture
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file whose ending says its format, by way of a temporary name."""
+        target = Path(path)
+        kind = target.suffix.removeprefix(".").lower()
+        if kind not in ("png", "svg", "pdf"):
+            raise InputError(f"'{target}' names no picture: end it in .png, .svg or .pdf")
+        try:
+            with tempfile.NamedTemporaryFile(dir=target.parent, suffix=f".{kind}", delete=False) as file:
+                try:
+                    self.figure().savefig(file, format=kind)
+                    file.flush()
+                    Path(file.name).chmod(0o644)
+                    Path(file.name).replace(target)
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            raise InputError(f"cannot write '{target}': {error.strerror}; choose a folder you may write to") from error
+        return target
 
     def show(self) -> None:
         """Print the table."""
