@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .decoders import Decoder
-from .encoders import Encoder
+from .encoders import Encoder, Rate
+from .event_driven import EventDriven, Spikes, watched
 
 
 class OverTime(nn.Module):
@@ -60,9 +61,17 @@ class SpikingNetwork(nn.Module):
             self.encoder.reseed(seed)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        sequence = inputs if self.encoder is None else self.encoder(inputs)
-        out: Tensor = self.layers(sequence)
+        coded = self._coded(inputs)
+        sequence = inputs if self.encoder is None or coded is not None else self.encoder(inputs)
+        out: Tensor = self.layers(sequence if coded is None else coded)
         return out
+
+    def _coded(self, inputs: Tensor) -> Spikes | None:
+        """The encoder's spikes as bits, where it can give them, the layers can take them, and nobody looks."""
+        if type(self.encoder) is not Rate or not isinstance(self.layers, EventDriven) or watched(self):
+            return None
+        planes = self.encoder.planes(inputs)
+        return None if planes is None else Spikes(planes, None)
 
     def scores(self, inputs: Tensor) -> Tensor:
         """Scores `[B, classes]`: the decoded output spikes."""
