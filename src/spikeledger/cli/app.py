@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import SpikeLedgerError
-from . import compare, price, profiles, record, show, train
+from . import chip, compare, price, profiles, record, show, train
 
 #: typer's parent of every "no such option" and "missing argument", wherever the installed release keeps it
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -27,6 +27,7 @@ app.command("compare")(compare.compare)
 app.command("train")(train.train)
 app.command("record")(record.record)
 app.command("price")(price.price)
+app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
 app.command("show")(show.show)
 
