@@ -22,7 +22,9 @@ def network(tmp_path: Path) -> str:
     pytest.importorskip("nir", reason="nir is not installed")
     from spikeledger.networks.nir import write_nir
 
-    made = exact(nn.Sequential(nn.Linear(12, 30), sl.LIF(0.875, reset="zero"), nn.Linear(30, 4), sl.LIF(0.75, reset="zero")))
+    made = exact(
+        nn.Sequential(nn.Linear(12, 30), sl.LIF(0.875, reset="zero"), nn.Linear(30, 4), sl.LIF(0.75, reset="zero"))
+    )
     return str(write_nir(made, tmp_path / "net.nir", dt=1 / 1024))
 
 
@@ -48,7 +50,18 @@ def test_place_draws_and_says_where(network: str, tmp_path: Path, capsys: pytest
 def test_simulate_saves_what_happened(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "in.npy", (np.random.default_rng(0).random((8, 3, 12)) < 0.5).astype(np.float32))
     out = tmp_path / "a.npz"
-    arguments = ["chip", "simulate", network, "-c", "loihi", "--inputs", str(tmp_path / "in.npy"), "-o", str(out), "--json"]
+    arguments = [
+        "chip",
+        "simulate",
+        network,
+        "-c",
+        "loihi",
+        "--inputs",
+        str(tmp_path / "in.npy"),
+        "-o",
+        str(out),
+        "--json",
+    ]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["events"]["spike"] > 0 and found["seconds"] > 0

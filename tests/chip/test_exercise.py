@@ -148,7 +148,9 @@ def test_training_reaches_97_percent_on_randman() -> None:
 def test_randman_is_seeded_and_survives_its_files(tmp_path: Path) -> None:
     data = randman(classes=3, samples=20, units=16, seed=7)
     again = randman(classes=3, samples=20, units=16, seed=7)
-    assert torch.equal(data.times, again.times) and not torch.equal(data.times, randman(classes=3, samples=20, units=16).times)
+    assert torch.equal(data.times, again.times) and not torch.equal(
+        data.times, randman(classes=3, samples=20, units=16).times
+    )
     assert data.times.min() == 0 and data.times.max() == 100
     trains = data.trains()
     assert trains.shape == (100, 60, 16) and torch.equal(trains.sum(0), torch.ones(60, 16))

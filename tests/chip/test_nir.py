@@ -1,4 +1,4 @@
-"""NIR files: what is written is read back, here and by the peers, to the same spikes; hostile files end in one sentence."""
+"""NIR files are read back, here and by the peers, to the same spikes; hostile ones end in one sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def convolutional() -> nn.Sequential:
 
 
 @pytest.mark.parametrize(("build", "shape"), [(perceptron, (12,)), (convolutional, (2, 6, 6))])
-def test_written_and_read_back_it_spikes_alike_also_on_a_chip(build: object, shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_written_and_read_back_it_spikes_alike_also_on_a_chip(
+    build: object, shape: tuple[int, ...], tmp_path: Path
+) -> None:
     network = build()  # type: ignore[operator]
     inputs = spikes(12, 3, *shape, rate=0.6)
     path = write_nir(network, tmp_path / "net.nir", dt=DT, input_shape=shape)
@@ -57,11 +59,14 @@ def test_resets_that_nir_lacks_are_refused_or_kept_as_metadata(tmp_path: Path) -
 
 
 def loop(*, neurons: bool = True) -> object:
-    lif = nir.LIF(tau=np.full(4, 8 * DT), r=np.full(4, 8.0), v_leak=np.zeros(4), v_threshold=np.ones(4), v_reset=np.zeros(4))
+    lif = nir.LIF(
+        tau=np.full(4, 8 * DT), r=np.full(4, 8.0), v_leak=np.zeros(4), v_threshold=np.ones(4), v_reset=np.zeros(4)
+    )
     nodes = {
         "input": nir.Input({"input": np.array([4])}), "w": nir.Linear(np.eye(4, dtype=np.float32) * 0.75),
         "lif": lif if neurons else nir.Linear(np.eye(4, dtype=np.float32)),
-        "rec": nir.Linear(np.roll(np.eye(4, dtype=np.float32), 1, 0) * 0.5), "output": nir.Output({"output": np.array([4])}),
+        "rec": nir.Linear(np.roll(np.eye(4, dtype=np.float32), 1, 0) * 0.5),
+        "output": nir.Output({"output": np.array([4])}),
     }  # fmt: skip
     edges = [("input", "w"), ("w", "lif"), ("lif", "rec"), ("rec", "lif"), ("lif", "output")]
     return nir.NIRGraph(nodes, edges, type_check=False)
@@ -99,7 +104,7 @@ def test_a_step_length_is_never_guessed() -> None:
 def test_nan_weights_are_named() -> None:
     graph = loop()
     graph.nodes["rec"].weight[0, 0] = np.nan  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match="'rec'.*NaN"):
+    with pytest.raises(InputError, match=r"'rec'.*NaN"):
         read_nir(graph, dt=DT)
 
 

@@ -113,7 +113,12 @@ def test_viability_report_covers_the_catalogue() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["name = 1", "[core", 'name="a"\ntitle="b"\n[core]\nneurons=0\nsource="long enough"', 'name="a"\ntitle="b"\n[core]\nneurons=5\n'],
+    [
+        "name = 1",
+        "[core",
+        'name="a"\ntitle="b"\n[core]\nneurons=0\nsource="long enough"',
+        'name="a"\ntitle="b"\n[core]\nneurons=5\n',
+    ],
 )
 def test_a_chip_file_without_sense_or_source_does_not_load(tmp_path: object, text: str) -> None:
     path = tmp_path / "chip.toml"  # type: ignore[operator]

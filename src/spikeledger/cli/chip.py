@@ -51,7 +51,8 @@ def list_(json: options.Json = False) -> None:
 
 @app.command("check")
 def check(
-    network: Source, chip: Annotated[str | None, typer.Option("--chip", "-c", help="One chip; else all of them.")] = None,
+    network: Source,
+    chip: Annotated[str | None, typer.Option("--chip", "-c", help="One chip; else all of them.")] = None,
     data: Data = None, shape: Shape = None, dt: Dt = None, root: options.Root = None, json: options.Json = False,
 ) -> None:  # fmt: skip
     """Say whether a network fits: cores and chips used, what binds, and every limit that fails.
@@ -97,7 +98,8 @@ def place(
     if json:
         print_json(
             {
-                "chip": placed.chip.name, "cores": placed.core_count, "chips": placed.chips, "method": method, "seed": seed,
+                "chip": placed.chip.name, "cores": placed.core_count, "chips": placed.chips,
+                "method": method, "seed": seed,
                 "packets_times_hops": placed.cost, "neurons_by_core": placed.neurons_by_core().tolist(),
                 "positions": placed.positions.tolist(),
                 "slices": [
@@ -164,7 +166,8 @@ def simulate(
     _draw(placed, picture)
     activity = ran.activity
     answer: dict[str, Any] = {
-        "chip": placed.chip.name, "cores": placed.core_count, "samples": activity.samples, "timesteps": activity.timesteps,
+        "chip": placed.chip.name, "cores": placed.core_count, "samples": activity.samples,
+        "timesteps": activity.timesteps,
         "events": {event: activity.total(event) for event in activity.events}, "seconds": activity.seconds,
         "precision": precision, "rule": rule,
     }  # fmt: skip
@@ -218,7 +221,9 @@ def _sizes(model: nn.Module, shape: str | None) -> list[int]:
     from ..errors import InputError
 
     if shape is None:
-        first = next((m for m in model.modules() if isinstance(m, modules.Linear | modules.Conv1d | modules.Conv2d)), None)
+        first = next(
+            (m for m in model.modules() if isinstance(m, modules.Linear | modules.Conv1d | modules.Conv2d)), None
+        )
         if isinstance(first, modules.Linear):
             return [first.in_features]
         raise InputError("the shape of a sample is not known: give --data, or --shape such as 3x32x32")

@@ -5,8 +5,8 @@ NIR's neurons live in continuous time and a file carries no step. Here they are 
     v[t+1] = v[t] + dt / tau (v_leak - v[t] + r I[t])        so    beta = 1 - dt / tau,    gain = r dt / tau
 
 as Norse and SpikingJelly do; spikes of a loop arrive one step later. Files are written with `r = 1` and the weights
-before the neurons multiplied by `tau / dt`, since some readers take no other `r`. A reset to zero is NIR's own; a reset by
-subtraction is not in the standard, so it is written only with `extended=True`, as metadata that other readers ignore.
+before the neurons multiplied by `tau / dt`, since some readers take no other `r`. A reset to zero is NIR's own; a reset
+by subtraction is not in the standard, so it is written only with `extended=True`, as metadata that others ignore.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import FileFormatError, InputError
-from .neurons import IF, LIF, Neuron
-from .spiking import OverTime, SpikingNetwork, over_time
+from .nir_nodes import Neurons, fold_gain, to_module, to_node
+from .spiking import OverTime, SpikingNetwork
 
 _LARGEST = 4 << 30  # bytes that a file's arrays may take
 _MOST_NODES = 10_000
@@ -41,8 +41,8 @@ def write_nir(
     """Write a network of layers in a row as a NIR file whose neurons behave alike at steps of `dt` seconds.
 
     Args:
-        network: a `SpikingNetwork` or `nn.Sequential` of linear layers, convolutions, average pooling, flatten, IF and LIF;
-            encoders, decoders and dropout are left out.
+        network: a `SpikingNetwork` or `nn.Sequential` of linear layers, convolutions, average pooling, flatten, IF and
+            LIF; encoders, decoders and dropout are left out.
         input_shape: of one sample at one step; needed unless the first layer is linear.
         extended: write resets that NIR does not have (subtraction, delayed) as metadata, which only this reader knows.
 
@@ -65,12 +65,12 @@ def write_nir(
     nodes: dict[str, Any] = {"input": nir.Input(input_type={"input": np.array(shape)})}
     edges, last = [], "input"
     for name, layer in plain:
-        made, shape = _node(nir, name, layer, shape, dt, extended)
+        made, shape = to_node(nir, name, layer, shape, dt, extended)
         if made is None:
             continue
         key = name.replace(".", "_") or "layer"
         nodes[key] = made
-        _fold_gain(nir, nodes.get(last), made, dt)
+        fold_gain(nir, nodes.get(last), made, dt)
         edges.append((last, key))
         last = key
     nodes["output"] = nir.Output(output_type={"output": np.array(shape)})
@@ -104,12 +104,12 @@ def read_nir(source: str | os.PathLike[str] | Any, *, dt: float | None = None) -
     _check_dt(step)
     if len(graph.nodes) > _MOST_NODES:
         raise InputError(f"the graph has {len(graph.nodes):,} nodes, and {_MOST_NODES:,} are the most that are read")
-    modules = {name: _module(nir, name, node, step) for name, node in graph.nodes.items()}
+    modules = {name: to_module(nir, name, node, step) for name, node in graph.nodes.items()}
     return NirNetwork(modules, [(str(a), str(b)) for a, b in graph.edges], step)
 
 
 class NirNetwork(nn.Module):
-    """A graph of modules. Loops are stepped, and what goes around arrives one step later; without loops time is merged."""
+    """A graph of modules. Loops are stepped, what goes around arrives one step later; without loops time is merged."""
 
     input_layout = "TB"
 
@@ -129,7 +129,7 @@ class NirNetwork(nn.Module):
         if len(inputs) != 1 or len(outputs) != 1:
             raise InputError(f"the graph has {len(inputs)} inputs and {len(outputs)} outputs; one of each is read")
         self.start, self.end = inputs[0], outputs[0]
-        neurons = {name for name, module in modules.items() if isinstance(module, _Neurons)}
+        neurons = {name for name, module in modules.items() if isinstance(module, Neurons)}
         self.back = _loops(self.sources, neurons)
         self.order = _order(self.sources, self.back)
 
@@ -146,7 +146,12 @@ class NirNetwork(nn.Module):
             out.append(before[self.end])
         return torch.cat(out)
 
-    def _values(self, sequence: Tensor, before: dict[str, Tensor], state: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    def _module(self, name: str) -> nn.Module | None:
+        return next((module for key, module in self.nodes.items() if key == _key(name)), None)
+
+    def _values(
+        self, sequence: Tensor, before: dict[str, Tensor], state: dict[str, Tensor] | None
+    ) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
         for name in self.order:
             if name == self.start:
@@ -157,177 +162,24 @@ class NirNetwork(nn.Module):
             if not arriving:  # the first step of a loop
                 if not self.sources[name]:
                     raise InputError(f"nothing arrives at node '{name}' of the graph")
-                module = self.nodes[_key(name)] if _key(name) in self.nodes else None
+                module = self._module(name)
                 if not isinstance(module, nn.Linear):
                     continue
                 arriving = [sequence.new_zeros(*sequence.shape[:2], module.in_features)]
             total = arriving[0]
             for more in arriving[1:]:
                 total = total + more
-            module = self.nodes[_key(name)] if _key(name) in self.nodes else None
-            if isinstance(module, _Neurons) and state is not None:
+            module = self._module(name)
+            if isinstance(module, Neurons) and state is not None:
                 values[name], state[name] = module(total, state.get(name, module.neuron.rest(total)))
             else:
                 values[name] = total if module is None else module(total)
         return values
 
 
-class _Neurons(nn.Module):
-    """Neurons with what NIR puts before them: a gain, and a current towards the leak's voltage."""
-
-    def __init__(self, neuron: Neuron, gain: Tensor, leak: Tensor) -> None:
-        super().__init__()
-        self.neuron = neuron
-        self.plain = bool((gain == 1).all() and (leak == 0).all())
-        self.register_buffer("gain", gain)
-        self.register_buffer("leak", leak)
-
-    def forward(self, currents: Tensor, state: Tensor | None = None) -> Any:
-        driven = currents if self.plain else currents * self.get_buffer("gain") + self.get_buffer("leak")
-        return self.neuron(driven) if state is None else self.neuron(driven, state)
-
-
-def _node(
-    nir: Any, name: str, layer: nn.Module, shape: tuple[int, ...], dt: float, extended: bool
-) -> tuple[Any, tuple[int, ...]]:
-    if isinstance(layer, nn.Linear):
-        weight = layer.weight.detach().cpu().numpy()
-        if layer.bias is None:
-            return nir.Linear(weight=weight), (*shape[:-1], layer.out_features)
-        return nir.Affine(weight=weight, bias=layer.bias.detach().cpu().numpy()), (*shape[:-1], layer.out_features)
-    if isinstance(layer, nn.Conv2d) and not isinstance(layer.padding, str):
-        if len(shape) != 3:
-            raise InputError(f"convolution '{name}' gets a shape {list(shape)}, but needs [C, H, W]: pass input_shape=")
-        bias = np.zeros(layer.out_channels, np.float32) if layer.bias is None else layer.bias.detach().cpu().numpy()
-        node = nir.Conv2d(
-            input_shape=shape[1:], weight=layer.weight.detach().cpu().numpy(), stride=layer.stride, padding=layer.padding,
-            dilation=layer.dilation, groups=layer.groups, bias=bias,
-        )  # fmt: skip
-        return node, tuple(layer(torch.zeros(1, *shape, dtype=layer.weight.dtype)).shape[1:])
-    if isinstance(layer, nn.AvgPool2d):
-        kernel, stride, padding = (_pair(each) for each in (layer.kernel_size, layer.stride, layer.padding))
-        return nir.AvgPool2d(kernel_size=kernel, stride=stride, padding=padding), tuple(layer(torch.zeros(1, *shape)).shape[1:])
-    if isinstance(layer, nn.Flatten):
-        node = nir.Flatten(input_type={"input": np.array(shape)}, start_dim=0, end_dim=-1)
-        return node, (math.prod(shape),)
-    if isinstance(layer, Neuron) and type(layer) in (IF, LIF):
-        return _neuron_node(nir, name, layer, shape, dt, extended), shape
-    raise InputError(f"layer '{name}' is a {type(layer).__name__}, for which NIR has no node here")
-
-
-def _neuron_node(nir: Any, name: str, layer: Neuron, shape: tuple[int, ...], dt: float, extended: bool) -> Any:
-    metadata: dict[str, Any] = {}
-    if layer.reset != "zero" or layer.reset_delay:
-        if not extended:
-            raise InputError(
-                f"neurons '{name}' reset by '{layer.reset}'{' one step late' if layer.reset_delay else ''}, and NIR knows "
-                "only the reset to a voltage: use reset='zero', or extended=True for a file that only this reader runs alike"
-            )
-        metadata = {"reset": layer.reset, "reset_delay": int(layer.reset_delay)}
-    ones = np.ones(shape, np.float64)
-    beta = layer.decay()
-    decay = (beta.detach().cpu().double().numpy() if isinstance(beta, Tensor) else beta) * ones
-    threshold = layer.threshold * ones
-    if np.all(decay == 1):
-        return nir.IF(r=ones / dt, v_threshold=threshold, v_reset=0 * ones, metadata=metadata)
-    if np.any(decay == 1):
-        raise InputError(f"neurons '{name}' leak in part only (beta 1 beside others): NIR has no node for both")
-    tau = dt / (1 - decay)
-    return nir.LIF(
-        tau=tau, r=tau / dt, v_leak=0 * ones, v_threshold=threshold, v_reset=0 * ones, metadata=metadata
-    )  # fmt: skip
-
-
-def _fold_gain(nir: Any, before: Any, node: Any, dt: float) -> None:
-    """Move the neurons' `r` into the weights that drive them, where there are any and all neurons have the same."""
-    if not isinstance(node, nir.LIF | nir.IF) or not isinstance(before, nir.Affine | nir.Linear | nir.Conv2d):
-        return
-    gain = float(node.r.ravel()[0])
-    if np.all(node.r == gain):
-        before.weight = before.weight * np.asarray(gain, before.weight.dtype)
-        if getattr(before, "bias", None) is not None:
-            before.bias = before.bias * np.asarray(gain, before.bias.dtype)
-        node.r = np.ones_like(node.r)
-
-
-def _module(nir: Any, name: str, node: Any, dt: float) -> nn.Module | None:
-    for field, value in vars(node).items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-            bad = int((~np.isfinite(value)).sum())
-            raise InputError(f"node '{name}' has {bad:,} values of {field} that are NaN or infinite")
-    if isinstance(node, nir.Input | nir.Output):
-        return None
-    if isinstance(node, nir.Affine | nir.Linear):
-        return _linear(np.asarray(node.weight), np.asarray(node.bias) if isinstance(node, nir.Affine) else None, name)
-    if isinstance(node, nir.Conv2d):
-        if isinstance(node.padding, str):
-            raise InputError(f"convolution '{name}' has the padding '{node.padding}': give it in numbers")
-        weight = torch.tensor(np.asarray(node.weight, np.float32))
-        conv = nn.Conv2d(
-            weight.shape[1] * int(node.groups), weight.shape[0], tuple(weight.shape[2:]), _pair(node.stride),
-            _pair(node.padding), _pair(node.dilation), int(node.groups),
-        )  # fmt: skip
-        with torch.no_grad():
-            conv.weight.copy_(weight)
-            assert conv.bias is not None
-            conv.bias.copy_(torch.tensor(np.asarray(node.bias, np.float32)))
-        return over_time(conv)
-    if isinstance(node, nir.AvgPool2d):
-        return over_time(nn.AvgPool2d(_pair(node.kernel_size), _pair(node.stride), _pair(node.padding)))
-    if isinstance(node, nir.Flatten):
-        return nn.Flatten(2)
-    if isinstance(node, nir.LIF | nir.IF):
-        return _neurons(nir, name, node, dt)
-    raise InputError(f"node '{name}' is a NIR {type(node).__name__}, which is not read here")
-
-
-def _neurons(nir: Any, name: str, node: Any, dt: float) -> _Neurons:
-    reset = np.zeros(1) if node.v_reset is None else np.asarray(node.v_reset)
-    if np.any(reset != 0):
-        raise InputError(f"neurons '{name}' reset to a voltage that is not 0, which is not read here")
-    threshold = np.asarray(node.v_threshold, np.float64)
-    if np.any(threshold <= 0):
-        raise InputError(f"neurons '{name}' have a threshold that is not above 0")
-    if isinstance(node, nir.IF):
-        beta, gain, leak = np.ones(1), np.asarray(node.r, np.float64) * dt, np.zeros(1)
-    else:
-        tau = np.asarray(node.tau, np.float64)
-        if np.any(tau < dt):
-            raise InputError(f"neurons '{name}' have a tau of {tau.min():g} s at steps of {dt:g} s: give a shorter dt")
-        beta = 1 - dt / tau
-        gain, leak = np.asarray(node.r, np.float64) * dt / tau, np.asarray(node.v_leak, np.float64) * dt / tau
-    if threshold.size and np.all(threshold == threshold.ravel()[0]):
-        theta = float(threshold.ravel()[0])
-    else:  # membranes are counted in thresholds
-        theta, gain, leak = 1.0, gain / threshold, leak / threshold
-    gain = np.where(np.isclose(gain, 1, rtol=1e-12, atol=0), 1.0, gain)  # r = tau / dt, rounded
-    options = dict(node.metadata or {})
-    raw = options.get("reset", "zero")
-    kind = raw.decode() if isinstance(raw, bytes) else str(np.asarray(raw).item() if isinstance(raw, np.ndarray) else raw)
-    late = bool(int(np.asarray(options.get("reset_delay", 0))))
-    same = np.all(beta == beta.ravel()[0])
-    decay: Any = float(beta.ravel()[0]) if same else torch.tensor(beta, dtype=torch.get_default_dtype())
-    neuron: Neuron = (IF if isinstance(node, nir.IF) else LIF)(
-        **({} if isinstance(node, nir.IF) else {"beta": decay}), threshold=theta, reset=kind, reset_delay=late
-    )  # type: ignore[arg-type]
-    dtype = torch.get_default_dtype()
-    return _Neurons(neuron, torch.tensor(gain, dtype=dtype), torch.tensor(leak, dtype=dtype))
-
-
-def _linear(weight: np.ndarray, bias: np.ndarray | None, name: str) -> nn.Linear:
-    if weight.ndim != 2:
-        raise InputError(f"node '{name}' has a weight of shape {list(weight.shape)}, but needs [out, in]")
-    made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-    with torch.no_grad():
-        made.weight.copy_(torch.tensor(np.asarray(weight, np.float32)))
-        if bias is not None:
-            made.bias.copy_(torch.tensor(np.asarray(bias, np.float32).reshape(-1)))
-    return made
-
-
 def _read(nir: Any, path: Path) -> Any:
-    """Read a file after looking at what it claims: its arrays must not be larger than memory allows, nor lie elsewhere."""
-    import h5py
+    """Read a file after looking at what it claims: its arrays must fit into memory, and lie in it."""
+    import h5py  # type: ignore[import-untyped,unused-ignore]
 
     try:
         with h5py.File(path, "r") as file:
@@ -350,7 +202,9 @@ def _read(nir: Any, path: Path) -> Any:
                         if item.external or getattr(item, "is_virtual", False):
                             raise FileFormatError(f"'{path}' keeps '{key}' in another file: that is no NIR file")
             if total > _LARGEST:
-                raise FileFormatError(f"'{path}' claims arrays of {total:,} bytes, and {_LARGEST:,} are the most that are read")
+                raise FileFormatError(
+                    f"'{path}' claims arrays of {total:,} bytes, and {_LARGEST:,} are the most that are read"
+                )
         return nir.read(path)
     except FileNotFoundError:
         raise FileFormatError(f"there is no NIR file '{path}'") from None
@@ -417,11 +271,6 @@ def _nir() -> Any:
 def _check_dt(dt: float) -> None:
     if not (math.isfinite(dt) and dt > 0):
         raise InputError(f"dt is {dt} s, but must be finite and above 0: it is the length of a step")
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    numbers = np.atleast_1d(np.asarray(value)).ravel().tolist()
-    return (int(numbers[0]), int(numbers[-1]))
 
 
 def _key(name: str) -> str:
