@@ -8,8 +8,8 @@
 # %% [markdown]
 # # A chip of 1,024 neurons: accuracy and energy
 #
-# This is the neuromorphic exercise of the Neuro4ML course (week 8, 2024) as a notebook. You map a spiking network onto a
-# small chip, count what happens there, and train it on timing patterns while you watch its energy.
+# This is the neuromorphic exercise of the Neuro4ML course (week 8, 2024) as a notebook. You map a spiking network onto
+# a small chip, count what happens there, and train it on timing patterns while you watch its energy.
 #
 # All energies are **estimated**: counts times the exercise's own two prices. Nothing here was measured.
 
@@ -36,7 +36,7 @@ net = exercise.network(hidden=100, seed=42)
 inputs = torch.randn(100, 128, generator=torch.Generator().manual_seed(42)) * 10
 
 published = exercise.results(net, inputs)
-published
+print(published)
 
 # %% [markdown]
 # The exercise counts a synaptic event for every *incoming* synapse of a neuron that spikes. But a spike leaves through
@@ -44,7 +44,7 @@ published
 
 # %%
 corrected = exercise.results(net, inputs, rule="fan_out")
-corrected
+print(corrected)
 
 # %%
 assert published.synapse_events == 389_740 and corrected.synapse_events == 1_309_550
@@ -101,3 +101,5 @@ draw_epochs(history, exercise.score(history))
 # - Punish spikes: pass `penalty=lambda spikes: 1e-3 * spikes.mean()` to `exercise.train`.
 # - Prune weights after training and train on.
 # - Draw your networks as points, accuracy against energy. Which of them does no other beat in both?
+
+# ruff: noqa: D100
