@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
+    from .chip.limits import list_chips as list_chips
+    from .chip.limits import load_chip as load_chip
+    from .chip.placement import place as place
+    from .chip.simulate import simulate as simulate
+    from .chip.trace import map_network as map_network
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
@@ -81,6 +86,11 @@ _HOMES: dict[str, tuple[str, str]] = {
     "neuron": ("recording.neurons", "neuron"),
     "declare_neuron": ("recording.neurons", "declare_neuron"),
     "not_a_neuron": ("recording.neurons", "not_a_neuron"),
+    "map_network": ("chip.trace", "map_network"),
+    "place": ("chip.placement", "place"),
+    "simulate": ("chip.simulate", "simulate"),
+    "load_chip": ("chip.limits", "load_chip"),
+    "list_chips": ("chip.limits", "list_chips"),
     "Activity": ("activity", "Activity"),
     "HardwareProfile": ("hardware.profile", "HardwareProfile"),
     "Price": ("hardware.profile", "Price"),
