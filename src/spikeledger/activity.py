@@ -1,7 +1,7 @@
 """What did happen: exact integer counts, by layer, event and neuron. Needs numpy and nothing else.
 
-An `Activity` is made by the recorder (a software run) or by the chip simulator (a mapped run). It can be saved, added to
-another one of the same network, and priced later, on a machine without torch.
+An `Activity` is made by the recorder (a software run) or by the chip simulator (a mapped run). It can be saved, added
+to another one of the same network, and priced later, on a machine without torch.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _VERSION = 1
 class Layer:
     """One weighted operator or one population of neurons, and the facts of it that a price may need.
 
-    `inputs` is the class of what a weighted operator received over the *whole* run: `spikes` (every non-zero value has the
-    same `magnitude`: accumulates), `graded` (multiply-accumulates) or `silent` (only zeros); empty for neurons.
+    `inputs` is the class of what a weighted operator received over the *whole* run: `spikes` (every non-zero value has
+    the same `magnitude`: accumulates), `graded` (multiply-accumulates) or `silent` (only zeros); empty for neurons.
     """
 
     name: str
@@ -239,7 +239,7 @@ class Activity:
                 try:
                     np.savez(file, allow_pickle=False, **arrays)
                     file.flush()
-                    os.replace(file.name, target)
+                    Path(file.name).replace(target)
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
                     raise
@@ -276,7 +276,8 @@ class Activity:
             f"{event}={self.total(event):,}" for event in ("spike", "synaptic_op", "mac") if event in self.events
         )
         trouble = f", {len(self.uncounted)} uncounted" if self.uncounted else ""
-        return f"Activity({len(self.layers)} layers, samples={self.samples:,}, timesteps={self.timesteps}, {counts}{trouble})"
+        size = f"{len(self.layers)} layers, samples={self.samples:,}, timesteps={self.timesteps}"
+        return f"Activity({size}, {counts}{trouble})"
 
 
 def merge_class(a: tuple[InputClass, float], b: tuple[InputClass, float]) -> tuple[InputClass, float]:

@@ -75,7 +75,9 @@ def _matmul(name: str, left: Tensor, right: Tensor, is_weight: IsWeight, bias: b
     def each(x: Tensor, w: Tensor) -> Tensor:  # [rows, groups, k] x [groups, k, m]
         return torch.einsum("rgk,gkm->rgm", x, w)
 
-    return Product(name, arrived, values.transpose(0, 1), given, weight, each, 1, outputs, dense, bias, fan_out=_row_sums)
+    return Product(
+        name, arrived, values.transpose(0, 1), given, weight, each, 1, outputs, dense, bias, fan_out=_row_sums
+    )
 
 
 def _row_sums(mask: Tensor) -> Tensor:
@@ -139,9 +141,7 @@ def _convolution(
     dense = (values.numel() if transposed else shape.numel()) * taps
     name = f"conv{'_transpose' if transposed else ''}{weight.dim() - 2}d"
     geometry = (*stride, *padding, *dilation, transposed, *output_padding, groups)
-    return Product(
-        name, values, values, weight, weight, linear, 1, shape.numel(), dense, bias is not None, geometry
-    )
+    return Product(name, values, values, weight, weight, linear, 1, shape.numel(), dense, bias is not None, geometry)
 
 
 def scaling(values: Tensor, weight: Tensor) -> Product:

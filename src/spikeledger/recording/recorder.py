@@ -24,6 +24,7 @@ from .neurons import has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
+from .weights import weights_of
 
 #: operator overload -> its rule, and whether torch is asked to take it apart first
 _RULES: dict[Any, tuple[Rule, bool]] = {}
@@ -44,8 +45,7 @@ class Recorder:
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
         self.network = network
         self.samples = samples
-        self.books = Books(pooling)
-        self.books.know_weights(network)
+        self.books = Books(pooling, weights_of(network))
         self._paths = {id(module): name for name, module in network.named_modules()}
         self._kinds = {id(module): kind_of(module) for module in network.modules()}
         self._weighted = {id(m) for m in network.modules() if self._kinds[id(m)] is not None and has_weights(m)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +81,7 @@ class SynapseAccount:
     _pending: list[_Batch] = field(default_factory=list, repr=False)
 
     def book(self, product: Product, census: Census, *, key: object, fold: Fold | None) -> None:
-        """Add one call; `key` names the weights' present version (None: unknown), so that their zeros are found once."""
+        """Add one call; `key` is the weights' present version (None: unknown), so that their zeros are found once."""
         self.calls += 1
         self.dense += product.dense
         self.bias_adds += product.outputs if product.bias else 0
@@ -201,19 +200,27 @@ class PairAccount:
         self.count += int(meetings.sum())
 
     def close(self, *, rows: int) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
-        """The layer's facts and its events over `rows` samples and steps: accumulates if either factor is spikes for the whole run, else products."""
+        """The layer's facts and its events over `rows` samples and steps.
+
+        They accumulate if either factor is spikes for the whole run, else they multiply.
+        """
         found = self.left if self.left[0] != "graded" else self.right
         if "silent" in (self.left[0], self.right[0]):
             found = ("silent", 0.0)
         layer = Layer(
-            self.name, self.operator, (), outputs=self.elements // max(rows, 1), inputs=found[0],
-            magnitude=found[1], source=self.source,
+            self.name,
+            self.operator,
+            (),
+            outputs=self.elements // max(rows, 1),
+            inputs=found[0],
+            magnitude=found[1],
+            source=self.source,
         )
         return layer, [(arrival(found[0]), self.count, None), ("dense_op", self.dense, None)]
 
 
 def _joined(total: Counts | None, part: Counts, shape: tuple[int, ...] | None) -> Counts | None:
-    """A sum by place, as long as the places are the same; a layer that was called with other shapes has only a total."""
+    """A sum by place, as long as the places are the same; a layer called with other shapes has only a total."""
     if part.shape != shape:
         return None
     return part if total is None else total + part
