@@ -44,6 +44,8 @@ class Layer:
     synapses: int = 0  # existing connections, borders, groups and pruned weights considered
     parameters: int = 0  # numbers that are stored, zeros and biases included
     nonzero_parameters: int = 0
+    weights: int = 0  # of the parameters, those that multiply
+    nonzero_weights: int = 0
     state: int = 0  # state variables that are kept from step to step
     inputs: InputClass = ""
     magnitude: float = 0.0

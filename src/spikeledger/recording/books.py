@@ -171,8 +171,10 @@ class Books:
             account = self.synapses[layer] = SynapseAccount(layer, product.operator)
             self.order.setdefault(layer)
             account.source = origin.source if origin else ""
-            account.parameters = product.matrix.numel() if known is not None else 0
-            account.nonzero_parameters = int((product.matrix != 0).sum()) if known is not None else 0
+            if known is not None:
+                account.store(product.matrix, weights=True)
+            if product.bias is not None and product.bias in self.weights:
+                account.store(product.bias, weights=False)
         if origin is not None and origin.kind == "binary":
             account.undeclared = origin.source
         fold = origin.fold if origin is not None and straight else None
@@ -259,7 +261,10 @@ class Books:
             for values, bias in (tensors, tensors[::-1]):
                 origin = self.origins.get(values)
                 if origin is not None and origin.kind == "currents" and bias in self.weights:
-                    self.synapses[origin.source].bias_adds += elements(out)
+                    account = self.synapses[origin.source]
+                    if not account.bias_adds:
+                        account.store(bias, weights=False)
+                    account.bias_adds += elements(out)
                     self.origins.put(out, origin)
                     return
         if self.quiet:

@@ -65,9 +65,9 @@ class Origin:
     """Where a tensor's values were made.
 
     `kind` is `spikes` (a known population's), `input` (the network's own), `currents` (a weighted operator's),
-    `pooled`, `binary` (a comparison, perhaps an undeclared neuron), `random`, or `values` (anything else). `unit` is
-    the size of one spike where a value may be several, and `census` what was counted when the values were sent, for rows of
-    the first axes.
+    `pooled`, `binary` (a comparison, perhaps an undeclared neuron), `random` or `values` (anything else). `unit` is
+    the size of one spike where a value may be several, and `census` what was counted when the values were sent, for
+    rows of the first axes.
     """
 
     kind: str

@@ -61,6 +61,8 @@ class SynapseAccount:
     synapses: int = 0
     parameters: int = 0
     nonzero_parameters: int = 0
+    weights: int = 0
+    nonzero_weights: int = 0
     inputs: InputClass = "silent"
     magnitude: float = 0.0
     folded_inputs: InputClass = "silent"
@@ -84,7 +86,7 @@ class SynapseAccount:
         """Add one call; `key` is the weights' present version (None: unknown), so that their zeros are found once."""
         self.calls += 1
         self.dense += product.dense
-        self.bias_adds += product.outputs if product.bias else 0
+        self.bias_adds += product.outputs if product.bias is not None else 0
         self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
         way = (
             product.matrix.shape, product.geometry, census.nonzero.shape,
@@ -120,6 +122,15 @@ class SynapseAccount:
             fan_out=product.fan_out,
         )  # fmt: skip
         return _Batch(rule, mask, row, np.zeros_like(census.nonzero), fold)
+
+    def store(self, stored: Tensor, *, weights: bool) -> None:
+        """Note the numbers that the layer keeps: its weights, or its biases."""
+        nonzero = int(torch.count_nonzero(stored))
+        self.parameters += stored.numel()
+        self.nonzero_parameters += nonzero
+        if weights:
+            self.weights += stored.numel()
+            self.nonzero_weights += nonzero
 
     @property
     def restless(self) -> bool:
@@ -167,6 +178,7 @@ class SynapseAccount:
         layer = Layer(
             self.name, self.operator, shape if shape is not None and _fits(rows, shape) else (), outputs=self.outputs,
             synapses=self.synapses, parameters=self.parameters, nonzero_parameters=self.nonzero_parameters,
+            weights=self.weights, nonzero_weights=self.nonzero_weights,
             inputs=inputs, magnitude=self.folded_magnitude if folds else self.magnitude, source=self.source,
         )  # fmt: skip
         return layer, [
