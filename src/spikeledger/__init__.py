@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
+    from .datasets import Dataset as Dataset
+    from .datasets import list_datasets as list_datasets
+    from .datasets import load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
+    from .hardware.meter import Measured as Measured
+    from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
+    from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
     from .networks import decoders as decoders
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
     from .networks.spiking import SpikingNetwork as SpikingNetwork
@@ -31,6 +38,20 @@ if TYPE_CHECKING:
     from .recording.neurons import not_a_neuron as not_a_neuron
     from .recording.record import record as record
     from .recording.record import recording as recording
+    from .study import breakeven as breakeven
+    from .study.accountant import account as account
+    from .study.accountant import account_spikes as account_spikes
+    from .study.comparison import Comparison as Comparison
+    from .study.comparison import compare as compare
+    from .study.counts import activity_from_events as activity_from_events
+    from .study.counts import activity_from_spikes as activity_from_spikes
+    from .study.opponent import fair_opponents as fair_opponents
+    from .study.sensitivity import sensitivity as sensitivity
+    from .study.validation import validate as validate
+    from .training.checkpoints import load_network as load_network
+    from .training.checkpoints import save_network as save_network
+    from .training.evaluate import evaluate as evaluate
+    from .training.fit import fit as fit
 
 __version__ = "0.1.0"
 
@@ -39,11 +60,20 @@ _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
+    "backend": ("kernels.choice", "backend"),
+    "event_driven": ("networks.event_driven", "event_driven"),
     "over_time": ("networks.spiking", "over_time"),
     "surrogates": ("networks.surrogates", ""),
     "encoders": ("networks.encoders", ""),
     "decoders": ("networks.decoders", ""),
     "zoo": ("networks.zoo", ""),
+    "Dataset": ("datasets", "Dataset"),
+    "load_dataset": ("datasets", "load_dataset"),
+    "list_datasets": ("datasets", "list_datasets"),
+    "fit": ("training.fit", "fit"),
+    "evaluate": ("training.evaluate", "evaluate"),
+    "save_network": ("training.checkpoints", "save_network"),
+    "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "neuron": ("recording.neurons", "neuron"),
@@ -56,6 +86,18 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "metered": ("hardware.meter", "metered"),
+    "Measured": ("hardware.meter", "Measured"),
+    "compare": ("study.comparison", "compare"),
+    "Comparison": ("study.comparison", "Comparison"),
+    "breakeven": ("study.breakeven", ""),
+    "account": ("study.accountant", "account"),
+    "account_spikes": ("study.accountant", "account_spikes"),
+    "activity_from_events": ("study.counts", "activity_from_events"),
+    "activity_from_spikes": ("study.counts", "activity_from_spikes"),
+    "fair_opponents": ("study.opponent", "fair_opponents"),
+    "sensitivity": ("study.sensitivity", "sensitivity"),
+    "validate": ("study.validation", "validate"),
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -26,6 +26,7 @@ EVENTS: Final[dict[str, str]] = {
     "activation_write": "one activation was written to memory",
     "state_read": "one state variable of a neuron was read",
     "state_write": "one state variable of a neuron was written",
+    "address_op": "one address was computed to reach a number in memory: an integer add",
     # moving and being
     "packet": "one spike was sent to one destination core",
     "hop": "one spike crossed one link of the mesh",
@@ -39,7 +40,7 @@ TERMS: Final[dict[str, tuple[str, ...]]] = {
         "synaptic_op", "mac", "dense_op", "bias_add", "activation", "pool_read", "norm_op", "elementwise",
         "neuron_update", "active_update", "spike", "weight_update",
     ),
-    "memory": ("weight_read", "activation_read", "activation_write", "state_read", "state_write"),
+    "memory": ("weight_read", "activation_read", "activation_write", "state_read", "state_write", "address_op"),
     "routing": ("packet", "hop"),
     "static": ("second",),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from .bills import BILLS, Line
 from .errors import InputError, UncountedError, UnpricedError, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
-from .hardware.profile import HardwareProfile, Price
+from .hardware.profile import HardwareProfile, Price, Static
 
 if TYPE_CHECKING:
     import pandas
@@ -73,6 +74,17 @@ class Ledger:
         return sum(entry.high for entry in self.entries)
 
     @property
+    def joules_independent(self) -> tuple[float, float]:
+        """Low and high if prices err independently: the root of the summed squares, one error an event in all
+        layers."""
+        below: dict[str, float] = {}
+        above: dict[str, float] = {}
+        for entry in self.entries:
+            below[entry.event] = below.get(entry.event, 0.0) + entry.joules - entry.low
+            above[entry.event] = above.get(entry.event, 0.0) + entry.high - entry.joules
+        return self.joules - math.hypot(*below.values()), self.joules + math.hypot(*above.values())
+
+    @property
     def joules_per_sample(self) -> float:
         """Nominal joules divided by the number of samples."""
         return self.joules / self.samples if self.samples else 0.0
@@ -80,13 +92,14 @@ class Ledger:
     @property
     def seconds(self) -> float | None:
         """How long the run takes on this device; None if the profile does not say."""
-        times = [entry.count for entry in self.entries if entry.event == "second"]
+        times = [entry.count for entry in self.entries if entry.event == "second" and entry.layer == ""]
         return sum(times) if times else None
 
     @property
     def kwh(self) -> float:
-        """Kilowatt-hours: joules / 3.6e6; an as-published profile divides as its source does."""
-        return self.joules / self.profile.joules_per_kwh
+        """Kilowatt-hours: joules / 3.6e6; an as-published profile divides as its source does, under its own bill."""
+        own = self.bill == self.profile.bill
+        return self.joules / (self.profile.joules_per_kwh if own else units.JOULES_PER_KWH)
 
     def by_layer(self) -> dict[str, float]:
         """Nominal joules of each layer; static energy stands under an empty name."""
@@ -101,7 +114,8 @@ class Ledger:
         return self._sums(lambda entry: entry.term)
 
     def by_neuron(self, layer: str) -> NDArray[np.float64]:
-        """Nominal joules that each neuron of a layer caused there; the presynaptic neuron pays for synaptic operations."""
+        """Nominal joules that each neuron of a layer caused there; the presynaptic neuron pays for synaptic
+        operations."""
         if layer not in {entry.layer for entry in self.entries}:
             raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
         rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]
@@ -126,6 +140,7 @@ class Ledger:
             "joules": self.joules,
             "joules_low": self.joules_low,
             "joules_high": self.joules_high,
+            "joules_independent": list(self.joules_independent),
             "joules_per_sample": self.joules_per_sample,
             "seconds": self.seconds,
             "kwh": self.kwh,
@@ -161,17 +176,17 @@ class Ledger:
     def show(self) -> None:
         """Print the ledger as a table."""
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
-        table = Table(
-            title=self._headline(), title_justify="left", caption="\n".join(self.caveats), caption_justify="left"
-        )
+        title, caption = escape(self._headline()), escape("\n".join(self.caveats))
+        table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
         for heading, justify in zip(
             ("layer", "event", "count", "joules", "share"), ("left", "left", *["right"] * 3), strict=True
         ):
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
         for row in self.rows():
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         Console().print(table)
 
     def _repr_html_(self) -> str:
@@ -180,7 +195,8 @@ class Ledger:
         head = "".join(f"<th>{name}</th>" for name in ("layer", "event", "count", "joules", "share"))
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows())
         notes = "".join(f"<p>{escape(text)}</p>" for text in self.caveats)
-        return f"<p>{escape(self._headline())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<p>{escape(self._headline())}</p>{table}{notes}"
 
     def __repr__(self) -> str:
         return f"Ledger({self._headline()})"
@@ -231,25 +247,31 @@ def price(
             "Add a rule for them, or pass allow_uncounted=True"
         )
     excluded = _exclusions(device, leave_out)
-    entries, missing, dropped = [], {}, {}
+    entries: list[Entry] = []
+    missing: dict[str, float] = {}
+    dropped: dict[str, str] = {}
+    paid = device.included
     for line in BILLS[name](activity, device):
-        if line.count == 0 or line.event in device.included:
+        if line.count == 0 or line.event in paid:
             continue
+        cost = line.price or device.prices.get(line.event)
         if line.event in excluded:
             dropped[line.event] = excluded[line.event]
         elif line.event == "second":
-            entries += _static(line, device)
-        elif line.event in device.prices:
-            entries.append(_entry(line, device.prices[line.event]))
+            entries.append(_static(line, line.watts or device.static))
+        elif cost is not None:
+            entries.append(_entry(line, cost))
         elif not (device.all_in and term_of(line.event) in ("routing", "static")):
             missing[line.event] = missing.get(line.event, 0) + line.count
     if missing:
         listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
         raise UnpricedError(
             f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
-            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(BILLS)})"
+            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(one for one in BILLS if '-00' not in one)})"
         )
-    caveats = [device.caveat] if device.caveat else []
+    caveats = [text for text in (device.caveat, *device.implausible) if text]
+    if device.host is not None and name == "full":
+        caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
     caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]
     if activity.uncounted:
         caveats.append(f"{len(activity.uncounted)} operators were not counted: the total is a lower bound")
@@ -269,18 +291,17 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 
 def _entry(line: Line, cost: Price) -> Entry:
     # events * joules/event = joules
-    rows = None if line.per_neuron is None else line.per_neuron.ravel() * cost.joules
+    rows = None if line.per_neuron is None else np.multiply(line.per_neuron.ravel(), cost.joules, dtype=np.float64)
     return Entry(
         line.layer, line.event, line.count, line.count * cost.joules, line.count * cost.low, line.count * cost.high,
         cost, rows, line.note,
     )  # fmt: skip
 
 
-def _static(line: Line, device: HardwareProfile) -> list[Entry]:
-    if device.static is None:
-        return [Entry("", "second", line.count, 0.0, 0.0, 0.0, None, None, line.note)]
+def _static(line: Line, watts: Static | None) -> Entry:
+    if watts is None:
+        return Entry(line.layer, "second", line.count, 0.0, 0.0, 0.0, None, None, line.note)
     # seconds * watts = joules
-    watts = device.static
     low = (line.count if line.low is None else line.low) * watts.low
     high = (line.count if line.high is None else line.high) * watts.high
-    return [Entry("", "second", line.count, line.count * watts.watts, low, high, None, None, watts.state)]
+    return Entry(line.layer, "second", line.count, line.count * watts.watts, low, high, None, None, watts.state)

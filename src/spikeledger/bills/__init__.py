@@ -1,7 +1,9 @@
 """Which events are charged: a bill turns an activity into lines, and the profile prices each line.
 
-`BILLS` holds every bill by name: `ops-only` (the convention: AC and MAC, nothing else), `full` (all that happened), and
-the arithmetic of published documents, flaws included, that `published` keeps.
+`BILLS` holds every bill by name: `ops-only` (the convention: AC and MAC, nothing else), `memory` (after Lemaire et al.
+2022), `full` (all that happened), `system` (with the host), and the arithmetic of published documents, flaws
+included, that
+`published` keeps.
 """
 
 from __future__ import annotations
@@ -10,16 +12,22 @@ from collections.abc import Callable
 
 from ..activity import Activity
 from ..hardware.profile import HardwareProfile
-from .lines import Line, full, operations
-from .published import conference_paper, notebook
+from .lines import Line, full, operations, system
+from .memory import memory
+from .published import conference_paper, conference_paper_corrected, exercise, notebook, tutorial
 
 Bill = Callable[[Activity, HardwareProfile], list[Line]]
 
 BILLS: dict[str, Bill] = {
     "ops-only": operations,
+    "memory": memory,
     "full": full,
-    "published-paper-002": conference_paper,
+    "system": system,
     "published-notebook-000": notebook,
+    "published-exercise-001": exercise,
+    "published-paper-002": conference_paper,
+    "corrected-paper-002": conference_paper_corrected,
+    "published-tutorial-003": tutorial,
 }
 
 __all__ = ["BILLS", "Bill", "Line"]

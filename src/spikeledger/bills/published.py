@@ -5,7 +5,7 @@ They exist to reproduce what was printed. Profiles that use them carry a caveat,
 
 from __future__ import annotations
 
-from ..activity import Activity
+from ..activity import Activity, Layer
 from ..hardware.profile import HardwareProfile
 from .lines import Line
 
@@ -26,6 +26,60 @@ def conference_paper(activity: Activity, profile: HardwareProfile) -> list[Line]
         Line("", "synaptic_op", steps * max(accumulates, activity.samples), note="neuron updates, times T once more"),
         Line("", "mac", steps * max(multiplies, activity.samples), note="times T once more"),
     ]
+
+
+def conference_paper_corrected(activity: Activity, profile: HardwareProfile) -> list[Line]:
+    """The same prices for what happened: an AC for each synaptic operation and neuron update, T once, 3.6e6 J a kWh."""
+    lines = []
+    for layer in activity.layers_by_name.values():
+        if layer.weighted:
+            graded = layer.inputs == "graded"
+            event = "mac" if graded else "synaptic_op"
+            count = activity.total("dense_op" if graded else event, layer.name)
+            lines.append(Line(layer.name, event, count))
+        updates = activity.total("neuron_update", layer.name)
+        if updates:
+            lines.append(Line(layer.name, "synaptic_op", updates, note="neuron updates, at the price of an AC"))
+    return lines
+
+
+def exercise(activity: Activity, profile: HardwareProfile) -> list[Line]:
+    """Neuro4ML, week 8: `E = 0.1 nJ updates + 0.5 pJ events`, events = spikes of a layer times its own *incoming*
+    weights.
+
+    A spike leaves through outgoing synapses: the rule counts fan-in where fan-out is meant, leaves the input's
+    spikes out,
+    and does not multiply neuron updates by the samples of a batch.
+    """
+    lines = []
+    before: Layer | None = None
+    for layer in activity.layers_by_name.values():
+        if layer.weighted:
+            before = layer
+        if not layer.spiking:
+            continue
+        updates = activity.total("neuron_update", layer.name) // max(activity.samples, 1)
+        lines.append(Line(layer.name, "neuron_update", updates, note="of one sample, whatever the batch"))
+        if before is not None:
+            # spikes * synapses / neurons = spikes * fan-in
+            events = activity.total("spike", layer.name) * before.synapses / max(layer.outputs, 1)
+            lines.append(Line(layer.name, "synaptic_op", events, note="own spikes times incoming synapses"))
+    return lines
+
+
+def tutorial(activity: Activity, profile: HardwareProfile) -> list[Line]:
+    """sc-neurocore, tutorial 72: each spike of a layer pays every price of the table once.
+
+    No fan-out, no update without a spike, no static power: a layer that is silent costs nothing, however large it is.
+    """
+    lines = []
+    for layer in activity.layers_by_name.values():
+        if layer.spiking:
+            tally = activity.tallies.get((layer.name, "spike"))
+            rows = None if tally is None else tally.per_neuron
+            spikes = activity.total("spike", layer.name)
+            lines += [Line(layer.name, event, spikes, rows, "once a spike") for event in profile.prices]
+    return lines
 
 
 def notebook(activity: Activity, profile: HardwareProfile) -> list[Line]:

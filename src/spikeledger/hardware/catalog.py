@@ -1,53 +1,106 @@
-"""Profiles by name or by file: `load_profile("loihi")`, `load_profile("my-chip.toml")`, `list_profiles()`."""
+"""Profiles by name or by file: `load_profile("loihi")`, `load_profile("my-chip.toml")`, `list_profiles()`.
+
+Other packages add theirs through the entry-point group `spikeledger.profiles`: each entry point names a package, and
+every TOML file in it is a profile. A name of our own is never replaced.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import tomllib
+import warnings
+from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ..errors import ProfileError, unknown_name
+from ..events import EVENTS
 from .profile import HardwareProfile
 
+GROUP = "spikeledger.profiles"
 _LARGEST_FILE = 1 << 20
 
 
 def list_profiles() -> list[str]:
-    """Names of the profiles that come with the package."""
-    return sorted(_shipped())
+    """Names of the profiles that come with the package or with its plug-ins."""
+    return sorted(_files())
 
 
 def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> HardwareProfile:
     """Find a profile by name, read one from a TOML file, or take one as it is.
 
     Raises:
-        ProfileError: the file is no TOML, or numbers in it lack a source, a range or sense; all faults are named at once.
+        ProfileError: the file is no TOML, or numbers in it lack a source, a range or sense; all faults are named at
+        once.
     """
     if isinstance(name_or_path, HardwareProfile):
         return name_or_path
     text = os.fspath(name_or_path)
-    if text in _shipped():
-        return _load_shipped(text)
+    if text in _shipped() or text in _files():
+        return _load_named(text)
     path = Path(text)
     if path.suffix == ".toml" or os.sep in text or path.is_file():
-        return _parse(_read(path), str(path))
-    raise unknown_name("profile", text, _shipped())
+        return parse_profile(_read(path), str(path))
+    raise unknown_name("profile", text, _files())
+
+
+def parse_profile(text: str, where: str) -> HardwareProfile:
+    """A profile from TOML text; `where` names it in errors.
+
+    Raises:
+        ProfileError: with every fault in one sentence.
+    """
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ProfileError(f"the profile '{where}' is no TOML: {error}") from error
+    try:
+        return HardwareProfile.model_validate(table)
+    except ValidationError as error:
+        listed = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
+        # a table's own faults hide its unknown names, and all faults are told at once
+        for part in ("prices", "leaves_out"):
+            names = table.get(part)
+            unknown = [name for name in names if name not in EVENTS] if isinstance(names, dict) else []
+            if unknown and not any("unknown events" in text for text in listed):
+                listed.append(f"{part}: unknown events {unknown}: see spikeledger.events")
+        count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
+        raise ProfileError(f"the profile '{where}' has {count}: {'; '.join(listed)}") from error
 
 
 @functools.cache
-def _shipped() -> dict[str, str]:
-    folder = resources.files(__package__) / "profiles"
-    return {item.name.removesuffix(".toml"): item.name for item in folder.iterdir() if item.name.endswith(".toml")}
+def _shipped() -> Mapping[str, Traversable]:
+    return _profiles_in(resources.files(__package__) / "profiles")
 
 
 @functools.cache
-def _load_shipped(name: str) -> HardwareProfile:
-    item = resources.files(__package__) / "profiles" / _shipped()[name]
-    return _parse(item.read_text("utf-8"), item.name)
+def _files() -> Mapping[str, Traversable]:
+    from importlib.metadata import entry_points
+
+    found: dict[str, Traversable] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            found |= _profiles_in(resources.files(point.module))
+        except Exception as error:  # a broken plug-in must not take the catalogue with it
+            warnings.warn(f"the profiles of plug-in '{point.name}' cannot be found: {error}", stacklevel=2)
+    return found | dict(_shipped())
+
+
+def _profiles_in(folder: Traversable) -> dict[str, Traversable]:
+    return {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+
+
+@functools.cache
+def _load_named(name: str) -> HardwareProfile:
+    item = _shipped()[name] if name in _shipped() else _files()[name]
+    return parse_profile(item.read_text("utf-8"), item.name)
 
 
 def _read(path: Path) -> str:
@@ -59,16 +112,3 @@ def _read(path: Path) -> str:
         raise ProfileError(f"there is no profile file '{path}': see 'spikeledger profiles' for the names") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"the profile '{path}' cannot be read: {error}") from error
-
-
-def _parse(text: str, where: str) -> HardwareProfile:
-    try:
-        return HardwareProfile.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ProfileError(f"the profile '{where}' is no TOML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        )
-        raise ProfileError(f"the profile '{where}' has {error.error_count()} faults: {faults}") from error

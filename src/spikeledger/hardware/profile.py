@@ -1,38 +1,37 @@
 """HardwareProfile: what one device charges for each event, each number with a range, a scope, a kind and a source.
 
-The format is TOML, one file a device; `catalog.load_profile` reads it. A number without a source does not load.
+The format is TOML, one file a device; `catalog.load_profile` reads it. A number without a source does not load, nor
+does a
+device whose own bandwidth times its own price would melt it.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..events import EVENTS
+from .cited import Cited, Kind, Part, Scope, check_range, finite, worst_kind
+from .limits import Capacities, Limits
+from .memory import Level
 
-Scope = Literal["marginal", "all_in"]
-Kind = Literal["measured", "simulated", "claimed", "assumed"]
+__all__ = [
+    "Capacities",
+    "HardwareProfile",
+    "Kind",
+    "Level",
+    "Limits",
+    "Precision",
+    "Price",
+    "Scope",
+    "Static",
+    "Timing",
+]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class Cited(_Part):
-    """A number with its range and where it comes from."""
-
-    kind: Kind
-    source: str
-    note: str = ""
-
-    @field_validator("source")
-    @classmethod
-    def _has_a_source(cls, source: str) -> str:
-        if len(source.strip()) < 8:
-            raise ValueError("a number needs a source: paper or data sheet, with its table or page")
-        return source
+#: joules above which the price of one event is a slip of the unit: a whole inference of a large network costs less
+_DEAREST = 1e-3
 
 
 class Price(Cited):
@@ -52,51 +51,113 @@ class Price(Cited):
             raise ValueError(f"unknown events {unknown}")
         return includes
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_range(self.low, self.joules, self.high, "joules")
-        return self
+    @field_validator("high")
+    @classmethod
+    def _ordered(cls, high: float, info: ValidationInfo) -> float:
+        check_range(info.data.get("low"), info.data.get("joules"), high, "joules", most=_DEAREST)
+        return high
+
+    def scaled(self, factor: float, why: str) -> Price:
+        """The same price times a factor, as an assumption that says why."""
+        return self.model_copy(
+            update={
+                "joules": self.joules * factor, "low": self.low * factor, "high": self.high * factor, "kind": "assumed",
+                "note": f"{self.note}; {why}" if self.note else why,
+            }
+        )  # fmt: skip
 
 
 class Static(Cited):
-    """Watts that the device draws whatever happens, and the state in which they were measured."""
+    """Watts that the device draws whatever happens, and the state in which they were measured.
+
+    Where the clock matters, `watts` hold at `clock_hertz` and change by `watts_per_hertz`.
+    """
 
     watts: float
     low: float
     high: float
     state: str
+    clock_hertz: float | None = None
+    watts_per_hertz: float = 0.0
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        _check_range(self.low, self.watts, self.high, "watts")
-        return self
+    @field_validator("state")
+    @classmethod
+    def _says_its_state(cls, state: str) -> str:
+        if not state.strip():
+            raise ValueError("say in which state the watts were measured: off, idle after boot, programmed, running")
+        return state
+
+    @field_validator("high")
+    @classmethod
+    def _ordered(cls, high: float, info: ValidationInfo) -> float:
+        check_range(info.data.get("low"), info.data.get("watts"), high, "watts", most=1e9)
+        return high
 
 
 class Timing(Cited):
-    """How long a run takes, so that static power becomes energy: the sum of the terms that are given, in seconds."""
+    """How long a run takes, so that static power becomes energy: the sum of the terms that are given, in seconds.
+
+    `samples (per_sample + T (per_step + per_barrier)) + samples / batch (per_batch + layers per_layer) + sum of
+    events /
+    utilisation`
+    """
 
     seconds_per_step: float = 0.0
+    seconds_per_barrier: float = (
+        0.0  # the cores agree that a step is over; a chip simulator adds its busiest core's work
+    )
     seconds_per_sample: float = 0.0
-    seconds_per_dense_op: float = 0.0
+    seconds_per_batch: float = 0.0
+    seconds_per_layer: float = 0.0  # of each weighted layer and batch: launching a kernel, calling a library
+    seconds_per_event: dict[str, float] = Field(default_factory=dict)  # of the whole device at its peak
+    batch: int = Field(default=1, ge=1, le=1 << 30)
+    utilisation: float = Field(default=1.0, gt=0, le=1)
     low_factor: float = 1.0  # the range of the whole duration, as factors
     high_factor: float = 1.0
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        for value in (self.seconds_per_step, self.seconds_per_sample, self.seconds_per_dense_op):
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError("durations must be finite and at least 0 seconds")
-        if self.seconds_per_step + self.seconds_per_sample + self.seconds_per_dense_op == 0:
+        unknown = [event for event in self.seconds_per_event if event not in EVENTS]
+        if unknown:
+            raise ValueError(f"unknown events {unknown} in seconds_per_event")
+        terms = [self.seconds_per_step, self.seconds_per_barrier, self.seconds_per_sample, self.seconds_per_batch]
+        terms += [self.seconds_per_layer]
+        terms += self.seconds_per_event.values()
+        if not all(finite(value) and 0 <= value <= 1e6 for value in terms):
+            raise ValueError("durations must be finite, at least 0 and at most a million seconds")
+        if not any(terms):
             raise ValueError(
-                "a timing needs at least one of seconds_per_step, seconds_per_sample, seconds_per_dense_op"
+                "a timing needs at least one duration: seconds_per_step, _barrier, _sample, _batch, _event"
             )
-        if not 0 < self.low_factor <= 1 <= self.high_factor < math.inf:
+        if not (finite(self.high_factor) and 0 < self.low_factor <= 1 <= self.high_factor):
             raise ValueError("low_factor must lie in (0, 1] and high_factor be at least 1")
         return self
 
+    @property
+    def seconds_per_dense_op(self) -> float:
+        """Of one dense multiply-accumulate as the device is used, not at its peak."""
+        return self.seconds_per_event.get("dense_op", 0.0) / self.utilisation
 
-class HardwareProfile(_Part):
-    """One device: prices by event, static power, time, and what the device can do."""
+    def seconds(self, *, samples: int, timesteps: int, layers: int, events: Mapping[str, float]) -> float:
+        """The time of a run; batches are full, as in a part of a longer run."""
+        seconds = samples * (self.seconds_per_sample + timesteps * (self.seconds_per_step + self.seconds_per_barrier))
+        seconds += samples / self.batch * (self.seconds_per_batch + layers * self.seconds_per_layer)
+        for event, duration in self.seconds_per_event.items():
+            seconds += events.get(event, 0.0) * duration / self.utilisation
+        return seconds
+
+
+class Precision(Part):
+    """Bits of the numbers that the prices hold for."""
+
+    arithmetic: Literal["float", "integer", "analog"] = "float"
+    weight_bits: int = Field(default=32, ge=1, le=64)
+    activation_bits: int = Field(default=32, ge=1, le=64)
+    state_bits: int = Field(default=32, ge=1, le=64)
+
+
+class HardwareProfile(Part):
+    """One device: prices by event, static power, time, memory, and what the device can hold."""
 
     name: str
     title: str
@@ -104,16 +165,26 @@ class HardwareProfile(_Part):
     runs: tuple[Literal["snn", "ann"], ...] = ("snn", "ann")
     #: which zeros the device does not compute: none (dense machines), those of spikes, or all
     skips: Literal["none", "spikes", "all"] = "spikes"
+    #: when the membrane moves: dense in T (`every_step`), or only where a spike arrives (`on_event`)
+    updates: Literal["every_step", "on_event"] = "every_step"
     bill: str = "full"
     node_nm: float | None = None
     volts: float | None = None
     caveat: str = ""
+    as_published: bool = False  # reproduces a document's arithmetic, flaws included
+    #: how many operations share one fetched weight or activation; 1 is none
+    reuse: float = Field(default=1.0, ge=1, le=1e9)
     #: events that this profile leaves out of its bill by name, with the reason that the report prints
     leaves_out: dict[str, str] = Field(default_factory=dict)
     joules_per_kwh: float = 3.6e6  # an as-published profile may carry its source's own divisor
+    precision: Precision = Precision()
     prices: dict[str, Price]
+    memory: tuple[Level, ...] = ()
     static: Static | None = None
+    host: Static | None = None  # what must run beside the device and is not part of `static`
     timing: Timing | None = None
+    limits: Limits | None = None
+    capacities: Capacities | None = None
 
     @field_validator("prices", "leaves_out")
     @classmethod
@@ -125,18 +196,47 @@ class HardwareProfile(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        faults = []
         both = sorted(set(self.prices) & set(self.leaves_out))
         if both:
-            raise ValueError(f"{both} have a price and are left out: choose one")
+            faults.append(f"{both} have a price and are left out: choose one")
         all_in = sorted(event for event, price in self.prices.items() if price.scope == "all_in")
         if all_in and self.static is not None:
-            raise ValueError(
+            faults.append(
                 f"the prices of {all_in} are all-in, so they hold the static power already: remove [static] or make "
                 "them marginal"
             )
+        if all_in and ("packet" in self.prices or "hop" in self.prices):
+            faults.append(f"the prices of {all_in} are all-in, so they hold the routing already: remove packet and hop")
         if self.static is not None and self.timing is None:
-            raise ValueError("[static] needs a [timing], or its watts never become joules")
+            faults.append("[static] needs a [timing], or its watts never become joules")
+        if not self.as_published:
+            faults += self.implausible
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def implausible(self) -> tuple[str, ...]:
+        """What this device could not do: its own rates times its own prices above its own power."""
+        if self.limits is None:
+            return ()
+        drawn = {
+            f"{event} at {rate:.3g} a second": rate * self.prices[event].joules
+            for event, rate in self.limits.events_per_second.items()
+            if event in self.prices
+        }
+        for level in self.memory:
+            if level.bytes_per_second:
+                joules_per_byte = 8 * level.joules / level.access_bits
+                drawn[f"{level.name} at {level.bytes_per_second:.3g} bytes a second"] = (
+                    level.bytes_per_second * joules_per_byte
+                )
+        return tuple(
+            f"{what} would draw {watts:,.0f} W, and the device has {self.limits.watts:,.0f} W"
+            for what, watts in drawn.items()
+            if watts > self.limits.watts
+        )
 
     @property
     def all_in(self) -> bool:
@@ -148,12 +248,21 @@ class HardwareProfile(_Part):
         """Events that another price already pays for."""
         return frozenset(event for price in self.prices.values() for event in price.includes)
 
+    @property
+    def kind(self) -> Kind:
+        """The weakest kind among its numbers: a chain is as good as that."""
+        parts: list[Cited | None] = [*self.prices.values(), *self.memory, self.static]
+        return worst_kind(part.kind for part in parts if part is not None)
+
+    def cited(self) -> list[tuple[str, Cited]]:
+        """Every part that carries numbers, with its path in the file."""
+        parts: list[tuple[str, Cited]] = [(f"prices.{event}", price) for event, price in self.prices.items()]
+        parts += [(f"memory.{level.name}", level) for level in self.memory]
+        named = {
+            "static": self.static, "host": self.host, "timing": self.timing, "limits": self.limits,
+            "capacities": self.capacities,
+        }  # fmt: skip
+        return parts + [(name, part) for name, part in named.items() if part is not None]
+
     def __repr__(self) -> str:
         return f"HardwareProfile({self.name!r}, {self.title!r}, {len(self.prices)} prices)"
-
-
-def _check_range(low: float, nominal: float, high: float, unit: str) -> None:
-    if not all(math.isfinite(value) for value in (low, nominal, high)):
-        raise ValueError(f"low, {unit} and high must be finite, not {low}, {nominal}, {high}")
-    if not 0 <= low <= nominal <= high:
-        raise ValueError(f"0 <= low <= {unit} <= high must hold, not {low}, {nominal}, {high}")

@@ -1,4 +1,4 @@
-"""Spikes to answers: each decoder turns output spikes `[T, B, classes]` into scores `[B, classes]`; the highest wins."""
+"""Spikes to answers: a decoder turns output spikes `[T, B, classes]` into scores `[B, classes]`; the highest wins."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Rate(Encoder):
 
 
 class Latency(Encoder):
-    """Latency code: one spike a pixel, the earlier the brighter: at step `round((1 - x / max(x)) (T - 1))`; black never."""
+    """Latency code: one spike a pixel, the brighter the earlier, at `round((1 - x / max(x)) (T - 1))`; black never."""
 
     def forward(self, samples: Tensor) -> Tensor:
         rates = per_image(samples)
@@ -65,7 +65,7 @@ class Latency(Encoder):
 
 
 class Delta(Encoder):
-    """Delta code of a changing input `[T, B, *N]`: +1 where it rose by more than `threshold` in a step, -1 where it fell.
+    """Delta code of a changing input `[T, B, *N]`: +1 where it rose by over `threshold` in a step, -1 where it fell.
 
     The first step is compared with zero. With `signed=False` only rises spike.
     """

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
-from ..kernels import reference
+from ..kernels import integrate_and_fire
 from .surrogates import Derivative, Surrogate
 from .surrogates import surrogate as find_surrogate
 
@@ -74,9 +74,9 @@ class Neuron(nn.Module):
                 f"{type(self).__name__} got currents of shape {list(currents.shape)}, but needs [T, B, *N]: "
                 "time first, then the batch"
             )
-        spikes, last = reference.integrate_and_fire(
+        spikes, last = integrate_and_fire(
             currents,
-            self.rest(currents) if state is None else state,
+            state,
             beta=self.decay(),
             threshold=self.threshold,
             reset=self.reset,

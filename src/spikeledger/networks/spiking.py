@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,9 @@ class SpikingNetwork(nn.Module):
     `forward` gives the output spikes, `scores` the decoded `[B, classes]`. Without an encoder the input is already a
     sequence `[T, B, *N]`.
     """
+
+    #: how the zoo built this network, in plain values, so that a file can tell it; None for one that was put together
+    spec: dict[str, Any] | None = None
 
     def __init__(self, layers: nn.Sequential, *, encoder: Encoder | None, decoder: Decoder, timesteps: int) -> None:
         super().__init__()

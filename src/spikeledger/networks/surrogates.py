@@ -29,7 +29,7 @@ class Surrogate:
         return f"{self.name}(slope={self.slope:g})"
 
 
-def atan(slope: float = 2.0) -> Surrogate:
+def atan(slope: float = 1.0) -> Surrogate:
     """Arc tangent: `g(x) = slope/2 / (1 + (pi/2 slope x)^2)` (Fang et al. 2021, doi:10.1109/ICCV48922.2021.00266)."""
     return Surrogate("atan", slope, lambda x: (slope / 2) / (1 + (math.pi / 2 * slope * x).square()))
 

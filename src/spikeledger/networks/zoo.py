@@ -8,7 +8,7 @@ block, not after each layer as their text says.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from .decoders import Decoder
 from .decoders import decoder as find_decoder
 from .encoders import Encoder
 from .encoders import encoder as find_encoder
+from .event_driven import EventDriven
 from .neurons import IF, LIF, Neuron
 from .spiking import OverTime, SpikingNetwork, over_time
 
@@ -58,10 +59,15 @@ def mlp(
     """A spiking perceptron: `mlp(784, 256, 10)` has 784 inputs, 256 hidden and 10 output neurons."""
     if len(widths) < 2:
         raise InputError(f"a perceptron needs at least an input and an output width, not {list(widths)}")
-    return _spiking(
+    network = _spiking(
         (widths[0],), widths[-1], Plan(tuple(widths[1:-1]), dropout=dropout), neuron=neuron, timesteps=timesteps,
         encoder=encoder, decoder=decoder, bias=bias, seed=seed, neuron_options=neuron_options,
     )  # fmt: skip
+    network.spec = _spec(
+        network="mlp", widths=list(widths), dropout=dropout, neuron=neuron, timesteps=timesteps, encoder=encoder,
+        decoder=decoder, bias=bias, seed=seed, **neuron_options,
+    )  # fmt: skip
+    return network
 
 
 def build(
@@ -80,10 +86,30 @@ def build(
     """A named network (`mlp-s`, `mlp-m`, `mlp-l`, `cnn-s`, `cnn-m`) for samples of a shape `[C, H, W]`."""
     if name not in PLANS:
         raise unknown_name("network", name, PLANS)
-    return _spiking(
+    network = _spiking(
         tuple(input_shape), classes, PLANS[name], neuron=neuron, timesteps=timesteps, encoder=encoder,
         decoder=decoder, bias=bias, seed=seed, neuron_options=neuron_options,
     )  # fmt: skip
+    network.spec = _spec(
+        network=name, input_shape=list(input_shape), classes=classes, neuron=neuron, timesteps=timesteps,
+        encoder=encoder, decoder=decoder, bias=bias, seed=seed, **neuron_options,
+    )  # fmt: skip
+    return network
+
+
+def rebuild(spec: Mapping[str, Any]) -> nn.Module:
+    """The network that a `spec` describes, freshly initialised: `rebuild(net.spec)` has the shapes of `net`.
+
+    A spec is what `build`, `mlp` and `twin` leave on their network: the name, the arguments, nothing that runs.
+    """
+    options = {"encoder": None, **spec}  # a file has no word for nothing: what is absent was None
+    is_twin, seed = options.pop("twin", False), options.pop("twin_seed", 0)
+    name = options.pop("network")
+    if name == "mlp":
+        network = mlp(*options.pop("widths"), **options)
+    else:
+        network = build(name, options.pop("input_shape"), options.pop("classes"), **options)
+    return twin(network, seed=seed) if is_twin else network
 
 
 def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
@@ -104,7 +130,7 @@ def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
                 layers.append((name, nn.Flatten(1)))
             else:
                 fresh = copy.deepcopy(plain)
-                if hasattr(fresh, "reset_parameters"):
+                if isinstance(fresh, nn.Linear | nn.Conv2d):
                     fresh.reset_parameters()
                 layers.append((name, fresh))
         if network.decoder.neurons_per_class > 1:  # a population of neurons answers for a class: so do its means here
@@ -112,7 +138,18 @@ def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
     ann = nn.Sequential()
     for name, layer in layers:
         ann.add_module(name, layer)
+    if network.spec is not None:
+        ann.spec = {**network.spec, "twin": True, "twin_seed": seed}  # type: ignore[assignment]
     return ann
+
+
+def _spec(**options: Any) -> dict[str, Any] | None:
+    """How a network was built, in plain values only; None where parts came as objects that no file can describe."""
+    spec = {name: value.tolist() if isinstance(value, torch.Tensor) else value for name, value in options.items()}
+    plain = (bool, int, float, str, list, type(None))
+    if not all(isinstance(value, plain) for value in spec.values()):
+        return None
+    return {name: value for name, value in spec.items() if value is not None}
 
 
 def _spiking(
@@ -136,7 +173,7 @@ def _spiking(
         raise unknown_name("neuron", neuron, NEURONS)
     make = (lambda: NEURONS[neuron](**neuron_options)) if isinstance(neuron, str) else neuron
     reader = find_decoder(decoder)
-    layers = nn.Sequential()
+    layers = EventDriven()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         shape = input_shape

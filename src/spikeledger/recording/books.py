@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import SpikeLedgerError
 from .census import Census, census
+from .frames import Frame, Pointwise
 from .neurons import Firing
 from .origins import Fold, Origin
 from .pools import Pool
@@ -25,28 +26,6 @@ from .tracking import TensorMap, elements, nonzero_elements, tensors_in
 from .weights import Weight
 
 Pooling = Literal["fold", "separate"]
-
-
-@dataclass
-class Frame:
-    """A module that is running. Inside a neuron nothing is booked, or (`quiet`) only products."""
-
-    path: str
-    muted: bool = False
-    quiet: bool = False  # a neuron with weights of its own
-    pairs: int = 0  # products of two activations so far in this call
-    products: int = -1  # what the books had when a module began that must multiply
-
-
-@dataclass
-class Pointwise:
-    """Events of one module that are only totals: activations, normalisation, pooling reads."""
-
-    operator: str
-    event: str
-    count: int = 0
-    outputs: int = 0
-    nonzero: int = 0  # of the outputs of activations
 
 
 @dataclass

@@ -19,7 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
 from . import libraries  # noqa: F401  (its rows fill the book of neurons)
-from .books import Books, Frame, Pooling
+from .books import Books, Pooling
+from .frames import Frame
 from .neurons import has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of

@@ -7,26 +7,24 @@ to another one of the same network, and priced later, on a machine without torch
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FileFormatError, InputError, unknown_name
-from .events import EVENTS
+from ..errors import InputError, unknown_name
+from ..events import EVENTS
 
 Counts = NDArray[np.int64]
 InputClass = Literal["silent", "spikes", "graded", ""]
 
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
+#: of one layer in a file: more is a file that wants to fill the memory
 
 
 @dataclass(frozen=True)
@@ -214,64 +212,16 @@ class Activity:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""
-        target = Path(path)
-        arrays: dict[str, NDArray[Any]] = {}
-        tallies = []
-        for tally in self.tallies.values():
-            tallies.append(
-                [tally.layer, tally.event, tally.count, f"n{len(arrays)}" if tally.per_neuron is not None else ""]
-            )
-            if tally.per_neuron is not None:
-                arrays[f"n{len(arrays)}"] = tally.per_neuron
-        rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}, "fan_outs": {}}
-        for kind, book in rows.items():
-            for name, row in getattr(self, kind).items():
-                book[name] = f"n{len(arrays)}"
-                arrays[f"n{len(arrays)}"] = row
-        meta = {
-            "format": _FORMAT, "version": _VERSION, "samples": self.samples, "timesteps": self.timesteps,
-            "seconds": self.seconds, "producer": self.producer, "backend": self.backend, "pooling": self.pooling,
-            "layers": [dataclasses.asdict(layer) for layer in self.layers_by_name.values()],
-            "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in self.uncounted],
-            "nonzero_activations": dict(self.nonzero_activations), **rows,
-        }  # fmt: skip
-        arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-                try:
-                    np.savez(file, allow_pickle=False, **arrays)
-                    file.flush()
-                    Path(file.name).replace(target)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise InputError(
-                f"cannot write the activity to '{target}': {error.strerror}; choose a folder you may write to"
-            ) from error
-        return target
+        from .files import write
+
+        return write(self, Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Activity:
         """Read an account written by `save`; executes nothing and allocates no more than the file is long."""
-        source = Path(path)
-        try:
-            return _read(source)
-        except FileNotFoundError:
-            raise FileFormatError(
-                f"there is no activity file '{source}': record one with sl.record(...).save(path)"
-            ) from None
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            zipfile.BadZipFile,
-            InputError,
-            RecursionError,
-        ) as error:
-            raise FileFormatError(f"'{source}' is no whole activity file ({error}): record it again") from error
+        from .files import read
+
+        return read(Path(path))
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -299,7 +249,7 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
         raise unknown_name("event", tally.event, EVENTS)
     if tally.layer not in layers:
         raise unknown_name("layer", tally.layer, layers)
-    if not isinstance(tally.count, int) or tally.count < 0:
+    if not isinstance(tally.count, int) or isinstance(tally.count, bool) or tally.count < 0:
         raise InputError(
             f"'{tally.event}' of layer '{tally.layer}' is {tally.count!r}: a count is an integer of at least 0"
         )
@@ -355,30 +305,3 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
         spikes_per_step=steps, rasters=a.rasters, producer=a.producer, backend=a.backend, pooling=a.pooling,
         seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds,
     )  # fmt: skip
-
-
-def _read(source: Path) -> Activity:
-    with zipfile.ZipFile(source) as archive:
-        if any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist()):
-            raise ValueError("it is compressed, which this format never is")
-        if sum(item.file_size for item in archive.infolist()) > source.stat().st_size:
-            raise ValueError("its parts are longer than the file")
-    with np.load(source, allow_pickle=False) as arrays:
-        meta = json.loads(arrays["meta"].tobytes().decode())
-        if meta.get("format") != _FORMAT:
-            raise ValueError("it says that it is something else")
-        if meta["version"] != _VERSION:
-            raise ValueError(f"it has version {meta['version']} and this release reads version {_VERSION}")
-        layers = {row["name"]: Layer(**{**row, "shape": tuple(row["shape"])}) for row in meta["layers"]}
-        tallies = {}
-        for layer, event, count, key in meta["tallies"]:
-            tallies[layer, event] = Tally(layer, event, count, arrays[key] if key else None)
-        return Activity(
-            layers_by_name=layers, tallies=tallies, samples=int(meta["samples"]), timesteps=int(meta["timesteps"]),
-            uncounted=tuple(Uncounted(**row) for row in meta["uncounted"]),
-            spikes_per_step={name: arrays[key] for name, key in meta["spikes_per_step"].items()},
-            rasters={name: arrays[key] for name, key in meta["rasters"].items()},
-            fan_outs={name: arrays[key] for name, key in meta.get("fan_outs", {}).items()},
-            nonzero_activations={name: int(n) for name, n in meta.get("nonzero_activations", {}).items()},
-            seconds=meta["seconds"], producer=meta["producer"], backend=meta["backend"], pooling=meta["pooling"],
-        )  # fmt: skip

@@ -1,0 +1,80 @@
+# `make demo` and `make test` are all that a newcomer needs; both set up .venv by themselves.
+
+PYTHON ?= python3
+# empty (make test EDITABLE=) tests the built package instead of the tree
+EDITABLE ?= -e
+DEMO_OUT ?= out/demo
+BIN := .venv/bin
+NATIVE_PYTHON ?= $(BIN)/python
+NATIVE_OPTIONS ?=
+
+# An editable install sees Python sources as they are: only these ask for a new one.
+INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/*)
+ifeq ($(strip $(EDITABLE)),)
+INSTALL_INPUTS += $(shell find src -type f -not -path '*/__pycache__/*')
+endif
+KIND := $(if $(strip $(EDITABLE)),tree,wheel)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all check format docs bench native clean
+
+help:  ## say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+demo: .venv/.demo-$(KIND)  ## train an ANN and its spiking twin on the digits, price both, write a report
+	$(BIN)/spikeledger compare --data digits --out $(DEMO_OUT)
+	@test -s $(DEMO_OUT)/report.html
+	@echo "The report is a page for your browser: $(abspath $(DEMO_OUT))/report.html"
+
+test: .venv/.dev-$(KIND)  ## the fast tests
+	$(BIN)/python -m pytest
+
+test-all: .venv/.dev-$(KIND)  ## all tests, the slow ones too
+	$(BIN)/python -m pytest -m ""
+
+check: .venv/.dev-$(KIND)  ## format, lint, types, import direction, docs and their examples
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_house_imports.py tests/test_house_docs.py
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+format: .venv/.dev-$(KIND)  ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: .venv/.dev-$(KIND)  ## the book, as web pages
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
+
+bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
+	$(BIN)/python -m pytest benchmarks -m "" -o python_files='*.py' --benchmark-only
+
+native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
+	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/native -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
+	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) $(NATIVE_OPTIONS)
+	cmake --build build/native
+	cp build/native/_native*.so src/spikeledger/kernels/
+
+clean:  ## remove what was built and measured; .venv too
+	rm -rf .venv build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up. A stamp says what .venv holds: the demo's needs or everything (dev), and the tree or the built package.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "SpikeLedger needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
+	@echo "Setting up .venv: the first time takes some minutes, most of it torch"
+	$(BIN)/python -m pip install -q -c constraints.txt $(EDITABLE) .
+	@rm -f .venv/.*-tree .venv/.*-wheel && touch $@
+
+.venv/.dev-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
+	@echo "Setting up .venv with what tests and docs need: the first time takes some minutes, most of it torch"
+	$(BIN)/python -m pip install -q -c constraints.txt $(EDITABLE) '.[dev]'
+	@rm -f .venv/.*-tree .venv/.*-wheel && touch .venv/.demo-$(KIND) $@

@@ -1,0 +1,15 @@
+// One instruction set's table of functions; each of set_*.cpp is compiled with its own flags and includes this.
+#include "layers.hpp"
+#include "neurons.hpp"
+#include "planes.hpp"
+#include "products.hpp"
+
+#define SPIKELEDGER_TEXT_OF(name) #name
+#define SPIKELEDGER_TEXT(name) SPIKELEDGER_TEXT_OF(name)
+#define SPIKELEDGER_TABLE                                                                             \
+  {                                                                                                   \
+    SPIKELEDGER_TEXT(SPIKELEDGER_SET), SPIKELEDGER_SET::fire, SPIKELEDGER_SET::learn,                  \
+        SPIKELEDGER_SET::pack, SPIKELEDGER_SET::unpack, SPIKELEDGER_SET::transpose,                    \
+        SPIKELEDGER_SET::population_count, SPIKELEDGER_SET::column_counts, SPIKELEDGER_SET::multiply,  \
+        SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back                                           \
+  }

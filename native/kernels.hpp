@@ -1,0 +1,111 @@
+// What the native core can do, as one table of functions for each instruction set; module.cpp picks a table once.
+// All tensors are contiguous float32 unless said otherwise; "words" are bit planes: bit c % 64 of word c / 64 of a row
+// is column c, and bits past the last column are zero.
+#pragma once
+
+#include <cstdint>
+
+namespace spikeledger {
+
+enum Reset : int { kSubtract = 0, kZero = 1, kNone = 2 };
+enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4 };
+enum Method : int { kSubsets = 0, kEvents = 1 };
+
+// 64-bit words that hold one row of `columns` bits
+constexpr int64_t words_of(int64_t columns) { return (columns + 63) / 64; }
+
+// A population of neurons over time: currents [T, B, N], membrane at the start [B, N] or null for rest, decay [N].
+struct Population {
+  int64_t steps, batch, width;
+  const float* currents;
+  const float* start;
+  const float* beta;
+  float threshold;
+  int reset;
+  bool delayed;
+  int threads;
+};
+
+// What a population did; each may be null. Spikes [T, B, N], words [T * B, words_of(N)], last membrane [B, N].
+struct Firing {
+  float* spikes;
+  uint64_t* words;
+  float* last;
+};
+
+// Gradients of the spikes [T, B, N] and of the last membrane (or null) in; of currents, start and beta [N] out.
+struct Backward {
+  const float* spikes;
+  const float* last;
+  int surrogate;
+  float slope;
+  float* currents;
+  float* start;
+  float* beta;
+};
+
+// out = bits dense + bias, with bits [rows, inner] as words, and dense [inner, columns].
+struct Product {
+  int64_t rows, inner, columns;
+  const uint64_t* words;
+  const float* dense;
+  bool dense_transposed;  // stored as [columns, inner], as torch stores a linear layer's weight
+  const float* bias;      // [columns] or null
+  float* out;
+  bool out_transposed;  // stored as [columns, rows]
+  int method;
+  int threads;
+  bool dense_blocked = false;  // stored as blocks of 32 columns, each [inner, 32]
+};
+
+// A linear layer and the neurons behind it, as one: bits [T * B, inner] in, bits [T * B, columns] out, from rest.
+// The currents stay in blocks of 32 columns, each [T, B, 32]: a block is summed, and its neurons run, while it is in cache.
+struct Layer {
+  int64_t steps, batch, inner, columns;
+  const uint64_t* words;
+  const float* weight;  // [columns, inner]
+  const float* bias;    // [columns] or null
+  const float* beta;    // [columns]
+  float threshold;
+  int reset;
+  bool delayed;
+  int method;
+  int threads;
+};
+
+// Gradient of the spikes [T, B, columns] in; of currents [T, B, columns] (or null), weight, bias and beta (or null) out.
+struct LayerBackward {
+  const float* spikes;
+  int surrogate;
+  float slope;
+  const uint64_t* turned;  // the layer's input bits [inner, T * B]; null if the weight's gradient is not wanted
+  float* currents;
+  float* weight;
+  float* bias;
+  float* beta;
+};
+
+struct Kernels {
+  const char* name;
+  void (*fire)(const Population&, const Firing&);
+  void (*learn)(const Population&, const Backward&);
+  // 0/1 floats to words; false, with words undefined, if any value is neither
+  bool (*pack)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads);
+  void (*unpack)(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads);
+  void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
+  int64_t (*population_count)(const uint64_t* words, int64_t count);
+  // spikes of each column, added to counts [columns]
+  void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
+  void (*multiply)(const Product&);
+  // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
+  void (*layer)(const Layer&, float* currents, uint64_t* words);
+  void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
+};
+
+extern const Kernels kPlain;
+#if defined(__x86_64__)
+extern const Kernels kAvx2;
+extern const Kernels kAvx512;
+#endif
+
+}  // namespace spikeledger

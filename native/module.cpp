@@ -1,0 +1,148 @@
+// The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
+// lifetimes are checked in kernels/cpu.py, the only caller.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernels.hpp"
+#include "threads.hpp"
+
+namespace nb = nanobind;
+
+namespace spikeledger {
+namespace {
+
+using Address = uintptr_t;
+
+template <typename T>
+T* at(Address address) {
+  return reinterpret_cast<T*>(address);
+}
+
+std::vector<const Kernels*> usable() {
+  std::vector<const Kernels*> found{&kPlain};
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+    found.push_back(&kAvx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2"))
+    found.push_back(&kAvx512);
+#endif
+  return found;
+}
+
+const Kernels* chosen = usable().back();
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const Kernels* kernels : usable()) names.emplace_back(kernels->name);
+  return names;
+}
+
+void use(const std::string& name) {
+  for (const Kernels* kernels : usable())
+    if (kernels->name == name) {
+      chosen = kernels;
+      return;
+    }
+  throw std::invalid_argument("this processor does not have the instruction set " + name);
+}
+
+Population population(int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta,
+                      float threshold, int reset, bool delayed, int threads) {
+  return {steps, batch, width, at<const float>(currents), at<const float>(start), at<const float>(beta),
+          threshold, reset, delayed, threads};
+}
+
+using Release = nb::call_guard<nb::gil_scoped_release>;
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+  module.doc() = "Fused neurons over time, and products of bits and floats.";
+  module.def("instruction_sets", &instruction_sets, "instruction sets that this processor has, best last");
+  module.def("instruction_set", [] { return std::string(chosen->name); }, "the instruction set in use");
+  module.def("use_instruction_set", &use);
+  module.def("thread_runtime", [] { return std::string(thread_runtime()); }, "'torch' or 'own'");
+  module.def(
+      "fire",
+      [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold,
+         int reset, bool delayed, Address spikes, Address words, Address last, int threads) {
+        chosen->fire(population(steps, batch, width, currents, start, beta, threshold, reset, delayed, threads),
+                     {at<float>(spikes), at<uint64_t>(words), at<float>(last)});
+      },
+      Release());
+  module.def(
+      "learn",
+      [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold,
+         int reset, bool delayed, Address spikes_grad, Address last_grad, int surrogate, float slope,
+         Address currents_grad, Address start_grad, Address beta_grad, int threads) {
+        chosen->learn(population(steps, batch, width, currents, start, beta, threshold, reset, delayed, threads),
+                      {at<const float>(spikes_grad), at<const float>(last_grad), surrogate, slope,
+                       at<float>(currents_grad), at<float>(start_grad), at<float>(beta_grad)});
+      },
+      Release());
+  module.def(
+      "pack",
+      [](Address dense, int64_t rows, int64_t columns, Address words, int threads) {
+        return chosen->pack(at<const float>(dense), rows, columns, at<uint64_t>(words), threads);
+      },
+      Release());
+  module.def(
+      "unpack",
+      [](Address words, int64_t rows, int64_t columns, Address dense, int threads) {
+        chosen->unpack(at<const uint64_t>(words), rows, columns, at<float>(dense), threads);
+      },
+      Release());
+  module.def(
+      "transpose",
+      [](Address words, int64_t rows, int64_t columns, Address out, int threads) {
+        chosen->transpose(at<const uint64_t>(words), rows, columns, at<uint64_t>(out), threads);
+      },
+      Release());
+  module.def(
+      "count", [](Address words, int64_t count) { return chosen->population_count(at<const uint64_t>(words), count); },
+      Release());
+  module.def(
+      "column_counts",
+      [](Address words, int64_t rows, int64_t columns, Address counts) {
+        chosen->column_counts(at<const uint64_t>(words), rows, columns, at<int64_t>(counts));
+      },
+      Release());
+  module.def(
+      "multiply",
+      [](int64_t rows, int64_t inner, int64_t columns, Address words, Address dense, bool dense_transposed, Address bias,
+         Address out, bool out_transposed, int method, int threads) {
+        chosen->multiply({rows, inner, columns, at<const uint64_t>(words), at<const float>(dense), dense_transposed,
+                          at<const float>(bias), at<float>(out), out_transposed, method, threads});
+      },
+      Release());
+  module.def(
+      "layer",
+      [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
+         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out) {
+        chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
+                       at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
+                      at<float>(currents), at<uint64_t>(out));
+      },
+      Release());
+  module.def(
+      "layer_back",
+      [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
+         bool delayed, int method, int threads, Address currents, Address spikes_grad, int surrogate, float slope,
+         Address turned, Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+        chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
+                            reset, delayed, method, threads},
+                           at<const float>(currents),
+                           {at<const float>(spikes_grad), surrogate, slope, at<const uint64_t>(turned),
+                            at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
+      },
+      Release());
+}
+
+}  // namespace spikeledger

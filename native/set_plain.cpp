@@ -1,0 +1,7 @@
+#define SPIKELEDGER_SET plain
+#include "instances.hpp"
+
+namespace spikeledger {
+const Kernels kPlain = SPIKELEDGER_TABLE;
+}
+

@@ -1,0 +1,5 @@
+"""What did happen: exact integer counts, by layer, event and neuron. Needs numpy and nothing else."""
+
+from .account import Activity, Counts, InputClass, Layer, Tally, Uncounted, arrival, merge_class
+
+__all__ = ["Activity", "Counts", "InputClass", "Layer", "Tally", "Uncounted", "arrival", "merge_class"]

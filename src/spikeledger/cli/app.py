@@ -1,0 +1,78 @@
+"""The `spikeledger` command. Commands import what they need when they run, so that `--help` comes at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import SpikeLedgerError
+from . import account, compare, price, profiles, record, show, train, validate
+
+#: typer's parent of every "no such option" and "missing argument", wherever the installed release keeps it
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="spikeledger",
+    help="What does a spike cost? Trains, records and prices spiking neural networks against ordinary ones.",
+    epilog="Start here: spikeledger compare --data digits --network mlp-s",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("compare")(compare.compare)
+app.command("train")(train.train)
+app.command("record")(record.record)
+app.command("price")(price.price)
+app.command("account")(account.account)
+app.command("validate")(validate.validate)
+app.add_typer(profiles.app, name="profiles")
+app.command("show")(show.show)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What does a spike cost? Trains, records and prices spiking neural networks against ordinary ones."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 2 something for the user to mend, 130 stopped by Ctrl-C.
+
+    What the user can mend is one sentence on stderr; a bug stays a traceback.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        code = app(args=given, prog_name="spikeledger", standalone_mode=False)
+    except SpikeLedgerError as error:
+        return _complain(str(error))
+    except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "spikeledger"
+        sentence = getattr(error, "format_message", error.__str__)().rstrip(".")
+        return _complain(f"{sentence}: see '{command} --help'")
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return 0
+    if code == 130:  # some releases of typer turn Ctrl-C into this code, others into Abort
+        print("spikeledger: stopped; what was done is kept", file=sys.stderr)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(sentence: str) -> int:
+    print(f"spikeledger: {' '.join(sentence.split())}", file=sys.stderr)
+    return 2

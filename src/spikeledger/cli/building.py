@@ -1,0 +1,96 @@
+"""The networks and data that the commands work on, with every name and number checked before anything is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError, unknown_name
+from .options import ENCODERS, at_least
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..datasets import Dataset
+    from ..networks.spiking import SpikingNetwork
+    from ..training.history import Fit
+
+
+def check(data: str, network: str, *, timesteps: int, epochs: int, encoder: str, seed: int) -> None:
+    """Refuse names and numbers that cannot be used."""
+    from ..datasets import list_datasets
+    from ..networks.zoo import PLANS
+
+    for kind, given, known in (
+        ("data set", data, list_datasets()), ("network", network, PLANS), ("encoder", encoder, ENCODERS),
+    ):  # fmt: skip
+        if given not in known:
+            raise unknown_name(kind, given, known)
+    at_least("timesteps", timesteps, 1)
+    at_least("epochs", epochs, 1)
+    at_least("seed", seed, 0)
+
+
+def spiking_network(data: Dataset, name: str, *, timesteps: int, encoder: str, seed: int) -> SpikingNetwork:
+    """A network of the zoo for the samples and classes of a data set."""
+    from ..networks import zoo
+
+    return zoo.build(name, data.input_shape, len(data.classes), timesteps=timesteps, encoder=encoder, seed=seed)
+
+
+def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int) -> Fit:
+    """Train a network and save it; after Ctrl-C too, which then goes on its way."""
+    from ..training.checkpoints import save_network
+    from ..training.fit import fit
+
+    run = fit(network, data, epochs=epochs, seed=seed)
+    if run.history:
+        save_network(folder, network)
+    if run.stopped:
+        raise KeyboardInterrupt
+    return run
+
+
+def find_network(where: str) -> nn.Module:
+    """A saved network's folder, or `file.py:function`, which runs the user's own file and calls that function.
+
+    Raises:
+        FileFormatError: no network in the folder.
+        InputError: a Python file that fails, or a function that gives no network.
+    """
+    path, colon, function = where.rpartition(":")
+    if not (colon and path.endswith(".py")):
+        from ..training.checkpoints import load_network
+
+        return load_network(where)
+    return _made_by(Path(path), function)
+
+
+def _made_by(path: Path, function: str) -> nn.Module:
+    import importlib.util
+
+    from torch import nn
+
+    if not path.is_file():
+        raise InputError(f"there is no file '{path}': give a network's folder, or file.py:function")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"'{path}' is no Python file: give file.py:function")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's own file may raise anything
+        raise InputError(f"'{path}' could not be run: {type(error).__name__}: {error}") from error
+    make = getattr(module, function, None)
+    if not callable(make):
+        names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise unknown_name(f"function of '{path}'", function, names)
+    try:
+        network = make()
+    except Exception as error:
+        raise InputError(f"{function}() of '{path}' failed: {type(error).__name__}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"{function}() of '{path}' gave a {type(network).__name__}, but needs to give a torch.nn.Module"
+        )
+    return network

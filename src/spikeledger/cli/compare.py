@@ -1,0 +1,100 @@
+"""`spikeledger compare`: the main job, from data to a verdict and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+
+if TYPE_CHECKING:
+    from ..study.comparison import Comparison
+
+
+def compare(
+    data: options.Data = "digits",
+    network: options.Network = "mlp-s",
+    timesteps: options.Timesteps = 5,
+    epochs: options.Epochs = 5,
+    encoder: options.Encoder = "rate",
+    profiles: Annotated[
+        str, typer.Option(help="Devices, comma-separated: names, TOML files, or 'ann_profile:snn_profile'.")
+    ] = "horowitz-45nm,loihi,v100",
+    bill: options.Bill = None,
+    rate_hz: Annotated[float, typer.Option(help="Inferences per second, for the joules of a day.")] = 1.0,
+    samples: options.Samples = None,
+    seed: options.Seed = 0,
+    root: options.Root = None,
+    out: Annotated[Path, typer.Option(help="Folder for the report, the figures and the networks.")] = Path(
+        "comparison"
+    ),
+    json: options.Json = False,
+) -> None:
+    """Train a spiking network and its ordinary twin, count what they do, price it, and say which costs less.
+
+    Writes report.html, comparison.json, both networks and both activities.
+
+    Example: spikeledger compare --data mnist --network mlp-s --timesteps 5 --epochs 5
+    """
+    from ..study.pairing import check_rate, pair
+
+    wanted = [name.strip() for name in profiles.split(",") if name.strip()]
+    pair(wanted)
+    check_rate(rate_hz)
+    options.at_least("samples", samples, 1)
+    if bill is not None:
+        from ..bills import BILLS
+        from ..errors import unknown_name
+
+        if bill not in BILLS:
+            raise unknown_name("bill", bill, BILLS)
+
+    from . import building, console, folders
+
+    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed)
+    from ..datasets import load_dataset
+    from ..networks import zoo
+    from ..study.comparison import compare as compare_networks
+
+    part = load_dataset(data, root=root)
+    if samples is not None:
+        part = part.subset(test=samples, seed=seed)
+    snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed)
+    ann = zoo.twin(snn, seed=seed)
+    folders.prepare(out)
+    for kind, one in (("ann", ann), ("snn", snn)):
+        console.say(f"training the {kind.upper()} {network} on {data}")
+        building.train_and_save(one, part, out / kind, epochs=epochs, seed=seed)
+    with console.progress("recording the test samples") as progress:
+        comparison = compare_networks(
+            ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
+            names=(f"{network} ANN", f"{network} SNN, {encoder} code, T = {timesteps}"),
+        )  # fmt: skip
+    command = (
+        f"spikeledger compare --data {data} --network {network} --timesteps {timesteps} --epochs {epochs} "
+        f"--encoder {encoder} --profiles {','.join(wanted)} --seed {seed}"
+    )
+    for name, value in (("bill", bill), ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples)):
+        command += "" if value is None else f" --{name} {value}"
+    _write(comparison, out, command)
+    if json:
+        console.print_json(comparison.to_dict())
+        return
+    from ..report.tables import show
+
+    show(comparison)
+    typer.echo(f"report: {out / 'report.html'}")
+
+
+def _write(comparison: Comparison, out: Path, command: str) -> None:
+    import json
+
+    from ..report.page import write_page
+    from ..writing import write_whole
+
+    for kind in ("ann", "snn"):
+        getattr(comparison, kind).activity.save(out / f"{kind}-activity.npz")
+    write_whole(out / "comparison.json", json.dumps(comparison.to_dict(), allow_nan=False, indent=1))
+    write_page(comparison, out / "report.html", command=command)

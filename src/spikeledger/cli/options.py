@@ -1,0 +1,37 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+
+Data = Annotated[str, typer.Option(help="Data set: digits, mnist, fashion-mnist.")]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder with the data set's files; else SPIKELEDGER_DATA, else they are downloaded.")
+]
+Network = Annotated[str, typer.Option(help="Network: mlp-s, mlp-m, mlp-l, cnn-s, cnn-m.")]
+Timesteps = Annotated[int, typer.Option(help="Steps that the spiking network takes for a sample.")]
+Epochs = Annotated[int, typer.Option(help="Passes over the training samples.")]
+Encoder = Annotated[str, typer.Option(help="How values become spikes: rate, latency, direct.")]
+Seed = Annotated[int, typer.Option(help="Of weights, order and encoder: the same seed gives the same figures.")]
+Samples = Annotated[int | None, typer.Option(help="How many test samples, drawn with the seed; all by default.")]
+Bill = Annotated[
+    str | None, typer.Option(help="Which events are charged: full, ops-only, ...; each profile's own by default.")
+]
+AllowUncounted = Annotated[
+    bool, typer.Option("--allow-uncounted", help="Price although something was not counted: a lower bound.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
+
+#: the encoders that `--encoder` offers; delta codes and sequences come with the Python interface
+ENCODERS = ("rate", "latency", "direct")
+
+
+def at_least(name: str, value: int | None, least: int) -> None:
+    """Refuse a number that is too small, before anything has been done."""
+    if value is not None and value < least:
+        raise InputError(f"--{name} is {value}, but needs to be at least {least}")

@@ -1,0 +1,41 @@
+"""`spikeledger price`: what a recorded activity costs on a device. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+
+
+def price(
+    activity: Annotated[Path, typer.Argument(help="File that 'spikeledger record' wrote.", metavar="ACTIVITY")],
+    profile: Annotated[str, typer.Option(help="Device: a name of 'spikeledger profiles', or a TOML file.")],
+    bill: options.Bill = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="An event that shall not be charged; may be given several times.")
+    ] = None,
+    allow_uncounted: options.AllowUncounted = False,
+    json: options.Json = False,
+) -> None:
+    """Price a recorded activity on a device: joules by layer and event, with a range.
+
+    Example: spikeledger price activity.npz --profile loihi --bill ops-only
+    """
+    from ..activity import Activity
+    from ..hardware.catalog import load_profile
+    from ..ledger import price as price_activity
+    from .console import print_json
+
+    device = load_profile(profile)
+    ledger = price_activity(
+        Activity.load(activity), device, bill=bill, leave_out=leave_out or (), allow_uncounted=allow_uncounted
+    )
+    if json:
+        print_json(ledger.to_dict())
+    else:
+        from ..report.tables import show_ledger
+
+        show_ledger(ledger)

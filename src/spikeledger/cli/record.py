@@ -1,0 +1,105 @@
+"""`spikeledger record`: run a network and keep what happened in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+def record(
+    network: Annotated[
+        str, typer.Argument(help="Folder that 'spikeledger train' wrote, or your own file.py:function.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the activity (.npz).")],
+    data: Annotated[str | None, typer.Option(help="Data set whose test samples are run.")] = None,
+    inputs: Annotated[Path | None, typer.Option(help="Or a .npy file with samples [B, ...] or [T, B, ...].")] = None,
+    samples: options.Samples = None,
+    pooling: Annotated[
+        str, typer.Option(help="fold counts pooling of spikes with the synapses behind it; separate on its own.")
+    ] = "fold",
+    layout: Annotated[str | None, typer.Option(help="Leading axes of the inputs: B, TB or BT.")] = None,
+    seed: options.Seed = 0,
+    root: options.Root = None,
+    json: options.Json = False,
+) -> None:
+    """Run a network on samples and count every event, exactly, into a file that can be priced later.
+
+    Example: spikeledger record my-network --data mnist -o activity.npz
+    """
+    from ..errors import InputError, unknown_name
+    from . import building, console, folders
+
+    if (data is None) == (inputs is None):
+        raise InputError("samples come from --data or from --inputs: give one of them")
+    options.at_least("samples", samples, 1)
+    options.at_least("seed", seed, 0)
+    for name, given, known in (("pooling mode", pooling, ("fold", "separate")), ("layout", layout, ("B", "TB", "BT"))):
+        if given is not None and given not in known:
+            raise unknown_name(name, given, known)
+    folders.check_target(out)
+    from ..datasets import load_dataset
+    from ..recording.record import record as record_network
+
+    if data is not None:
+        part = load_dataset(data, root=root)
+        values: Tensor | np.ndarray = (part if samples is None else part.subset(test=samples, seed=seed)).test_inputs
+    else:
+        values = _array(inputs, samples, layout)
+    model = building.find_network(network)
+    try:
+        with console.progress("recording") as progress:
+            activity = record_network(
+                model,
+                values,
+                pooling=pooling,  # type: ignore[arg-type]
+                layout=layout,  # type: ignore[arg-type]
+                seed=seed,
+                progress=progress,
+            )
+    except RuntimeError as error:  # torch's own word for tensors that do not fit each other
+        first = str(error).splitlines()[0]
+        raise InputError(
+            f"the network cannot run on inputs of shape {list(values.shape)} ({first}): give samples of the shape that "
+            "it was made for"
+        ) from error
+    activity.save(out)
+    if json:
+        from .show import activity_summary
+
+        console.print_json(activity_summary(activity))
+    else:
+        typer.echo(f"{activity!r} saved in {out}")
+
+
+def _array(path: Path | None, samples: int | None, layout: str | None) -> np.ndarray:
+    """Samples of a .npy file; nothing in it is executed, and it is not believed about its length."""
+    import numpy as np
+
+    from ..errors import FileFormatError, InputError
+
+    assert path is not None
+    try:
+        # mapped into memory, so that a header that lies about the size is refused and not allocated
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(values, np.ndarray):
+            raise ValueError("it holds several arrays")
+    except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
+        raise FileFormatError(
+            f"'{path}' cannot be read as one .npy array ({error}): write it with numpy.save"
+        ) from error
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"'{path}' holds {values.dtype}, but a network needs numbers")
+    if samples is not None:
+        axis = layout.index("B") if layout else 0
+        if values.ndim <= axis or samples > values.shape[axis]:
+            raise InputError(f"'{path}' has the shape {list(values.shape)} and {samples:,} samples are asked for")
+        values = np.take(values, range(samples), axis=axis)
+    return np.array(values)

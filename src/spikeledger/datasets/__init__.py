@@ -1,0 +1,6 @@
+"""What networks are trained and measured on: `load_dataset("mnist")`, or `Dataset.from_arrays(...)` for your own."""
+
+from spikeledger.datasets.catalog import list_datasets, load_dataset
+from spikeledger.datasets.dataset import Dataset
+
+__all__ = ["Dataset", "list_datasets", "load_dataset"]

@@ -1,0 +1,102 @@
+"""Which back end runs: chosen by device and by what is there, or forced by name."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from functools import cache
+from types import ModuleType, TracebackType
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, unknown_name
+
+#: `auto` takes the fastest that is there; `reference` is plain torch, `cpu` the native core, `gpu` Triton
+BACKENDS = ("auto", "reference", "cpu", "gpu")
+
+_forced = "auto"
+
+
+class backend:  # a function to its callers, as torch.set_grad_enabled is
+    """Force a back end: `sl.backend("reference")` from here on, `with sl.backend("reference"): ...` for a block.
+
+    Raises:
+        InputError: for an unknown name, or a back end that this machine does not have.
+    """
+
+    def __init__(self, name: str) -> None:
+        global _forced
+        if name not in BACKENDS:
+            raise unknown_name("back end", name, BACKENDS)
+        if name == "cpu" and native() is None:
+            raise InputError("the back end 'cpu' was asked for, but the native core was not built: install a compiler")
+        if name == "gpu" and not torch.cuda.is_available():
+            raise InputError("the back end 'gpu' was asked for, but torch finds no GPU: use 'auto'")
+        self._before, _forced = _forced, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        global _forced
+        _forced = self._before
+
+
+def name(device: str | torch.device = "cpu") -> str:
+    """The back end that neurons on a device run on, for reports: `cpu (avx512)`, `gpu (triton)` or `reference`."""
+    kind = torch.device(device).type
+    core = native()
+    if kind == "cpu" and _forced in ("auto", "cpu") and core is not None:
+        return f"cpu ({core.instruction_set()})"
+    if kind == "cuda" and _forced in ("auto", "gpu") and triton() is not None:
+        return "gpu (triton)"
+    return "reference"
+
+
+def runs_native(tensor: Tensor) -> bool:
+    """Whether the native core may take a tensor: an ordinary one, on the CPU, in float32 or bfloat16."""
+    return (
+        _forced in ("auto", "cpu")
+        and tensor.device.type == "cpu"
+        and tensor.dtype in (torch.float32, torch.bfloat16)
+        and type(tensor) in (Tensor, torch.nn.Parameter)
+        and not torch.compiler.is_compiling()
+        and native() is not None
+    )
+
+
+def runs_triton(tensor: Tensor) -> bool:
+    """Whether the Triton kernels may take a tensor: on a GPU, in float32 or bfloat16."""
+    return (
+        _forced in ("auto", "gpu")
+        and tensor.device.type == "cuda"
+        and tensor.dtype in (torch.float32, torch.bfloat16)
+        and not torch.compiler.is_compiling()
+        and triton() is not None
+    )
+
+
+@cache
+def native() -> ModuleType | None:
+    """The native core, or None where it was not built; that is said once."""
+    try:
+        return importlib.import_module(f"{__package__}._native")
+    except ImportError as error:
+        logging.getLogger("spikeledger").warning(
+            "the native core is not there (%s): neurons run on plain torch, slower; install a C++20 compiler and "
+            "install spikeledger again",
+            error,
+        )
+        return None
+
+
+@cache
+def triton() -> ModuleType | None:
+    """The Triton kernels, or None where torch brought no triton."""
+    try:
+        return importlib.import_module(f"{__package__}.gpu")
+    except ImportError:
+        return None

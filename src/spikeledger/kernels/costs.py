@@ -1,0 +1,119 @@
+"""What a product of bits and floats will cost, by method: which kernel a layer runs on is decided from its spikes.
+
+The estimate counts what the kernels do (look-ups, additions, searched words) and weighs it with prices in nanoseconds
+of one thread. Only their ratios matter. They are measured once a machine: two products of a few milliseconds correct the
+prices of a common server processor, and the result is kept in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from .choice import native
+
+LANES, PASS, SUMS, WIDE, CHUNK = 16, 48, 512, 32, 256
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a
+    word that is searched for events; a multiply-add of the dense product."""
+
+    lookups: float = 2.6
+    entry: float = 0.5
+    event: float = 0.58
+    visit: float = 1.5
+    searched: float = 2.8
+    dense: float = 0.0122
+
+
+PRICES = Prices()
+
+
+def estimates(rows: int, inner: int, columns: int, spikes: int) -> dict[str, float]:
+    """Nanoseconds of each method on one thread, for bits `[rows, inner]` with so many ones times `[inner, columns]`."""
+    return _estimates(measured(), rows, inner, columns, spikes)
+
+
+def _estimates(prices: Prices, rows: int, inner: int, columns: int, spikes: int) -> dict[str, float]:
+    passes, narrow = math.ceil(inner / PASS), math.ceil(columns / LANES)
+    words = rows * math.ceil(inner / 64)
+    chunks, wide = math.ceil(inner / CHUNK), math.ceil(columns / WIDE)
+    return {
+        "subsets": narrow * passes * (rows * prices.lookups + SUMS * prices.entry),
+        "events": wide * (spikes * prices.event + min(chunks * rows, spikes) * prices.visit) + words * prices.searched,
+        "dense": rows * inner * columns * prices.dense,
+    }
+
+
+def cheapest(rows: int, inner: int, columns: int, spikes: int, *, dense: bool = False) -> str:
+    """The method of the lowest estimate; the dense product takes part only where the caller has floats at hand."""
+    costs = estimates(rows, inner, columns, spikes)
+    if not dense:
+        del costs["dense"]
+    return min(costs, key=costs.__getitem__)
+
+
+@cache
+def measured() -> Prices:
+    """This machine's prices: from its cache file, else measured now and written there."""
+    core = native()
+    if core is None:
+        return PRICES
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikeledger" / "kernels.json"
+    machine = f"{platform.machine()} {platform.node()} {core.instruction_set()}"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["machine"] == machine:
+            return _scaled(float(kept["subsets"]), float(kept["events"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    subsets, events = calibrate()
+    with contextlib.suppress(OSError):  # a cache that cannot be written is no cache
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps({"machine": machine, "subsets": subsets, "events": events}), encoding="utf-8")
+        partial.replace(path)
+    return _scaled(subsets, events)
+
+
+def calibrate() -> tuple[float, float]:
+    """How much longer look-ups and events take here than by `PRICES`: measured over estimated, the best of five."""
+    core = native()
+    assert core is not None
+    rows, inner, columns = 512, 768, 64
+    words = (torch.rand(rows, inner, generator=torch.Generator().manual_seed(0)) < 0.15).to(torch.float32)
+    bits, dense, out = (
+        torch.empty(rows * inner // 64, dtype=torch.int64),
+        torch.ones(inner, columns),
+        torch.empty(rows, columns),
+    )
+    core.pack(words.data_ptr(), rows, inner, bits.data_ptr(), 1)
+    expected = _estimates(PRICES, rows, inner, columns, int(words.sum()))
+    found = []
+    for method, name in enumerate(("subsets", "events")):
+        best = math.inf
+        for _ in range(6):
+            start = time.perf_counter_ns()
+            core.multiply(
+                rows, inner, columns, bits.data_ptr(), dense.data_ptr(), False, 0, out.data_ptr(), False, method, 1
+            )
+            best = min(best, time.perf_counter_ns() - start)
+        # a disturbed measurement must not lead far astray
+        found.append(min(4.0, max(0.25, best / expected[name])))
+    return found[0], found[1]
+
+
+def _scaled(subsets: float, events: float) -> Prices:
+    scale = {"lookups": subsets, "entry": subsets, "event": events, "visit": events, "searched": events}
+    return replace(PRICES, **{name: getattr(PRICES, name) * factor for name, factor in scale.items()})

@@ -1,0 +1,116 @@
+"""Spikes as bits: one 64-bit word for 64 neurons of one sample at one step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .choice import native
+
+_NAME = "_spikeledger_planes"
+
+
+def words_of(columns: int) -> int:
+    """64-bit words that hold one row of bits."""
+    return (columns + 63) // 64
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Spikes `[T, B, *N]` as words `[T * B, words_of(prod(N))]` (int64); bits past the last neuron are zero."""
+
+    words: Tensor
+    shape: tuple[int, ...]
+    version: int = field(default=0, compare=False)
+
+    @property
+    def rows(self) -> int:
+        """Steps times samples."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def columns(self) -> int:
+        """Neurons."""
+        return math.prod(self.shape[2:])
+
+    @cached_property
+    def spikes(self) -> int:
+        """All spikes."""
+        return int(_core().count(self.words.data_ptr(), self.words.numel()))
+
+    @property
+    def density(self) -> float:
+        """Spikes a neuron and step."""
+        return self.spikes / max(1, self.rows * self.columns)
+
+    def per_neuron(self) -> Tensor:
+        """Spikes of each neuron over all steps and samples, int64 `[*N]`."""
+        counts = torch.zeros(self.columns, dtype=torch.int64)
+        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr())
+        return counts.view(self.shape[2:])
+
+    def per_step(self) -> list[int]:
+        """Spikes of all neurons and samples at each step."""
+        core, row = _core(), self.shape[1] * words_of(self.columns)
+        return [core.count(self.words.data_ptr() + 8 * row * step, row) for step in range(self.shape[0])]
+
+    def flattened(self) -> Planes:
+        """The same spikes as `[T, B, prod(N)]`."""
+        return replace(self, shape=(*self.shape[:2], self.columns))
+
+    def dense(self) -> Tensor:
+        """The spikes as float32 `[T, B, *N]`."""
+        out = torch.empty(self.shape)
+        _core().unpack(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
+        return out
+
+    def turned(self) -> Tensor:
+        """Words `[prod(N), words_of(T * B)]`: the same bits with rows and columns exchanged."""
+        out = torch.empty(self.columns * words_of(self.rows), dtype=torch.int64)
+        _core().transpose(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
+        return out
+
+
+def empty_words(rows: int, columns: int) -> Tensor:
+    """Words for so many rows of bits, not yet written."""
+    return torch.empty(rows * words_of(columns), dtype=torch.int64)
+
+
+def pack(spikes: Tensor) -> Planes | None:
+    """The planes of a float32 tensor `[T, B, *N]`; None if any value is neither 0 nor 1."""
+    known = planes_of(spikes)
+    if known is not None:
+        return known
+    shape = tuple(spikes.shape)
+    rows, columns = shape[0] * shape[1], math.prod(shape[2:])
+    spikes = spikes.detach().contiguous()
+    words = empty_words(rows, columns)
+    if not _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), torch.get_num_threads()):
+        return None
+    return Planes(words, shape)
+
+
+def attach(spikes: Tensor, planes: Planes) -> None:
+    """Let the bits of a tensor be found by `planes_of` as long as nobody changes it."""
+    setattr(spikes, _NAME, replace(planes, version=_version(spikes)))
+
+
+def planes_of(spikes: Tensor) -> Planes | None:
+    """The bits from which a tensor of spikes was made, if a kernel made it and it is unchanged since."""
+    planes: Planes | None = getattr(spikes, _NAME, None)
+    return planes if planes is not None and planes.version == _version(spikes) else None
+
+
+def _version(tensor: Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version
+
+
+def _core() -> Any:
+    core = native()
+    assert core is not None  # planes are made by the native core only
+    return core

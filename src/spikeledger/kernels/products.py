@@ -1,0 +1,84 @@
+"""Products of spikes and weights on bit planes: the cost follows the density, the result equals the dense one's sums.
+
+`currents = spikes @ weight.T + bias` forward, `spikes.T @ gradient` for the weight: both are sums of the rows of a
+dense matrix that bits select. Only their order of addition differs from the dense product's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .choice import native
+from .costs import cheapest
+from .fire import address
+from .planes import Planes
+from .refusal import once
+
+SUBSETS, EVENTS = 0, 1
+
+
+def linear(token: Tensor | None, planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Currents `[T, B, M]` of spikes `[T, B, N]` through a `weight` `[M, N]`; `token` takes the spikes' gradient."""
+    out: Tensor = _Linear.apply(token, weight, bias, planes)
+    return out
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, token: Tensor | None, weight: Tensor, bias: Tensor | None, planes: Planes) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.planes = planes
+        out = torch.empty(*planes.shape[:2], weight.shape[0])
+        rows, inner, columns = planes.rows, planes.columns, weight.shape[0]
+        multiply(
+            rows, inner, columns, planes.words, weight.detach().contiguous(), bias, out,
+            spikes=planes.spikes, dense_transposed=True,
+        )  # fmt: skip
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        planes: Planes = ctx.planes
+        to_token = to_weight = to_bias = None
+        with torch.no_grad():
+            flat = grad.reshape(planes.rows, -1).contiguous()
+            if ctx.needs_input_grad[0]:
+                to_token = (flat @ weight).view(planes.shape)
+            if ctx.needs_input_grad[1]:
+                to_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
+                multiply(
+                    planes.columns, planes.rows, flat.shape[1], planes.turned(), flat, None, to_weight,
+                    spikes=planes.spikes, out_transposed=True,
+                )  # fmt: skip
+            if ctx.needs_input_grad[2]:
+                to_bias = flat.sum(0)
+        return (*once((to_token, to_weight, to_bias), (grad, weight), "an event-driven layer"), None)
+
+
+def multiply(
+    rows: int,
+    inner: int,
+    columns: int,
+    words: Tensor,
+    dense: Tensor,
+    bias: Tensor | None,
+    out: Tensor,
+    *,
+    spikes: int,
+    dense_transposed: bool = False,
+    out_transposed: bool = False,
+    method: int | None = None,
+) -> None:
+    """`out = bits @ dense + bias`: bits `[rows, inner]`, dense `[inner, columns]`; the transposed ones lie turned."""
+    core = native()
+    assert core is not None
+    if method is None:
+        method = EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
+    core.multiply(
+        rows, inner, columns, words.data_ptr(), dense.data_ptr(), dense_transposed, address(bias), out.data_ptr(),
+        out_transposed, method, torch.get_num_threads(),
+    )  # fmt: skip

@@ -1,0 +1,192 @@
+"""Event-driven networks: the same layers and parameters, with spikes handed on as bits between neighbours.
+
+A layer of neurons writes one 64-bit word for 64 of them; the weighted layer behind it works on these words. Whoever
+looks from outside (a hook, the recorder, another library's module in between) is given ordinary float tensors.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
+
+from ..kernels import planes as bits
+from ..kernels.choice import runs_native
+from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
+from ..kernels.layers import layer as fused_layer
+from ..kernels.products import linear
+from .neurons import IF, LIF, Neuron
+
+
+class EventDriven(nn.Sequential):
+    """Layers on `[T, B, *N]`, one after the other, as `nn.Sequential`, whose weighted layers work on spikes as events.
+
+    Same parameters, same names, same results but for the order of additions. An input of other values than 0 and 1
+    takes the dense path; one that is the same at every step is multiplied once.
+    """
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        layers = list(self)
+        if not _free(layers, sequence):
+            out: Tensor = super().forward(sequence)
+            return out
+        flow: Tensor | Spikes = sequence
+        index = 0
+        while index < len(layers):
+            layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+            if type(layer) is nn.Linear and _is_fused(following):
+                spikes = _spikes_into(layer, flow)
+                if spikes is not None:
+                    flow, index = _fused(layer, following, spikes), index + 2
+                    continue
+            flow, index = _through(layer, flow, _wants_bits(layers, index + 1)), index + 1
+        return _floats(flow)
+
+
+class Spikes:
+    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient."""
+
+    def __init__(self, planes: bits.Planes, token: Tensor | None) -> None:
+        self.planes = planes
+        self.token = token
+
+    def flattened(self) -> Spikes:
+        """`[T, B, *N]` as `[T, B, prod(N)]`."""
+        token = None if self.token is None else self.token.reshape(*self.planes.shape[:2], -1)
+        return Spikes(self.planes.flattened(), token)
+
+
+def event_driven(network: nn.Module) -> nn.Module:
+    """The same network, parameters shared, with every `nn.Sequential` over time event-driven where that wins.
+
+    The network given stays as it is; buffers and parameters are the same tensors in both, so training one trains the
+    other.
+    """
+    if isinstance(network, nn.Sequential):
+        plain = type(network) in (nn.Sequential, EventDriven)
+        if not plain or not any(isinstance(layer, Neuron) for layer in network):
+            return network
+        twin = EventDriven()
+        for name, layer in network.named_children():
+            twin.add_module(name, layer)
+        twin.train(network.training)
+        return twin
+    twin_of_whole = copy.copy(network)
+    twin_of_whole.__dict__["_modules"] = dict(network._modules)
+    for name, child in network.named_children():
+        twin_of_whole.add_module(name, event_driven(child))
+    return twin_of_whole
+
+
+def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tensor | Spikes:
+    if type(layer) is nn.Linear:
+        return _currents(layer, flow)
+    if type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+        return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
+    if type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training):
+        return flow
+    if wants_bits and isinstance(layer, Neuron) and _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
+        token, planes = fire_planes(flow, layer.decay(), _settings(layer))
+        return Spikes(planes, token.view(flow.shape))
+    return layer(_floats(flow))
+
+
+def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes) -> Spikes:
+    """A linear layer and its neurons as one kernel."""
+    token, planes = fused_layer(
+        spikes.token, spikes.planes, linear_layer.weight, linear_layer.bias, neuron.decay(), _settings(neuron)
+    )
+    return Spikes(planes, token)
+
+
+def _is_fused(layer: nn.Module | None) -> bool:
+    """Whether a layer is neurons that the fused kernels know."""
+    return isinstance(layer, Neuron) and type(layer) in (IF, LIF) and layer.surrogate.name in SURROGATES
+
+
+def _settings(neuron: Neuron) -> Settings:
+    return settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
+
+
+def _currents(layer: nn.Linear, flow: Tensor | Spikes) -> Tensor:
+    if isinstance(flow, Tensor) and flow.dim() > 2 and flow.shape[0] > 1 and flow.stride(0) == 0:
+        once: Tensor = layer(flow[0])  # one image, shown at every step, is multiplied once
+        return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
+    spikes = _spikes_into(layer, flow)
+    if spikes is None:
+        dense: Tensor = layer(_floats(flow))  # graded values; of what does not fit torch says best why
+        return dense
+    return linear(spikes.token, spikes.planes, layer.weight, layer.bias)
+
+
+def _spikes_into(layer: nn.Linear, flow: Tensor | Spikes) -> Spikes | None:
+    """What flows into a linear layer as bits; None if it is not spikes, or does not fit."""
+    if isinstance(flow, Tensor):
+        packed = bits.pack(flow) if _countable(flow, layer) else None
+        return None if packed is None else Spikes(packed, flow if flow.requires_grad else None)
+    return flow if len(flow.planes.shape) == 3 and flow.planes.columns == layer.in_features else None
+
+
+def _countable(flow: Tensor, layer: nn.Linear) -> bool:
+    """Whether a tensor may be spikes that are worth packing; graded ones are found out in their first row."""
+    if flow.dim() != 3 or flow.dtype != torch.float32 or not flow.numel() or flow.shape[2] != layer.in_features:
+        return False
+    if flow.stride(0) == 0 and flow.shape[0] > 1:
+        return False
+    return layer.weight.dtype == torch.float32 and runs_native(flow) and runs_native(layer.weight)
+
+
+def _fits(flow: Tensor) -> bool:
+    return flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
+
+
+def _wants_bits(layers: list[nn.Module], index: int) -> bool:
+    """Whether the next layer that does anything is one that works on bits."""
+    for layer in layers[index:]:
+        if type(layer) is nn.Linear:
+            return layer.weight.dtype == torch.float32
+        passes = isinstance(layer, nn.Flatten | nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training)
+        if not passes:
+            return False
+    return False
+
+
+def _floats(flow: Tensor | Spikes) -> Tensor:
+    if isinstance(flow, Tensor):
+        return flow
+    spikes: Tensor = _Unpack.apply(flow.token, flow.planes) if flow.token is not None else flow.planes.dense()
+    bits.attach(spikes, flow.planes)
+    return spikes
+
+
+class _Unpack(torch.autograd.Function):
+    """Bits to floats; the gradient goes on to the tensor that stands for the bits."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, planes: bits.Planes) -> Tensor:
+        return planes.dense()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad, None
+
+
+def _free(layers: list[nn.Module], sequence: Any) -> bool:
+    """Whether nobody looks at what passes between the layers."""
+    watched = (
+        torch._C._len_torch_dispatch_stack() > 0
+        or module_hooks._global_forward_hooks
+        or module_hooks._global_forward_pre_hooks
+        or module_hooks._global_backward_hooks
+        or module_hooks._global_backward_pre_hooks
+        or torch.is_autocast_enabled("cpu")
+        or any(
+            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+            for layer in layers
+            for module in layer.modules()
+        )
+    )
+    return not watched and isinstance(sequence, Tensor) and runs_native(sequence)

@@ -1,0 +1,130 @@
+"""The terminal: verdicts with their ranges drawn in characters, and ledgers, as rich tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..ledger import Ledger
+from ..study.comparison import Comparison
+from ..study.matches import Match, Range
+from ..study.sides import OPERATIONS
+from .energy import sides
+from .wording import accuracy, accuracy_interval, count, difference_sentence, joules, sentence, span, verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+
+_TRACK = 18  # characters of a range
+
+
+def show(comparison: Comparison, *, console: Console | None = None) -> None:
+    """Print accuracy, joules a sample with their ranges, verdicts and operations."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = console or Console()
+    out.print(Text(f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}", style="bold"))
+    for side in (comparison.ann, comparison.snn):
+        out.print(_indented(f"{side.kind.upper()}  {accuracy(side.accuracy)}  ({accuracy_interval(side)})"))
+    out.print(_indented(difference_sentence(comparison.mcnemar)))
+    out.print(_energy(comparison))
+    for match in comparison.matches:
+        where = "" if match.same_device else f" (ANN on {match.ann.profile})"
+        out.print(_indented(f"{match.name}{where}: {verdict(match.verdict)}.", style="bold"))
+        for text in dict.fromkeys((*match.caveats, *([match.correction] if match.correction else []))):
+            out.print(_indented(sentence(text), by=4))
+    out.print(_operations(comparison))
+
+
+def show_ledger(ledger: Ledger, *, console: Console | None = None) -> None:
+    """Print one ledger: every entry, dearest first, with its share; then totals and what to keep in mind."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = console or Console()
+    samples = max(ledger.samples, 1)
+    low, nominal, high = (value / samples for value in (ledger.joules_low, ledger.joules, ledger.joules_high))
+    head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Range(low, nominal, high))})"
+    out.print(Text(head, style="bold"))
+    out.print(_table(("layer", "event", "count", "joules", "share"), ledger.rows(), words=2))
+    for text in ledger.caveats:
+        out.print(_indented(sentence(text)))
+
+
+def _energy(comparison: Comparison) -> Table:
+    rows = [row for match in comparison.matches for row in (match, match.corrected) if row is not None]
+    found = [cost.joules for row in rows for _, cost in sides(row) if cost.joules is not None]
+    ends = [value for each in found for value in (each.low, each.high) if value > 0]
+    lowest, highest = (min(ends), max(ends)) if ends else (1.0, 1.0)
+    caption = f"estimated joules a sample; log axis from {joules(lowest)} to {joules(highest)}"
+    headings = ("device", "", "nominal", "low to high", "")
+    return _table(headings, _energy_rows(rows, lowest, highest), words=2, track=True, caption=caption)
+
+
+def _energy_rows(rows: Iterable[Match], lowest: float, highest: float) -> Iterator[tuple[str, ...]]:
+    for row in rows:
+        for kind, cost in sides(row):
+            name = row.name if kind == "ann" else ""
+            if cost.joules is None:
+                yield name, kind.upper(), "not given", "", ""
+                continue
+            track = _track(cost.joules, lowest, highest, "●" if kind == "ann" else "◆")
+            yield name, kind.upper(), joules(cost.joules.nominal), span(cost.joules), track
+
+
+def _track(value: Range, lowest: float, highest: float, mark: str) -> str:
+    """A range in characters on a log axis from the lowest to the highest of all."""
+    if value.nominal <= 0 or lowest <= 0:
+        return " " * _TRACK
+
+    def place(number: float) -> int:
+        if highest <= lowest:
+            return 0
+        share = math.log(max(number, lowest) / lowest) / math.log(highest / lowest)
+        return min(max(round(share * (_TRACK - 1)), 0), _TRACK - 1)
+
+    cells = [" "] * _TRACK
+    for at in range(place(value.low), place(value.high) + 1):
+        cells[at] = "─"
+    cells[place(value.nominal)] = mark
+    return "".join(cells)
+
+
+def _operations(comparison: Comparison) -> Table:
+    both = (comparison.ann, comparison.snn)
+    rows = [
+        (name.replace("_", " ").replace("macs", "MACs"), *(count(side.operations[name]) for side in both))
+        for name in OPERATIONS
+    ]
+    rows.append(("steps", *(str(side.timesteps) for side in both)))
+    return _table(("a sample", "ANN", "SNN"), rows, words=1)
+
+
+def _indented(text: str, *, by: int = 2, style: str = "") -> Padding:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    # rich's markup is not read: a name with brackets stays a name
+    return Padding(Text(text, style=style), (0, 0, 0, by))
+
+
+def _table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: int, track: bool = False, caption: str = ""
+) -> Table:
+    """A plain table: the first columns hold words, the others numbers, and the last one may hold a drawn range."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=Text(caption) if caption else None)
+    for at, heading in enumerate(headings):
+        drawn = track and at == len(headings) - 1
+        left = drawn or at < words
+        table.add_column(Text(heading), justify="left" if left else "right", no_wrap=at > 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

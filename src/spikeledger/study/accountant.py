@@ -1,0 +1,242 @@
+"""The accountant: which layer and which neuron spends the energy, what one spike costs, and what would save some.
+
+`account(activity, profile)` prices what happened; `account_spikes(...)` starts from layer sizes and spike counts.
+A neuron that stays silent costs nothing dynamic under a price for each spike; where a device updates it anyway, the
+account says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import units
+from ..activity import Activity
+from ..errors import InputError
+from ..events import term_of
+from ..hardware.profile import HardwareProfile
+from ..ledger import Ledger, price
+from .advice import Advice, advise
+from .counts import Count, activity_from_spikes
+
+#: share of the total above which one neuron is named
+DOMINANT_NEURON = 0.1
+
+
+@dataclass(frozen=True)
+class NeuronShare:
+    """One neuron whose share of the dynamic energy is large."""
+
+    layer: str
+    index: int
+    joules: float
+    share: float
+    spikes: int
+
+
+@dataclass(frozen=True)
+class LayerShare:
+    """What one layer of neurons spent: its own updates and spikes, and the synapses through which its spikes leave.
+
+    `joules_per_spike` is None where it never fired. `caused` is what its neurons' spikes cost elsewhere: it is charged
+    here and nowhere else.
+    """
+
+    name: str
+    neurons: int
+    spikes: int
+    joules: float
+    caused: float
+    share: float
+    joules_per_neuron: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def joules_per_spike(self) -> float | None:
+        """Energy over spikes."""
+        return self.joules / self.spikes if self.spikes else None
+
+    @property
+    def silent(self) -> int:
+        """Neurons whose energy is zero."""
+        return int((self.joules_per_neuron == 0).sum())
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the joules went, by layer and neuron, and what would save some of them."""
+
+    ledger: Ledger
+    layers: tuple[LayerShare, ...]
+    rest: float  # dynamic joules that no population of neurons caused: the network's own input, graded operators
+    static: float
+    neurons: tuple[NeuronShare, ...]  # above `DOMINANT_NEURON` of the dynamic energy
+    advice: tuple[Advice, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def joules(self) -> float:
+        """Everything, static power included."""
+        return self.ledger.joules
+
+    @property
+    def dominant(self) -> LayerShare | None:
+        """The layer that costs most; None where nothing was spent."""
+        dearest = max(self.layers, key=lambda layer: layer.joules, default=None)
+        return dearest if dearest is not None and dearest.joules > 0 else None
+
+    @property
+    def joules_per_spike(self) -> float | None:
+        """Dynamic energy over all spikes; None without a spike."""
+        spikes = sum(layer.spikes for layer in self.layers)
+        return (self.joules - self.static) / spikes if spikes else None
+
+    def layer(self, name: str) -> LayerShare:
+        """The share of one layer."""
+        for one in self.layers:
+            if one.name == name:
+                return one
+        raise InputError(f"the account has no layer '{name}': {', '.join(one.name for one in self.layers)}")
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        lines = [f"Energy account ({self.ledger.profile.name}, estimated):"]
+        for one in self.layers:
+            each = "silent" if one.joules_per_spike is None else f"{units.joules(one.joules_per_spike)}/spike"
+            lines.append(
+                f"  {one.name}: {one.spikes:,} spikes, {each} = {units.joules(one.joules)} ({100 * one.share:.1f} %)"
+            )
+        if self.rest:
+            lines.append(f"  input and operators without neurons: {units.joules(self.rest)}")
+        if self.static:
+            lines.append(f"  static power: {units.joules(self.static)}")
+        lines.append(f"  total: {units.joules(self.joules)}")
+        if self.dominant is not None:
+            lines.append(f"  dominant layer: {self.dominant.name} ({100 * self.dominant.share:.1f} %)")
+        lines += [
+            f"  neuron {one.index} of {one.layer} alone takes {100 * one.share:.1f} % ({one.spikes:,} spikes)"
+            for one in self.neurons
+        ]
+        lines += [f"  advice: {one}" for one in self.advice]
+        lines += [f"  note: {text}" for text in (*self.notes, *self.ledger.caveats)]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "profile": self.ledger.profile.name, "bill": self.ledger.bill, "joules": self.joules, "static": self.static,
+            "rest": self.rest, "dominant": None if self.dominant is None else self.dominant.name,
+            "layers": [
+                {"name": one.name, "neurons": one.neurons, "spikes": one.spikes, "joules": one.joules,
+                 "share": one.share, "joules_per_spike": one.joules_per_spike, "silent": one.silent}
+                for one in self.layers
+            ],
+            "neurons": [vars(one) for one in self.neurons], "advice": [one.to_dict() for one in self.advice],
+            "notes": [*self.notes, *self.ledger.caveats],
+        }  # fmt: skip
+
+    def show(self) -> None:
+        """Print the summary."""
+        print(self.summary())
+
+    def __repr__(self) -> str:
+        return f"Account({self.ledger.profile.name!r}, {units.joules(self.joules)}, {len(self.layers)} layers)"
+
+
+def account(
+    activity: Activity, profile: str | os.PathLike[str] | HardwareProfile, *, bill: str | None = None
+) -> Account:
+    """Who spent the energy of a run.
+
+    A layer pays for its own neurons (updates, spikes, state) and for the synapses behind it through which its spikes
+    leave. Energy of static power is shared out to nobody. What was not counted (the spikes of an input that is not
+    known, say) is left out and noted.
+    """
+    ledger = price(activity, profile, bill=bill, allow_uncounted=True)
+    names = [name for name, layer in activity.layers_by_name.items() if layer.spiking]
+    rows = {name: np.zeros(max(activity.layer(name).outputs, 1), np.float64) for name in names}
+    caused = dict.fromkeys(names, 0.0)
+    static = rest = 0.0
+    notes = [str(item) for item in activity.uncounted]
+    for entry in ledger.entries:
+        payer = _payer(activity, entry.layer)
+        if term_of(entry.event) == "static":
+            static += entry.joules
+        elif payer not in rows:
+            rest += entry.joules
+        else:
+            given = entry.per_neuron
+            if given is None or given.size != rows[payer].size:
+                rows[payer] += entry.joules / rows[payer].size * _by_spikes(activity, payer)
+            else:
+                rows[payer] += given
+            if entry.layer != payer:
+                caused[payer] += entry.joules
+    dynamic = ledger.joules - static
+    shares = []
+    for name, row in rows.items():
+        joules = float(row.sum())
+        spikes = activity.total("spike", name)
+        share = joules / dynamic if dynamic else 0.0
+        shares.append(LayerShare(name, row.size, spikes, joules, caused[name], share, row))
+        if spikes == 0 and joules > 0:
+            notes.append(
+                f"'{name}' never fired and still takes {units.joules(joules)}: this device updates silent neurons"
+            )
+    if static > 0.5 * ledger.joules:
+        share = 100 * static / ledger.joules
+        notes.append(f"static power is {share:.0f} % of the total: fewer spikes do not change that, a shorter run does")
+    dominant = tuple(_dominant(activity, shares, dynamic))
+    return Account(
+        ledger, tuple(shares), rest, static, dominant, tuple(advise(activity, ledger, dominant)), tuple(notes)
+    )
+
+
+def account_spikes(
+    layer_sizes: Sequence[tuple[int, int]],
+    spike_counts: Sequence[Count],
+    profile: str | os.PathLike[str] | HardwareProfile,
+    *,
+    timesteps: int,
+    layer_names: Sequence[str] | None = None,
+    input_spikes: int | None = None,
+    samples: int = 1,
+    bill: str | None = None,
+) -> Account:
+    """The account of layers whose spikes were counted: `account_spikes([(784, 256)], [5000], "loihi",
+    timesteps=100)`."""
+    activity = activity_from_spikes(
+        layer_sizes, spike_counts, timesteps=timesteps, samples=samples, layer_names=layer_names,
+        input_spikes=input_spikes,
+    )  # fmt: skip
+    return account(activity, profile, bill=bill)
+
+
+def _payer(activity: Activity, layer: str) -> str:
+    """The population that an entry is charged to: a weighted layer's spikes come from its source."""
+    facts = activity.layers_by_name.get(layer)
+    return facts.source if facts is not None and facts.weighted else layer
+
+
+def _by_spikes(activity: Activity, name: str) -> NDArray[np.float64]:
+    """Weights with mean 1 that share a layer's total among its neurons by their spikes; alike where unknown."""
+    tally = activity.tallies.get((name, "spike"))
+    neurons = max(activity.layer(name).outputs, 1)
+    if tally is None or tally.per_neuron is None or tally.per_neuron.size != neurons or tally.count == 0:
+        return np.ones(neurons)
+    return tally.per_neuron.ravel().astype(np.float64) * (neurons / tally.count)
+
+
+def _dominant(activity: Activity, layers: list[LayerShare], dynamic: float) -> Iterator[NeuronShare]:
+    for one in layers:
+        tally = activity.tallies.get((one.name, "spike"))
+        if tally is None or tally.per_neuron is None or not dynamic:
+            continue  # which neuron fired is not known
+        spikes = tally.per_neuron.ravel()
+        for index in np.flatnonzero(one.joules_per_neuron > DOMINANT_NEURON * dynamic):
+            joules = float(one.joules_per_neuron[index])
+            yield NeuronShare(one.name, int(index), joules, joules / dynamic, int(spikes[index]))

@@ -1,0 +1,143 @@
+"""A fair opponent: the ordinary network priced as well as anybody would build it, beside the spiking one.
+
+Dense and zero-skipping, in fp32, fp16, int8 and at the ceil(log2(T + 1)) bits that T steps of spikes can carry, with a
+stated reuse of each fetched operand, on the same technology; and on real GPUs and CPUs at batch 1 and at a full batch.
+After Yan, Bai & Wong (arXiv:2409.08290) and Dampfhoffer et al. (doi:10.1109/TETCI.2022.3214509).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import units
+from ..activity import Activity
+from ..errors import InputError
+from ..hardware.catalog import load_profile
+from ..hardware.profile import HardwareProfile
+from ..hardware.variants import at_batch, at_bits, skipping, with_reuse
+from ..ledger import Ledger, price
+from .breakeven import PUBLISHED_LINES, PublishedLine, events_per_synapse
+
+#: the same technology at other widths
+PRECISIONS = {"fp32": "horowitz-45nm", "fp16": "horowitz-45nm-fp16", "int8": "horowitz-45nm-int8"}
+#: an operand is fetched once for this many operations: 1 is none, 16 a small systolic array
+REUSES = (1.0, 16.0)
+#: share of the peak that a GPU reaches with one sample in flight
+_ALONE = 0.01
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """One way to run the ordinary network (or the spiking one), and what a sample costs there."""
+
+    label: str
+    network: str  # "ann" or "snn"
+    precision: str
+    zeros: str
+    reuse: float
+    ledger: Ledger
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        per_sample = max(self.ledger.samples, 1)
+        return {
+            "label": self.label, "network": self.network, "precision": self.precision, "zeros": self.zeros,
+            "reuse": self.reuse, "profile": self.ledger.profile.name, "joules": self.ledger.joules / per_sample,
+            "low": self.ledger.joules_low / per_sample, "high": self.ledger.joules_high / per_sample,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """All of them, with the spiking network's own events per synapse and the lines that others published."""
+
+    rows: tuple[Opponent, ...]
+    snn: tuple[Opponent, ...]
+    events_per_synapse: float
+    bits: int
+    lines: tuple[PublishedLine, ...] = PUBLISHED_LINES
+
+    @property
+    def best(self) -> Opponent:
+        """The opponent that costs least a sample on the technology: the one to beat."""
+        return min(
+            (row for row in self.rows if row.ledger.profile.static is None),
+            key=lambda row: row.ledger.joules_per_sample,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "events_per_synapse": self.events_per_synapse, "bits": self.bits,
+            "opponents": [row.to_dict() for row in self.rows], "snn": [row.to_dict() for row in self.snn],
+            "published_lines": [vars(line) for line in self.lines],
+        }  # fmt: skip
+
+    def table(self) -> Iterator[tuple[str, str, str, str]]:
+        """Network, how it runs, joules a sample and their range, as people read them."""
+        for row in (*self.snn, *self.rows):
+            numbers = row.to_dict()
+            spread = f"{units.joules(numbers['low'])} to {units.joules(numbers['high'])}"
+            yield row.network.upper(), row.label, units.joules(numbers["joules"]), spread
+
+    def show(self) -> None:
+        """Print the table and the published lines."""
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console()
+        table = Table(title=f"{self.events_per_synapse:.3f} spikes per synapse and inference")
+        for heading in ("network", "how", "joules a sample", "range"):
+            table.add_column(heading)
+        for cells in self.table():
+            table.add_row(*cells)
+        console.print(table)
+        for line in self.lines:
+            band = f"{line.low:g}" if line.low == line.high else f"{line.low:g} to {line.high:g}"
+            console.print(f"published break-even: {band} spikes per synapse ({line.label})")
+
+
+def fair_opponents(
+    ann: Activity,
+    snn: Activity,
+    *,
+    boards: Sequence[str | HardwareProfile] = ("v100", "xeon-e5-2630"),
+    reuses: Sequence[float] = REUSES,
+) -> Opponents:
+    """Price an ordinary network in every fair way, and its spiking twin on the same technology at the same widths.
+
+    Args:
+        ann: activity of the ordinary network (with `dense_op` and `mac`).
+        snn: activity of the spiking one; its timesteps give the bits of the matched width.
+        boards: GPUs and CPUs, each priced at its own batch and at batch 1.
+    """
+    if ann.spiking or not ann.total("dense_op"):
+        raise InputError("the opponent is an ordinary network with weights: record it, not a spiking one")
+    bits = math.ceil(math.log2(max(snn.timesteps, 1) + 1))
+    widths = {name: load_profile(profile) for name, profile in PRECISIONS.items()}
+    if f"int{bits}" not in widths and bits < 32:
+        widths[f"int{bits}"] = at_bits(widths["int8"], bits)
+    rows, spiking = [], []
+    for name, device in widths.items():
+        spiking.append(Opponent(f"{device.title}, event-driven", "snn", name, "spikes", 1.0, _total(snn, device)))
+        for reuse in reuses:
+            for zeros, words in (("none", "dense"), ("all", "zero-skipping")):
+                machine = with_reuse(skipping(device, zeros), reuse)  # type: ignore[arg-type]
+                label = f"{name}, {words}, " + (f"operands used {reuse:g} times" if reuse > 1 else "no reuse")
+                rows.append(Opponent(label, "ann", name, words, reuse, _total(ann, machine)))
+    for board in boards:
+        device = load_profile(board)
+        alone = at_batch(device, 1, utilisation=min(_ALONE, device.timing.utilisation) if device.timing else None)
+        for machine in (device, alone) if device.timing and device.timing.batch > 1 else (device,):
+            batch = machine.timing.batch if machine.timing else 1
+            label = f"{machine.title.split(', batch')[0]}, batch {batch}"
+            precision = f"{device.precision.arithmetic}{device.precision.weight_bits}"
+            rows.append(Opponent(label, "ann", precision, "dense", 1.0, _total(ann, machine)))
+    return Opponents(tuple(rows), tuple(spiking), events_per_synapse(ann, snn), bits)
+
+
+def _total(activity: Activity, device: HardwareProfile) -> Ledger:
+    return price(activity, device, allow_uncounted=True)

@@ -1,0 +1,94 @@
+"""A comparison as a plain table, made from its dictionary alone, so that a saved `comparison.json` reads the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from .matches import Range
+
+HEADINGS = ("ANN on", "SNN on", "ANN J/sample", "SNN J/sample", "ANN / SNN", "verdict")
+
+
+def headlines(comparison: Mapping[str, Any]) -> list[str]:
+    """Accuracy of both, the test for the difference, and the operations, one sentence each."""
+    ann, snn, test = comparison["ann"], comparison["snn"], comparison["mcnemar"]
+    lines = [
+        f"{side['name']}: {100 * side['accuracy']:.2f} % of {side['samples']:,} right "
+        f"(95 %: {100 * side['accuracy_low']:.2f} to {100 * side['accuracy_high']:.2f} %)"
+        for side in (ann, snn)
+    ]
+    sure = "differ" if test["p"] < 0.05 else "do not differ measurably"
+    lines.append(
+        f"the answers {sure}: {test['only_ann']:,} only the ANN got right, {test['only_snn']:,} only the SNN "
+        f"(McNemar's exact p = {test['p']:.3g})"
+    )
+    lines.append(
+        f"per sample: ANN {ann['operations']['dense_macs']:,.0f} MACs ({ann['operations']['effective_macs']:,.0f} not "
+        f"zero); SNN {snn['operations']['accumulates']:,.0f} accumulates, {snn['operations']['effective_macs']:,.0f} "
+        f"MACs, {snn['operations']['spikes']:,.0f} spikes, {snn['operations']['neuron_updates']:,.0f} neuron updates "
+        f"over {snn['timesteps']} steps"
+    )
+    return lines
+
+
+def rows(comparison: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """One row a match, and one for each corrected match behind its as-published one."""
+    for one in comparison["matches"]:
+        yield _row(one)
+        if one["corrected"] is not None:
+            yield _row(one["corrected"])
+
+
+def caveats(comparison: Mapping[str, Any]) -> list[str]:
+    """What has to be said about the rows, each once."""
+    found: dict[str, None] = {}
+    for one in comparison["matches"]:
+        for match in (one, one["corrected"]):
+            for cost in (match["ann"], match["snn"]) if match else ():
+                found |= {f"{cost['profile']}: {text}": None for text in cost["caveats"]}
+        if one["correction"]:
+            found[one["correction"]] = None
+    return list(found)
+
+
+def show(comparison: Mapping[str, Any]) -> None:
+    """Print a plain table."""
+    from rich.console import Console
+    from rich.markup import escape as plain
+    from rich.table import Table
+
+    console = Console()
+    for line in headlines(comparison):
+        console.print(plain(line), highlight=False)
+    table = Table(caption="\n".join(map(plain, caveats(comparison))), caption_justify="left")
+    for heading in HEADINGS[:-1]:
+        table.add_column(heading, justify="right" if heading in HEADINGS[2:5] else "left", overflow="fold")
+    found = list(rows(comparison))
+    for row in found:
+        table.add_row(*map(plain, row[:-1]))
+    console.print(table)
+    for ann, snn, *_, verdict in found:
+        where = snn if ann == snn else f"ANN on {ann}, SNN on {snn}"
+        console.print(plain(f"{where}: {verdict}"), highlight=False)
+
+
+def html(comparison: Mapping[str, Any]) -> str:
+    """The same as HTML, for notebooks."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in HEADINGS)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(comparison))
+    lines = "".join(f"<p>{escape(line)}</p>" for line in headlines(comparison))
+    notes = "".join(f"<p><small>{escape(line)}</small></p>" for line in caveats(comparison))
+    return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
+    view = match["views"]["static on"]
+    ratio = "-" if view["ratio"] is None else f"{view['ratio']['nominal']:.3g}"
+    costs = [_joules(match[side]["joules"]) for side in ("ann", "snn")]
+    return (match["ann"]["profile"], match["snn"]["profile"], *costs, ratio, view["verdict"]["text"])
+
+
+def _joules(value: Mapping[str, float] | None) -> str:
+    return "-" if value is None else str(Range(value["low"], value["nominal"], value["high"]))

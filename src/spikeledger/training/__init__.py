@@ -1,0 +1,1 @@
+"""How weights are found: `fit` trains, `evaluate` answers, checkpoints keep both; loading one never runs code."""

@@ -1,0 +1,92 @@
+"""What a network answers for a batch, and the sentences for samples and labels that it cannot take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..networks.spiking import SpikingNetwork
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network gave for a batch: scores `[B, classes]`, and the output spikes `[T, B, N]` of a spiking one."""
+
+    scores: Tensor
+    spikes: Tensor | None = None
+
+
+def answer(network: nn.Module, samples: Tensor) -> Answer:
+    """Run a network, spiking or not, on samples `[B, *N]`; sequences are `[B, T, *N]` and turned to time first.
+
+    Raises:
+        InputError: what came out is not one score for each sample and class.
+    """
+    if not isinstance(network, SpikingNetwork):
+        found = Answer(network(samples))
+    else:
+        spikes = network(sequences(network, samples))
+        found = Answer(network.decoder(spikes), spikes)
+    scores = found.scores
+    if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(samples):
+        shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise InputError(
+            f"{type(network).__name__} gave {shape} for {len(samples)} samples, but needs to give scores [B, classes]: "
+            "put a decoder or a last layer behind it"
+        )
+    return found
+
+
+def sequences(network: nn.Module, samples: Tensor) -> Tensor:
+    """Samples as the network takes them: `[B, T, *N]` becomes `[T, B, *N]` where it has no encoder of its own."""
+    return samples.transpose(0, 1) if getattr(network, "input_layout", "B") == "TB" else samples
+
+
+def checked_samples(what: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
+    """Inputs as finite floats `[samples, *N]` and labels as int64 `[samples]` of at least 0, or a sentence why not."""
+    try:
+        inputs, labels = torch.as_tensor(inputs), torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{what} inputs and labels need to be arrays of numbers ({error})") from error
+    if inputs.dim() < 2 or len(inputs) == 0 or inputs.numel() == 0:
+        raise InputError(
+            f"{what} inputs have the shape {list(inputs.shape)}, but need [samples, *N] with a sample in it"
+        )
+    if labels.dim() != 1 or len(labels) != len(inputs):
+        raise InputError(
+            f"{what} labels have the shape {list(labels.shape)} for {len(inputs):,} samples: give one label a sample"
+        )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise InputError(f"{what} labels are {labels.dtype}, but need to be whole numbers: the class of each sample")
+    if not inputs.is_floating_point():
+        inputs = inputs.to(torch.get_default_dtype())
+    if not bool(torch.isfinite(inputs.sum())) and not bool(torch.isfinite(inputs).all()):
+        bad = int((~torch.isfinite(inputs)).sum())
+        raise InputError(f"{what} inputs hold {bad:,} values that are NaN or infinite: clean them first")
+    if int(labels.min()) < 0:
+        raise InputError(f"{what} labels hold {int(labels.min())}, but a label is a class from 0 on")
+    return inputs, labels.to(torch.int64)
+
+
+def check_fits(what: str, network: nn.Module, inputs: Tensor, labels: Tensor) -> None:
+    """Try one sample, so that a wrong shape or label is a sentence now and not a crash in the first epoch."""
+    device = next((parameter.device for parameter in network.parameters()), inputs.device)
+    try:
+        classes = answer(network, inputs[:1].to(device)).scores.shape[1]
+    except InputError:
+        raise
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{type(network).__name__} cannot take {what} inputs of shape {list(inputs.shape[1:])} ({reason}): "
+            "build it for this shape"
+        ) from error
+    if int(labels.max()) >= classes:
+        raise InputError(
+            f"{what} labels go up to {int(labels.max())}, but the network answers {classes} classes, 0 to "
+            f"{classes - 1}: build it with more classes"
+        )

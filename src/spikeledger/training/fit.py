@@ -1,0 +1,328 @@
+"""fit(network, data) -> Fit: the training loop, the same for spiking networks and ordinary ones."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import FileFormatError, InputError, SpikeLedgerError
+from ..hardware.catalog import load_profile
+from ..hardware.profile import HardwareProfile
+from ..ledger import price
+from ..networks.spiking import SpikingNetwork
+from ..recording.neurons import Layout
+from ..recording.record import record
+from .answers import answer, check_fits, checked_samples, sequences
+from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
+from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, reseed
+from .history import Epoch, Fit, best_of
+from .losses import Loss
+from .losses import loss as find_loss
+from .progress import Progress, Watch, watching
+
+#: samples that are recorded after each epoch to estimate its joules
+RECORDED_SAMPLES = 256
+#: the learning rate rises from 1/25 over the first 30 % of the steps, then falls to 0 (one cycle, as in Smith & Topin,
+#: arXiv:1708.07120)
+WARM_SHARE, WARM_START = 0.3, 0.04
+#: highest learning rates that served best on MNIST over several seeds; surrogate gradients bear less
+LEARNING_RATES = {"spiking": 3e-3, "ordinary": 5e-3}
+#: what Adam keeps of each weight
+ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
+#: batches between two looks at the loss for the progress bar
+GLANCE = 20
+
+
+class Labelled(Protocol):
+    """What is fitted to: a `Dataset`, or anything with these four."""
+
+    @property
+    def train_inputs(self) -> Any: ...
+    @property
+    def train_labels(self) -> Any: ...
+    @property
+    def test_inputs(self) -> Any: ...
+    @property
+    def test_labels(self) -> Any: ...
+
+
+def fit(
+    network: nn.Module,
+    data: Labelled,
+    *,
+    epochs: int = 5,
+    seed: int = 0,
+    batch_size: int = 128,
+    learning_rate: float | None = None,
+    loss: str | Loss = "rate",
+    validation: float = 0.1,
+    profile: str | os.PathLike[str] | HardwareProfile | None = "horowitz-45nm",
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: Progress = True,
+) -> Fit:
+    """Train a network in place: `run = fit(net, sl.load_dataset("mnist"), epochs=5)`.
+
+    Adam under one cycle of the learning rate. The weights are left as they were after the best epoch, chosen on
+    samples of the training set that are held out; the test set chooses nothing. The same seed gives the same figures
+    on the same machine with the same number of threads, and torch's global random numbers are left alone.
+
+    Ctrl-C ends the run with what is done: an unfinished epoch does not count.
+
+    Args:
+        network: a spiking network, its ordinary twin, or any module that gives scores `[B, classes]`.
+        data: inputs `[samples, *N]` and labels `[samples]` to train and to test.
+        learning_rate: the highest one of the cycle; `LEARNING_RATES` of a spiking or an ordinary network by default.
+        loss: a name of `LOSSES`, or a callable `(Answer, labels) -> number`.
+        validation: share of the training samples that is held out; with 0 the last epoch is the best.
+        profile: what joules an epoch are estimated on, from the first 256 test samples; None for none.
+        checkpoint: folder in which the run is kept after each epoch.
+        resume: go on with the run in that folder, to the same figures as without the break; start where there is none.
+        progress: bars and lines on standard error; a callable gets each finished `Epoch` instead; False for silence.
+
+    Raises:
+        InputError: data, a name, a number or a folder that cannot be used; or a loss that is not finite.
+        FileFormatError: a checkpoint that cannot be trusted, or of another network.
+    """
+    if learning_rate is None:
+        learning_rate = LEARNING_RATES["spiking" if isinstance(network, SpikingNetwork) else "ordinary"]
+    settings = _settings(network, epochs, seed, batch_size, learning_rate, loss, validation)
+    criterion = find_loss(loss)
+    device = None if profile is None else load_profile(profile)
+    for part in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
+        if not hasattr(data, part):
+            raise InputError(f"a {type(data).__name__} has no {part}: give a data set of sl.load_dataset or sl.Dataset")
+    train = checked_samples("train", data.train_inputs, data.train_labels)
+    test = checked_samples("test", data.test_inputs, data.test_labels)
+    settings |= {"train_samples": len(train[0]), "test_samples": len(test[0])}
+    if resume and checkpoint is None:
+        raise InputError("resume=True needs the folder of the run to go on with: pass checkpoint=")
+    modes = [(module, module.training) for module in network.modules()]
+    with own_random_numbers(network, seed):
+        with evaluation_mode(network):
+            check_fits("train", network, *train)
+            check_fits("test", network, *test)
+        held, kept = _split(len(train[0]), validation, seed)
+        run = _Run(
+            network, criterion, (train[0], train[1], kept), (train[0][held], train[1][held]), test, device, settings
+        )
+        if checkpoint is not None:
+            run.go_on(checkpoint, resume=resume)
+        try:
+            stopped = run.until(epochs, progress, checkpoint)
+        finally:
+            for module, training in modes:
+                module.training = training
+            if run.best:
+                network.load_state_dict(run.best)
+            reseed(network, seed)
+    return Fit(run.history, best_of(run.history), stopped, device.name if device else None)
+
+
+class _Run:
+    """The state of a training run: what a checkpoint keeps, and what an epoch changes."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        criterion: Loss,
+        train: tuple[Tensor, Tensor, Tensor],  # inputs, labels, and which of them are trained on
+        held: tuple[Tensor, Tensor],
+        test: tuple[Tensor, Tensor],
+        profile: HardwareProfile | None,
+        settings: dict[str, Any],
+    ) -> None:
+        self.network, self.criterion, self.profile, self.settings = network, criterion, profile, settings
+        self.train, self.held, self.test = train, held, test
+        self.place = device_of(network)
+        weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        fused = self.place.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.Adam(weights, lr=settings["learning_rate"], fused=fused)
+        self.best: dict[str, Tensor] = {}
+        self.history: tuple[Epoch, ...] = ()
+
+    def go_on(self, folder: str | os.PathLike[str], *, resume: bool) -> None:
+        """Take up the run in a folder, or begin one there with the weights as they are."""
+        if not has_checkpoint(folder):
+            self.keep(folder)
+            return
+        if not resume:
+            raise InputError(f"'{folder}' holds a training run already: pass resume=True, or another folder")
+        kept = load_checkpoint(folder)
+        for name in sorted(self.settings.keys() | kept.settings.keys()):
+            before, now = kept.settings.get(name), self.settings.get(name)
+            if before != now:
+                raise InputError(
+                    f"the run in '{folder}' has {name} {before}, not {now}: go on as it began, or elsewhere"
+                )
+        check_weights(self.network, kept.weights, folder)
+        check_weights(self.network, kept.best, folder)
+        _load_optimizer(self.optimizer, kept.optimizer, folder)
+        self.network.load_state_dict(dict(kept.weights))
+        self.best, self.history = dict(kept.best), kept.history
+
+    def keep(self, folder: str | os.PathLike[str]) -> None:
+        """Write everything that is needed to go on."""
+        weights = self.network.state_dict()
+        state = self.optimizer.state_dict()["state"]
+        moments = {f"{number}/{name}": value for number, of in state.items() for name, value in of.items()}
+        spec = spec_of(self.network)
+        save_checkpoint(folder, Checkpoint(weights, self.best or weights, moments, self.history, self.settings, spec))
+
+    def until(self, epochs: int, progress: Progress, folder: str | os.PathLike[str] | None) -> bool:
+        """Train to the last epoch; whether Ctrl-C came first."""
+        finished, batches = len(self.history), math.ceil(len(self.train[2]) / self.settings["batch_size"])
+        try:
+            with watching(progress, epochs=epochs, finished=finished, batches=batches) as watch:
+                for number in range(finished + 1, epochs + 1):
+                    row = self.epoch(number, watch)
+                    history = (*self.history, row)
+                    best = _copied(self.network) if best_of(history) == number else self.best
+                    self.best, self.history = best, history
+                    if folder is not None:
+                        self.keep(folder)
+                    watch.epoch(row)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def epoch(self, number: int, watch: Watch) -> Epoch:
+        """One pass over the training samples, and what the network is worth after it."""
+        began = time.perf_counter()
+        loss, accuracy = self.passed(number, watch)
+        held = evaluate(self.network, *self.held).accuracy if len(self.held[0]) else None
+        test = evaluate(self.network, *self.test).accuracy
+        rate, energy = _recorded(self.network, self.test[0][:RECORDED_SAMPLES], self.profile)
+        return Epoch(number, loss, accuracy, held, test, rate, energy, round(time.perf_counter() - began, 3))
+
+    def passed(self, number: int, watch: Watch) -> tuple[float, float]:
+        """Mean loss and accuracy of a pass; its random numbers follow from the seed and the epoch's number alone."""
+        inputs, labels, kept = self.train
+        size = self.settings["batch_size"]
+        shuffle, code, network = _seeds(self.settings["seed"], number, 3)
+        order = kept[torch.randperm(len(kept), generator=torch.Generator().manual_seed(shuffle))]
+        torch.manual_seed(network)
+        reseed(self.network, code)
+        self.network.train()
+        rates = self.learning_rates(number, math.ceil(len(order) / size))
+        summed, right, seen = 0.0, 0, 0
+        for done, (batch, rate) in enumerate(zip(order.split(size), rates, strict=True), start=1):
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            target = labels[batch].to(self.place)
+            found = answer(self.network, inputs[batch].to(self.place))
+            loss = self.criterion(found, target)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            summed += float(loss.detach()) * len(batch)
+            right += int((found.scores.detach().argmax(1) == target).sum())
+            seen += len(batch)
+            if not math.isfinite(summed):
+                raise InputError(
+                    f"the loss was {float(loss.detach())} in epoch {number}, batch {done}: choose a learning rate "
+                    f"below {self.settings['learning_rate']:g}"
+                )
+            if done % GLANCE == 0:
+                watch.batch(done, summed / seen, right / seen)
+        return summed / seen, right / seen
+
+    def learning_rates(self, number: int, batches: int) -> Iterator[float]:
+        """The learning rate of each batch of an epoch."""
+        steps = batches * self.settings["epochs"]
+        first = batches * (number - 1)
+        return (self.settings["learning_rate"] * one_cycle(first + i, steps) for i in range(batches))
+
+
+def one_cycle(step: int, steps: int) -> float:
+    """Share of the highest learning rate at a step: up a half cosine from `WARM_START`, down another to 0."""
+    warm = WARM_SHARE * steps
+    if step < warm:
+        return WARM_START + (1 - WARM_START) * (1 - math.cos(math.pi * step / warm)) / 2
+    return (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
+
+
+def _recorded(
+    network: nn.Module, samples: Tensor, profile: HardwareProfile | None
+) -> tuple[float | None, float | None]:
+    """Spikes a neuron and step, and estimated joules a sample; None for what cannot be told."""
+    layout: Layout = "TB" if getattr(network, "input_layout", "B") == "TB" else "B"
+    try:
+        activity = record(network, sequences(network, samples.to(device_of(network))), layout=layout)
+    except SpikeLedgerError:
+        return None, None
+    spiking = [layer for layer in activity.layers_by_name.values() if layer.spiking]  # the encoder's spikes are input
+    chances = sum(math.prod(layer.shape) for layer in spiking) * activity.samples * activity.timesteps
+    rate = sum(activity.total("spike", layer.name) for layer in spiking) / chances if chances else None
+    try:
+        return rate, None if profile is None else price(activity, profile).joules_per_sample
+    except SpikeLedgerError:  # a profile without a price for this network: the run goes on, the figure is not given
+        return rate, None
+
+
+def _settings(
+    network: nn.Module, epochs: int, seed: int, batch_size: int, rate: float, loss: str | Loss, validation: float
+) -> dict[str, Any]:
+    """What has to be the same when a run goes on, checked."""
+    if not isinstance(network, nn.Module):
+        raise InputError(f"a network must be a torch.nn.Module, not a {type(network).__name__}")
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise InputError(
+            f"{type(network).__name__} has no weights to train: none of its parameters requires a gradient"
+        )
+    for name, number, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            raise InputError(f"{name} is {number!r}, but must be a whole number of at least {least}")
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"learning_rate is {rate}, but must be a finite number above 0")
+    if not 0 <= validation < 1:
+        raise InputError(f"validation is {validation}, but must be a share of the training samples, from 0 to below 1")
+    return {
+        "epochs": epochs, "seed": seed, "batch_size": batch_size, "learning_rate": float(rate),
+        "loss": loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__),
+        "validation": float(validation),
+    }  # fmt: skip
+
+
+def _copied(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _split(samples: int, validation: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Which samples are held out, and which are trained on."""
+    held = max(round(validation * samples), 1) if validation else 0
+    if held >= samples:
+        raise InputError(f"{samples} training samples are too few to hold {held} of them out: pass validation=0")
+    (start,) = _seeds(seed, 0, 1)
+    order = torch.randperm(samples, generator=torch.Generator().manual_seed(start))
+    return order[:held], order[held:]
+
+
+def _seeds(seed: int, epoch: int, count: int) -> list[int]:
+    """Independent seeds of one epoch: nothing of an earlier epoch has to be known to go on with a later one."""
+    return [int(word >> 1) for word in np.random.SeedSequence([seed, epoch]).generate_state(count, np.uint64)]
+
+
+def _load_optimizer(
+    optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor], where: str | os.PathLike[str]
+) -> None:
+    """Give Adam its moments back, if they are those of these weights."""
+    weights = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in moments.items():
+        number, _, kind = name.partition("/")
+        fits = number.isdecimal() and len(number) < 9 and int(number) < len(weights) and kind in ADAM_STATE
+        if not fits or (kind != "step" and value.shape != weights[int(number)].shape) or value.numel() < 1:
+            raise FileFormatError(f"'{where}' holds an optimizer state '{name}' that is not of this network's weights")
+        state.setdefault(int(number), {})[kind] = value
+    if any(len(kinds) != len(ADAM_STATE) for kinds in state.values()) or len(state) not in (0, len(weights)):
+        raise FileFormatError(f"'{where}' holds only a part of the optimizer's state: train again in another folder")
+    if state:
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,177 @@
+"""What each command does when all is well, and that machines get JSON and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import spikeledger as sl
+
+Run = Callable[..., Any]
+COMMANDS = ("compare", "train", "record", "price", "profiles", "show")
+
+
+@pytest.mark.parametrize("command", [(), *[(name,) for name in COMMANDS], ("profiles", "show")])
+def test_help_says_what_it_does(run: Run, command: tuple[str, ...]) -> None:
+    found = run(*command, "--help")
+    assert found.code == 0
+    assert found.err == ""
+    assert ("Example: spikeledger" in found.out) == bool(command)
+    assert all(name in found.out for name in COMMANDS) or command
+
+
+def test_without_arguments_there_is_help(run: Run) -> None:
+    assert run().out == run("--help").out
+    assert run("--version").out.strip() == sl.__version__
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """One run of the main job, in a process of its own."""
+    folder = tmp_path_factory.mktemp("compare")
+    arguments = ["compare", "--epochs", "2", "--samples", "50", "--out", "here/result", "--json"]
+    done = subprocess.run(_command(*arguments), cwd=folder, capture_output=True, text=True, check=True, timeout=120)
+    return folder / "here" / "result", done.stdout
+
+
+def test_compare_writes_everything(compared: tuple[Path, str]) -> None:
+    folder, out = compared
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "ann", "ann-activity.npz", "comparison.json", "report.html", "snn", "snn-activity.npz",
+    ]  # fmt: skip
+    found = json.loads(out)  # pure JSON, although training talked on stderr
+    assert found == json.loads((folder / "comparison.json").read_text())
+    assert found["schema"] == "spikeledger-comparison/1"
+    assert found["samples"] == 50
+    assert sl.Activity.load(folder / "snn-activity.npz").samples == 50
+    assert "<html" in (folder / "report.html").read_text()
+    assert isinstance(sl.load_network(folder / "snn"), sl.SpikingNetwork)
+    assert "--epochs 2" in (folder / "report.html").read_text()
+
+
+def test_a_saved_comparison_and_activity_are_shown(run: Run, compared: tuple[Path, str]) -> None:
+    folder, out = compared
+    shown = run("show", folder / "comparison.json")
+    assert shown.code == 0
+    assert "McNemar" in shown.out
+    assert "horowitz-45nm" in shown.out
+    assert json.loads(run("show", folder / "comparison.json", "--json").out) == json.loads(out)
+    assert "synaptic_op" in run("show", folder / "snn-activity.npz").out
+
+
+def test_compare_prints_where_the_report_is_and_the_same_seed_gives_the_same_figures(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("compare", "--epochs", 1, "--samples", 20, "--timesteps", 2, "--encoder", "direct", "--seed", 3)
+    first = run(*options, "--out", "a")
+    second = run(*options, "--out", "b", "--rate-hz", 1)
+    assert first.code == second.code == 0
+    assert f"report: {Path('a') / 'report.html'}" in first.out
+    assert Path("a/comparison.json").read_bytes() == Path("b/comparison.json").read_bytes()
+
+
+def test_train_then_record_then_price_then_show(run: Run, tmp_path: Path) -> None:
+    net, activity = tmp_path / "net", tmp_path / "activity.npz"
+    trained = run("train", "--epochs", 1, "--kind", "ann", "--out", net, "--json")
+    assert trained.code == 0
+    assert json.loads(trained.out)["schema"] == "spikeledger-fit/1"
+    recorded = run("record", net, "--data", "digits", "--samples", 9, "-o", activity, "--json")
+    assert recorded.code == 0
+    assert json.loads(recorded.out)["totals"]["dense_op"] == 9 * (64 * 256 + 256 * 10)
+    priced = run("price", activity, "--profile", "v100", "--json")
+    ledger = tmp_path / "ledger.json"
+    ledger.write_text(priced.out)
+    assert json.loads(priced.out)["joules"] == sl.price(sl.Activity.load(activity), "v100").joules
+    shown = run("show", ledger)
+    assert shown.code == 0
+    assert "v100" in shown.out
+
+
+def test_record_inputs_of_your_own_with_a_network_of_your_own(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\ndef make_model():\n    return torch.nn.Sequential(torch.nn.Linear(6, 2), torch.nn.ReLU())\n"
+    )
+    np.save(tmp_path / "x.npy", 1 + np.arange(30, dtype=np.float32).reshape(5, 6))
+    out = tmp_path / "activity.npz"
+    found = run("record", f"{tmp_path / 'mine.py'}:make_model", "--inputs", tmp_path / "x.npy", "-o", out)
+    assert found.code == 0, found.err
+    assert sl.Activity.load(out).total("mac") == 5 * 12
+    assert "saved in" in found.out
+
+
+def test_price_options(run: Run, activity_file: Path) -> None:
+    ops = run("price", activity_file, "--profile", "loihi", "--bill", "ops-only", "--json")
+    assert set(json.loads(ops.out)["by_event"]) == {"synaptic_op"}
+    less = run("price", activity_file, "--profile", "loihi", "--leave-out", "second", "--leave-out", "spike", "--json")
+    found = json.loads(less.out)
+    assert not {"second", "spike"} & set(found["by_event"])
+    assert {one["event"] for one in found["left_out"]} == {"second", "spike"}
+    assert "estimated" in run("price", activity_file, "--profile", "loihi").out
+
+
+def test_profiles(run: Run) -> None:
+    listed = run("profiles").out
+    for name in sl.list_profiles():
+        assert name in listed
+    rows = json.loads(run("profiles", "--json").out)
+    assert [row["name"] for row in rows] == sl.list_profiles()
+    assert all(row["evidence"] and row["title"] for row in rows)
+    card = " ".join(run("profiles", "show", "loihi").out.split())
+    profile = sl.load_profile("loihi")
+    for price in (*profile.prices.values(), profile.static, profile.timing):
+        assert " ".join(price.source.split()) in card
+    assert json.loads(run("profiles", "show", "loihi", "--json").out)["name"] == "loihi"
+
+
+def test_ctrl_c_keeps_what_is_done_and_ends_with_130(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spikeledger.training import fit as fitting
+
+    epoch = fitting._Run.epoch
+
+    def stopped(self: Any, number: int, watch: Any) -> Any:
+        if number == 2:
+            raise KeyboardInterrupt
+        return epoch(self, number, watch)
+
+    monkeypatch.setattr(fitting._Run, "epoch", stopped)
+    found = run("compare", "--epochs", 3, "--out", tmp_path / "out")
+    assert found.code == 130
+    assert found.err.endswith("spikeledger: stopped; what was done is kept\n")
+    assert sl.load_network(tmp_path / "out" / "ann") is not None
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["ann"]
+
+
+def test_pricing_needs_no_torch(activity_file: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; from spikeledger.cli.app import main; "
+        f"sys.exit(main(['price', {str(activity_file)!r}, '--profile', 'loihi', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment(), timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["profile"] == "loihi"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from spikeledger.cli.app import main; main(['--help']); "
+        "print(sorted({'torch', 'numpy', 'pydantic', 'rich', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment(), timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "import sys; from spikeledger.cli.app import main; sys.exit(main())", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ)

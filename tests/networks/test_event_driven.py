@@ -1,0 +1,141 @@
+"""An event-driven network is the same network: same parameters, same spikes, same gradients."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import spikeledger as sl
+from spikeledger.kernels.choice import native
+from spikeledger.networks.event_driven import EventDriven
+from tolerance import GRADIENT
+
+#: a learned decay for each hidden neuron would need the width; one for all broadcasts
+LEARNED = {"bias": False, "learn_beta": True, "reset": "none", "reset_delay": True, "surrogate": "sigmoid"}
+
+
+def plain_of(network: Any) -> Any:
+    """The same network, parameters shared, its layers an ordinary `nn.Sequential`."""
+    plain = copy.copy(network)
+    plain.__dict__["_modules"] = dict(network._modules)
+    plain.layers = nn.Sequential(OrderedDict(network.layers.named_children()))
+    return plain
+
+
+def with_exact_weights(network: nn.Module, scale: int = 4) -> None:
+    """Weights k/256: sums are the same in any order."""
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_((weight * 256 * scale).round() / 256)
+
+
+def gradients(network: Any, inputs: Tensor) -> list[Tensor]:
+    network.zero_grad()
+    inputs = inputs.detach().clone().requires_grad_()
+    nn.functional.cross_entropy(network.scores(inputs), torch.zeros(inputs.shape[1], dtype=torch.long)).backward()
+    return [inputs.grad, *(parameter.grad.clone() for parameter in network.parameters())]
+
+
+@pytest.mark.parametrize("density", [0.0, 0.03, 0.2, 0.6])
+@pytest.mark.parametrize("options", [{}, {"reset": "zero", "reset_delay": True}, {"neuron": "if"}, LEARNED])
+def test_spikes_and_gradients_are_the_same(density: float, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    plain = plain_of(sl.zoo.mlp(100, 70, 30, 10, encoder=None, timesteps=6, **options))
+    with_exact_weights(plain)
+    events = sl.event_driven(plain)
+    inputs = (torch.rand(6, 9, 100) < density).float()
+    spikes = plain(inputs)
+    assert torch.equal(events(inputs), spikes)
+    assert bool(spikes.sum() > 0) or density == 0
+    for one, other in zip(gradients(plain, inputs), gradients(events, inputs), strict=True):
+        torch.testing.assert_close(one, other, **GRADIENT)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_whole_networks_of_the_zoo_are_the_same(training: bool) -> None:
+    for name in ("mlp-s", "mlp-m", "cnn-s"):
+        for encoder in ("rate", "direct", "latency"):
+            plain = plain_of(sl.zoo.build(name, (1, 12, 12), 10, timesteps=3, encoder=encoder))
+            with_exact_weights(plain)
+            plain.train(training)
+            events = sl.event_driven(plain)
+            images = torch.randint(0, 5, (4, 1, 12, 12)) / 4
+            found = []
+            for network in (plain, events):
+                network.reseed(0)
+                torch.manual_seed(0)
+                found.append(network(images))
+            assert torch.equal(*found), (name, encoder)
+
+
+def test_parameters_are_shared_and_names_kept() -> None:
+    plain = plain_of(sl.zoo.mlp(8, 6, 4))
+    events = sl.event_driven(plain)
+    assert list(plain.state_dict()) == list(events.state_dict())
+    assert all(one is other for one, other in zip(plain.parameters(), events.parameters(), strict=True))
+    assert type(plain.layers) is nn.Sequential
+    assert type(events.layers) is EventDriven
+    assert type(sl.zoo.mlp(8, 6, 4).layers) is EventDriven
+
+
+def test_who_looks_sees_ordinary_tensors() -> None:
+    events = sl.event_driven(sl.zoo.mlp(20, 30, 5, encoder=None))
+    seen = []
+    handle = events.layers.neuron_fc1.register_forward_hook(lambda module, args, out: seen.append((args[0], out)))
+    inputs = (torch.rand(4, 3, 20) < 0.5).float()
+    watched = events(inputs)
+    handle.remove()
+    assert torch.equal(watched, events(inputs))
+    ((currents, spikes),) = seen
+    assert currents.shape == spikes.shape == (4, 3, 30)
+    assert spikes.dtype == torch.float32
+
+
+def test_recording_counts_the_same() -> None:
+    plain = plain_of(sl.zoo.mlp(20, 30, 5, encoder=None))
+    with_exact_weights(plain)
+    inputs = (torch.rand(4, 3, 20) < 0.5).float()
+    one, other = (sl.record(network, inputs) for network in (plain, sl.event_driven(plain)))
+    for event in ("spike", "synaptic_op", "neuron_update", "active_update"):
+        assert one.total(event) == other.total(event)
+
+
+def test_a_graded_input_takes_the_dense_path() -> None:
+    plain = plain_of(sl.zoo.mlp(20, 30, 5, encoder=None))
+    events = sl.event_driven(plain)
+    for inputs in (torch.rand(4, 3, 20), torch.rand(3, 20).expand(4, 3, 20)):
+        torch.testing.assert_close(gradients(plain, inputs), gradients(events, inputs), **GRADIENT)
+
+
+@pytest.mark.skipif(native() is None, reason="the native core is not built")
+def test_the_reference_can_be_forced() -> None:
+    events = sl.event_driven(sl.zoo.mlp(20, 30, 5, encoder=None))
+    inputs = (torch.rand(4, 3, 20) < 0.5).float()
+    with sl.backend("reference"):
+        slow = events(inputs)
+    assert torch.equal(slow, events(inputs))
+
+
+def test_wrong_shapes_are_refused_as_ever() -> None:
+    events = sl.event_driven(sl.zoo.mlp(20, 30, 5, encoder=None))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        events(torch.zeros(4, 3, 21))
+
+
+def test_a_sequential_of_ones_own() -> None:
+    layers = nn.Sequential(nn.Linear(9, 8), sl.LIF(0.9), nn.Linear(8, 7), nn.Identity(), sl.IF(), nn.Dropout(0.5))
+    events = sl.event_driven(layers)
+    assert isinstance(events, EventDriven)
+    inputs = (torch.rand(5, 4, 9) < 0.5).float()
+    for training in (True, False):
+        layers.train(training)
+        events.train(training)
+        torch.manual_seed(3)
+        slow = layers(inputs)
+        torch.manual_seed(3)
+        assert torch.equal(events(inputs), slow)

@@ -1,0 +1,61 @@
+"""The terminal: every row is there, names are never read as markup, and 80 columns are enough."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from spikeledger import units
+from spikeledger.report import tables
+from spikeledger.report.wording import span
+from spikeledger.study.comparison import Comparison
+from spikeledger.study.matches import Range
+
+
+def printed(comparison: Comparison, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    tables.show(comparison, console=console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_comparison_is_whole_in_the_terminal(odd: Comparison, width: int) -> None:
+    text = printed(odd, width)
+    assert max(map(len, text.splitlines())) <= width
+    for match in odd.matches:
+        for cost in (match.ann, match.snn):
+            if cost.joules is not None:
+                assert units.joules(cost.joules.nominal) in text
+    if any(cost.joules is None for match in odd.matches for cost in (match.ann, match.snn)):
+        assert "not given" in text
+
+
+def test_names_are_never_markup(hostile: Comparison) -> None:
+    text = printed(hostile, 200)
+    assert "[red]$x^2$" in text and "<script>" in text
+
+
+def test_a_ledger_in_the_terminal(ordinary: Comparison) -> None:
+    ledger = ordinary.match("loihi").snn.ledger
+    assert ledger is not None
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    tables.show_ledger(ledger, console=console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert units.joules(ledger.joules_per_sample) in text
+    for layer, event, count, joules, _ in ledger.rows():
+        assert any(all(part in line for part in (layer, event, count, joules)) for line in text.splitlines())
+    assert "pre-silicon minimum" in text
+
+
+def test_rounding_is_no_range(make: Callable[[str], Comparison]) -> None:
+    comparison = make("published only")
+    cost = comparison.match("published-paper-002-45nm").snn
+    assert cost.joules is not None
+    nudged = Range(cost.joules.nominal * (1 - 1e-15), cost.joules.nominal, cost.joules.nominal * (1 + 1e-15))
+    assert span(nudged) == span(cost.joules) == "no range"
+    assert span(Range(1.0, 1.5, 2.0)) == "1.00 J to 2.00 J"
