@@ -137,7 +137,7 @@ class Books:
         else:
             self._multiplied(product, out)
 
-    def _multiplied(self, product: Product, out: Tensor) -> None:
+    def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> None:
         known = self.weights.get(product.weight)
         if known is None and not self.frames:
             self.miss(product.operator, "it ran outside the network's modules: call it inside one")
@@ -161,9 +161,11 @@ class Books:
             fold = None
         if origin is not None and origin.fold is not None and fold is None:
             self.unfolded.update(origin.fold.pools)
-        seen = self._census(product.arrived, product.values, product.rows, origin)
+        if seen is None:
+            seen = self._census(product.arrived, product.values, product.rows, origin)
         account.book(product, seen, key=known.version if known is not None else None, fold=fold)
-        self.origins.put(out, Origin("currents", layer))
+        if out is not None:
+            self.origins.put(out, Origin("currents", layer))
 
     def _pair(self, pair: Coincidence, out: Tensor) -> None:
         self._spoil([pair.left, pair.right])
