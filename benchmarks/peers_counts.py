@@ -1,8 +1,8 @@
-"""Who counts what? The same networks with the same weights and inputs, counted by hand, by SpikeLedger and by its peers.
+"""Who counts what? The same networks, weights and inputs, counted by hand, by SpikeLedger and by its peers.
 
 Each library runs the network with its own integrate-and-fire neuron (threshold 1, reset by subtraction, no leak); where
-their spikes agree the counts must too. Run: `python benchmarks/peers_counts.py [--syops FOLDER]`, FOLDER holding syops 0.0.5
-and a SpikingJelly that it can import (0.0.0.0.14). The table is in `docs/explanation/counting.md`.
+their spikes agree the counts must too. Run: `python benchmarks/peers_counts.py [--syops FOLDER]`, FOLDER holding syops
+0.0.5 and a SpikingJelly that it can import (0.0.0.0.14). The table is in `docs/explanation/counting.md`.
 """
 
 from __future__ import annotations
@@ -132,14 +132,24 @@ def by_hand(network: nn.Module, x: Tensor) -> int:
                 wires[module] = oracle.through(before[0][1], found) if before else found
         if before and isinstance(module, nn.Conv2d):
             values = before.pop()[0]
-        total += int(oracle.events(values.reshape(-1, *values.shape[1 if values.dim() != 3 else 2 :]).numpy(), wires[module]).sum())
+        total += int(
+            oracle.events(
+                values.reshape(-1, *values.shape[1 if values.dim() != 3 else 2 :]).numpy(), wires[module]
+            ).sum()
+        )
 
-    handles = [m.register_forward_pre_hook(look) for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.AvgPool2d)]
+    handles = [
+        m.register_forward_pre_hook(look)
+        for m in network.modules()
+        if isinstance(m, nn.Linear | nn.Conv2d | nn.AvgPool2d)
+    ]
     if isinstance(network, Attention):
         kept: dict[str, Tensor] = {}
         for name in ("q", "k", "v"):
             fire = getattr(network, f"fire_{name}")
-            handles.append(fire.register_forward_hook(lambda m, a, out, name=name: kept.__setitem__(name, _spikes(out))))
+            handles.append(
+                fire.register_forward_hook(lambda m, a, out, name=name: kept.__setitem__(name, _spikes(out)))
+            )
 
         def meet(module: nn.Module, args: tuple[Tensor, ...]) -> None:
             nonlocal total
@@ -264,7 +274,9 @@ def syops(name: str) -> int:
             return torch.stack([self.inner(step) for step in x.transpose(0, 1)]).mean(0)
 
     x = inputs(shape).transpose(0, 1)
-    counts, _ = get_syops_pytorch(Sequence(), (1,), [(x, torch.zeros(BATCH))], print_per_layer_stat=False, ost=io.StringIO())
+    counts, _ = get_syops_pytorch(
+        Sequence(), (1,), [(x, torch.zeros(BATCH))], print_per_layer_stat=False, ost=io.StringIO()
+    )
     return round(float(counts[1] + counts[2]) * BATCH)
 
 
@@ -307,7 +319,9 @@ def main() -> None:
     if chosen.syops:
         paths = os.pathsep.join([chosen.syops, os.environ.get("PYTHONPATH", "")])
         command = [sys.executable, "-W", "ignore", __file__, "--json", "--only", "syops"]
-        out = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=True
+        )
         for name, found in json.loads(out.stdout.splitlines()[-1]).items():
             rows[name].update(found)
     for name, found in rows.items():

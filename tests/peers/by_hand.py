@@ -29,7 +29,9 @@ def arrivals(network: nn.Module, run: Callable[[], Any]) -> dict[str, int]:
             rows, wires = values.reshape(-1, values.shape[-1]), oracle.linear(weight)
         else:
             rows = values.reshape(-1, *values.shape[-3:])
-            wires = oracle.convolution(rows.shape[1:], weight, module.stride, module.padding, module.dilation, module.groups)
+            wires = oracle.convolution(
+                rows.shape[1:], weight, module.stride, module.padding, module.dilation, module.groups
+            )
             if pooled:
                 rows, wires = pooled[0][0], oracle.through(pooled[0][1], wires)
         pooled.clear()

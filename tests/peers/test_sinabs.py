@@ -45,7 +45,10 @@ def test_batch_first_with_one_or_several_spikes_a_step(single: bool) -> None:
     torch.manual_seed(0)
     how = activation.SingleSpike if single else activation.MultiSpike
     model = nn.Sequential(
-        nn.Linear(8, 6), layers.IAF(spike_fn=how), nn.Linear(6, 4), layers.LIF(tau_mem=10.0, norm_input=False, spike_fn=how)
+        nn.Linear(8, 6),
+        layers.IAF(spike_fn=how),
+        nn.Linear(6, 4),
+        layers.LIF(tau_mem=10.0, norm_input=False, spike_fn=how),
     )
     with torch.no_grad():
         model[0].weight.abs_().mul_(4)

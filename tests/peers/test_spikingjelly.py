@@ -94,8 +94,8 @@ def test_a_convolutional_network() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(
         layer.Conv2d(1, 4, 3, padding=1), layer.BatchNorm2d(4), neuron.IFNode(), layer.AvgPool2d(2),
-        layer.Conv2d(4, 3, 3, stride=2, padding=1), neuron.IFNode(v_threshold=0.1), layer.Flatten(), layer.Linear(12, 3),
-        neuron.IFNode(v_threshold=0.1),
+        layer.Conv2d(4, 3, 3, stride=2, padding=1), neuron.IFNode(v_threshold=0.1), layer.Flatten(),
+        layer.Linear(12, 3), neuron.IFNode(v_threshold=0.1),
     )  # fmt: skip
     with torch.no_grad():
         for part in (model[0], model[4], model[7]):

@@ -54,5 +54,5 @@ if __name__ == "__main__":
     for name in CASES:
         for pooling in ("fold", "separate"):
             rows = ", ".join(f"{event} = {count}" for event, count in counts(name, pooling).items())
-            lines.append(f'{name}.{pooling} = {{ {rows} }}')
+            lines.append(f"{name}.{pooling} = {{ {rows} }}")
     TABLE.write_text("\n".join(lines) + "\n")

@@ -170,7 +170,9 @@ def test_a_neuron_that_fires_several_times_in_a_step_sends_that_many_spikes() ->
     assert activity.total("synaptic_op", "2") == spikes * 3
 
 
-@pytest.mark.parametrize("bad", [lambda: sl.declare_neuron(nn.Linear(2, 2)), lambda: sl.declare_neuron(Stateful, layout="BX")])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "bad", [lambda: sl.declare_neuron(nn.Linear(2, 2)), lambda: sl.declare_neuron(Stateful, layout="BX")]
+)  # type: ignore[arg-type]
 def test_wrong_declarations_are_refused(bad: Any) -> None:
     with pytest.raises(InputError):
         bad()
@@ -191,7 +193,9 @@ def test_a_training_loop_counts_the_forward_passes_alone() -> None:
             loss.backward()
             optimiser.step()
             arrived += int(x.sum())
-        assert len(recorder.books.synapses["layers.fc1"]._pending) == 0  # new weights with the same zeros: nothing piles up
+        assert (
+            len(recorder.books.synapses["layers.fc1"]._pending) == 0
+        )  # new weights with the same zeros: nothing piles up
     activity = recorder.activity()
     assert (activity.samples, activity.timesteps) == (6, 4)
     assert activity.total("synaptic_op", "layers.fc1") == arrived * 5
@@ -232,7 +236,12 @@ def test_a_long_recording_keeps_nothing_of_what_it_saw() -> None:
         books = recorder.books
         assert len(books.origins) + len(books.censuses) < 20
         assert len(books.synapses["layers.fc1"]._open) == 1
-        held = [t for one in books.synapses.values() for _, batch in one._open.values() for t in vars(batch.product).values()]
+        held = [
+            t
+            for one in books.synapses.values()
+            for _, batch in one._open.values()
+            for t in vars(batch.product).values()
+        ]
         assert all(t.numel() == 0 for t in held if isinstance(t, Tensor))
 
 

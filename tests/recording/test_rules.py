@@ -212,7 +212,9 @@ def test_pruning_in_the_middle_of_a_recording_is_followed() -> None:
 
 
 def test_a_layer_that_is_shared_by_inputs_of_other_shapes_keeps_an_exact_total() -> None:
-    network = Act(lambda self, x: self.conv(x).mean() + self.conv(x[..., 1:, 2:]).mean(), conv=nn.Conv2d(1, 2, 3, padding=1))
+    network = Act(
+        lambda self, x: self.conv(x).mean() + self.conv(x[..., 1:, 2:]).mean(), conv=nn.Conv2d(1, 2, 3, padding=1)
+    )
     x = draw(2, 1, 6, 6)
     weight = network.conv.weight.detach().numpy()
     expected = sum(
@@ -266,7 +268,13 @@ def test_memory_formats_empty_batches_and_whole_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("values", "event"),
-    [([0, 1], "synaptic_op"), ([0, 1, -1], "synaptic_op"), ([0, 0.25], "synaptic_op"), ([0, 1, 0.5], "mac"), ([0, 1, 2], "mac")],
+    [
+        ([0, 1], "synaptic_op"),
+        ([0, 1, -1], "synaptic_op"),
+        ([0, 0.25], "synaptic_op"),
+        ([0, 1, 0.5], "mac"),
+        ([0, 1, 2], "mac"),
+    ],
 )
 def test_one_magnitude_accumulates_and_several_multiply(values: list[float], event: str) -> None:
     x = torch.tensor(values)[torch.randint(len(values), (50, 6), generator=torch.Generator().manual_seed(0))]
