@@ -19,11 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help demo test test-all check format docs bench sanitize native clean
-=======
-.PHONY: help demo test test-all test-peers check format docs bench native clean
->>>>>>> recorder
+.PHONY: help demo test test-all test-peers check format docs bench sanitize native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'

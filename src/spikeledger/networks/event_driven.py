@@ -237,20 +237,17 @@ class _Unpack(torch.autograd.Function):
         return grad, None
 
 
-<<<<<<< HEAD
 def watched(network: nn.Module) -> bool:
-    """Whether anybody looks at what passes between a network's modules, or changes it: a hook, a mode, autocast."""
-    return bool(
-=======
-def _free(layers: list[nn.Module], sequence: Any) -> bool:
-    """Whether nobody looks at what passes between the layers."""
+    """Whether anybody looks at what passes between a network's modules, or changes it: a hook, a mode, autocast.
+
+    A watcher that is alone is nobody: it is told of the bits themselves.
+    """
     looking = (
->>>>>>> recorder
         torch._C._len_torch_dispatch_stack() > 0
         or module_hooks._global_forward_hooks
         or module_hooks._global_forward_pre_hooks
     )
-    watched = (
+    return bool(
         (looking if watcher is None else not watcher.alone())
         or module_hooks._global_backward_hooks
         or module_hooks._global_backward_pre_hooks
