@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-peers check format docs bench native clean
+.PHONY: help demo test test-all test-peers check format docs bench sanitize native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -54,7 +54,17 @@ docs: .venv/.dev-$(KIND)  ## the book, as web pages
 	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
 
 bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
-	$(BIN)/python -m pytest benchmarks -m "" -o python_files='*.py' --benchmark-only
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/counting_cost.py
+
+sanitize:  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, with NATIVE_PYTHON
+	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
+	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) \
+	  -DSPIKELEDGER_SANITIZE=address,undefined
+	cmake --build build/sanitize
+	cp -r src/spikeledger build/sanitize/ && rm -f build/sanitize/spikeledger/kernels/_native* && cp build/sanitize/_native*.so build/sanitize/spikeledger/kernels/
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  PYTHONPATH=build/sanitize $(NATIVE_PYTHON) -m pytest -q tests/kernels tests/networks
 
 native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
 	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/native -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \

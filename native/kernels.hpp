@@ -100,6 +100,8 @@ struct Kernels {
   // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
   void (*layer)(const Layer&, float* currents, uint64_t* words);
   void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
+  // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
+  void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
 };
 
 extern const Kernels kPlain;

@@ -123,6 +123,12 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
+      "rate_code",
+      [](Address generator, Address rates, int64_t steps, int64_t rows, int64_t columns, Address words) {
+        chosen->rate_code(at<char>(generator), at<const float>(rates), steps, rows, columns, at<uint64_t>(words));
+      },
+      Release());
+  module.def(
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
          Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out) {

@@ -21,7 +21,7 @@ using StartRegion = void (*)(Region, void*, unsigned, unsigned);
 
 std::atomic<bool> forked{false};
 
-#if defined(__linux__)
+#if defined(__linux__) && !defined(SPIKELEDGER_OWN_THREADS)
 int find_torch(dl_phdr_info* library, size_t, void* found) {
   if (std::strstr(library->dlpi_name, "libtorch_cpu.so") == nullptr) return 0;
   *static_cast<std::string*>(found) = library->dlpi_name;

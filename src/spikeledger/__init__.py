@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
+    from .chip.limits import list_chips as list_chips
+    from .chip.limits import load_chip as load_chip
+    from .chip.placement import place as place
+    from .chip.simulate import simulate as simulate
+    from .chip.trace import map_network as map_network
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
+    from .hardware.template import check_profile as check_profile
+    from .hardware.template import write_template as write_template
     from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
@@ -79,6 +86,11 @@ _HOMES: dict[str, tuple[str, str]] = {
     "neuron": ("recording.neurons", "neuron"),
     "declare_neuron": ("recording.neurons", "declare_neuron"),
     "not_a_neuron": ("recording.neurons", "not_a_neuron"),
+    "map_network": ("chip.trace", "map_network"),
+    "place": ("chip.placement", "place"),
+    "simulate": ("chip.simulate", "simulate"),
+    "load_chip": ("chip.limits", "load_chip"),
+    "list_chips": ("chip.limits", "list_chips"),
     "Activity": ("activity", "Activity"),
     "HardwareProfile": ("hardware.profile", "HardwareProfile"),
     "Price": ("hardware.profile", "Price"),
@@ -86,6 +98,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "check_profile": ("hardware.template", "check_profile"),
+    "write_template": ("hardware.template", "write_template"),
     "metered": ("hardware.meter", "metered"),
     "Measured": ("hardware.meter", "Measured"),
     "compare": ("study.comparison", "compare"),

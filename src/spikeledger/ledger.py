@@ -75,8 +75,10 @@ class Ledger:
 
     @property
     def joules_independent(self) -> tuple[float, float]:
-        """Low and high if prices err independently: the root of the summed squares, one error an event in all
-        layers."""
+        """Low and high if prices err independently, as the root of the summed squares.
+
+        The prices of one event are one error, in however many layers it is charged.
+        """
         below: dict[str, float] = {}
         above: dict[str, float] = {}
         for entry in self.entries:
@@ -114,8 +116,10 @@ class Ledger:
         return self._sums(lambda entry: entry.term)
 
     def by_neuron(self, layer: str) -> NDArray[np.float64]:
-        """Nominal joules that each neuron of a layer caused there; the presynaptic neuron pays for synaptic
-        operations."""
+        """Nominal joules that each neuron of a layer caused there.
+
+        The presynaptic neuron pays for synaptic operations.
+        """
         if layer not in {entry.layer for entry in self.entries}:
             raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
         rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]
@@ -265,13 +269,16 @@ def price(
             missing[line.event] = missing.get(line.event, 0) + line.count
     if missing:
         listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
+        general = [one for one in BILLS if "-00" not in one]  # those that belong to no document
         raise UnpricedError(
             f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
-            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(one for one in BILLS if '-00' not in one)})"
+            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(general)})"
         )
     caveats = [text for text in (device.caveat, *device.implausible) if text]
     if device.host is not None and name == "full":
         caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
+    if name == "ops-only":
+        caveats.append("operations only: no memory, no neuron updates, no routing, no static power")
     caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]
     if activity.uncounted:
         caveats.append(f"{len(activity.uncounted)} operators were not counted: the total is a lower bound")

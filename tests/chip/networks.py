@@ -67,7 +67,8 @@ def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32) -
     for k in range(populations):
         size = int(sizes[k + 1])
         made[f"p{k}"] = Population(
-            f"p{k}", (size,), beta=rng.integers(0, 9, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 9) / 8),
+            f"p{k}", (size,),
+            beta=rng.integers(0, 9, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 9) / 8),
             threshold=float(rng.integers(1, 6) / 4), reset=str(rng.choice(["subtract", "zero", "none"])),  # type: ignore[arg-type]
             reset_delay=bool(rng.random() < 0.5), bias=rng.integers(-16, 48, size) / 256,
             start=float(rng.integers(0, 8) / 8),

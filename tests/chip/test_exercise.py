@@ -126,13 +126,15 @@ def test_score_is_the_published_formula() -> None:
 
 
 def test_training_learns_and_its_energy_is_accounted() -> None:
-    data = randman(classes=3, samples=60, units=24, dimensions=1, alpha=2.0, steps=40, seed=3)
+    data = randman(classes=3, samples=100, units=96, dimensions=1, alpha=2.0, steps=50, seed=3)
     train, test = data.split(seed=0)
-    model = exercise.network(32, inputs=24, outputs=3)
-    before = exercise.evaluate(model, test.batches(32))
-    history = exercise.train(model, lambda e: train.batches(16, seed=e), lambda: test.batches(32), epochs=25, learning_rate=1e-2)
+    model = exercise.network(48, inputs=96, outputs=3)
+    before = exercise.evaluate(model, test.batches(60))
+    history = exercise.train(
+        model, lambda e: train.batches(16, seed=e), lambda: test.batches(60), epochs=8, learning_rate=5e-3
+    )
     assert max(epoch.accuracy for epoch in history) > max(before.accuracy, 0.6)
-    assert all(epoch.energy_batch_nJ > epoch.energy_sample_nJ > 0.1 * 35 * 40 for epoch in history)
+    assert all(epoch.energy_batch_nJ > epoch.energy_sample_nJ > 0.1 * 51 * 50 for epoch in history)
 
 
 @pytest.mark.slow
@@ -146,7 +148,9 @@ def test_training_reaches_97_percent_on_randman() -> None:
 def test_randman_is_seeded_and_survives_its_files(tmp_path: Path) -> None:
     data = randman(classes=3, samples=20, units=16, seed=7)
     again = randman(classes=3, samples=20, units=16, seed=7)
-    assert torch.equal(data.times, again.times) and not torch.equal(data.times, randman(classes=3, samples=20, units=16).times)
+    assert torch.equal(data.times, again.times) and not torch.equal(
+        data.times, randman(classes=3, samples=20, units=16).times
+    )
     assert data.times.min() == 0 and data.times.max() == 100
     trains = data.trains()
     assert trains.shape == (100, 60, 16) and torch.equal(trains.sum(0), torch.ones(60, 16))

@@ -33,12 +33,15 @@ def over(module: nn.Module) -> nn.Module:
 NETWORKS = {
     "mlp": (lambda: nn.Sequential(nn.Linear(12, 9), lif(), nn.Linear(9, 4), lif()), (12,)),
     "delayed reset": (lambda: nn.Sequential(nn.Linear(12, 9), lif(reset_delay=True), nn.Linear(9, 4), lif()), (12,)),
-    "reset to zero": (lambda: nn.Sequential(nn.Linear(12, 9), lif(reset="zero"), nn.Linear(9, 4), lif(reset="none")), (12,)),
+    "reset to zero": (
+        lambda: nn.Sequential(nn.Linear(12, 9), lif(reset="zero"), nn.Linear(9, 4), lif(reset="none")), (12,)
+    ),
     "recurrent": (lambda: Recurrent(), (12,)),
     "recurrent, late reset": (lambda: Recurrent("zero", True), (12,)),
     "conv": (
         lambda: nn.Sequential(
-            over(nn.Conv2d(2, 4, 3, padding=1)), lif(), over(nn.AvgPool2d(2)), over(nn.Conv2d(4, 6, 3, stride=2)), lif(),
+            over(nn.Conv2d(2, 4, 3, padding=1)), lif(), over(nn.AvgPool2d(2)),
+            over(nn.Conv2d(4, 6, 3, stride=2)), lif(),
             nn.Flatten(2), nn.Linear(24, 5), lif(),
         ), (2, 10, 10),
     ),
@@ -48,12 +51,14 @@ NETWORKS = {
             nn.Linear(6 * 7 * 8, 3, bias=False), lif(),
         ), (4, 7, 7),
     ),
-    "depthwise": (lambda: nn.Sequential(over(nn.Conv2d(4, 4, 3, groups=4)), lif(), over(nn.Conv2d(4, 2, 1)), lif()), (4, 6, 6)),
+    "depthwise": (
+        lambda: nn.Sequential(over(nn.Conv2d(4, 4, 3, groups=4)), lif(), over(nn.Conv2d(4, 2, 1)), lif()), (4, 6, 6)
+    ),
     "batch norm": (lambda: nn.Sequential(over(nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4))), lif()), (2, 6, 6)),
     "conv 1d": (lambda: nn.Sequential(over(nn.Conv1d(3, 5, 3, stride=2)), lif(), over(nn.AvgPool1d(2)), nn.Flatten(2),
                                       nn.Linear(10, 3), lif()), (3, 9)),
-    "pooled to one": (lambda: nn.Sequential(over(nn.Conv2d(1, 4, 3)), lif(), over(nn.AdaptiveAvgPool2d(1)), nn.Flatten(2),
-                                            nn.Linear(4, 3), lif()), (1, 6, 6)),
+    "pooled to one": (lambda: nn.Sequential(over(nn.Conv2d(1, 4, 3)), lif(), over(nn.AdaptiveAvgPool2d(1)),
+                                            nn.Flatten(2), nn.Linear(4, 3), lif()), (1, 6, 6)),
     "overlapping windows": (lambda: nn.Sequential(over(nn.Conv2d(1, 3, 3)), lif(), over(nn.AvgPool2d(2, stride=1)),
                                                   over(nn.Conv2d(3, 2, 2)), lif()), (1, 7, 7)),
 }  # fmt: skip
@@ -257,7 +262,11 @@ def test_one_activity_can_be_counted_by_the_published_rule() -> None:
         (lambda: nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 4), lif()), "no neurons between them"),
         (lambda: nn.Sequential(nn.Linear(12, 9), lif(), nn.Linear(9, 4)), "has no neurons"),
         (lambda: nn.Sequential(nn.Linear(12, 9)), "no neurons"),
-        (lambda: nn.Sequential(nn.Unflatten(2, (1, 3, 4)), over(nn.MaxPool2d(2)), nn.Flatten(2), nn.Linear(2, 2), lif()), "max_pool"),
+        (
+            lambda: nn.Sequential(
+                nn.Unflatten(2, (1, 3, 4)), over(nn.MaxPool2d(2)), nn.Flatten(2), nn.Linear(2, 2), lif()
+            ), "max_pool",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_mapped_is_named(build: object, says: str) -> None:

@@ -294,3 +294,31 @@ def test_commands_for_a_device_of_ones_own(
     assert "dominant layer: layer0" in capfd.readouterr().out
     assert main(["account", "run.npz", "--profile", "loihi", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["layers"][0]["spikes"] == 10
+
+
+def test_chips_name_profiles_that_exist() -> None:
+    from spikeledger.chip import limits
+
+    files = sorted((Path(limits.__file__).parent / "chips").glob("*.toml"))
+    assert files
+    named = {path.name: tomllib.loads(path.read_text()).get("profile") for path in files}
+    assert not {name: profile for name, profile in named.items() if profile and profile not in list_profiles()}
+
+
+VALUES = st.one_of(st.text(max_size=9), st.integers(-(2**63), 2**63 - 1), st.floats(), st.booleans())
+FIELDS = st.sampled_from(
+    [*HardwareProfile.model_fields, *Price.model_fields, *Timing.model_fields, *Level.model_fields, *list(EVENTS)[:4]]
+)
+TABLES = st.recursive(
+    VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12
+)
+
+
+@given(st.dictionaries(FIELDS, TABLES, max_size=8))
+def test_any_table_loads_or_is_refused_in_one_sentence(table: dict[str, Any]) -> None:
+    try:
+        text = tomli_w.dumps(table)
+    except UnicodeEncodeError:
+        return
+    with pytest.raises(ProfileError, match=r"fault|no TOML"):
+        parse_profile(text, "any.toml")

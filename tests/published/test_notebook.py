@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from spikeledger.activity import Activity, Layer
+from spikeledger.hardware.catalog import load_profile
+from spikeledger.hardware.profile import Price
+from spikeledger.hardware.variants import with_price
 from spikeledger.ledger import price
 from spikeledger.study.counts import activity_from_events
 
@@ -60,3 +63,15 @@ def test_914_times_is_1000_times_in_static_power() -> None:
     left, right = ann.without("static"), snn.without("static")
     assert left.joules / right.joules == pytest.approx(1.81, abs=0.005)
     assert left.by_term()["operations"] / right.by_term()["operations"] == pytest.approx(0.084, abs=5e-4)
+
+
+def test_with_the_price_that_it_never_uses() -> None:
+    """Its constants also hold 120 fJ a synaptic operation (a misreading of 120 pJ a weight update)."""
+    device = load_profile("published-notebook-000-loihi")
+    given = device.prices["synaptic_op"]
+    small = Price(joules=1.2e-13, low=1.2e-13, high=1.2e-13, kind=given.kind, source=given.source)
+    ledger = price(spiking(), with_price(device, "synaptic_op", small))
+    assert ledger.joules_per_sample == pytest.approx(1.513598e-4, rel=1e-6)
+    ann = price(ordinary(), "published-notebook-000-v100")
+    assert ann.joules / ledger.joules == pytest.approx(991.2, abs=0.05)
+    assert ann.without("static").joules / ledger.without("static").joules == pytest.approx(18.8, abs=0.05)

@@ -99,3 +99,15 @@ def test_a_recorded_network_is_accounted_for() -> None:
     assert sum(layer.joules for layer in found.layers) + found.rest + found.static == pytest.approx(found.joules)
     assert json.loads(json.dumps(found.to_dict()))["dominant"]
     assert found.joules == price(run, "loihi").joules
+
+
+def test_an_event_without_a_price_can_be_left_out(run: Activity) -> None:
+    from spikeledger.errors import UnpricedError
+
+    with pytest.raises(UnpricedError, match="weight_read"):
+        account(run, "published-exercise-001", bill="full")
+    found = account(
+        run, "published-exercise-001", bill="full", leave_out=["weight_read", "state_read", "state_write", "spike"]
+    )
+    assert found.advice
+    assert any("left out on request" in text for text in found.ledger.caveats)

@@ -70,3 +70,9 @@ def test_bits_of_the_matched_width(ann: Activity, steps: int, bits: int) -> None
 def test_the_opponent_is_ordinary(snn: Activity) -> None:
     with pytest.raises(InputError, match="ordinary network"):
         fair_opponents(snn, snn)
+
+
+def test_another_node(ann: Activity, snn: Activity) -> None:
+    found = fair_opponents(ann, snn, technology={"fp32": "jouppi-7nm", "int8": "jouppi-7nm-int8"}, boards=())
+    assert {row.precision for row in found.rows} == {"fp32", "int8", "int3"}
+    assert found.best.ledger.joules < fair_opponents(ann, snn, boards=()).best.ledger.joules

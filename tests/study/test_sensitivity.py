@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +68,26 @@ def test_it_can_be_shown(run: Activity, capsys: pytest.CaptureFixture[str]) -> N
     assert {"label", "low", "nominal", "high", "flips"} == set(bars[0])
     assert len(found.figure().axes[0].patches) == len(bars)
     assert found.to_dict()["bars"] == bars
+
+
+def test_the_command_ranks_and_draws(
+    run: Activity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from spikeledger.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+    run.save("run.npz")
+    asked = ["sensitivity", "run.npz", "--profile", "loihi"]
+    assert main([*asked, "--picture", "tornado.svg"]) == 0
+    assert "at its low end" in " ".join(capfd.readouterr().out.split())
+    assert (tmp_path / "tornado.svg").read_text().startswith("<?xml")
+    assert main([*asked, "--against", "truenorth", "--other", "run.npz", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["against"] == "truenorth"
+    for wrong, says in (
+        (["--picture", "tornado.doc"], "names no picture"),
+        (["--picture", "nowhere/tornado.svg"], "cannot write"),
+        (["--other", "run.npz"], "with --against"),
+    ):
+        assert main([*asked, *wrong]) == 2
+        assert says in capfd.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.npz", "tornado.svg"]

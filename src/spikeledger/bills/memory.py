@@ -1,9 +1,8 @@
 """The bill of Lemaire et al. 2022: operations, memory and addresses, each memory as large as what it holds.
 
 E. Lemaire, L. Cordone, A. Castagnetti, P.-E. Novac, J. Courtois, B. Miramond, "An analytical estimation of spiking
-neural
-networks energy efficiency", ICONIP 2022, doi:10.1007/978-3-031-30105-6_48, arXiv:2210.13107. Their published erratum is
-applied: the fully connected layer's accumulates have no factor N_in too many, and the reset is counted.
+neural networks energy efficiency", ICONIP 2022, doi:10.1007/978-3-031-30105-6_48, arXiv:2210.13107. Their published
+erratum is applied: the fully connected layer's accumulates have no factor N_in too many, and the reset is counted.
 Where they take ceil(kernel/stride) squared synapses for each spike, borders included, the exact counts stand here.
 """
 
@@ -20,11 +19,12 @@ from .lines import Line, arrivals
 def memory(activity: Activity, profile: HardwareProfile) -> list[Line]:
     """`E = E_operations + E_memory + E_addresses`; no static power, no routing.
 
-    Spiking: each spike that arrives is read once, each of its synapses reads a weight and reads and writes a potential;
-    each neuron reads and writes its potential at every step and multiplies by the leak; each spike is written and
-    resets.
-    A spike is moved as one activation.
-    Ordinary: every multiply-accumulate reads both operands (no reuse, the opposite bias), every result is written once.
+    Spiking: each spike that arrives is read once, each of its synapses reads a weight and reads and writes a
+    potential; each neuron reads and writes its potential at every step and multiplies by the leak; each spike is
+    written and resets. A spike is moved as one activation.
+
+    Ordinary: every multiply-accumulate reads both operands
+    (no reuse, the opposite bias), every result is written once.
     """
     lines: list[Line] = []
     for layer in activity.layers_by_name.values():

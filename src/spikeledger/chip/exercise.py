@@ -58,8 +58,10 @@ class Epoch:
     seconds: float
 
 
-def network(hidden: int = 128, *, inputs: int = 128, outputs: int = 10, beta: float = 0.95, seed: int = 42) -> nn.Sequential:
-    """The exercise's network, weight for weight: two linear layers with snnTorch's Leaky, whose reset is a step late."""
+def network(
+    hidden: int = 128, *, inputs: int = 128, outputs: int = 10, beta: float = 0.95, seed: int = 42
+) -> nn.Sequential:
+    """The exercise's network, weight for weight: two linear layers and neurons that reset a step late."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, outputs)
@@ -72,7 +74,11 @@ def fit_on_chip(model: nn.Module | Network, inputs: Any = None) -> Network:
     Raises:
         CapacityError: "Too many neurons: 1034 (max: 1024)" and its kin; it is a MemoryError.
     """
-    mapped = model if isinstance(model, Network) else map_network(model, torch.zeros(1, 1, 128) if inputs is None else inputs)
+    mapped = (
+        model
+        if isinstance(model, Network)
+        else map_network(model, torch.zeros(1, 1, 128) if inputs is None else inputs)
+    )
     load_chip("neuro4ml").check(mapped).demand()
     return mapped
 
@@ -162,7 +168,11 @@ def train(
 
 
 def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], number: int = 0, loss: float = math.nan, seconds: float = 0.0
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    number: int = 0,
+    loss: float = math.nan,
+    seconds: float = 0.0,
 ) -> Epoch:
     """Accuracy and energies of a network on the chip; means over batches are unweighted, as in the exercise."""
     rows: list[tuple[float, ...]] = []
@@ -184,7 +194,8 @@ def evaluate(
         )  # fmt: skip
     if not rows:
         raise InputError("there is no batch to evaluate on")
-    return Epoch(number, loss, *(float(mean) for mean in np.mean(rows, axis=0)), seconds)
+    accuracy, batch, sample, fan_out_energy, hidden, output = (float(mean) for mean in np.mean(rows, axis=0))
+    return Epoch(number, loss, accuracy, batch, sample, fan_out_energy, hidden, output, seconds)
 
 
 def score(history: Sequence[Epoch], account: Literal["batch", "sample", "fan_out"] = "batch") -> float:

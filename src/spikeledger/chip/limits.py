@@ -1,4 +1,4 @@
-"""Chips and what fits on them: `load_chip("loihi").check(network)` names every limit that fails, by how much, and where.
+"""Chips and what fits on them: `load_chip("loihi").check(network)` names every limit that fails, and where.
 
 A chip is a TOML file: capacities of one core, the mesh of cores, and, where they are published, the times of a step.
 Every table of numbers names its source.

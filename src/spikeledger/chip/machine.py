@@ -1,4 +1,4 @@
-"""A network made ready to run: the native machine where it was built, else the same in numpy, which is also its oracle."""
+"""A network made ready to run on the native machine; `reference.py` is the same in numpy, and its oracle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .placement import Placement
 
 try:
-    from . import _native as _found
+    from . import _native as _found  # type: ignore[attr-defined,unused-ignore]
 
     native: ModuleType | None = _found
 except ImportError:  # no compiler where it was installed
@@ -45,7 +45,7 @@ class Counts:
 
 
 class Machine:
-    """A network, and where it lies, in the layout of the native core; it can run many inputs, one call after another."""
+    """A network, and where it lies, in the layout of the native core; it runs many inputs, one call after another."""
 
     def __init__(
         self, network: Network, placement: Placement | None = None, *, dtype: Any = np.float32, limit: float = 0.0
@@ -64,8 +64,8 @@ class Machine:
             self._connect(projection, placement is not None and not counted[projection.target])
 
     def run(
-        self, inputs: Mapping[str, NDArray[Any]], *, steps: int, samples: int, threads: int = 1, keep: Iterable[str] = (),
-        rasters: bool = True,
+        self, inputs: Mapping[str, NDArray[Any]], *, steps: int, samples: int, threads: int = 1,
+        keep: Iterable[str] = (), rasters: bool = True,
     ) -> Counts:  # fmt: skip
         """Advance every neuron by `steps` for each sample; `inputs` are `[T, B, N]`, `keep` names whole rasters."""
         if threads < 1:
@@ -227,7 +227,7 @@ class Machine:
 
 
 def grain(network: Network, name: str) -> int:
-    """Channels of a population that convolutions reach: its neurons lie position by position, so that these are a row."""
+    """Channels of a population that convolutions reach: its neurons lie position by position."""
     channels = {p.synapses.out_shape[0] for p in network.into(name) if isinstance(p.synapses, Convolution)}
     if len(channels) > 1:
         raise InputError(f"'{name}' receives convolutions of {sorted(channels)} channels: give all the same number")

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from .terms import refuse
 
-#: facts of a `Population`, and `stepwise`: whether a call is one step `[B, *N]` or a sequence `[T, B, *N]`; None: an encoder
+#: facts of a `Population`, and `stepwise`: whether a call is one step `[B, *N]` or `[T, B, *N]`; None: an encoder
 Facts = dict[str, Any]
 Reading = Callable[[nn.Module, str], Facts | None]
 
 
-def _own(module: nn.Module, path: str) -> Facts:
+def _own(module: Any, path: str) -> Facts:
     if type(module).__name__ not in ("IF", "LIF"):
         raise refuse(f"neurons '{path}' are {type(module).__name__}, and chips here run IF and LIF")
     return {
@@ -24,7 +24,7 @@ def _own(module: nn.Module, path: str) -> Facts:
     }  # fmt: skip
 
 
-def _snntorch(module: nn.Module, path: str) -> Facts:
+def _snntorch(module: Any, path: str) -> Facts:
     if type(module).__name__ != "Leaky":
         raise refuse(f"neurons '{path}' are snnTorch's {type(module).__name__}, and chips here run Leaky")
     if module.inhibition or float(module.graded_spikes_factor) != 1:

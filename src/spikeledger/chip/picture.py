@@ -43,7 +43,9 @@ def draw_placement(placement: Placement) -> Figure:
     for source, target in zip(*np.unravel_index(busiest, ways.shape), strict=True):
         if ways[source, target] > 0:
             share = ways[source, target] / ways.max()
-            figure.axes[0].plot([x[source], x[target]], [y[source], y[target]], color="white", lw=0.3 + 2 * share, alpha=0.6)
+            figure.axes[0].plot(
+                [x[source], x[target]], [y[source], y[target]], color="white", lw=0.3 + 2 * share, alpha=0.6
+            )
     figure.suptitle(
         f"{placement.network.name} on {placement.chip.name}: {placement.core_count:,} cores, packets × hops "
         f"{placement.cost:,.0f} ({placement.method})"
@@ -62,7 +64,7 @@ def draw_epochs(history: Sequence[Epoch], score: float) -> Figure:
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy on the test set", color="tab:blue")
     axes.set_ylim(0, 1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xticks(numbers)
     other = axes.twinx()
     other.plot(numbers, [epoch.energy_batch_nJ for epoch in history], marker="s", color="tab:orange", label="energy")
     other.set_ylabel("estimated energy of a batch, as published (nJ)", color="tab:orange")

@@ -1,4 +1,4 @@
-"""place(network, chip) -> Placement: which neurons lie on which core, which core stands where, and what a spike crosses.
+"""place(network, chip) -> Placement: which neurons lie on which core, where it stands, what a spike crosses.
 
 A spike is sent once to every core that holds a synapse of it, by packets that take the shortest way of the mesh, first
 along the row; to its own core it needs no packet. Input arrives at the corner (0, 0).
@@ -101,8 +101,8 @@ def place(
     """Cut a network into slices that fit, and put them where its spikes cross few links; the same seed, the same place.
 
     Args:
-        method: `annealed` packs slices, places them greedily and then swaps cores by simulated annealing; `greedy` leaves
-            the last part out; `in_order` fills cores layer by layer, the baseline.
+        method: `annealed` packs slices, places them greedily and swaps cores by simulated annealing; `greedy` leaves
+            the last out; `in_order` fills cores layer by layer, the baseline.
         activity: of an earlier run, so that traffic counts spikes; without it every neuron is taken to spike alike.
         rounds: swaps that are tried for each core.
 
@@ -162,7 +162,7 @@ def _rates(network: Network, activity: Activity | None) -> dict[str, NDArray[np.
 def _destinations(
     network: Network, name: str, borders: Mapping[str, Ints], cores: Mapping[str, Any], count: int
 ) -> Any:
-    """`(first, last, hit)` a part of a population at a time: whether each neuron sends to each core, bool `[n, cores]`."""
+    """`(first, last, hit)`, a part at a time: whether each neuron sends to each core, bool `[n, cores]`."""
     size, out = network.populations[name].size, network.out_of(name)
     for first, last in chunks(size, count):
         hit = np.zeros((last - first, count), bool)

@@ -1,4 +1,4 @@
-"""A random network of any size, for benchmarks and tests of scale: built array by array, without a loop over neurons."""
+"""A random network of any size, for benchmarks and tests of scale: built without a loop over neurons."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ def random_network(
     weights are drawn between `-weight` and `weight`, so that they stir the phases. A target may be drawn twice.
     """
     if neurons < 1 or fan_out < 1:
-        raise InputError(f"a random network of {neurons} neurons with {fan_out} synapses each cannot be: at least 1 of each")
+        raise InputError(
+            f"a random network of {neurons} neurons with {fan_out} synapses each cannot be: at least 1 of each"
+        )
     if not 0 < rate < 1:
         raise InputError(f"the firing rate is {rate}, but must lie between 0 and 1 spikes a step")
     if neurons > 2**32 - 1 or neurons * fan_out > 2**40:
-        raise InputError(f"{neurons:,} neurons with {fan_out:,} synapses each are more than this machine's numbers hold")
+        raise InputError(
+            f"{neurons:,} neurons with {fan_out:,} synapses each are more than this machine's numbers hold"
+        )
     rng = np.random.default_rng(seed)
     records = np.empty(neurons * fan_out, record_type(np.float32))
     for first in range(0, neurons, _CHUNK):

@@ -25,7 +25,7 @@ def chunks(size: int, columns: int) -> Iterator[tuple[int, int]]:
 def reach(
     network: Network, projection: Projection, borders: NDArray[np.int64], grain: int, first: int, last: int
 ) -> Bools:
-    """Whether neurons `first .. last` of the source have a synapse in each slice of the target: bool `[neurons, slices]`.
+    """Whether neurons `first .. last` of the source have a synapse in each slice: bool `[neurons, slices]`.
 
     `borders` are those of the slices, in the machine's order (position by position where the target has channels).
     """
@@ -34,7 +34,7 @@ def reach(
         return _reach(projection, borders, grain, np.arange(first, last))
     a, b = fan.starts[first], fan.starts[last]
     places, back = np.unique(fan.places[a:b], return_inverse=True)
-    found = _reach(projection, borders, grain, places)
+    found = _reach(projection, borders, grain, places.astype(np.int64))
     out = np.zeros((last - first, len(borders) - 1), bool)
     neuron = np.repeat(np.arange(last - first), np.diff(fan.starts[first : last + 1]))
     np.logical_or.at(out, neuron, found[back])

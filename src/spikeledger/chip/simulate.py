@@ -77,8 +77,8 @@ def simulate(
         inputs: what the torch module takes; for a `Network`, values `[T, B, *N]`.
         chip: a name of `list_chips()`, a TOML file or a `Chip`; without one there are no cores, packets or seconds.
         placement: where the neurons lie; made by `place` if it is not given.
-        rule: `fan_out` counts each spike through each existing synapse that it goes out through; `published` is the rule
-            of the Neuro4ML exercise, a layer's own spikes times its incoming synapses, input not counted.
+        rule: `fan_out` counts each spike through each existing synapse that it leaves by; `published` is the rule of
+            the Neuro4ML exercise, a layer's own spikes times its incoming synapses, input not counted.
         options: as for `run`.
 
     Raises:
@@ -137,8 +137,9 @@ def run(
         ready_to_run = Machine(running, placement, dtype=dtype, limit=limit)
         counts = ready_to_run.run(books, steps=steps, samples=samples, threads=threads, keep=kept)
     rasters = {name: counts.rasters[name].swapaxes(0, 1) for name in kept}
+    activity = account(running, counts, values, steps, samples, rule=rule, placement=placement)
     return Run(
-        account(running, counts, values, steps, samples, rule=rule, placement=placement), rasters[running.output], placement,
+        activity, rasters[running.output], placement,
         counts.core_synapses, counts.core_spikes, counts.packets, counts.hops, rasters,
     )  # fmt: skip
 
@@ -185,6 +186,7 @@ def account(
         population = network.populations[name]
         for projection in network.into(name):
             source = network.populations[projection.source]
+            inputs: InputClass
             inputs, magnitude = ("spikes", 1.0) if source.spiking else _class(values)
             if source.spiking and not counts.spikes[source.name].any():
                 inputs, magnitude = "silent", 0.0
@@ -213,10 +215,12 @@ def account(
         if placement is not None and name in placement.packets:
             add(name, "packet", counts.spikes[name] * placement.packets[name])
             add(name, "hop", counts.spikes[name] * placement.hops[name])
+    timed = counts.seconds is not None and placement is not None and placement.chip.seconds is not None
     return Activity(
-        layers, tallies, samples, steps, (), {n: c for n, c in counts.per_step.items() if network.populations[n].spiking},
+        layers, tallies, samples, steps, (),
+        {n: c for n, c in counts.per_step.items() if network.populations[n].spiking},
         {n: r[0] for n, r in counts.rasters.items()},
-        seconds=float(counts.seconds.sum()) if counts.seconds is not None and placement and placement.chip.seconds else None,
+        seconds=float(counts.seconds.sum()) if timed and counts.seconds is not None else None,
         producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
     )  # fmt: skip
 

@@ -80,10 +80,18 @@ def cut(network: Network, chip: Chip) -> Slices:
                     failures[name, limit] = (needs, has)
     if core.fan_in:
         for name in parts:
-            most = max((int(sum(p.fan_in for p in network.into(name)).max()) if network.into(name) else 0,))
+            most = most_fan_in(network, name)
             if most > core.fan_in:
                 failures[name, "fan_in"] = (most, core.fan_in)
     return found
+
+
+def most_fan_in(network: Network, name: str) -> int:
+    """Synapses of the neuron of a population that has most."""
+    total = np.zeros(network.populations[name].size, np.int64)
+    for projection in network.into(name):
+        total += projection.fan_in
+    return int(total.max())
 
 
 def _pressure(found: Slices, name: str, chip: Chip) -> list[tuple[str, int, int]]:

@@ -261,7 +261,7 @@ class Convolution:
 
 @dataclass(frozen=True, eq=False)
 class Fan:
-    """Through which places of a weighted operator's input each neuron goes out, and with what factor: rows as in `Sparse`.
+    """Through which places of an operator's input each neuron goes out, and with what factor: rows as in `Sparse`.
 
     It stands for what lies between neurons and weights and holds no weights of its own: linear pooling, a permutation,
     a part of a population.
@@ -300,9 +300,11 @@ class Fan:
         """From three arrays of one length; None where it would change nothing."""
         order = np.lexsort((place, source))
         source, place, scale = source[order], place[order], scale[order]
-        if len(source) == sources and np.array_equal(source, np.arange(sources)) and np.array_equal(place, source):
-            if np.all(scale == 1):
-                return None
+        straight = (
+            len(source) == sources and np.array_equal(source, np.arange(sources)) and np.array_equal(place, source)
+        )
+        if straight and np.all(scale == 1):
+            return None
         starts = np.zeros(sources + 1, np.int64)
         np.cumsum(np.bincount(source, minlength=sources), out=starts[1:])
         return cls(starts, place.astype(np.int32), scale)

@@ -1,8 +1,8 @@
 """What a tensor depends on, while a network is traced: sums of spikes that moved, were pooled, or met weights.
 
-A traced run sends no spike, so a tensor's own values are its constant part (biases). Its `Term`s are the rest: an integer
-tensor of the same shape says which spike stands at each place, and every operator that only moves values moves these
-numbers in the same way, whatever it is called with.
+A traced run sends no spike, so a tensor's own values are its constant part (biases). Its `Term`s are the rest: an
+integer tensor of the same shape says which spike stands at each place, and every operator that only moves
+values moves these numbers in the same way, whatever it is called with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,45 @@ from ..errors import InputError
 
 #: operators that only move values: they are applied to the numbers as they were to the values
 MOVES: frozenset[str] = frozenset(
-    ["view", "_unsafe_view", "reshape", "_reshape_alias", "permute", "transpose", "t", "expand", "squeeze", "unsqueeze", "select", "slice", "flatten", "unflatten", "clone", "contiguous", "detach", "alias", "lift_fresh", "narrow", "unfold", "movedim", "swapaxes", "flip", "roll", "repeat", "index_select", "split", "split_with_sizes", "unbind", "chunk", "view_as", "stack", "cat", "constant_pad_nd", "as_strided", "unsafe_split"]
+    [
+        "view",
+        "_unsafe_view",
+        "reshape",
+        "_reshape_alias",
+        "permute",
+        "transpose",
+        "t",
+        "expand",
+        "squeeze",
+        "unsqueeze",
+        "select",
+        "slice",
+        "flatten",
+        "unflatten",
+        "clone",
+        "contiguous",
+        "detach",
+        "alias",
+        "lift_fresh",
+        "narrow",
+        "unfold",
+        "movedim",
+        "swapaxes",
+        "flip",
+        "roll",
+        "repeat",
+        "index_select",
+        "split",
+        "split_with_sizes",
+        "unbind",
+        "chunk",
+        "view_as",
+        "stack",
+        "cat",
+        "constant_pad_nd",
+        "as_strided",
+        "unsafe_split",
+    ]
 )
 #: operators whose result has the places of their first argument
 SAME: frozenset[str] = frozenset(["_to_copy", "to", "dropout", "native_dropout"])

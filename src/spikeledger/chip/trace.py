@@ -1,9 +1,9 @@
-"""`map_network(torch_module, inputs) -> Network`: runs a network once in silence and reads which synapses join which neurons.
+"""`map_network(torch_module, inputs) -> Network`: run a network once in silence, and read which synapses join whom.
 
-Every neuron module is made silent, so that what reaches the next one is its constant part; beside it the tracer follows,
-operator by operator, where spikes would have gone. It understands what is linear between neurons: linear layers,
-convolutions, average pooling, batch norm in evaluation, additions, constant factors, masks and all that moves values, in
-any module and any loop over time. Anything else is refused in one sentence.
+Every neuron module is made silent, so that what reaches the next is its constant part; beside it the tracer
+follows, operator by operator, where spikes would have gone. It understands what is linear between neurons:
+linear layers, convolutions, average pooling, batch norm in evaluation, additions, constant factors, masks and all that
+moves values, in any module and any loop over time. Anything else is refused in one sentence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def map_network(
     Raises:
         InputError: something between two populations is not a synapse.
     """
-    found = layout or getattr(network, "input_layout", "TB")
+    found: Layout = layout or getattr(network, "input_layout", None) or "TB"
     tensor = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
     if tensor.dim() < len(found):
         raise InputError(f"inputs of shape {list(tensor.shape)} have no {found} axes: pass layout='B', 'TB' or 'BT'")
@@ -99,8 +99,8 @@ class _Tracer:
         if isinstance(form, tuple) and form:
             if form[0].operator is not None:
                 raise refuse(
-                    f"its answer is the currents of '{form[0].operator.layer}', which has no neurons: a chip sends spikes, "
-                    "so put neurons behind that layer"
+                    f"its answer is the currents of '{form[0].operator.layer}', which has no neurons: a chip sends "
+                    "spikes, so put neurons behind that layer"
                 )
             self.output = form[0].source
         senders = [key for key, each in self.populations.items() if each["kind"] == "neurons"]
@@ -166,7 +166,7 @@ class _Tracer:
         return (quiet, *output[1:])
 
     def _send(self, path: str, values: Tensor, leading: int, kind: str, encoder: str = "") -> None:
-        """Number the spikes of a source, `1 + step * size + neuron`; the `leading` axes are steps and the one sample."""
+        """Number the spikes of a source, `1 + step * size + neuron`; `leading` axes are steps and the one sample."""
         shape, steps = tuple(values.shape[leading:]) or (1,), values.shape[:leading].numel()
         base = self.calls.get(path, 0) if kind == "neurons" else 0
         self.calls[path] = base + steps
@@ -235,7 +235,7 @@ class _Tracer:
         if name == "convolution" and isinstance(form, tuple) and args[1] not in self.forms:
             return self._convolved(form, args, out, place)
         if "batch_norm" in name and isinstance(form, tuple):
-            values, weight, bias, mean, variance, *rest = args
+            values, weight, _, _, variance, *rest = args
             if not (name.endswith("no_training") or rest[0] is False):
                 return Opaque(f"'{place}' normalises with the batch's own statistics")
             factor = (variance + rest[-1 if name.endswith("no_training") else 2]).rsqrt()
@@ -330,7 +330,8 @@ def _pooled(
             local, sizes = local.unsqueeze(2), ([1, *kernel], [1, *stride], [0, *padding])
         else:
             sizes = (kernel, stride, padding)
-        return nn.functional.unfold(local, sizes[0], padding=sizes[2], stride=sizes[1])[0]
+        size, step, pad = (tuple(each) for each in sizes)
+        return nn.functional.unfold(local, size, padding=pad, stride=step)[0]
 
     local = windows(torch.ones(1, 1, *space, dtype=torch.float64))
     if local.shape[1] != out.numel() // (values.shape[0] * values.shape[1]):

@@ -11,13 +11,13 @@ import numpy as np
 from ..errors import CapacityError
 from .limits import Chip, list_chips, load_chip
 from .network import Network
-from .slices import Slices, cut
+from .slices import Slices, cut, most_fan_in
 
 _HELP = {
     "neurons": "make it narrower, or pick a chip with more cores",
     "synapses": "prune, share weights, or pick a chip with more",
     "memory_bytes": "prune, use fewer bits, or pick a chip with more memory a core",
-    "axons_in": "prune or make the layer before it narrower: cutting this layer does not bring fewer senders to a neuron",
+    "axons_in": "prune or make the layer before it narrower: cutting this one brings no fewer senders to a neuron",
     "axons_out": "make the layer behind it smaller, so that it lies on fewer cores",
     "fan_in": "prune, or split the layer before it into groups",
     "cores": "make the network smaller, or use more chips",
@@ -105,8 +105,8 @@ class Viability:
     def __str__(self) -> str:
         if self.fits:
             return (
-                f"{self.chip.name}: fits on {self.cores:,} of {self.chip.mesh.cores:,} cores a chip, {self.chips:,} chips; "
-                f"binds most: {_WORDS[self.binding]} ({100 * self.share:.0f} %)"
+                f"{self.chip.name}: fits on {self.cores:,} of {self.chip.mesh.cores:,} cores a chip, "
+                f"{self.chips:,} chips; binds most: {_WORDS[self.binding]} ({100 * self.share:.0f} %)"
             )
         return f"{self.chip.name}: does not fit. " + "; ".join(str(each) for each in self.shortages)
 
@@ -122,9 +122,7 @@ def check(network: Network, chip: Chip) -> Viability:
                 shortages.append(Shortage(limit, needs, has))
         if core.fan_in:
             for name, each in network.populations.items():
-                most = (
-                    int(sum(p.fan_in for p in network.into(name)).max()) if each.spiking and network.into(name) else 0
-                )
+                most = most_fan_in(network, name) if each.spiking else 0
                 if most > core.fan_in:
                     shortages.append(Shortage("fan_in", most, core.fan_in, name))
         shares = [("neurons", network.neurons / core.neurons)]

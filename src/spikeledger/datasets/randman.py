@@ -3,7 +3,7 @@
 Each class is a random smooth manifold of few dimensions in the space of the units' spike times; a sample is a point on
 it. Unit `u` fires once, at time
 
-    t_u(x) = product over d of  sum over i of  a_udi s_i sin(2 pi (i x_d b_udi + c_udi)),    s_i = 1 / ((i + 1)^alpha + 1)
+    t_u(x) = product over d of  sum over i of  a_udi s_i sin(2 pi (i x_d b_udi + c_udi)),  s_i = 1 / ((i + 1)^alpha + 1)
 
 with `a, b, c` uniform in [0, 1) and `a_ud0 = 0`, scaled to `0 .. steps` over the samples of the class. The larger
 `alpha` is, the smoother the manifold and the easier the task.

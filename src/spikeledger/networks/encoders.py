@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
+from ..kernels.codes import rate_planes
+from ..kernels.planes import Planes, attach
 
 
 class Encoder(nn.Module):
@@ -46,10 +48,22 @@ class Rate(Encoder):
         self.seed = seed
         self.generator.manual_seed(seed)
 
-    def forward(self, samples: Tensor) -> Tensor:
+    def rates(self, samples: Tensor) -> Tensor:
+        """The probability of a spike, at every step, for each pixel `[B, *N]`."""
         rates = per_image(samples)
-        if self.kind == "poisson":
-            rates = 1 - torch.exp(-rates)
+        return 1 - torch.exp(-rates) if self.kind == "poisson" else rates
+
+    def planes(self, samples: Tensor) -> Planes | None:
+        """The spikes as bits, the same that `forward` would give next; None where no kernel can."""
+        return rate_planes(self.rates(samples), self.timesteps, self.generator)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        rates = self.rates(samples)
+        planes = rate_planes(rates, self.timesteps, self.generator)
+        if planes is not None:
+            spikes = planes.dense()
+            attach(spikes, planes)
+            return spikes
         noise = torch.rand((self.timesteps, *rates.shape), generator=self.generator, dtype=rates.dtype)
         return (noise.to(rates.device) < rates).to(rates.dtype)
 

@@ -55,9 +55,9 @@ class EventDriven(nn.Sequential):
     takes the dense path; one that is the same at every step is multiplied once.
     """
 
-    def forward(self, sequence: Tensor) -> Tensor:
+    def forward(self, sequence: Tensor | Spikes) -> Tensor:
         layers = list(self)
-        if not _free(layers, sequence):
+        if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
         if watcher is not None:
@@ -146,6 +146,8 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
     if type(layer) is nn.Linear:
         return _currents(layer, flow)
     if type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+        if isinstance(flow, Tensor) and (known := bits.planes_of(flow)) is not None:
+            flow = Spikes(known, flow if flow.requires_grad else None)
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
     if type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training):
         return flow
@@ -235,22 +237,27 @@ class _Unpack(torch.autograd.Function):
         return grad, None
 
 
-def _free(layers: list[nn.Module], sequence: Any) -> bool:
-    """Whether nobody looks at what passes between the layers."""
+def watched(network: nn.Module) -> bool:
+    """Whether anybody looks at what passes between a network's modules, or changes it: a hook, a mode, autocast.
+
+    A watcher that is alone is nobody: it is told of the bits themselves.
+    """
     looking = (
         torch._C._len_torch_dispatch_stack() > 0
         or module_hooks._global_forward_hooks
         or module_hooks._global_forward_pre_hooks
     )
-    watched = (
+    return bool(
         (looking if watcher is None else not watcher.alone())
         or module_hooks._global_backward_hooks
         or module_hooks._global_backward_pre_hooks
         or torch.is_autocast_enabled("cpu")
         or any(
             module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-            for layer in layers
-            for module in layer.modules()
+            for module in network.modules()
         )
     )
-    return not watched and isinstance(sequence, Tensor) and runs_native(sequence)
+
+
+def _fits_any(sequence: object) -> bool:
+    return isinstance(sequence, Tensor) and runs_native(sequence)

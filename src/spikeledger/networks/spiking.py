@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .decoders import Decoder
-from .encoders import Encoder
+from .encoders import Encoder, Rate
+from . import event_driven
+from .event_driven import EventDriven, Spikes
 
 
 class OverTime(nn.Module):
@@ -60,9 +62,19 @@ class SpikingNetwork(nn.Module):
             self.encoder.reseed(seed)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        sequence = inputs if self.encoder is None else self.encoder(inputs)
-        out: Tensor = self.layers(sequence)
+        coded = self._coded(inputs)
+        sequence = inputs if self.encoder is None or coded is not None else self.encoder(inputs)
+        out: Tensor = self.layers(sequence if coded is None else coded)
         return out
+
+    def _coded(self, inputs: Tensor) -> Spikes | None:
+        """The encoder's spikes as bits, where it can give them, the layers can take them, and nobody looks."""
+        if type(self.encoder) is not Rate or not isinstance(self.layers, EventDriven):
+            return None
+        if event_driven.watcher is not None or event_driven.watched(self):
+            return None
+        planes = self.encoder.planes(inputs)
+        return None if planes is None else Spikes(planes, None)
 
     def scores(self, inputs: Tensor) -> Tensor:
         """Scores `[B, classes]`: the decoded output spikes."""

@@ -1,0 +1,47 @@
+"""The rate code straight to bits: the same spikes as from `torch.rand(...) < rates`, without the floats in between."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from .choice import native, runs_native
+from .planes import Planes, empty_words
+
+_STATE_BYTES = 5056
+
+
+def rate_planes(rates: Tensor, steps: int, generator: torch.Generator) -> Planes | None:
+    """Bits `[T, B, *N]` at `rates` `[B, *N]`; None where the kernel cannot run. The generator goes on as torch's would."""
+    if not runs_native(rates) or rates.dtype != torch.float32 or not rates.numel() or not _knows_the_generator():
+        return None
+    return _draw(rates, steps, generator)
+
+
+def _draw(rates: Tensor, steps: int, generator: torch.Generator) -> Planes:
+    core = native()
+    assert core is not None
+    rates = rates.detach().contiguous()
+    rows, columns = rates.shape[0], math.prod(rates.shape[1:])
+    words = empty_words(steps * rows, columns)
+    state = generator.get_state()
+    core.rate_code(state.data_ptr(), rates.data_ptr(), steps, rows, columns, words.data_ptr())
+    generator.set_state(state)
+    return Planes(words, (steps, *rates.shape))
+
+
+@cache
+def _knows_the_generator() -> bool:
+    """Whether torch draws as the kernel thinks: tried once, since the layout of its state is not promised."""
+    ours, theirs = (torch.Generator().manual_seed(7) for _ in range(2))
+    if ours.get_state().numel() != _STATE_BYTES:
+        return False
+    rates = torch.full((3, 451), 0.5)
+    for steps in (1, 2):
+        noise = torch.rand((steps, *rates.shape), generator=theirs)
+        if not torch.equal(_draw(rates, steps, ours).dense(), (noise < rates).float()):
+            return False
+    return torch.equal(ours.get_state(), theirs.get_state())

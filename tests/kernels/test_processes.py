@@ -1,0 +1,84 @@
+"""The native core's threads: after a fork, in a DataLoader's workers, and at the interpreter's end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spikeledger
+from spikeledger.kernels.choice import native
+
+pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
+
+BEGIN = """
+import os, torch, spikeledger as sl
+from spikeledger.kernels.choice import native
+torch.set_num_threads(2)
+neuron, currents = sl.LIF(0.9), torch.rand(20, 64, 256)
+spikes = neuron(currents)
+assert native().thread_runtime() == "torch", native().thread_runtime()
+"""
+FORK = """
+child = os.fork()
+if child == 0:
+    again = neuron(currents)
+    torch.set_num_threads(1)  # torch's own loops hang in a child whose parent used its threads
+    os._exit(0 if torch.equal(again, spikes) else 3)
+assert os.waitpid(child, 0)[1] == 0
+"""
+WORKERS = """
+from torch.utils.data import DataLoader, Dataset
+class Rows(Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, index):
+        return neuron(currents)[index]
+for batch in DataLoader(Rows(), num_workers=2, batch_size=2):
+    assert batch.shape == (2, 64, 256)
+"""
+THREADS = """
+import threading
+found = []
+workers = [threading.Thread(target=lambda: found.append(neuron(currents)), daemon=True) for _ in range(3)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+assert all(torch.equal(one, spikes) for one in found) and len(found) == 3
+"""
+
+
+@pytest.mark.parametrize("deed", ["", FORK, WORKERS, THREADS], ids=["exit", "fork", "workers", "threads"])
+def test_nothing_hangs_or_crashes(deed: str) -> None:
+    source = str(Path(spikeledger.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "2"}
+    ran = subprocess.run(
+        [sys.executable, "-c", BEGIN + deed], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_without_a_compiler_it_is_said_once() -> None:
+    code = (
+        "import sys; sys.modules['spikeledger.kernels._native'] = None\n"
+        "import torch, spikeledger as sl\n"
+        "from spikeledger import kernels\n"
+        "net = sl.zoo.mlp(8, 6, 4)\n"
+        "for _ in range(3): net(torch.rand(2, 8))\n"
+        "print(kernels.name())\n"
+        "try: sl.backend('cpu')\n"
+        "except sl.errors.InputError as error: print(error)\n"
+    )
+    source = str(Path(spikeledger.__file__).parent.parent)
+    code = code.replace("import torch, spikeledger as sl", "import torch, spikeledger as sl, spikeledger.errors")
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": source}, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[0] == "reference"
+    assert "was not built" in ran.stdout
+    assert ran.stderr.count("the native core is not there") == 1
