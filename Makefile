@@ -9,7 +9,7 @@ NATIVE_PYTHON ?= $(BIN)/python
 NATIVE_OPTIONS ?=
 
 # An editable install sees Python sources as they are: only these ask for a new one.
-INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
+INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/*)
 ifeq ($(strip $(EDITABLE)),)
 INSTALL_INPUTS += $(shell find src -type f -not -path '*/__pycache__/*')
 endif
@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check format docs bench sanitize native clean
+.PHONY: help demo test test-all test-peers check format docs bench sanitize native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ test: .venv/.dev-$(KIND)  ## the fast tests
 
 test-all: .venv/.dev-$(KIND)  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -m ""
+
+test-peers: .venv/.peers  ## the tests beside other libraries, which are installed into .venv-peers
+	.venv-peers/bin/python -m pytest -m peer tests/peers
 
 check: .venv/.dev-$(KIND)  ## format, lint, types, import direction, docs and their examples
 	$(BIN)/ruff format --check .
@@ -70,7 +73,7 @@ native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs na
 	cp build/native/_native*.so src/spikeledger/kernels/
 
 clean:  ## remove what was built and measured; .venv too
-	rm -rf .venv build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-peers build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. A stamp says what .venv holds: the demo's needs or everything (dev), and the tree or the built package.
@@ -78,6 +81,15 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "SpikeLedger needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
+
+# The peers pin each other's dependencies apart, and some would bring torch anew: theirs are named here, without asking them.
+.venv/.peers: $(INSTALL_INPUTS) | $(BIN)/python
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q -c constraints.txt '.[test]'
+	.venv-peers/bin/python -m pip install -q h5py loguru pandas pbr progress tqdm
+	.venv-peers/bin/python -m pip install -q --no-deps snntorch==1.0.0 spikingjelly==2.0.0 norse==1.1.0 sinabs==3.1.3 \
+	  nir==1.0.4 nirtorch==2.0.2 neurobench==2.3.0
+	@touch $@
 
 .venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
 	@echo "Setting up .venv: the first time takes some minutes, most of it torch"

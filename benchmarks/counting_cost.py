@@ -1,7 +1,8 @@
 """What does counting cost? The same inference with and without a counter, side by side, rotating, medians.
 
-MLP 784-256-10, T = 20, batch 128, input density 0.13, 2 threads. Run: `python benchmarks/counting_cost.py`. The ratios of
-one run are what counts; absolute times differ from machine to machine. Other libraries take part where they are installed.
+MLP 784-256-10, T = 20, batch 128, input density 0.13, 2 threads. Run: `python benchmarks/counting_cost.py`. The ratios
+of one run are what counts; absolute times differ from machine to machine. Other libraries take part where they are
+installed.
 """
 
 from __future__ import annotations
@@ -99,9 +100,7 @@ def counted(network: nn.Module, run: Callable[[nn.Module, torch.Tensor], object]
 def measure(rounds: int, threads: int) -> None:
     torch.set_num_threads(threads)
     x = (torch.rand(STEPS, BATCH, 784, generator=torch.Generator().manual_seed(0)) < DENSITY).float()
-    print(
-        f"T = {STEPS}, batch {BATCH}, density {DENSITY}, {threads} threads, {rounds} rounds: median ms, ratio to uncounted"
-    )
+    print(f"T = {STEPS}, batch {BATCH}, density {DENSITY}, {threads} threads, {rounds} rounds: median ms, ratio")
     print(f"{'':28s}{'uncounted':>10s}{'one batch':>18s}{'a batch of many':>18s}")
     for name, make in NETWORKS.items():
         try:

@@ -94,3 +94,22 @@ def test_the_version_has_one_place() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(r"^version: (.+)$", citation, flags=re.MULTILINE).group(1) == spikeledger.__version__  # type: ignore[union-attr]
     assert re.search(r"^## (\S+)", changelog, flags=re.MULTILINE).group(1) == spikeledger.__version__  # type: ignore[union-attr]
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    import spikeledger as sl
+
+    page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`sl\.(\w+)`", page))
+    assert told == {public for public in sl.__all__ if not public.startswith("_")}
+    for public in told:
+        assert getattr(sl, public) is not None
+
+
+def test_every_command_is_in_the_reference() -> None:
+    from spikeledger.cli.app import app
+
+    page = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `spikeledger (\w+)` \|", page, flags=re.MULTILINE))
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert told == commands | {group.name for group in app.registered_groups}

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .activity import Activity as Activity
+    from .chip.limits import list_chips as list_chips
+    from .chip.limits import load_chip as load_chip
+    from .chip.placement import place as place
+    from .chip.simulate import simulate as simulate
+    from .chip.trace import map_network as map_network
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
+    from .hardware.template import check_profile as check_profile
+    from .hardware.template import write_template as write_template
     from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
@@ -33,6 +40,9 @@ if TYPE_CHECKING:
     from .networks.neurons import LIF as LIF
     from .networks.spiking import SpikingNetwork as SpikingNetwork
     from .networks.spiking import over_time as over_time
+    from .recording.neurons import declare_neuron as declare_neuron
+    from .recording.neurons import neuron as neuron
+    from .recording.neurons import not_a_neuron as not_a_neuron
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .study import breakeven as breakeven
@@ -73,6 +83,14 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
+    "neuron": ("recording.neurons", "neuron"),
+    "declare_neuron": ("recording.neurons", "declare_neuron"),
+    "not_a_neuron": ("recording.neurons", "not_a_neuron"),
+    "map_network": ("chip.trace", "map_network"),
+    "place": ("chip.placement", "place"),
+    "simulate": ("chip.simulate", "simulate"),
+    "load_chip": ("chip.limits", "load_chip"),
+    "list_chips": ("chip.limits", "list_chips"),
     "Activity": ("activity", "Activity"),
     "HardwareProfile": ("hardware.profile", "HardwareProfile"),
     "Price": ("hardware.profile", "Price"),
@@ -80,6 +98,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_profiles": ("hardware.catalog", "list_profiles"),
     "price": ("ledger", "price"),
     "Ledger": ("ledger", "Ledger"),
+    "check_profile": ("hardware.template", "check_profile"),
+    "write_template": ("hardware.template", "write_template"),
     "metered": ("hardware.meter", "metered"),
     "Measured": ("hardware.meter", "Measured"),
     "compare": ("study.comparison", "compare"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -73,6 +74,19 @@ class Ledger:
         return sum(entry.high for entry in self.entries)
 
     @property
+    def joules_independent(self) -> tuple[float, float]:
+        """Low and high if prices err independently, as the root of the summed squares.
+
+        The prices of one event are one error, in however many layers it is charged.
+        """
+        below: dict[str, float] = {}
+        above: dict[str, float] = {}
+        for entry in self.entries:
+            below[entry.event] = below.get(entry.event, 0.0) + entry.joules - entry.low
+            above[entry.event] = above.get(entry.event, 0.0) + entry.high - entry.joules
+        return self.joules - math.hypot(*below.values()), self.joules + math.hypot(*above.values())
+
+    @property
     def joules_per_sample(self) -> float:
         """Nominal joules divided by the number of samples."""
         return self.joules / self.samples if self.samples else 0.0
@@ -102,8 +116,10 @@ class Ledger:
         return self._sums(lambda entry: entry.term)
 
     def by_neuron(self, layer: str) -> NDArray[np.float64]:
-        """Nominal joules that each neuron of a layer caused there; the presynaptic neuron pays for synaptic
-        operations."""
+        """Nominal joules that each neuron of a layer caused there.
+
+        The presynaptic neuron pays for synaptic operations.
+        """
         if layer not in {entry.layer for entry in self.entries}:
             raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
         rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]
@@ -128,6 +144,7 @@ class Ledger:
             "joules": self.joules,
             "joules_low": self.joules_low,
             "joules_high": self.joules_high,
+            "joules_independent": list(self.joules_independent),
             "joules_per_sample": self.joules_per_sample,
             "seconds": self.seconds,
             "kwh": self.kwh,
@@ -252,13 +269,16 @@ def price(
             missing[line.event] = missing.get(line.event, 0) + line.count
     if missing:
         listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
+        general = [one for one in BILLS if "-00" not in one]  # those that belong to no document
         raise UnpricedError(
             f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
-            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(BILLS)})"
+            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(general)})"
         )
     caveats = [text for text in (device.caveat, *device.implausible) if text]
     if device.host is not None and name == "full":
         caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
+    if name == "ops-only":
+        caveats.append("operations only: no memory, no neuron updates, no routing, no static power")
     caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]
     if activity.uncounted:
         caveats.append(f"{len(activity.uncounted)} operators were not counted: the total is a lower bound")
@@ -278,7 +298,7 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 
 def _entry(line: Line, cost: Price) -> Entry:
     # events * joules/event = joules
-    rows = None if line.per_neuron is None else line.per_neuron.ravel().astype(np.float64) * cost.joules
+    rows = None if line.per_neuron is None else np.multiply(line.per_neuron.ravel(), cost.joules, dtype=np.float64)
     return Entry(
         line.layer, line.event, line.count, line.count * cost.joules, line.count * cost.low, line.count * cost.high,
         cost, rows, line.note,

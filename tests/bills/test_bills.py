@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tomli_w
 import pytest
+import tomli_w
 
 from spikeledger.activity import Activity, Layer
 from spikeledger.bills import BILLS
@@ -95,7 +95,9 @@ def test_a_convolution_pays_for_addresses_of_its_spikes() -> None:
     layer = Layer("c", "conv2d", (1, 4, 4), 16, 100, 9, 9, inputs="spikes", magnitude=1.0, source="in")
     inside = Layer("in", "encoder", (1, 4, 4), 16)
     run = activity_from_events({"in": {"spike": 7}, "c": {"synaptic_op": 63}}, layers={"c": layer, "in": inside})
-    run = Activity({**run.layers_by_name, "n": Layer("n", "neuron", (16,), 16, state=16, spiking=True)}, run.tallies, 1, 1)
+    run = Activity(
+        {**run.layers_by_name, "n": Layer("n", "neuron", (16,), 16, state=16, spiking=True)}, run.tallies, 1, 1
+    )
     lines = [line for line in BILLS["memory"](run, HOROWITZ) if line.event == "address_op"]
     assert [line.count for line in lines] == [63, 14]
     assert lines[1].price is not None
@@ -108,7 +110,8 @@ def test_time_has_every_term() -> None:
         "name": "t", "title": "t", "skips": "none",
         "prices": {"mac": {"joules": 1e-12, "low": 1e-12, "high": 1e-12, "kind": "measured", "source": "bench, page 1",
                            "includes": ["weight_read", "activation_read", "activation_write"]}},
-        "static": {"watts": 2.0, "low": 1.0, "high": 3.0, "state": "idle", "kind": "measured", "source": "bench, page 1"},
+        "static": {"watts": 2.0, "low": 1.0, "high": 3.0, "state": "idle", "kind": "measured",
+                   "source": "bench, page 1"},
         "timing": {"seconds_per_step": 1.0, "seconds_per_barrier": 0.5, "seconds_per_sample": 3.0, "batch": 5,
                    "seconds_per_batch": 7.0, "seconds_per_layer": 11.0, "utilisation": 0.5, "low_factor": 0.5,
                    "high_factor": 2.0, "seconds_per_event": {"dense_op": 0.01}, "kind": "measured",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -14,11 +15,14 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repository import ROOT
 from spikeledger.errors import InputError, ProfileError
 from spikeledger.events import EVENTS
 from spikeledger.hardware import catalog
 from spikeledger.hardware.catalog import list_profiles, load_profile, parse_profile
-from spikeledger.hardware.profile import HardwareProfile, Price
+from spikeledger.hardware.limits import Capacities, Limits
+from spikeledger.hardware.memory import Level
+from spikeledger.hardware.profile import HardwareProfile, Precision, Price, Static, Timing
 from spikeledger.hardware.template import check_profile, write_template
 
 FOLDER = Path(catalog.__file__).parent / "profiles"
@@ -152,7 +156,14 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(text, "bad.toml")
     said = str(caught.value)
-    for fault in ("name", "prices.mac.kind", "prices.mac.source", "prices.mac.high", "unknown events ['magic']", "timing"):
+    for fault in (
+        "name",
+        "prices.mac.kind",
+        "prices.mac.source",
+        "prices.mac.high",
+        "unknown events ['magic']",
+        "timing",
+    ):
         assert fault in said
 
 
@@ -163,7 +174,9 @@ def test_an_all_in_price_gets_nothing_on_top() -> None:
     with pytest.raises(ProfileError, match="hold the static power already"):
         parse_profile(tomli_w.dumps(GOOD | {"prices": {"synaptic_op": price}, "static": static, "timing": timing}), "x")
     with pytest.raises(ProfileError, match="hold the routing already"):
-        parse_profile(tomli_w.dumps(GOOD | {"prices": {"synaptic_op": price, "hop": GOOD["prices"]["synaptic_op"]}}), "x")  # type: ignore[index]
+        parse_profile(
+            tomli_w.dumps(GOOD | {"prices": {"synaptic_op": price, "hop": GOOD["prices"]["synaptic_op"]}}), "x"
+        )  # type: ignore[index]
 
 
 def test_a_profile_survives_toml(tmp_path: Path) -> None:
@@ -240,3 +253,72 @@ def test_profiles_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         device.name = "other"  # type: ignore[misc]
     assert isinstance(device, HardwareProfile)
+
+
+def test_the_catalogue_page_is_what_the_command_makes(capfd: pytest.CaptureFixture[str]) -> None:
+    from spikeledger.cli.app import main
+
+    assert main(["profiles", "--markdown"]) == 0
+    page = (ROOT / "docs" / "reference" / "profiles-catalogue.md").read_text(encoding="utf-8")
+    assert capfd.readouterr().out == page, (
+        "make it again: spikeledger profiles --markdown > docs/reference/profiles-catalogue.md"
+    )
+
+
+def test_every_field_of_the_format_is_in_the_docs() -> None:
+    page = (ROOT / "docs" / "reference" / "profiles.md").read_text(encoding="utf-8")
+    fields = {field for part in (HardwareProfile, Timing, Precision, Level, Limits, Capacities, Price, Static)
+              for field in part.model_fields}  # fmt: skip
+    assert not [field for field in fields if field not in page]
+
+
+def test_commands_for_a_device_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from spikeledger.cli.app import main
+    from spikeledger.study.counts import activity_from_spikes
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["profiles", "new", "mine"]) == 0
+    assert main(["profiles", "new", "mine"]) == 2
+    assert "is there already" in capfd.readouterr().err
+    assert main(["profiles", "check", "mine.toml"]) == 0
+    assert "the source is still the template's" in capfd.readouterr().out
+    assert main(["profiles", "check", "mine.toml", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["name"] == "mine"
+    (tmp_path / "bad.toml").write_text("name = 1")
+    assert main(["profiles", "check", "bad.toml"]) == 2
+    assert "faults" in capfd.readouterr().err
+    activity_from_spikes([(9, 4)], [[1, 2, 3, 4]], timesteps=5, input_spikes=9).save("run.npz")
+    assert main(["account", "run.npz", "--profile", "mine.toml"]) == 0
+    assert "dominant layer: layer0" in capfd.readouterr().out
+    assert main(["account", "run.npz", "--profile", "loihi", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["layers"][0]["spikes"] == 10
+
+
+def test_chips_name_profiles_that_exist() -> None:
+    from spikeledger.chip import limits
+
+    files = sorted((Path(limits.__file__).parent / "chips").glob("*.toml"))
+    assert files
+    named = {path.name: tomllib.loads(path.read_text()).get("profile") for path in files}
+    assert not {name: profile for name, profile in named.items() if profile and profile not in list_profiles()}
+
+
+VALUES = st.one_of(st.text(max_size=9), st.integers(-(2**63), 2**63 - 1), st.floats(), st.booleans())
+FIELDS = st.sampled_from(
+    [*HardwareProfile.model_fields, *Price.model_fields, *Timing.model_fields, *Level.model_fields, *list(EVENTS)[:4]]
+)
+TABLES = st.recursive(
+    VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12
+)
+
+
+@given(st.dictionaries(FIELDS, TABLES, max_size=8))
+def test_any_table_loads_or_is_refused_in_one_sentence(table: dict[str, Any]) -> None:
+    try:
+        text = tomli_w.dumps(table)
+    except UnicodeEncodeError:
+        return
+    with pytest.raises(ProfileError, match=r"fault|no TOML"):
+        parse_profile(text, "any.toml")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeledger.errors import InputError
+from spikeledger.errors import InputError, ProfileError
 from spikeledger.hardware.catalog import load_profile
 from spikeledger.hardware.memory import access, interpolated
-from spikeledger.hardware.variants import at_batch, at_bits, at_clock, skipping, with_reuse
+from spikeledger.hardware.variants import at_batch, at_bits, at_clock, skipping, with_price, with_reuse
 
 INT8 = load_profile("horowitz-45nm-int8")
 FP32 = load_profile("horowitz-45nm")
@@ -82,3 +82,11 @@ def test_a_line_through_the_levels(held: int, picojoules: float) -> None:
     found = interpolated(FP32.memory, held, 64)
     assert found.joules == pytest.approx(picojoules * 1e-12)
     assert found.low <= found.joules <= found.high
+
+
+def test_a_price_that_would_melt_the_board_is_refused() -> None:
+    v100 = load_profile("v100")
+    dear = v100.prices["mac"].scaled(3.0, "what if")
+    with pytest.raises(ProfileError, match="would draw 795 W, and the device has 300 W"):
+        with_price(v100, "mac", dear)
+    assert with_price(v100, "mac", dear.scaled(0.1, "or not")).prices["mac"].joules < v100.prices["mac"].joules

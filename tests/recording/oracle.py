@@ -1,7 +1,7 @@
 """Counting by hand: every synapse is listed, every spike is followed along it, in plain nested loops.
 
-`wiring(...)` functions list, for each source place, the set of target places that existing weights lead to; `events` walks
-over all rows and places. Slow and obvious: what the recorder must agree with to the last integer.
+Each wiring lists, for every source place, the set of target places that existing weights lead to; `events` walks over
+all rows and places. Slow and obvious: what the recorder must agree with to the last integer.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ def linear(weight: Any) -> Wiring:
 
 
 def convolution(
-    shape: Sequence[int], weight: Any, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int
+    shape: Sequence[int],
+    weight: Any,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
 ) -> Wiring:
     """Input `[C, *S]`, weight `[O, C / groups, *K]`; what lies in the zero padding is no source."""
     outputs, per_group, *kernel = weight.shape
     sizes = shape[1:]
     reach = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True)
     ]
     wires: Wiring = {place: set() for place in places(shape)}
     for target in places((outputs, *reach)):

@@ -94,7 +94,10 @@ def test_transposed_convolutions(case: dict, more: int) -> None:
 
 
 @given(
-    st.lists(st.integers(1, 6), min_size=2, max_size=4), st.sampled_from([0.0, 0.7]), st.integers(0, 99), st.integers(1, 2)
+    st.lists(st.integers(1, 6), min_size=2, max_size=4),
+    st.sampled_from([0.0, 0.7]),
+    st.integers(0, 99),
+    st.integers(1, 2),
 )
 @settings(max_examples=20, deadline=None)
 def test_linear_layers_over_any_leading_axes(widths: list[int], pruned: float, seed: int, extra_axes: int) -> None:
@@ -154,7 +157,9 @@ def test_pooling_folds_into_the_synapses_behind_it(
     ("pool", "kernel", "stride", "padding"),
     [(nn.MaxPool2d(2), 2, 2, 0), (nn.MaxPool2d(3, 1, padding=1), 3, 1, 1), (nn.MaxPool2d(3, 2), 3, 2, 0)],
 )
-def test_max_pooling_reads_each_window_and_passes_spikes_on(pool: nn.Module, kernel: int, stride: int, padding: int) -> None:
+def test_max_pooling_reads_each_window_and_passes_spikes_on(
+    pool: nn.Module, kernel: int, stride: int, padding: int
+) -> None:
     rows = spikes(torch.Generator().manual_seed(0), 2, 2, 6, 6)
     layer = nn.Linear(pool(rows)[0].numel(), 3)
     activity = sl.record(nn.Sequential(pool, nn.Flatten(), layer), rows)

@@ -1,7 +1,7 @@
 """What did happen: exact integer counts, by layer, event and neuron. Needs numpy and nothing else.
 
-An `Activity` is made by the recorder (a software run) or by the chip simulator (a mapped run). It can be saved, added to
-another one of the same network, and priced later, on a machine without torch.
+An `Activity` is made by the recorder (a software run) or by the chip simulator (a mapped run). It can be saved, added
+to another one of the same network, and priced later, on a machine without torch.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _VERSION = 1
 class Layer:
     """One weighted operator or one population of neurons, and the facts of it that a price may need.
 
-    `inputs` is the class of what a weighted operator received over the *whole* run: `spikes` (every non-zero value has the
-    same `magnitude`: accumulates), `graded` (multiply-accumulates) or `silent` (only zeros); empty for neurons.
+    `inputs` is the class of what a weighted operator received over the *whole* run: `spikes` (every non-zero value has
+    the same `magnitude`: accumulates), `graded` (multiply-accumulates) or `silent` (only zeros); empty for neurons.
     """
 
     name: str
@@ -42,6 +42,8 @@ class Layer:
     synapses: int = 0  # existing connections, borders, groups and pruned weights considered
     parameters: int = 0  # numbers that are stored, zeros and biases included
     nonzero_parameters: int = 0
+    weights: int = 0  # of the parameters, those that multiply
+    nonzero_weights: int = 0
     state: int = 0  # state variables that are kept from step to step
     inputs: InputClass = ""
     magnitude: float = 0.0
@@ -226,7 +228,8 @@ class Activity:
             f"{event}={self.total(event):,}" for event in ("spike", "synaptic_op", "mac") if event in self.events
         )
         trouble = f", {len(self.uncounted)} uncounted" if self.uncounted else ""
-        return f"Activity({len(self.layers)} layers, samples={self.samples:,}, timesteps={self.timesteps}, {counts}{trouble})"
+        size = f"{len(self.layers)} layers, samples={self.samples:,}, timesteps={self.timesteps}"
+        return f"Activity({size}, {counts}{trouble})"
 
 
 def merge_class(a: tuple[InputClass, float], b: tuple[InputClass, float]) -> tuple[InputClass, float]:

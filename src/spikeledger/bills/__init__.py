@@ -1,9 +1,8 @@
 """Which events are charged: a bill turns an activity into lines, and the profile prices each line.
 
-`BILLS` holds every bill by name: `ops-only` (the convention: AC and MAC, nothing else), `memory` (after Lemaire et al.
-2022), `full` (all that happened), `system` (with the host), and the arithmetic of published documents, flaws
-included, that
-`published` keeps.
+`BILLS` holds every bill by name: `ops-only` (the convention: AC and MAC, nothing else), `memory` (after Lemaire et
+al. 2022), `full` (all that happened), `system` (with the host), and the arithmetic of published documents, flaws
+included, that `published` keeps.
 """
 
 from __future__ import annotations

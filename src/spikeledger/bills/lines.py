@@ -137,7 +137,10 @@ def _updates(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
             return [replace(lines[0], note="which had an input is not known: all are charged")]
         event = "active_update" if "active_update" in profile.prices else "neuron_update"
         return [Line(layer.name, event, busy.count, busy.per_neuron, "with input")]
-    moved = lines[0].count * (layer.state // max(layer.outputs, 1))
+    variables = layer.state // max(layer.outputs, 1)
+    # updates * variables/update = variables
+    moved = lines[0].count * variables
+    each = None if lines[0].per_neuron is None else lines[0].per_neuron * variables
     if "active_update" in profile.prices and busy is not None:
         rows = None if busy.per_neuron is None else busy.per_neuron.ravel()
         idle = None if rows is None or lines[0].per_neuron is None else lines[0].per_neuron.ravel() - rows
@@ -149,8 +152,8 @@ def _updates(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
     state = fetch(profile, "state_read", layer.state * bits / 8, bits)
     return [
         *lines,
-        Line(layer.name, "state_read", moved, price=state),
-        Line(layer.name, "state_write", moved, price=state),
+        Line(layer.name, "state_read", moved, each, price=state),
+        Line(layer.name, "state_write", moved, each, price=state),
     ]
 
 

@@ -1,9 +1,8 @@
 """The bill of Lemaire et al. 2022: operations, memory and addresses, each memory as large as what it holds.
 
 E. Lemaire, L. Cordone, A. Castagnetti, P.-E. Novac, J. Courtois, B. Miramond, "An analytical estimation of spiking
-neural
-networks energy efficiency", ICONIP 2022, doi:10.1007/978-3-031-30105-6_48, arXiv:2210.13107. Their published erratum is
-applied: the fully connected layer's accumulates have no factor N_in too many, and the reset is counted.
+neural networks energy efficiency", ICONIP 2022, doi:10.1007/978-3-031-30105-6_48, arXiv:2210.13107. Their published
+erratum is applied: the fully connected layer's accumulates have no factor N_in too many, and the reset is counted.
 Where they take ceil(kernel/stride) squared synapses for each spike, borders included, the exact counts stand here.
 """
 
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from ..activity import Activity, Layer
+from ..activity import Activity, Counts, Layer
 from ..hardware.memory import interpolated
 from ..hardware.profile import HardwareProfile, Price
 from .lines import Line, arrivals
@@ -20,10 +19,12 @@ from .lines import Line, arrivals
 def memory(activity: Activity, profile: HardwareProfile) -> list[Line]:
     """`E = E_operations + E_memory + E_addresses`; no static power, no routing.
 
-    Spiking: each spike that arrives is read once, each of its synapses reads a weight and reads and writes a potential;
-    each neuron reads and writes its potential at every step and multiplies by the leak; each spike is written and
-    resets.
-    Ordinary: every multiply-accumulate reads both operands (no reuse, the opposite bias), every result is written once.
+    Spiking: each spike that arrives is read once, each of its synapses reads a weight and reads and writes a
+    potential; each neuron reads and writes its potential at every step and multiplies by the leak; each spike is
+    written and resets. A spike is moved as one activation.
+
+    Ordinary: every multiply-accumulate reads both operands
+    (no reuse, the opposite bias), every result is written once.
     """
     lines: list[Line] = []
     for layer in activity.layers_by_name.values():
@@ -50,7 +51,7 @@ def _spiking(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
             Line(name, "state_write", line.count, line.per_neuron, "of the target", price=state),
             Line(name, "address_op", line.count, line.per_neuron, "of weights and potentials"),
         ]
-        if layer.operator.startswith("conv") and "address_op" in profile.prices:
+        if _convolves(layer) and "address_op" in profile.prices:
             pair = profile.prices["address_op"].scaled(32, "an int32 multiply and add, 3.1 + 0.1 pJ against 0.1 pJ")
             lines.append(Line(name, "address_op", 2 * arrived, note="row and column of each spike", price=pair))
     return [*lines, *_biases(activity, layer, weights)]
@@ -60,7 +61,8 @@ def _ordinary(activity: Activity, layer: Layer, profile: HardwareProfile) -> lis
     name, weights, values, _ = _prices(layer, profile)
     products = activity.total("dense_op", name) if profile.skips != "all" else activity.total("mac", name)
     runs = activity.samples * max(activity.timesteps, 1)
-    moved = (math.prod(layer.shape) if layer.shape else 0) + layer.outputs + layer.parameters
+    kernel = layer.parameters // max(layer.shape[0], 1) if _convolves(layer) else layer.parameters
+    moved = (math.prod(layer.shape) if layer.shape else 0) + layer.outputs + kernel
     return [
         Line(name, "mac", products),
         Line(name, "weight_read", products / profile.reuse, price=weights),
@@ -77,16 +79,23 @@ def _biases(activity: Activity, layer: Layer, weights: Price | None) -> list[Lin
 
 
 def _population(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
-    name, updates, spikes = layer.name, activity.total("neuron_update", layer.name), activity.total("spike", layer.name)
+    name = layer.name
+    updates, rows = _tally(activity, name, "neuron_update")
+    spikes, fired = _tally(activity, name, "spike")
     state = _buffer(profile, layer.state or layer.outputs, profile.precision.state_bits)
     out = _buffer(profile, layer.outputs, profile.precision.activation_bits)
     return [
-        Line(name, "neuron_update", updates, note="leak: one multiply-accumulate", price=profile.prices.get("mac")),
-        Line(name, "state_read", updates, price=state),
-        Line(name, "state_write", updates, price=state),
-        Line(name, "elementwise", spikes, note="reset"),
-        Line(name, "activation_write", spikes, price=out),
+        Line(name, "neuron_update", updates, rows, "leak: one multiply-accumulate", price=profile.prices.get("mac")),
+        Line(name, "state_read", updates, rows, price=state),
+        Line(name, "state_write", updates, rows, price=state),
+        Line(name, "elementwise", spikes, fired, "reset"),
+        Line(name, "activation_write", spikes, fired, price=out),
     ]
+
+
+def _tally(activity: Activity, layer: str, event: str) -> tuple[int, Counts | None]:
+    tally = activity.tallies.get((layer, event))
+    return (0, None) if tally is None else (tally.count, tally.per_neuron)
 
 
 def _prices(layer: Layer, profile: HardwareProfile) -> tuple[str, Price | None, Price | None, Price | None]:
@@ -102,6 +111,10 @@ def _prices(layer: Layer, profile: HardwareProfile) -> tuple[str, Price | None, 
 
 def _buffer(profile: HardwareProfile, numbers: int, bits: int) -> Price | None:
     return interpolated(profile.memory, numbers * bits / 8, bits) if profile.memory else None
+
+
+def _convolves(layer: Layer) -> bool:
+    return layer.operator.startswith("conv") and bool(layer.shape)
 
 
 def _arrived(activity: Activity, layer: Layer) -> float:

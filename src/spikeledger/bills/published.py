@@ -44,12 +44,12 @@ def conference_paper_corrected(activity: Activity, profile: HardwareProfile) -> 
 
 
 def exercise(activity: Activity, profile: HardwareProfile) -> list[Line]:
-    """Neuro4ML, week 8: `E = 0.1 nJ updates + 0.5 pJ events`, events = spikes of a layer times its own *incoming*
-    weights.
+    """Neuro4ML, week 8: `E = 0.1 nJ updates + 0.5 pJ events`.
 
-    A spike leaves through outgoing synapses: the rule counts fan-in where fan-out is meant, leaves the input's
-    spikes out,
-    and does not multiply neuron updates by the samples of a batch.
+    Events are spikes of a layer times its own *incoming* weights.
+
+    A spike leaves through outgoing synapses: the rule counts fan-in where fan-out is meant, leaves the input's spikes
+    out, and does not multiply neuron updates by the samples of a batch.
     """
     lines = []
     before: Layer | None = None

@@ -14,6 +14,9 @@ def account(
     activity: Annotated[Path, typer.Argument(help="File that 'spikeledger record' wrote.", metavar="ACTIVITY")],
     profile: Annotated[str, typer.Option(help="Device: a name of 'spikeledger profiles', or a TOML file.")],
     bill: options.Bill = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="An event that shall not be charged; may be given several times.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Say who spent the energy, by layer and neuron, and what would save some of it.
@@ -24,7 +27,7 @@ def account(
     from ..study.accountant import account as run
     from .console import print_json
 
-    report = run(Activity.load(activity), profile, bill=bill)
+    report = run(Activity.load(activity), profile, bill=bill, leave_out=leave_out or ())
     if json:
         print_json(report.to_dict())
     else:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
+
+if TYPE_CHECKING:
+    from ..hardware.profile import HardwareProfile
 
 
 def new(
@@ -45,3 +49,28 @@ def check(
         print(f"- {remark}")
     if not remarks:
         print("nothing is missing")
+
+
+def catalogue(devices: Iterable[HardwareProfile]) -> str:
+    """The page of the docs: every profile with its kinds, its static power, its caveat and its sources."""
+    from .. import units
+    from .profiles import evidence, span
+
+    lines = [
+        "# The catalogue", "",
+        "Made by `spikeledger profiles --markdown`; do not edit. `spikeledger profiles show NAME` prints every number",
+        "of a profile with its source. How a profile is written: [profiles](profiles.md).", "",
+    ]  # fmt: skip
+    for one in devices:
+        static = "no static power"
+        if one.static is not None:
+            ends = f"{units.si(one.static.low, 'W')} to {units.si(one.static.high, 'W')}"
+            static = f"static {units.si(one.static.watts, 'W')} ({ends}), {one.static.state}"
+        lines += [f"## `{one.name}`", "", f"{one.title}. {one.summary}", ""]
+        lines += [f"- {span(one)}; evidence: {', '.join(evidence(one))}; runs {', '.join(one.runs)}", f"- {static}"]
+        lines += [f"- {one.caveat}"] if one.caveat else []
+        lines += [f"- not charged: {event} ({why})" for event, why in one.leaves_out.items()]
+        lines += ["- sources:"]
+        lines += [f"  - {source}" for source in sorted({part.source for _, part in one.cited()})]
+        lines += [""]
+    return "\n".join(lines)

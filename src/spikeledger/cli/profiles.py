@@ -14,7 +14,11 @@ app.command("check")(own.check)
 
 
 @app.callback(invoke_without_command=True)
-def profiles(context: typer.Context, json: options.Json = False) -> None:
+def profiles(
+    context: typer.Context,
+    json: options.Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the docs.")] = False,
+) -> None:
     """List the hardware profiles: name, kind of evidence, title.
 
     Example: spikeledger profiles show loihi
@@ -38,6 +42,9 @@ def profiles(context: typer.Context, json: options.Json = False) -> None:
                 for one in devices
             ]
         )
+        return
+    if markdown:
+        print(own.catalogue(devices), end="")
         return
     for one in devices:
         print(f"{one.name}: {one.title}")

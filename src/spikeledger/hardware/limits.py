@@ -1,5 +1,4 @@
-"""What a device can do and hold: its power and peak rates, and the capacities that a chip simulator places a network
-in."""
+"""What a device can do and hold: power, peak rates, and the capacities that a chip simulator needs."""
 
 from __future__ import annotations
 

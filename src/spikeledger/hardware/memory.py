@@ -6,7 +6,7 @@ packed. Whoever reads one number an access sets `access_bits` to that number's w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,12 @@ class Level(Cited):
         check_range(info.data.get("low"), info.data.get("joules"), high, "joules", most=1e-3)
         return high
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.bytes, self.joules))  # enough, and cheap
 
-def access(levels: Sequence[Level], held: float, bits: int) -> Price:
+
+@lru_cache(1 << 14)  # layers of one size ask for the same price, and a bill asks for thousands
+def access(levels: tuple[Level, ...], held: float, bits: int) -> Price:
     """Joules of one number of `bits` in the smallest level that holds `held` bytes; the largest where none does.
 
     `joules = level.joules * bits / level.access_bits`
@@ -48,14 +52,15 @@ def access(levels: Sequence[Level], held: float, bits: int) -> Price:
     return _price(level, level.joules, level.low, level.high, bits, f"{level.name}, {bits} of {level.access_bits} bits")
 
 
-def interpolated(levels: Sequence[Level], held: float, bits: int) -> Price:
+@lru_cache(1 << 14)
+def interpolated(levels: tuple[Level, ...], held: float, bits: int) -> Price:
     """The same on a line through the on-chip levels, for a macro that is as large as what it holds.
 
     Below the smallest level its price holds, above the largest the last slope goes on. After Lemaire et al. 2022.
     """
     ordered = [level for level in _ordered(levels) if level.on_chip]
     if len(ordered) < 2 or held <= ordered[0].bytes:
-        return access(ordered or levels, held, bits)
+        return access(tuple(ordered) or levels, held, bits)
     below, above = next(((a, b) for a, b in pairwise(ordered) if held <= b.bytes), (ordered[-2], ordered[-1]))
     # joules * bytes / bytes = joules
     share = (held - below.bytes) / (above.bytes - below.bytes)
@@ -67,7 +72,7 @@ def interpolated(levels: Sequence[Level], held: float, bits: int) -> Price:
     return _price(above, per_access[0], per_access[1], per_access[2], bits, note)
 
 
-def _ordered(levels: Sequence[Level]) -> list[Level]:
+def _ordered(levels: tuple[Level, ...]) -> list[Level]:
     if not levels:
         raise InputError("the profile has no [[memory]] levels: give it some, or a price for each access")
     return sorted(levels, key=lambda level: level.bytes)
@@ -79,4 +84,14 @@ def _price(level: Level, joules: float, low: float, high: float, bits: int, note
     share = bits / level.access_bits
     # extrapolated ends may cross where ranges differ: order them
     low, joules, high = sorted((low * share, joules * share, high * share))
-    return Price(joules=joules, low=low, high=high, kind=level.kind, source=level.source, note=note)
+    # made from numbers that were checked when the profile was loaded
+    return Price.model_construct(
+        joules=joules,
+        low=low,
+        high=high,
+        kind=level.kind,
+        source=level.source,
+        note=note,
+        scope="marginal",
+        includes=(),
+    )

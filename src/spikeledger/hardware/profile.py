@@ -1,8 +1,7 @@
 """HardwareProfile: what one device charges for each event, each number with a range, a scope, a kind and a source.
 
 The format is TOML, one file a device; `catalog.load_profile` reads it. A number without a source does not load, nor
-does a
-device whose own bandwidth times its own price would melt it.
+does a device whose own bandwidth times its own price would melt it.
 """
 
 from __future__ import annotations
@@ -98,8 +97,7 @@ class Timing(Cited):
     """How long a run takes, so that static power becomes energy: the sum of the terms that are given, in seconds.
 
     `samples (per_sample + T (per_step + per_barrier)) + samples / batch (per_batch + layers per_layer) + sum of
-    events /
-    utilisation`
+    events / utilisation`
     """
 
     seconds_per_step: float = 0.0

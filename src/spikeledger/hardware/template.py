@@ -1,5 +1,4 @@
-"""A profile of one's own: `write_template("my-chip.toml")` to begin with, `check_profile(...)` to see what is
-missing."""
+"""A profile of one's own: `write_template("my-chip.toml")`, then `check_profile("my-chip.toml")`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..errors import InputError
+from pydantic import ValidationError
+
+from ..errors import InputError, ProfileError
 from .profile import HardwareProfile, Price
 
 #: prices that are additions or simpler, and scale with the number of bits
@@ -18,8 +20,7 @@ def at_bits(profile: HardwareProfile, bits: int) -> HardwareProfile:
     """An integer technology at another width: adders grow with the bits, multipliers with their square.
 
     `E_add(b) = E_add b/b0`, `E_mac(b) = E_add(b) + (E_mac - E_add)(b/b0)^2`; Horowitz's table has 0.03 to 0.1 pJ and
-    0.2 to
-    3.1 pJ between 8 and 32 bits, 3.3 and 15.5 times for 4 times the bits.
+    0.2 to 3.1 pJ between 8 and 32 bits, 3.3 and 15.5 times for 4 times the bits.
     """
     if not 1 <= bits <= 32:
         raise InputError(f"a width of {bits} bits cannot be priced: give 1 to 32")
@@ -68,8 +69,8 @@ def skipping(profile: HardwareProfile, zeros: Literal["none", "spikes", "all"]) 
 def at_batch(profile: HardwareProfile, batch: int, *, utilisation: float | None = None) -> HardwareProfile:
     """A GPU or CPU with another number of samples in flight: what a launch costs is shared by the batch.
 
-    `utilisation` is the share of the peak rate that its kernels reach; it falls with the batch and is the profile's own
-    unless given.
+    `utilisation` is the share of the peak rate that its kernels reach; it falls with the batch and is the profile's
+    own unless given.
     """
     if profile.timing is None:
         raise InputError(f"'{profile.name}' has no [timing], so a batch changes nothing there")
@@ -81,7 +82,10 @@ def at_batch(profile: HardwareProfile, batch: int, *, utilisation: float | None 
             raise InputError(f"a utilisation of {utilisation} is none: give a share above 0 and at most 1")
         update["utilisation"] = utilisation
     timing = profile.timing.model_copy(update=update)
-    return _changed(profile, f"{profile.name}@batch{batch}", f"{profile.title}, batch {batch}", timing=timing)
+    caveat = f"at batch {batch} and {100 * timing.utilisation:g} % of the peak rate"
+    return _changed(
+        profile, f"{profile.name}@batch{batch}", f"{profile.title}, batch {batch}", timing=timing, caveat=caveat
+    )
 
 
 def at_clock(profile: HardwareProfile, hertz: float) -> HardwareProfile:
@@ -107,4 +111,8 @@ def with_price(profile: HardwareProfile, event: str, price: Price) -> HardwarePr
 def _changed(profile: HardwareProfile, name: str, title: str, **update: Any) -> HardwareProfile:
     # built anew: a copy would keep what the old one has worked out
     fields = {field: getattr(profile, field) for field in HardwareProfile.model_fields}
-    return HardwareProfile(**{**fields, "name": name, "title": title, **update})
+    try:
+        return HardwareProfile(**{**fields, "name": name, "title": title, **update})
+    except ValidationError as error:
+        said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise ProfileError(f"'{name}' is no possible device: {said}") from error

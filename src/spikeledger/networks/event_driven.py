@@ -7,7 +7,8 @@ looks from outside (a hook, the recorder, another library's module in between) i
 from __future__ import annotations
 
 import copy
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,32 @@ from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
 from .neurons import IF, LIF, Neuron
+
+
+class Watcher(Protocol):
+    """Who counts a run: told what passes as bits, so that nothing has to be unpacked for it."""
+
+    def alone(self) -> bool:
+        """Whether nobody else looks on: no hook and no dispatch mode but the watcher's own."""
+
+    def takes(self, values: Tensor) -> bool:
+        """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
+
+    def away(self) -> AbstractContextManager[None]:
+        """While a kernel runs, which is told of afterwards."""
+
+    def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
+        """Spikes went through a linear layer; `source` is the tensor that carried them."""
+
+    def fired(self, neurons: Neuron, currents: Tensor, planes: bits.Planes) -> None:
+        """A population sent spikes."""
+
+    def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
+        """Bits became floats, for a layer that does not work on bits."""
+
+
+#: who counts at present; the recorder puts itself here
+watcher: Watcher | None = None
 
 
 class EventDriven(nn.Sequential):
@@ -33,6 +60,8 @@ class EventDriven(nn.Sequential):
         if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
+        if watcher is not None:
+            return _watched(layers, sequence, watcher)
         flow: Tensor | Spikes = sequence
         index = 0
         while index < len(layers):
@@ -79,6 +108,38 @@ def event_driven(network: nn.Module) -> nn.Module:
     for name, child in network.named_children():
         twin_of_whole.add_module(name, event_driven(child))
     return twin_of_whole
+
+
+def _watched(layers: list[nn.Module], sequence: Tensor, watching: Watcher) -> Tensor:
+    """The same, not fused: between a layer and its neurons the watcher sees the currents."""
+    flow: Tensor | Spikes = sequence
+    for layer in layers:
+        packs = type(layer) is nn.Linear and (isinstance(flow, Spikes) or watching.takes(flow))
+        spikes = _spikes_into(layer, flow) if packs else None  # type: ignore[arg-type]
+        if spikes is not None:
+            with watching.away():
+                currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)  # type: ignore[arg-type]
+            watching.multiplied(layer, flow if isinstance(flow, Tensor) else flow.planes.words, spikes.planes)  # type: ignore[arg-type]
+            flow = currents
+        elif _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
+            with watching.away():
+                token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[arg-type, operator]
+            watching.fired(layer, flow, planes)  # type: ignore[arg-type]
+            flow = Spikes(planes, token.view(flow.shape))
+        elif isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+            flow = flow.flattened()
+        else:
+            flow = layer(_told(flow, watching))
+    return _told(flow, watching)
+
+
+def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
+    if isinstance(flow, Tensor):
+        return flow
+    with watching.away():
+        spikes = _floats(flow)
+    watching.unpacked(spikes, flow.planes)
+    return spikes
 
 
 def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tensor | Spikes:
@@ -177,11 +238,17 @@ class _Unpack(torch.autograd.Function):
 
 
 def watched(network: nn.Module) -> bool:
-    """Whether anybody looks at what passes between a network's modules, or changes it: a hook, a mode, autocast."""
-    return bool(
+    """Whether anybody looks at what passes between a network's modules, or changes it: a hook, a mode, autocast.
+
+    A watcher that is alone is nobody: it is told of the bits themselves.
+    """
+    looking = (
         torch._C._len_torch_dispatch_stack() > 0
         or module_hooks._global_forward_hooks
         or module_hooks._global_forward_pre_hooks
+    )
+    return bool(
+        (looking if watcher is None else not watcher.alone())
         or module_hooks._global_backward_hooks
         or module_hooks._global_backward_pre_hooks
         or torch.is_autocast_enabled("cpu")

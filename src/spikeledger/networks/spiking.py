@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ..errors import InputError
 from .decoders import Decoder
 from .encoders import Encoder, Rate
-from .event_driven import EventDriven, Spikes, watched
+from . import event_driven
+from .event_driven import EventDriven, Spikes
 
 
 class OverTime(nn.Module):
@@ -68,7 +69,9 @@ class SpikingNetwork(nn.Module):
 
     def _coded(self, inputs: Tensor) -> Spikes | None:
         """The encoder's spikes as bits, where it can give them, the layers can take them, and nobody looks."""
-        if type(self.encoder) is not Rate or not isinstance(self.layers, EventDriven) or watched(self):
+        if type(self.encoder) is not Rate or not isinstance(self.layers, EventDriven):
+            return None
+        if event_driven.watcher is not None or event_driven.watched(self):
             return None
         planes = self.encoder.planes(inputs)
         return None if planes is None else Spikes(planes, None)

@@ -6,62 +6,26 @@ Two maps follow tensors while they live: `weights` holds those that were compute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ..errors import SpikeLedgerError
 from .census import Census, census
-from .neurons import Firing, kind_of
+from .frames import Frame, Pointwise
+from .neurons import Firing
 from .origins import Fold, Origin
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product, scaling
 from .rules import Rule
 from .synapses import PairAccount, SynapseAccount
-from .tracking import TensorMap
+from .tracking import TensorMap, elements, nonzero_elements, tensors_in
+from .weights import Weight
 
 Pooling = Literal["fold", "separate"]
-
-
-@dataclass
-class Frame:
-    """A module that is running. Inside a neuron nothing is booked, or (`quiet`) only products."""
-
-    path: str
-    muted: bool = False
-    quiet: bool = False  # a neuron with weights of its own
-    pairs: int = 0  # products of two activations so far in this call
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A tensor made from weights alone: of which parameter, whether it is the whole of it, and its version's owner."""
-
-    name: str
-    owner: Tensor | None = None  # None: computed afresh, so that its zeros may be others at each call
-
-    @property
-    def version(self) -> object:
-        """What changes when the values do; None if that cannot be known."""
-        if self.owner is None or self.owner.is_inference():
-            return None
-        return id(self.owner), self.owner._version
-
-
-@dataclass
-class Pointwise:
-    """Events of one module that are only totals: activations, normalisation, pooling reads."""
-
-    operator: str
-    event: str
-    count: int = 0
-    outputs: int = 0
-    nonzero: int = 0  # of the outputs of activations
 
 
 @dataclass
@@ -69,7 +33,9 @@ class Books:
     """Everything counted so far."""
 
     pooling: Pooling
+    weights: TensorMap[Weight]
     frames: list[Frame] = field(default_factory=list)
+    products: int = 0  # operators seen that multiply, counted or missed
     quiet: int = 0  # of the running modules, how many are neurons with weights of their own
     order: dict[str, None] = field(default_factory=dict)
     synapses: dict[str, SynapseAccount] = field(default_factory=dict)
@@ -80,7 +46,6 @@ class Books:
     binary_outputs: dict[str, int] = field(default_factory=dict)  # place of an undeclared neuron -> calls
     unfolded: set[str] = field(default_factory=set)  # poolings whose output something else needed too
     origins: TensorMap[Origin] = field(default_factory=TensorMap)
-    weights: TensorMap[Weight] = field(default_factory=TensorMap)
     censuses: TensorMap[tuple[int, int, Census]] = field(default_factory=TensorMap)
 
     def __post_init__(self) -> None:
@@ -90,31 +55,28 @@ class Books:
             "comparison": self._comparison, "gatherer": self._gatherer, "lookup": self._lookup,
         }  # fmt: skip
 
-    def know_weights(self, network: nn.Module) -> None:
-        """Parameters and buffers are weights; the buffers of neurons are not: they hold the state."""
-        for path, module in network.named_modules():
-            stateful = kind_of(module) is not None
-            for name, tensor in module.named_parameters(recurse=False):
-                self.weights.put(tensor, Weight(f"{path}.{name}" if path else name, tensor))
-            for name, tensor in module.named_buffers(recurse=False):
-                if not stateful:
-                    self.weights.put(tensor, Weight(f"{path}.{name}" if path else name, tensor))
-
     @property
     def place(self) -> str:
         """Path of the innermost module that is running."""
         return self.frames[-1].path if self.frames else ""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a neuron is running whose inside is not looked at."""
+        return any(frame.muted for frame in self.frames)
 
     # -- one operator --------------------------------------------------------------------------------------------------
 
     def ran(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Book one operator; every error in a rule becomes an uncounted entry, never a zero."""
         kind = rule.kind
+        if kind in ("product", "unknown"):
+            self.products += 1
         if kind == "factory":
             if rule.name.startswith("rand") and isinstance(out, Tensor):
                 self.origins.put(out, Origin("random", "input"))
             return
-        tensors = list(_tensors(args, kwargs))
+        tensors = list(tensors_in(args, kwargs))
         if tensors and all(tensor in self.weights for tensor in tensors):
             self._derived(kind, tensors, out)
             return
@@ -145,14 +107,15 @@ class Books:
         assert first is not None
         single = len(tensors) == 1
         known = first if single and kind == "carrier" else Weight(first.name if single else "")
-        for result in _tensors((out,), {}):
+        for result in tensors_in((out,), {}):
             if result not in self.weights:
                 self.weights.put(result, known)
 
     def _overwritten(self, tensors: list[Tensor], out: Any) -> None:
-        for result in _tensors((out,), {}):
+        for result in tensors_in((out,), {}):
             if any(result is tensor for tensor in tensors):
-                self.weights.drop(result)
+                if not isinstance(result, nn.Parameter):  # a state kept in a buffer; a parameter was only trained
+                    self.weights.drop(result)
                 self.censuses.drop(result)
 
     # -- kinds of operators --------------------------------------------------------------------------------------------
@@ -174,12 +137,12 @@ class Books:
         else:
             self._multiplied(product, out)
 
-    def _multiplied(self, product: Product, out: Tensor) -> None:
+    def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> None:
         known = self.weights.get(product.weight)
         if known is None and not self.frames:
             self.miss(product.operator, "it ran outside the network's modules: call it inside one")
             return
-        layer = self._layer_of(known, product.weight)
+        layer = known.layer(product.weight) if known is not None and known.name else self.place
         account = self.synapses.get(layer)
         origin = self.origins.get(product.arrived)
         straight = product.arrived is product.values
@@ -187,8 +150,10 @@ class Books:
             account = self.synapses[layer] = SynapseAccount(layer, product.operator)
             self.order.setdefault(layer)
             account.source = origin.source if origin else ""
-            account.parameters = product.matrix.numel() if known is not None else 0
-            account.nonzero_parameters = int((product.matrix != 0).sum()) if known is not None else 0
+            if known is not None:
+                account.store(product.matrix, weights=True)
+            if product.bias is not None and product.bias in self.weights:
+                account.store(product.bias, weights=False)
         if origin is not None and origin.kind == "binary":
             account.undeclared = origin.source
         fold = origin.fold if origin is not None and straight else None
@@ -196,17 +161,11 @@ class Books:
             fold = None
         if origin is not None and origin.fold is not None and fold is None:
             self.unfolded.update(origin.fold.pools)
-        seen = self._census(product.arrived, product.values, product.rows, origin)
+        if seen is None:
+            seen = self._census(product.arrived, product.values, product.rows, origin)
         account.book(product, seen, key=known.version if known is not None else None, fold=fold)
-        self.origins.put(out, Origin("currents", layer))
-
-    def _layer_of(self, known: Weight | None, weight: Tensor) -> str:
-        if known is None or not known.name:
-            return self.place
-        part = ""
-        if known.owner is not None and weight.numel() < known.owner.numel() and 0 not in weight.stride():
-            part = f":{weight.storage_offset() - known.owner.storage_offset()}"  # a slice is a layer of its own
-        return known.name.removesuffix(".weight") + part
+        if out is not None:
+            self.origins.put(out, Origin("currents", layer))
 
     def _pair(self, pair: Coincidence, out: Tensor) -> None:
         self._spoil([pair.left, pair.right])
@@ -260,8 +219,7 @@ class Books:
     def _batch_norm(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
         origin = self.origins.get(args[0])
         first = out[0] if isinstance(out, tuple) else out
-        # with statistics of its own (instance norm) it never folds; a fifth argument says whether it makes them
-        fixed = len(args) < 5 or args[3] is not None
+        fixed = len(args) > 3 and isinstance(args[3], Tensor)  # without kept statistics (instance norm) it never folds
         if origin is not None and origin.kind == "currents" and fixed:
             self.origins.put(first, origin)
         else:
@@ -274,9 +232,9 @@ class Books:
 
     def _activation(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
         if self.frames and not self.quiet:
-            self.add("activation", "activation", _numel(out), outputs=0)
+            self.add("activation", "activation", elements(out), outputs=0)
             if isinstance(out, Tensor):
-                self.pointwise[self.place, "activation"].nonzero += _count_nonzero(out)
+                self.pointwise[self.place, "activation"].nonzero += nonzero_elements(out)
         self._made(tensors, out)
 
     def _elementwise(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
@@ -284,7 +242,10 @@ class Books:
             for values, bias in (tensors, tensors[::-1]):
                 origin = self.origins.get(values)
                 if origin is not None and origin.kind == "currents" and bias in self.weights:
-                    self.synapses[origin.source].bias_adds += _numel(out)
+                    account = self.synapses[origin.source]
+                    if not account.bias_adds:
+                        account.store(bias, weights=False)
+                    account.bias_adds += elements(out)
                     self.origins.put(out, origin)
                     return
         if self.quiet:
@@ -293,14 +254,19 @@ class Books:
             self._made(tensors, out)
             return
         if self.frames:
-            self.add("elementwise", "elementwise", _numel(out))
+            self.add("elementwise", "elementwise", elements(out))
         self._made(tensors, out)
 
     def _one_to_one(self, tensors: list[Tensor], out: Tensor) -> None:
         """Inside a neuron, its own spikes times a weight: a recurrent connection from each neuron to itself."""
         for values, weight in (tensors, tensors[::-1]):
             origin = self.origins.get(values)
-            if origin is not None and origin.kind == "spikes" and weight.dim() <= values.dim() and out.shape == values.shape:
+            if (
+                origin is not None
+                and origin.kind == "spikes"
+                and weight.dim() <= values.dim()
+                and out.shape == values.shape
+            ):
                 fires_here = origin.source == self.frames[0].path or any(f.path == origin.source for f in self.frames)
                 if fires_here and self.origins.get(weight) is None:
                     self._multiplied(scaling(values, weight), out)
@@ -323,22 +289,24 @@ class Books:
             binary = next((origin for origin in found if origin.kind == "binary"), None)
             one = binary or Origin("values", one.source)
         kept = replace(one, fold=None, census=None)
-        for result in _tensors((out,), {}):
+        for result in tensors_in((out,), {}):
             self.origins.put(result, kept)
 
     def _lookup(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
         table, indices = args[0], args[1]
         known = self.weights.get(table)
-        layer = self._layer_of(known, table)
+        layer = known.layer(table) if known is not None and known.name else self.place
         reads = indices.numel() * table.shape[-1]
         self.add("embedding", "weight_read", reads, place=layer, outputs=table.shape[-1])
-        if rule.name != "embedding" and reads > _numel(out) and (len(args) < 5 or args[4] != 2):
-            self.add("embedding", "elementwise", reads - _numel(out), place=layer)  # sums; the mode `max` only compares
+        if rule.name != "embedding" and reads > elements(out) and (len(args) < 5 or args[4] != 2):
+            self.add(
+                "embedding", "elementwise", reads - elements(out), place=layer
+            )  # sums; the mode `max` only compares
         first = out[0] if isinstance(out, tuple) else out
         self.origins.put(first, Origin("values", layer))
 
     def _made(self, tensors: list[Tensor], out: Any) -> None:
-        """The origin of what arithmetic made: still the input's or a comparison's if all of it was, else this place's."""
+        """The origin of what arithmetic made: the input's or a comparison's if its parts were, else this place's."""
         self._spoil(tensors)
         found = [origin for origin in map(self.origins.get, tensors) if origin is not None]
         binary = next((origin for origin in found if origin.kind == "binary"), None)
@@ -348,7 +316,7 @@ class Books:
             made = Origin(found[0].kind, found[0].source)
         else:
             made = Origin("values", self.place)
-        for result in _tensors((out,), {}):
+        for result in tensors_in((out,), {}):
             self.origins.put(result, made)
 
     def _spoil(self, tensors: list[Tensor]) -> None:
@@ -382,12 +350,12 @@ class Books:
         origin = self.origins.get(output)
         if origin is None or origin.kind != "binary" or not output.is_floating_point():
             return
-        if census(output, 1 if output.dim() else 0).inputs == "spikes":
+        if census(output, 1 if output.dim() else 0).inputs != "graded":
             self.binary_outputs[origin.source] = self.binary_outputs.get(origin.source, 0) + 1
 
     def came_from(self, out: Any) -> None:
         """What a fused operator made was made here."""
-        for result in _tensors((out,), {}):
+        for result in tensors_in((out,), {}):
             self.origins.put(result, Origin("values", self.place))
 
     # -- what is shared ------------------------------------------------------------------------------------------------
@@ -421,29 +389,6 @@ class Books:
         """Name something that ran and that nobody counted."""
         key = (self.place if place is None else place, operator, reason)
         self.uncounted[key] = self.uncounted.get(key, 0) + 1
-
-
-
-def _tensors(args: Any, kwargs: dict[str, Any]) -> Iterator[Tensor]:
-    for value in (*args, *kwargs.values()) if kwargs else args:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            for part in value:
-                if isinstance(part, Tensor):
-                    yield part
-
-
-def _numel(out: Any) -> int:
-    first = out[0] if isinstance(out, tuple | list) else out
-    return first.numel() if isinstance(first, Tensor) else 0
-
-
-def _count_nonzero(values: Tensor) -> int:
-    values = values.detach()
-    if values.device.type == "cpu" and values.dtype is not torch.bfloat16:
-        return int(np.count_nonzero(np.not_equal(values.numpy(), 0)))  # torch's own takes eight times as long
-    return int(torch.count_nonzero(values))
 
 
 def _why_unknown(name: str) -> str:

@@ -31,9 +31,9 @@ class Census(NamedTuple):
 def census(values: Tensor, rows: int, *, unit: float | None = None, classify: bool = True) -> Census:
     """Count the non-zero values of `[*rows, *features]` for each place, and classify them.
 
-    They are `spikes` if all have one magnitude (0/1, ±1, or spikes scaled by one constant), else `graded`. With a `unit`
-    the values are whole numbers of spikes of that size (a neuron that may fire several times in a step), and are counted so.
-    Without `classify` what is not silent is called graded, unlooked.
+    They are `spikes` if all have one magnitude (0/1, ±1, or spikes scaled by one constant), else `graded`. With a
+    `unit` the values are whole numbers of spikes of that size (a neuron that may fire several times in a step), and are
+    counted so. Without `classify` what is not silent is called graded, unlooked.
     """
     values = values.detach()
     features = tuple(values.shape[rows:])
@@ -67,7 +67,7 @@ def _scratch(size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 
 def _blocks(flat: NDArray[Any], classify: bool) -> tuple[NDArray[np.int64], InputClass, float]:
-    """The census of `[rows, places]`, block by block in the cache; a block has at most 255 rows, so that bytes hold counts."""
+    """The census of `[rows, places]`, block by block in the cache; bytes count the 255 rows of a block."""
     rows, places = flat.shape
     size = max(1, min(255, rows, _BLOCK // places))
     counts: NDArray[np.int64] | None = None

@@ -16,8 +16,8 @@ _WAYS_OUT = "pass layout='B' (samples), 'TB' (steps, samples) or 'BT' (samples, 
 def layout_of(network: nn.Module, inputs: Tensor) -> Layout:
     """The leading axes of a network's inputs: its own `input_layout` if it says so, else found out.
 
-    A network without neurons takes samples; one with our own neurons, sequences `[T, B, ...]`; any other is run on a few
-    rows of the inputs, and the batch that its neurons then have says which axis is which.
+    A network without neurons takes samples; one with our own neurons, sequences `[T, B, ...]`; any other is run on
+    a few rows of the inputs, and the batch that its neurons then have says which axis is which.
     """
     said: Layout | None = getattr(network, "input_layout", None)
     if said is not None:
@@ -49,8 +49,9 @@ def _probed(network: nn.Module, inputs: Tensor) -> Layout:
             if steps == rows and axis == 0:
                 return "TB"
     because = f" ({type(trouble).__name__}: {trouble})" if trouble is not None else ""
+    shape = list(inputs.shape)
     raise InputError(
-        f"the network does not tell which axis of inputs of shape {list(inputs.shape)} holds the samples{because}: {_WAYS_OUT}"
+        f"the network does not tell which axis of inputs of shape {shape} holds the samples{because}: {_WAYS_OUT}"
     )
 
 

@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from .neurons import NEURONS, Firing, NeuronKind, encoder, firing, first, layered, silent
 
 
+def _call(module: nn.Module, method: str) -> None:
+    found: Any = getattr(module, method, None)
+    if found is not None:
+        found()
+
+
 def _ours(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
     return firing(first(output), args[0], "TB", state_variables=int(getattr(module, "state_variables", 1)))
 
@@ -19,7 +25,7 @@ def _ours(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
 NEURONS["spikeledger", "Neuron"] = NeuronKind(_ours, at_rest=lambda module, args: len(args) < 2 or silent(args[1]))
 NEURONS["spikeledger", "Encoder"] = encoder("TB")
 
-# -- snnTorch: one step a call, [B, *N]; returns spikes, or (spikes, states...) -----------------------------------------
+# -- snnTorch: one step a call, [B, *N]; returns spikes, or (spikes, states...) --------------------------------------
 
 _SNNTORCH_STATES = ("spk", "syn", "syn_exc", "syn_inh", "mem", "mem_prev")
 
@@ -39,10 +45,7 @@ def _snntorch_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
 
 
 def _snntorch_to_rest(module: nn.Module) -> None:
-    for name in ("reset_mem", "reset_hidden"):
-        if hasattr(module, name):
-            getattr(module, name)()
-            return
+    _call(module, "reset_mem")
 
 
 def _snntorch_sequence(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
@@ -60,7 +63,7 @@ for _name in ("LeakyParallel", "LeakyKernel", "StateLeaky"):
     NEURONS["snntorch", _name] = NeuronKind(_snntorch_sequence)
 NEURONS["snntorch", "AssociativeLeaky"] = NeuronKind(_snntorch_associative)
 
-# -- SpikingJelly: [B, *N], or [T, B, *N] in step mode "m"; the state stays in the module -------------------------------
+# -- SpikingJelly: [B, *N], or [T, B, *N] in step mode "m"; the state stays in the module ----------------------------
 
 
 def _spikingjelly(spiking: bool = True, unit: float | None = None) -> NeuronKind:
@@ -68,9 +71,7 @@ def _spikingjelly(spiking: bool = True, unit: float | None = None) -> NeuronKind
         layout = "TB" if getattr(module, "step_mode", "s") == "m" else "B"
         memories = getattr(module, "_memories", {})
         states = sum(isinstance(value, Tensor) for value in memories.values()) if memories else 1
-        return firing(
-            first(output), args[0], layout, state_variables=max(states, 1), spiking=spiking, unit=unit
-        )
+        return firing(first(output), args[0], layout, state_variables=max(states, 1), spiking=spiking, unit=unit)
 
     def at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
         if getattr(module, "step_mode", "s") == "m":
@@ -79,8 +80,7 @@ def _spikingjelly(spiking: bool = True, unit: float | None = None) -> NeuronKind
         return not any(isinstance(value, Tensor) for value in memories.values()) if memories else None
 
     def to_rest(module: nn.Module) -> None:
-        if hasattr(module, "reset"):
-            module.reset()
+        _call(module, "reset")
 
     return NeuronKind(read, at_rest, to_rest)
 
@@ -89,10 +89,19 @@ def _spikingjelly_always_sequence(module: nn.Module, args: tuple[Any, ...], outp
     return firing(first(output), args[0], "TB")
 
 
-for _name in (
-    "BaseNode SimpleBaseNode DSRIFNode DSRLIFNode ActivationAwareIFNode GatedLIFNode FlexSN STBIFNode FewSpikeNode "
-    "MaskedPSN SlidingPSN"
-).split():
+for _name in [
+    "BaseNode",
+    "SimpleBaseNode",
+    "DSRIFNode",
+    "DSRLIFNode",
+    "ActivationAwareIFNode",
+    "GatedLIFNode",
+    "FlexSN",
+    "STBIFNode",
+    "FewSpikeNode",
+    "MaskedPSN",
+    "SlidingPSN",
+]:
     NEURONS["spikingjelly", _name] = _spikingjelly()
 for _name in ("PSN", "ILCBaseNode", "NoisyBaseNode"):
     NEURONS["spikingjelly", _name] = NeuronKind(_spikingjelly_always_sequence)
@@ -102,7 +111,7 @@ NEURONS["spikingjelly", "ILIFNode"] = _spikingjelly(unit=1.0)
 for _name in ("StatelessEncoder", "StatefulEncoder"):
     NEURONS["spikingjelly", _name] = encoder("B")
 
-# -- Norse: cells [B, *N] and sequences [T, B, *N]; both return (spikes, state) ------------------------------------------
+# -- Norse: cells [B, *N] and sequences [T, B, *N]; both return (spikes, state) --------------------------------------
 
 
 def _norse(layout: str, spiking: bool = True) -> NeuronKind:
@@ -118,19 +127,32 @@ def _norse(layout: str, spiking: bool = True) -> NeuronKind:
     return NeuronKind(read, at_rest)
 
 
-for _name in ("SNNCell", "SNNRecurrentCell", "CobaLIFCell", "LIFMCRecurrentCell", "LIFMCRefracRecurrentCell", "LIFCorrelation"):
+for _name in (
+    "SNNCell",
+    "SNNRecurrentCell",
+    "CobaLIFCell",
+    "LIFMCRecurrentCell",
+    "LIFMCRefracRecurrentCell",
+    "LIFCorrelation",
+):
     NEURONS["norse", _name] = _norse("B")
 for _name in ("SNN", "SNNRecurrent"):
     NEURONS["norse", _name] = _norse("TB")
 for _name in ("LICell", "LIBoxCell", "LILinearCell"):
     NEURONS["norse", _name] = _norse("B", spiking=False)
 NEURONS["norse", "LI"] = _norse("TB", spiking=False)
-for _name in ("ConstantCurrentLIFEncoder", "PoissonEncoder", "SignedPoissonEncoder", "SpikeLatencyEncoder", "SpikeLatencyLIFEncoder"):
+for _name in (
+    "ConstantCurrentLIFEncoder",
+    "PoissonEncoder",
+    "SignedPoissonEncoder",
+    "SpikeLatencyEncoder",
+    "SpikeLatencyLIFEncoder",
+):
     NEURONS["norse", _name] = encoder("TB")
 for _name in ("PoissonEncoderStep", "SignedPoissonEncoderStep"):
     NEURONS["norse", _name] = encoder("B")
 
-# -- sinabs: [B, T, *N], or [B T, *N] in the squeezed classes; a neuron may send several spikes in a step ----------------
+# -- sinabs: [B, T, *N], or [B T, *N] in the squeezed classes; a neuron may send several spikes in a step ------------
 
 
 def _sinabs(spiking: bool) -> NeuronKind:
@@ -143,15 +165,20 @@ def _sinabs(spiking: bool) -> NeuronKind:
         else:
             spikes, currents = sent, current
         return Firing(
-            sent, layered(spikes, "BT"), layered(currents, "BT"), max(states, 1), spiking, True, 1.0 if spiking else None
+            sent,
+            layered(spikes, "BT"),
+            layered(currents, "BT"),
+            max(states, 1),
+            spiking,
+            True,
+            1.0 if spiking else None,
         )
 
     def at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
         return silent(getattr(module, "v_mem", None))
 
     def to_rest(module: nn.Module) -> None:
-        if hasattr(module, "reset_states"):
-            module.reset_states()
+        _call(module, "reset_states")
 
     return NeuronKind(read, at_rest, to_rest)
 

@@ -19,7 +19,7 @@ LAYOUTS: tuple[Layout, ...] = ("B", "TB", "BT")
 class Firing:
     """What one call of a neuron module did: values sent and currents, both `[T, B, *N]`.
 
-    An encoder has no currents and no updates. `unit` is the size of one spike where a neuron may send several in a step.
+    An encoder has no currents and no updates. `unit` is the size of one spike where a neuron may send several at once.
     """
 
     sent: Tensor  # the tensor that the module returned, whose origin this is
@@ -35,7 +35,7 @@ class Firing:
 class NeuronKind:
     """How a class of modules is read.
 
-    `at_rest(module, args)`, asked before a call, says whether it starts a new sequence: True, False, or None for unknown.
+    `at_rest(module, args)`, asked before a call, says whether it starts a new sequence; None: unknown.
     """
 
     read: Callable[[nn.Module, tuple[Any, ...], Any], Firing]
@@ -95,9 +95,7 @@ def declare_neuron(
 
     def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
         current = args[0] if args else None
-        return firing(
-            first(output), current, layout, state_variables=state_variables, spiking=spiking, unit=unit
-        )
+        return firing(first(output), current, layout, state_variables=state_variables, spiking=spiking, unit=unit)
 
     _DECLARED[kind] = NeuronKind(read)
     return kind
@@ -133,9 +131,11 @@ def is_neuron(module: nn.Module) -> bool:
 
 
 def has_weights(module: nn.Module) -> bool:
-    """Whether a neuron multiplies by weights of its own (recurrent connections), so that its inside must be looked at."""
+    """Whether a neuron multiplies by weights of its own (recurrent connections), so that its inside matters."""
     parts = [part for name, part in module.named_modules() if name]
-    return any(tensor.dim() >= 2 for tensor in module.parameters()) or any(True for part in parts for _ in part.parameters())
+    return any(tensor.dim() >= 2 for tensor in module.parameters()) or any(
+        True for part in parts for _ in part.parameters()
+    )
 
 
 def _find(kind: type) -> tuple[NeuronKind | None, bool]:

@@ -14,9 +14,11 @@ from .census import Census
 Step = Callable[[Tensor], Tensor]
 
 #: operators that give the same elements in another arrangement of the axes
-_RESHAPES = frozenset("view _unsafe_view reshape _reshape_alias flatten unflatten squeeze unsqueeze".split())
+_RESHAPES = frozenset(
+    ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
+)
 #: operators that give the same elements in the same arrangement
-_COPIES = frozenset("clone contiguous detach alias _to_copy to lift_fresh".split())
+_COPIES = frozenset(["clone", "contiguous", "detach", "alias", "_to_copy", "to", "lift_fresh"])
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,7 @@ class Fold:
                 return None
             features, one = tuple(out.shape[rows:]), (-1,) + (1,) * (rows - 1)  # one row, or several for a probe
             way = (*self.geometry, features)
-            return replace(
-                self, steps=(*self.steps, lambda x: x.reshape(*one, *features)), geometry=way, rows=rows
-            )
+            return replace(self, steps=(*self.steps, lambda x: x.reshape(*one, *features)), geometry=way, rows=rows)
         if name in ("permute", "transpose"):
             order = axis_order(name, args[0].dim(), args[1:])
             if sorted(order[: self.rows]) != list(range(self.rows)):
@@ -64,9 +64,10 @@ class Fold:
 class Origin:
     """Where a tensor's values were made.
 
-    `kind` is `spikes` (a known population's), `input` (the network's own), `currents` (a weighted operator's), `pooled`,
-    `binary` (a comparison, perhaps an undeclared neuron) or `values` (anything else). `unit` is the size of one spike where
-    a value may be several, and `census` what was counted when the values were sent, for rows of the first axes.
+    `kind` is `spikes` (a known population's), `input` (the network's own), `currents` (a weighted operator's),
+    `pooled`, `binary` (a comparison, perhaps an undeclared neuron), `random` or `values` (anything else). `unit` is
+    the size of one spike where a value may be several, and `census` what was counted when the values were sent, for
+    rows of the first axes.
     """
 
     kind: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ class Pool:
 
 
 def _average_pool(dims: int) -> Callable[..., Pool]:
-    functional = {1: torch.nn.functional.avg_pool1d, 2: aten.avg_pool2d, 3: aten.avg_pool3d}[dims]
+    functional: Any = {1: torch.nn.functional.avg_pool1d, 2: aten.avg_pool2d, 3: aten.avg_pool3d}[dims]
 
     def rule(
         values: Tensor,
@@ -38,7 +39,7 @@ def _average_pool(dims: int) -> Callable[..., Pool]:
     ) -> Pool:
         def window_sum(x: Tensor) -> Tensor:
             if dims == 1:  # has no divisor: every average is over the whole window when padding counts
-                size = list(kernel)[0]
+                size = next(iter(kernel))
                 out: Tensor = functional(x, kernel, list(stride) or kernel, padding, ceil_mode, True) * size
             else:
                 out = functional(x, kernel, stride, padding, ceil_mode, count_include_pad, 1)
@@ -77,7 +78,7 @@ def _adaptive_average(values: Tensor, size: Sequence[int]) -> Pool:
             x = torch.stack([x.narrow(axis, start, end - start).sum(axis) for start, end in windows], axis)
         return x
 
-    overlaps = any(a[1] > b[0] for windows in spans for a, b in zip(windows, windows[1:], strict=False))
+    overlaps = any(a[1] > b[0] for windows in spans for a, b in itertools.pairwise(windows))
     geometry = (*size, tuple(values.shape[-dims:]))
     return Pool(f"adaptive_avg_pool{dims}d", values, _adaptive_reads(values, spans), window_sum, overlaps, geometry)
 
@@ -88,7 +89,9 @@ def _adaptive_max(values: Tensor, size: Sequence[int]) -> Pool:
     return Pool(f"adaptive_max_pool{dims}d", values, _adaptive_reads(values, spans), None)
 
 
-def _mean(values: Tensor, dims: Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None) -> Pool | None:
+def _mean(
+    values: Tensor, dims: Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Pool | None:
     axes = sorted(axis % values.dim() for axis in (dims if dims is not None else range(values.dim())))
     if values.dim() < 4 or axes != list(range(values.dim() - len(axes), values.dim())) or axes[0] < 2:
         return None  # an average over time, batch or channels: no pooling

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..activity import Counts, InputClass, Layer, merge_class
 from ..errors import InputError
@@ -56,6 +58,24 @@ class Population:
         self.step += steps
         self.longest = max(self.longest, self.step)
         return seen
+
+    def book_bits(self, planes: Any, currents: Tensor, state_variables: int) -> Census:
+        """The same for spikes that are bits `[T, B, *N]`: their kernel counts them."""
+        steps, batch = planes.shape[:2]
+        self.state_variables = max(self.state_variables, state_variables)
+        self.updates += steps * batch
+        self.active += census(currents, 2, classify=False).nonzero
+        counts: Counts = planes.per_neuron().numpy()
+        self.spikes += counts
+        if self.step + steps > len(self.per_step):  # only the first sample's first run is drawn
+            rows = planes.dense()[:, 0].flatten(1).to(torch.uint8).numpy()
+            self.raster += list(rows[len(self.per_step) - self.step :])
+            self.per_step += [0] * (self.step + steps - len(self.per_step))
+        for step, count in enumerate(planes.per_step(), start=self.step):
+            self.per_step[step] += count
+        self.step += steps
+        self.longest = max(self.longest, self.step)
+        return Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
 
     def _fired(self, firing: Firing, steps: int, batch: int) -> Census | None:
         spikes = firing.spikes.detach()

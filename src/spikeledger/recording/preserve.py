@@ -16,7 +16,7 @@ _CONTAINERS = (dict, list, set)
 
 @contextmanager
 def preserved(network: nn.Module) -> Iterator[None]:
-    """Whatever happens inside, buffers, attributes, hooks, modes, hidden states and generators are as before afterwards.
+    """Whatever happens inside, buffers, attributes, hooks, modes, hidden states and generators end as they were.
 
     Parameters are not copied: running a network does not change them.
     """
@@ -47,9 +47,9 @@ def preserved(network: nn.Module) -> Iterator[None]:
         for container, kept in contents:
             _refill(container, kept)
         with torch.no_grad():
-            for tensor, version, kept in tensors:
+            for tensor, version, values_then in tensors:
                 if version is None or tensor._version != version:
-                    tensor.copy_(kept) if tensor.shape == kept.shape else tensor.set_(kept)
+                    tensor.resize_(values_then.shape).copy_(values_then)
         for generator, state in generators:
             generator.set_state(state)
         torch.set_rng_state(randomness[0])

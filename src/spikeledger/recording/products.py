@@ -31,7 +31,7 @@ class Product:
     rows: int
     outputs: int  # elements of the whole output
     dense: int  # multiply-accumulates of a machine that skips nothing, padding included
-    bias: bool = False
+    bias: Tensor | None = None
     geometry: tuple[Any, ...] = ()  # what distinguishes `linear` from that of another call with the same shapes
     fan_out: Callable[[Tensor], Tensor] | None = None  # a short cut: fan-out of each place from the mask of `matrix`
 
@@ -55,7 +55,9 @@ class Coincidence:
         return self.outputs * self.left.shape[-1]
 
 
-def _matmul(name: str, left: Tensor, right: Tensor, is_weight: IsWeight, bias: bool = False) -> Product | Coincidence:
+def _matmul(
+    name: str, left: Tensor, right: Tensor, is_weight: IsWeight, bias: Tensor | None = None
+) -> Product | Coincidence:
     # [*batch, n, k] x [*batch, k, m], batch is empty or one axis
     outputs = left.shape[:-1].numel() * right.shape[-1]
     dense = outputs * left.shape[-1]
@@ -75,7 +77,9 @@ def _matmul(name: str, left: Tensor, right: Tensor, is_weight: IsWeight, bias: b
     def each(x: Tensor, w: Tensor) -> Tensor:  # [rows, groups, k] x [groups, k, m]
         return torch.einsum("rgk,gkm->rgm", x, w)
 
-    return Product(name, arrived, values.transpose(0, 1), given, weight, each, 1, outputs, dense, bias, fan_out=_row_sums)
+    return Product(
+        name, arrived, values.transpose(0, 1), given, weight, each, 1, outputs, dense, bias, fan_out=_row_sums
+    )
 
 
 def _row_sums(mask: Tensor) -> Tensor:
@@ -89,7 +93,7 @@ def _mm(is_weight: IsWeight, left: Tensor, right: Tensor, **_: Any) -> Product |
 def _addmm(
     is_weight: IsWeight, bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1, **_: Any
 ) -> Product | Coincidence:
-    return _matmul("matmul", left, right, is_weight, beta != 0)
+    return _matmul("matmul", left, right, is_weight, bias if beta != 0 else None)
 
 
 def _mv(is_weight: IsWeight, matrix: Tensor, vector: Tensor) -> Product | Coincidence:
@@ -139,9 +143,7 @@ def _convolution(
     dense = (values.numel() if transposed else shape.numel()) * taps
     name = f"conv{'_transpose' if transposed else ''}{weight.dim() - 2}d"
     geometry = (*stride, *padding, *dilation, transposed, *output_padding, groups)
-    return Product(
-        name, values, values, weight, weight, linear, 1, shape.numel(), dense, bias is not None, geometry
-    )
+    return Product(name, values, values, weight, weight, linear, 1, shape.numel(), dense, bias, geometry)
 
 
 def scaling(values: Tensor, weight: Tensor) -> Product:

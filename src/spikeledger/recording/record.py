@@ -63,10 +63,11 @@ def record(
     with preserved(network), torch.no_grad():
         network.eval()
         torch.manual_seed(seed)
-        if hasattr(network, "reseed"):
-            network.reseed(seed)
+        reseed: Any = getattr(network, "reseed", None)
+        if reseed is not None:
+            reseed(seed)
         for whole in total:
-            axis, size = run.batch_axis(whole), 0
+            axis = run.batch_axis(whole)
             size = whole.shape[axis]
             for start in range(0, size, batch_size):
                 run.present(whole.narrow(axis, start, min(batch_size, size - start)))
@@ -111,9 +112,13 @@ class _Run:
             self.layout = layout_of(self.network, whole)
         layout = self.layout
         if whole.dim() < len(layout):
-            raise InputError(f"inputs of shape {list(whole.shape)} have no {layout} axes: pass layout='B', 'TB' or 'BT'")
+            raise InputError(
+                f"inputs of shape {list(whole.shape)} have no {layout} axes: pass layout='B', 'TB' or 'BT'"
+            )
         if 0 in whole.shape[: len(layout)]:
-            raise InputError(f"inputs of shape {list(whole.shape)} hold no sample or no step: there is nothing to record")
+            raise InputError(
+                f"inputs of shape {list(whole.shape)} hold no sample or no step: there is nothing to record"
+            )
         if "T" in layout:
             steps = whole.shape[layout.index("T")]
             if self.samples and steps != self.steps:
@@ -148,7 +153,7 @@ def _inputs_of(batch: Any) -> Any:
 
 
 def _number_format(network: nn.Module) -> torch.dtype | None:
-    """What whole numbers and numpy's float64 become: the weights' own format, or nothing else if they may be indices."""
+    """What whole numbers and numpy's float64 become: the weights' own format; nothing if they may be indices."""
     if any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in network.modules()):
         return None
     formats = [weight.dtype for weight in network.parameters() if weight.is_floating_point()]

@@ -18,15 +18,24 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
+from ..networks import event_driven
 from . import libraries  # noqa: F401  (its rows fill the book of neurons)
-from .books import Books, Frame, Pooling
+from .bits import BitWatcher
+from .books import Books, Pooling
+from .frames import Frame
 from .neurons import has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
+from .weights import weights_of
 
 #: operator overload -> its rule, and whether torch is asked to take it apart first
 _RULES: dict[Any, tuple[Rule, bool]] = {}
+
+
+#: modules that multiply whenever they are called
+_WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+_UNSEEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
 
 
 class Recorder:
@@ -39,8 +48,7 @@ class Recorder:
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
         self.network = network
         self.samples = samples
-        self.books = Books(pooling)
-        self.books.know_weights(network)
+        self.books = Books(pooling, weights_of(network))
         self._paths = {id(module): name for name, module in network.named_modules()}
         self._kinds = {id(module): kind_of(module) for module in network.modules()}
         self._weighted = {id(m) for m in network.modules() if self._kinds[id(m)] is not None and has_weights(m)}
@@ -49,6 +57,7 @@ class Recorder:
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
+        self._bits = BitWatcher(self.books, self._paths, self._listen, self._restarts)
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
@@ -66,11 +75,13 @@ class Recorder:
         """Count inside this block; whatever happens in it, torch and the network are left as they were."""
         before = register_module_forward_pre_hook(self._enter)
         after = register_module_forward_hook(self._leave, always_call=True)
+        outer, event_driven.watcher = event_driven.watcher, self._bits
         self._listen(True)
         try:
             yield self
         finally:
             self._listen(False)
+            event_driven.watcher = outer
             self.books.frames.clear()
             self.books.quiet = 0
             before.remove()
@@ -109,13 +120,11 @@ class Recorder:
         kind = self._kinds[id(module)]
         if not books.frames:
             self._begin(args)
-        frame = Frame(path)
+        frame = Frame(path, products=books.products if isinstance(module, _WEIGHTED) else -1)
         if kind is not None and self._on and not books.quiet:
-            if path not in self._met:
-                self._met.add(path)
-                population = books.populations.get(path)
-                if population is not None and not self._told and kind.at_rest(module, args) is not False:
-                    population.step = 0
+            population = books.populations.get(path)
+            if self._restarts(path) and population is not None and kind.at_rest(module, args) is not False:
+                population.step = 0
             if id(module) in self._weighted:
                 frame.quiet = True
                 books.quiet += 1
@@ -124,6 +133,12 @@ class Recorder:
         books.frames.append(frame)
         if frame.muted:
             self._listen(False)
+
+    def _restarts(self, path: str) -> bool:
+        """Whether neurons run for the first time in this call of the network, so that their steps may begin again."""
+        first = path not in self._met
+        self._met.add(path)
+        return first and not self._told
 
     def _begin(self, args: tuple[Any, ...]) -> None:
         """A call from outside: what nobody knows among its arguments is the network's input."""
@@ -143,6 +158,8 @@ class Recorder:
         frame = books.frames.pop()
         if frame.quiet:
             books.quiet -= 1
+        if frame.products == books.products and output is not None and not books.hidden:
+            books.miss(type(module).__name__, _UNSEEN, place=path)
         if frame.muted or frame.quiet:
             try:
                 if output is not None:  # None: it raised

@@ -53,7 +53,8 @@ def _overrideable(
 
 
 def _heads(
-    query: Tensor, key: Tensor, value: Tensor, embed_dim: int, num_head: int, qkv_weight: Tensor, qkv_bias: Tensor | None,
+    query: Tensor, key: Tensor, value: Tensor, embed_dim: int, num_head: int, qkv_weight: Tensor,
+    qkv_bias: Tensor | None,
     proj_weight: Tensor, proj_bias: Tensor | None, mask: Tensor | None = None, *_rest: Any, **options: Any,
 ) -> Tensor:  # fmt: skip
     # the fast path of nn.MultiheadAttention; batch first
@@ -96,8 +97,9 @@ def _encoder_layer(
 
 
 def _rnn_layer(
-    values: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, hidden: Tensor, cell: Tensor,
-    reverse: bool, batch_sizes: Sequence[int], mode: int, hidden_size: int, num_layers: int, has_biases: bool,
+    values: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, hidden: Tensor,
+    cell: Tensor, reverse: bool, batch_sizes: Sequence[int], mode: int, hidden_size: int, num_layers: int,
+    has_biases: bool,
     bidirectional: bool, batch_first: bool, train: bool,
 ) -> None:  # fmt: skip
     # one direction of one layer of nn.LSTM on a CPU; [T, B, in], the states [1, B, hidden] or [B, hidden]

@@ -19,9 +19,7 @@ def statement(
         try:
             account.settle()
         except Exception as error:  # what cannot be multiplied is named, never zero
-            books.miss(
-                account.operator, f"its fan-out failed: {type(error).__name__}: {error}", place=account.name
-            )
+            books.miss(account.operator, f"its fan-out failed: {type(error).__name__}: {error}", place=account.name)
             account.drop()
     samples, timesteps = _extent(books, samples, timesteps, seen_samples)
     layers: dict[str, Layer] = {}
@@ -58,12 +56,12 @@ def statement(
                 add(name, event, pointwise.count)
                 if event == "activation":
                     nonzero[name] = pointwise.nonzero
-    rows = books.populations.items()
+    sent = [(name, one) for name, one in books.populations.items() if one.spiking]
     return Activity(
         layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps,
         uncounted=_uncounted(books, network),
-        spikes_per_step={name: np.array(one.per_step, np.int64) for name, one in rows if one.spiking},
-        rasters={name: one.raster_array() for name, one in rows if one.spiking},
+        spikes_per_step={name: np.array(one.per_step, np.int64) for name, one in sent},
+        rasters={name: one.raster_array() for name, one in sent},
         backend="reference", pooling=books.pooling, fan_outs=fans, nonzero_activations=nonzero,
     )  # fmt: skip
 
@@ -79,9 +77,7 @@ def _folds(books: Books) -> dict[str, bool]:
         spoilt |= more
 
 
-def _extent(
-    books: Books, samples: int | None, timesteps: int | None, seen_samples: int
-) -> tuple[int, int]:
+def _extent(books: Books, samples: int | None, timesteps: int | None, seen_samples: int) -> tuple[int, int]:
     """Samples and steps: those given, if no neuron contradicts them, else those that the neurons ran."""
     updates = {name: one.updates for name, one in books.populations.items() if one.updates}
     if not updates:
@@ -109,7 +105,7 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
     missed = [Uncounted(*key, calls=calls) for key, calls in books.uncounted.items()]
     asked: dict[str, int] = {}
     for one in books.synapses.values():
-        if one.undeclared is not None and one.inputs == "spikes":
+        if one.undeclared is not None and one.inputs != "graded":
             asked[one.undeclared] = asked.get(one.undeclared, 0) + one.calls
     for place, calls in books.binary_outputs.items():
         asked.setdefault(place, calls)

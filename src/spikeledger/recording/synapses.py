@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +61,8 @@ class SynapseAccount:
     synapses: int = 0
     parameters: int = 0
     nonzero_parameters: int = 0
+    weights: int = 0
+    nonzero_weights: int = 0
     inputs: InputClass = "silent"
     magnitude: float = 0.0
     folded_inputs: InputClass = "silent"
@@ -82,10 +83,10 @@ class SynapseAccount:
     _pending: list[_Batch] = field(default_factory=list, repr=False)
 
     def book(self, product: Product, census: Census, *, key: object, fold: Fold | None) -> None:
-        """Add one call; `key` names the weights' present version (None: unknown), so that their zeros are found once."""
+        """Add one call; `key` is the weights' present version (None: unknown), so that their zeros are found once."""
         self.calls += 1
         self.dense += product.dense
-        self.bias_adds += product.outputs if product.bias else 0
+        self.bias_adds += product.outputs if product.bias is not None else 0
         self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
         way = (
             product.matrix.shape, product.geometry, census.nonzero.shape,
@@ -121,6 +122,15 @@ class SynapseAccount:
             fan_out=product.fan_out,
         )  # fmt: skip
         return _Batch(rule, mask, row, np.zeros_like(census.nonzero), fold)
+
+    def store(self, stored: Tensor, *, weights: bool) -> None:
+        """Note the numbers that the layer keeps: its weights, or its biases."""
+        nonzero = int(torch.count_nonzero(stored))
+        self.parameters += stored.numel()
+        self.nonzero_parameters += nonzero
+        if weights:
+            self.weights += stored.numel()
+            self.nonzero_weights += nonzero
 
     @property
     def restless(self) -> bool:
@@ -168,6 +178,7 @@ class SynapseAccount:
         layer = Layer(
             self.name, self.operator, shape if shape is not None and _fits(rows, shape) else (), outputs=self.outputs,
             synapses=self.synapses, parameters=self.parameters, nonzero_parameters=self.nonzero_parameters,
+            weights=self.weights, nonzero_weights=self.nonzero_weights,
             inputs=inputs, magnitude=self.folded_magnitude if folds else self.magnitude, source=self.source,
         )  # fmt: skip
         return layer, [
@@ -201,19 +212,27 @@ class PairAccount:
         self.count += int(meetings.sum())
 
     def close(self, *, rows: int) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
-        """The layer's facts and its events over `rows` samples and steps: accumulates if either factor is spikes for the whole run, else products."""
+        """The layer's facts and its events over `rows` samples and steps.
+
+        They accumulate if either factor is spikes for the whole run, else they multiply.
+        """
         found = self.left if self.left[0] != "graded" else self.right
         if "silent" in (self.left[0], self.right[0]):
             found = ("silent", 0.0)
         layer = Layer(
-            self.name, self.operator, (), outputs=self.elements // max(rows, 1), inputs=found[0],
-            magnitude=found[1], source=self.source,
+            self.name,
+            self.operator,
+            (),
+            outputs=self.elements // max(rows, 1),
+            inputs=found[0],
+            magnitude=found[1],
+            source=self.source,
         )
         return layer, [(arrival(found[0]), self.count, None), ("dense_op", self.dense, None)]
 
 
 def _joined(total: Counts | None, part: Counts, shape: tuple[int, ...] | None) -> Counts | None:
-    """A sum by place, as long as the places are the same; a layer that was called with other shapes has only a total."""
+    """A sum by place, as long as the places are the same; a layer called with other shapes has only a total."""
     if part.shape != shape:
         return None
     return part if total is None else total + part

@@ -1,10 +1,13 @@
-"""What is known of a tensor, for as long as the tensor lives: a dictionary by identity that keeps nothing alive."""
+"""Tensors as they pass by: what is known of each while it lives, and how to find them among arguments."""
 
 from __future__ import annotations
 
 import weakref
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
+import numpy as np
+import torch
 from torch import Tensor
 
 Value = TypeVar("Value")
@@ -41,3 +44,28 @@ class TensorMap(Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def tensors_in(args: Any, kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """The tensors among an operator's arguments or results, one level of lists deep."""
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            for part in value:
+                if isinstance(part, Tensor):
+                    yield part
+
+
+def elements(out: Any) -> int:
+    """Elements of an operator's (first) result."""
+    first = out[0] if isinstance(out, tuple | list) else out
+    return first.numel() if isinstance(first, Tensor) else 0
+
+
+def nonzero_elements(values: Tensor) -> int:
+    """How many elements are not zero."""
+    values = values.detach()
+    if values.device.type == "cpu" and values.dtype is not torch.bfloat16:
+        return int(np.count_nonzero(np.not_equal(values.numpy(), 0)))  # torch's own takes eight times as long
+    return int(torch.count_nonzero(values))

@@ -1,14 +1,14 @@
 """The accountant: which layer and which neuron spends the energy, what one spike costs, and what would save some.
 
-`account(activity, profile)` prices what happened; `account_spikes(...)` starts from layer sizes and spike counts.
-A neuron that stays silent costs nothing dynamic under a price for each spike; where a device updates it anyway, the
+`account(activity, profile)` prices what happened; `account_spikes(...)` starts from layer sizes and spike counts. A
+neuron that stays silent costs nothing dynamic under a price for each spike; where a device updates it anyway, the
 account says so.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,8 +43,8 @@ class NeuronShare:
 class LayerShare:
     """What one layer of neurons spent: its own updates and spikes, and the synapses through which its spikes leave.
 
-    `joules_per_spike` is None where it never fired. `caused` is what its neurons' spikes cost elsewhere: it is charged
-    here and nowhere else.
+    `joules_per_spike` is None where it never fired. `caused` is what its neurons' spikes cost elsewhere: it is
+    charged here and nowhere else.
     """
 
     name: str
@@ -148,7 +148,11 @@ class Account:
 
 
 def account(
-    activity: Activity, profile: str | os.PathLike[str] | HardwareProfile, *, bill: str | None = None
+    activity: Activity,
+    profile: str | os.PathLike[str] | HardwareProfile,
+    *,
+    bill: str | None = None,
+    leave_out: Iterable[str] = (),
 ) -> Account:
     """Who spent the energy of a run.
 
@@ -156,7 +160,7 @@ def account(
     leave. Energy of static power is shared out to nobody. What was not counted (the spikes of an input that is not
     known, say) is left out and noted.
     """
-    ledger = price(activity, profile, bill=bill, allow_uncounted=True)
+    ledger = price(activity, profile, bill=bill, leave_out=leave_out, allow_uncounted=True)
     names = [name for name, layer in activity.layers_by_name.items() if layer.spiking]
     rows = {name: np.zeros(max(activity.layer(name).outputs, 1), np.float64) for name in names}
     caused = dict.fromkeys(names, 0.0)
@@ -206,14 +210,14 @@ def account_spikes(
     input_spikes: int | None = None,
     samples: int = 1,
     bill: str | None = None,
+    leave_out: Iterable[str] = (),
 ) -> Account:
-    """The account of layers whose spikes were counted: `account_spikes([(784, 256)], [5000], "loihi",
-    timesteps=100)`."""
+    """The account of layers whose spikes were counted: `account_spikes([(784, 256)], [5000], "loihi", timesteps=9)`."""
     activity = activity_from_spikes(
         layer_sizes, spike_counts, timesteps=timesteps, samples=samples, layer_names=layer_names,
         input_spikes=input_spikes,
     )  # fmt: skip
-    return account(activity, profile, bill=bill)
+    return account(activity, profile, bill=bill, leave_out=leave_out)
 
 
 def _payer(activity: Activity, layer: str) -> str:

@@ -1,8 +1,7 @@
 """Advice that follows from the numbers: change the counts as the advice would, price again, and say what it saves.
 
-Nothing is guessed: each saving is the difference of two ledgers. What is assumed about the network's behaviour
-stands with
-each advice; whether accuracy survives is for an experiment to say.
+Nothing is guessed: each saving is the difference of two ledgers. What is assumed about the network's behaviour stands
+with each advice; whether accuracy survives is for an experiment to say.
 """
 
 from __future__ import annotations

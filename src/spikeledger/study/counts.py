@@ -30,9 +30,8 @@ def activity_from_events(
 ) -> Activity:
     """An activity from `{layer: {event: count}}`; a count may be a number or one for each neuron.
 
-    `layers` gives the facts of a layer where a price asks for them (synapses, parameters, outputs); what is not
-    given is
-    derived from the events: a layer with `synaptic_op`, `mac` or `dense_op` is weighted, one with `neuron_update`
+    `layers` gives the facts of a layer where a price asks for them (synapses, parameters, outputs); what is not given
+    is derived from the events: a layer with `synaptic_op`, `mac` or `dense_op` is weighted, one with `neuron_update`
     spikes.
     """
     facts: dict[str, Layer] = {}

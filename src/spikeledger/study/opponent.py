@@ -8,7 +8,7 @@ After Yan, Bai & Wong (arXiv:2409.08290) and Dampfhoffer et al. (doi:10.1109/TET
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,11 @@ from ..ledger import Ledger, price
 from .breakeven import PUBLISHED_LINES, PublishedLine, events_per_synapse
 
 #: the same technology at other widths
-PRECISIONS = {"fp32": "horowitz-45nm", "fp16": "horowitz-45nm-fp16", "int8": "horowitz-45nm-int8"}
+PRECISIONS: Mapping[str, str | HardwareProfile] = {
+    "fp32": "horowitz-45nm",
+    "fp16": "horowitz-45nm-fp16",
+    "int8": "horowitz-45nm-int8",
+}
 #: an operand is fetched once for this many operations: 1 is none, 16 a small systolic array
 REUSES = (1.0, 16.0)
 #: share of the peak that a GPU reaches with one sample in flight
@@ -63,10 +67,8 @@ class Opponents:
     @property
     def best(self) -> Opponent:
         """The opponent that costs least a sample on the technology: the one to beat."""
-        return min(
-            (row for row in self.rows if row.ledger.profile.static is None),
-            key=lambda row: row.ledger.joules_per_sample,
-        )
+        alike = [row for row in self.rows if row.ledger.profile.static is None]
+        return min(alike or self.rows, key=lambda row: row.ledger.joules_per_sample)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
@@ -104,6 +106,7 @@ def fair_opponents(
     ann: Activity,
     snn: Activity,
     *,
+    technology: Mapping[str, str | HardwareProfile] = PRECISIONS,
     boards: Sequence[str | HardwareProfile] = ("v100", "xeon-e5-2630"),
     reuses: Sequence[float] = REUSES,
 ) -> Opponents:
@@ -112,13 +115,14 @@ def fair_opponents(
     Args:
         ann: activity of the ordinary network (with `dense_op` and `mac`).
         snn: activity of the spiking one; its timesteps give the bits of the matched width.
+        technology: profiles of one node by width; the matched width is scaled from `int8`, where there is one.
         boards: GPUs and CPUs, each priced at its own batch and at batch 1.
     """
     if ann.spiking or not ann.total("dense_op"):
         raise InputError("the opponent is an ordinary network with weights: record it, not a spiking one")
     bits = math.ceil(math.log2(max(snn.timesteps, 1) + 1))
-    widths = {name: load_profile(profile) for name, profile in PRECISIONS.items()}
-    if f"int{bits}" not in widths and bits < 32:
+    widths = {name: load_profile(profile) for name, profile in technology.items()}
+    if "int8" in widths and f"int{bits}" not in widths and bits < 32:
         widths[f"int{bits}"] = at_bits(widths["int8"], bits)
     rows, spiking = [], []
     for name, device in widths.items():

@@ -20,6 +20,11 @@ CORRECTIONS = {
     "published-paper-002-45nm": "horowitz-45nm",
     "published-notebook-000-loihi": "loihi",
     "published-notebook-000-v100": "v100",
+    "published-tutorial-003-akida": "akida",
+    "published-tutorial-003-brainscales2": "brainscales-2",
+    "published-tutorial-003-fpga-ice40": "ice40",
+    "published-tutorial-003-loihi2": "loihi-2",
+    "published-tutorial-003-spinnaker2": "spinnaker-2",
 }
 
 

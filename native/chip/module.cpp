@@ -1,0 +1,142 @@
+// spikeledger.chip._native: the event-driven machine for Python, on numpy arrays that Python keeps alive.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+
+#include "machine.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace chip;
+
+template <class T>
+using In = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Out = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
+
+template <class Real>
+struct Bound {
+  Bound() = default;
+  Bound(const Bound&) = delete;
+  Machine<Real> machine;
+  std::vector<nb::object> kept;  // arrays that the machine points into
+
+  template <class A>
+  auto keep(const A& array) {
+    kept.push_back(nb::cast(array));
+    return array.data();
+  }
+};
+
+template <class Real>
+void bind(nb::module_& m, const char* name) {
+  using B = Bound<Real>;
+  nb::class_<B>(m, name)
+      .def(nb::init<>())
+      .def(
+          "add_population",
+          [](B& b, int64_t size, bool input, int64_t grain, In<Real> beta, In<Real> bias, In<Real> start,
+             double threshold, int reset, bool reset_delay, double limit, int slots) {
+            auto& p = b.machine.populations.emplace_back();
+            p.size = size, p.input = input, p.grain = grain, p.slots = slots;
+            if (!input) {
+              p.neurons = {b.keep(beta), b.keep(bias), beta.size() > 1, bias.size() > 1, Real(threshold),
+                           Reset(reset), reset_delay, Real(limit)};
+              p.start.assign(size, start.data()[0]);
+              if (start.size() > 1) std::copy_n(start.data(), size, p.start.begin());
+            }
+            return int(b.machine.populations.size()) - 1;
+          })
+      .def("place",
+           [](B& b, int population, bool counted, In<int64_t> slices, In<int32_t> cores, In<int32_t> slice_of,
+              std::optional<In<int32_t>> packets, std::optional<In<int32_t>> hops) {
+             auto& p = b.machine.populations.at(population);
+             p.counted = counted;
+             p.slices.assign(slices.data(), slices.data() + slices.size());
+             p.cores.assign(cores.data(), cores.data() + cores.size());
+             p.slice_of.assign(slice_of.data(), slice_of.data() + slice_of.size());
+             if (packets) p.packets = b.keep(*packets);
+             if (hops) p.hops = b.keep(*hops);
+           },
+           "population"_a, "counted"_a, "slices"_a, "cores"_a, "slice_of"_a, "packets"_a.none(), "hops"_a.none())
+      .def("connect",
+           [](B& b, int source, int target, int delay, int kind, int64_t sources, std::optional<In<int64_t>> starts,
+              std::optional<nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu>> records,
+              std::optional<In<Real>> weight, std::optional<In<uint32_t>> counts, std::vector<int64_t> conv,
+              std::optional<In<int64_t>> fan_starts, std::optional<In<int32_t>> fan_places,
+              std::optional<In<Real>> fan_scales) {
+             Projection<Real> q;
+             q.target = target, q.delay = delay, q.kind = Kind(kind), q.sources = sources;
+             if (starts) q.starts = b.keep(*starts);
+             if (records) q.records = reinterpret_cast<const Record<Real>*>(b.keep(*records));
+             if (weight) q.weight = b.keep(*weight);
+             if (counts) q.counts = b.keep(*counts);
+             if (conv.size() == 15) std::memcpy(&q.conv, conv.data(), sizeof(ConvShape));
+             if (fan_starts) q.fan = {b.keep(*fan_starts), b.keep(*fan_places), b.keep(*fan_scales)};
+             b.machine.populations.at(source).out.push_back(std::move(q));
+           },
+           "source"_a, "target"_a, "delay"_a, "kind"_a, "sources"_a, "starts"_a.none() = nb::none(),
+           "records"_a.none() = nb::none(), "weight"_a.none() = nb::none(), "counts"_a.none() = nb::none(),
+           "conv"_a = std::vector<int64_t>{}, "fan_starts"_a.none() = nb::none(), "fan_places"_a.none() = nb::none(),
+           "fan_scales"_a.none() = nb::none())
+      .def("results",
+           [](B& b, int population, Out<int64_t> spikes, Out<int32_t> active, Out<int64_t> per_step,
+              Out<int64_t> late, std::optional<Out<uint8_t>> raster, bool raster_all, std::optional<In<Real>> values) {
+             auto& p = b.machine.populations.at(population);
+             p.spikes = spikes.data(), p.active = active.data(), p.per_step = per_step.data();
+             p.late = late.data(), p.depth = int64_t(late.size()) / p.size;
+             p.raster = raster ? raster->data() : nullptr, p.raster_all = raster_all;
+             p.values = values ? values->data() : nullptr;
+           },
+           "population"_a, "spikes"_a, "active"_a, "per_step"_a, "late"_a, "raster"_a.none(), "raster_all"_a, "values"_a.none())
+      .def("account",
+           [](B& b, Out<int64_t> synapses, Out<int64_t> spikes, Out<int64_t> packets, Out<int64_t> hops,
+              Out<double> seconds, In<double> updates_seconds, double synapse, double spike, double barrier) {
+             b.machine.account = {int64_t(updates_seconds.size()), synapses.data(), spikes.data(), packets.data(),
+                                  hops.data(), b.keep(updates_seconds), synapse, spike, barrier, seconds.data()};
+           })
+      .def("run",
+           [](B& b, int64_t steps, int64_t samples, int threads) {
+             nb::gil_scoped_release release;
+             b.machine.threads = threads;
+             b.machine.run(steps, samples);
+           },
+           "steps"_a, "samples"_a, "threads"_a);
+}
+
+// How many records of each row end in each slice of the targets: uint32 [rows, slices].
+void count_slices(In<int64_t> starts, nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu> records, int64_t stride,
+                  In<int32_t> slice_of, int64_t slices, Out<uint32_t> counts) {
+  nb::gil_scoped_release release;
+  const uint8_t* at = records.data();
+  for (size_t i = 0; i + 1 < starts.size(); ++i)
+    for (int64_t k = starts.data()[i]; k < starts.data()[i + 1]; ++k) {
+      uint32_t target;
+      std::memcpy(&target, at + k * stride, 4);
+      ++counts.data()[i * slices + slice_of.data()[target]];
+    }
+}
+
+// Million random read-modify-writes: the machine's own limit, for benchmarks. Returns a value so that nothing is elided.
+float random_updates(Out<float> cells, In<uint32_t> targets, int64_t rounds) {
+  nb::gil_scoped_release release;
+  float* to = cells.data();
+  const uint32_t* index = targets.data();
+  const int64_t n = int64_t(targets.size());
+  for (int64_t r = 0; r < rounds; ++r)
+    for (int64_t i = 0; i < n; ++i) {
+      __builtin_prefetch(to + index[i + 32 < n ? i + 32 : i], 1);
+      to[index[i]] += 1.0f;
+    }
+  return to[0];
+}
+
+NB_MODULE(_native, m) {
+  bind<float>(m, "MachineFloat32");
+  bind<double>(m, "MachineFloat64");
+  m.def("count_slices", &count_slices);
+  m.def("random_updates", &random_updates);
+}

@@ -1,0 +1,170 @@
+// What the machine is made of: populations, projections, spike lists, and the barrier that its threads meet at.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "update.hpp"
+
+namespace chip {
+
+// Memory of zeros on large pages where the system has them: random access to many small ones costs a page walk each.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    return *this;
+  }
+  ~Buffer() { std::free(data_); }
+
+  void zeros(size_t size) {
+    constexpr size_t page = size_t(1) << 21;
+    std::free(data_);
+    const size_t bytes = size * sizeof(T), whole = (bytes + page - 1) / page * page;
+    data_ = static_cast<T*>(bytes < page ? std::malloc(bytes + 1) : std::aligned_alloc(page, whole));
+    if (!data_) throw std::bad_alloc();
+#if defined(__linux__)
+    if (bytes >= page) madvise(data_, whole, MADV_HUGEPAGE);
+#endif
+    std::memset(static_cast<void*>(data_), 0, bytes);
+  }
+  T* data() { return data_; }
+  T* operator+(size_t offset) { return data_ + offset; }
+
+ private:
+  T* data_ = nullptr;
+};
+
+template <class Real>
+struct Record {
+  uint32_t target;
+  Real weight;
+};
+
+// A current, and how many synaptic operations made it.
+template <class Real>
+struct Cell {
+  Real current;
+  uint32_t arrivals;
+};
+
+struct Fan {  // see synapses.py; null where a neuron is a place of the operator's input
+  const int64_t* starts = nullptr;
+  const int32_t* places = nullptr;
+  const void* scales = nullptr;
+};
+
+struct ConvShape {
+  int64_t in_channels, in_rows, in_columns, out_channels, out_rows, out_columns, kernel_rows, kernel_columns;
+  int64_t stride_rows, stride_columns, pad_rows, pad_columns, dilation_rows, dilation_columns, groups;
+};
+
+enum class Kind { sparse, dense, conv };
+
+template <class Real>
+struct Projection {
+  int target;
+  int delay;
+  Kind kind;
+  Fan fan;
+  const int64_t* starts = nullptr;  // sparse
+  const Record<Real>* records = nullptr;
+  std::vector<int64_t> cuts;  // [threads - 1][sources]: where the next thread's part of each row begins
+  int64_t sources = 0;
+  const Real* weight = nullptr;      // dense: [sources, targets]; conv: [in, kh, kw, out / groups]
+  const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]; sparse: may be null
+  ConvShape conv{};
+};
+
+template <class Real>
+struct Fired {
+  std::vector<uint32_t> neurons;
+  std::vector<Real> values;  // of an input's places; empty for spikes
+};
+
+template <class Real>
+struct Population {
+  int64_t size = 0;
+  bool input = false;
+  int64_t grain = 1;  // a thread's range begins at a multiple of it
+  Neurons<Real> neurons{};
+  Buffer<Real> v;
+  std::vector<Real> start;
+  int slots = 1;
+  bool counted = false;           // currents are cells that count their arrivals
+  Buffer<Real> currents;     // [slots, size]
+  Buffer<Cell<Real>> cells;  // the same, counted
+  std::vector<int64_t> slices;    // borders of the parts that lie on one core each
+  std::vector<int32_t> cores;     // one a slice
+  std::vector<int32_t> slice_of;  // [size / grain]
+  const int32_t* packets = nullptr;  // destination cores of a spike of each neuron
+  const int32_t* hops = nullptr;
+  std::vector<Projection<Real>> out;
+  std::vector<std::vector<Fired<Real>>> fired;  // [2][threads]
+  std::vector<int64_t> range;                   // [threads + 1]
+  // results
+  int64_t* spikes = nullptr;    // [size]
+  int32_t* active = nullptr;    // [size]
+  int64_t* per_step = nullptr;  // [steps]
+  int64_t* late = nullptr;      // [depth, size]: spikes of the last steps, which a delay keeps from arriving
+  int64_t depth = 0;
+  uint8_t* raster = nullptr;    // [samples or 1, steps, size]
+  bool raster_all = false;
+  const Real* values = nullptr;  // of an input: [steps, samples, size]
+};
+
+class Barrier {
+ public:
+  explicit Barrier(int threads) : threads_(threads) {}
+  void wait() {
+    if (threads_ == 1) return;
+    const int phase = phase_.load(std::memory_order_relaxed);
+    if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+      waiting_.store(0, std::memory_order_relaxed);
+      phase_.store(phase + 1, std::memory_order_release);
+      return;
+    }
+    for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
+      if (spin < 4000) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+      } else {
+        std::this_thread::yield();  // a busy machine: let the other one run
+      }
+    }
+  }
+
+ private:
+  const int threads_;
+  std::atomic<int> waiting_{0};
+  std::atomic<int> phase_{0};
+};
+
+struct Account {  // what the cores do; all may be null
+  int64_t cores = 0;
+  int64_t* synapses = nullptr;  // [steps, cores]
+  int64_t* spikes = nullptr;
+  int64_t* packets = nullptr;  // [steps]
+  int64_t* hops = nullptr;
+  const double* updates_seconds = nullptr;  // [cores], of one step
+  double synapse_seconds = 0, spike_seconds = 0, barrier_seconds = 0;
+  double* seconds = nullptr;  // [steps], summed over samples
+};
+
+}  // namespace chip

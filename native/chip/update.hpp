@@ -1,0 +1,89 @@
+// One step of a block of neurons, and adding one row of weights: the two loops that a compiler can vectorise.
+// Sums and products are rounded one by one (-ffp-contract=off), so that spikes equal torch's to the bit.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
+#define INLINED inline __attribute__((always_inline))
+
+namespace chip {
+
+enum class Reset : int { subtract = 0, zero = 1, none = 2 };
+
+template <class Real>
+struct Neurons {
+  const Real* beta;  // one, or one a neuron
+  const Real* bias;
+  bool beta_each, bias_each;
+  Real threshold;
+  Reset reset;
+  bool reset_delay;
+  Real limit;  // of a fixed-point membrane, in its own units; 0: floating point
+};
+
+// Advances n neurons from `first` on. `current` is read, `fired` becomes 0 or 1, `active` counts inputs that are not 0.
+// No branch depends on a neuron: a reset is a factor of 0 or 1, which changes no other neuron's value.
+template <class Real, bool beta_each, bool bias_each, bool fixed>
+INLINED void advance(const Neurons<Real>& p, size_t first, size_t n, Real* __restrict v, const Real* __restrict current,
+                     int32_t* __restrict fired, int32_t* __restrict active) {
+  const Real theta = p.threshold, beta0 = p.beta[0], bias0 = p.bias[0], limit = p.limit;
+  const Real *__restrict betas = p.beta + first, *__restrict biases = p.bias + first;
+  const bool subtract = p.reset == Reset::subtract, zero = p.reset == Reset::zero;
+  const Real late = p.reset_delay && subtract ? theta : Real(0), soon = !p.reset_delay && subtract ? theta : Real(0);
+  const Real late_zero = p.reset_delay && zero ? Real(1) : Real(0), soon_zero = !p.reset_delay && zero ? Real(1) : Real(0);
+  for (size_t i = 0; i < n; ++i) {
+    const Real input = current[i] + (bias_each ? biases[i] : bias0);
+    const Real before = v[i];
+    const Real was = before > theta ? Real(1) : Real(0);
+    Real decayed = (beta_each ? betas[i] : beta0) * (before * (Real(1) - late_zero * was));
+    if (fixed) decayed = std::trunc(decayed);
+    Real charged = decayed + input;
+    charged = charged - late * was;
+    if (fixed) {
+      charged = charged > limit ? limit : charged;
+      charged = charged < -limit ? -limit : charged;
+    }
+    const Real spike = charged > theta ? Real(1) : Real(0);
+    fired[i] = charged > theta ? 1 : 0;
+    active[i] += input != Real(0) ? 1 : 0;
+    v[i] = (charged - soon * spike) * (Real(1) - soon_zero * spike);
+  }
+}
+
+template <class Real>
+INLINED void advance_any(const Neurons<Real>& p, size_t first, size_t n, Real* v, const Real* current, int32_t* fired,
+                         int32_t* active) {
+  if (p.limit > 0) {
+    if (p.beta_each && p.bias_each) advance<Real, true, true, true>(p, first, n, v, current, fired, active);
+    else if (p.beta_each) advance<Real, true, false, true>(p, first, n, v, current, fired, active);
+    else if (p.bias_each) advance<Real, false, true, true>(p, first, n, v, current, fired, active);
+    else advance<Real, false, false, true>(p, first, n, v, current, fired, active);
+  } else if (p.beta_each && p.bias_each) {
+    advance<Real, true, true, false>(p, first, n, v, current, fired, active);
+  } else if (p.beta_each) {
+    advance<Real, true, false, false>(p, first, n, v, current, fired, active);
+  } else if (p.bias_each) {
+    advance<Real, false, true, false>(p, first, n, v, current, fired, active);
+  } else {
+    advance<Real, false, false, false>(p, first, n, v, current, fired, active);
+  }
+}
+
+template <class Real>
+INLINED void add_row_any(Real* to, const Real* weights, Real value, size_t n) {
+  for (size_t i = 0; i < n; ++i) to[i] += weights[i] * value;
+}
+
+void step(const Neurons<float>& p, size_t first, size_t n, float* v, const float* current, int32_t* fired, int32_t* active);
+void step(const Neurons<double>& p, size_t first, size_t n, double* v, const double* current, int32_t* fired, int32_t* active);
+void add_row(float* to, const float* weights, float value, size_t n);
+void add_row(double* to, const double* weights, double value, size_t n);
+
+}  // namespace chip

@@ -1,0 +1,164 @@
+"""Chips and what fits on them: `load_chip("loihi").check(network)` names every limit that fails, and where.
+
+A chip is a TOML file: capacities of one core, the mesh of cores, and, where they are published, the times of a step.
+Every table of numbers names its source.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ..errors import ProfileError, unknown_name
+
+if TYPE_CHECKING:
+    from .network import Network
+    from .viability import Viability
+
+_LARGEST_FILE = 1 << 20
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Cited(_Part):
+    source: str
+    note: str = ""
+
+    @field_validator("source")
+    @classmethod
+    def _has_a_source(cls, source: str) -> str:
+        if len(source.strip()) < 8:
+            raise ValueError("numbers need a source: paper or data sheet, with its table or page")
+        return source
+
+
+class Core(_Cited):
+    """What one core holds; a limit that is left out is not known to exist."""
+
+    neurons: int = Field(gt=0)
+    synapses: int | None = Field(None, gt=0)
+    axons_in: int | None = Field(None, gt=0)  # distinct presynaptic neurons of a core
+    axons_out: int | None = Field(None, gt=0)  # pairs of a neuron and another core that it sends to
+    fan_in: int | None = Field(None, gt=0)  # synapses of one neuron
+    memory_bytes: int | None = Field(None, gt=0)  # neurons and synapses together
+    neuron_bytes: float = Field(0.0, ge=0)
+    synapse_bytes: float = Field(0.0, ge=0)
+    weight_bits: int = Field(8, ge=1, le=32)
+    state_bits: int = Field(24, ge=2, le=48)
+    shares_weights: bool = False  # a convolution's kernel is stored once a core
+
+
+class Mesh(_Cited):
+    """Cores of a chip as a grid, and how many chips work together."""
+
+    columns: int = Field(1, gt=0)
+    rows: int = Field(1, gt=0)
+    chips: int = Field(1, gt=0)
+
+    @property
+    def cores(self) -> int:
+        """Cores of one chip."""
+        return self.columns * self.rows
+
+
+class Seconds(_Cited):
+    """How long each part of a step takes on one core; a step ends when the busiest core and the barrier are through."""
+
+    synaptic_op: float = Field(0.0, ge=0)
+    update: float = Field(0.0, ge=0)
+    spike: float = Field(0.0, ge=0)
+    hop: float = Field(0.0, ge=0)
+    barrier: float = Field(0.0, ge=0)
+
+
+class Chip(_Part):
+    """One chip: what a core holds, how cores are joined, how long a step takes, and which profile prices its events."""
+
+    name: str
+    title: str
+    profile: str = ""
+    caveat: str = ""
+    wording: Literal["full", "exercise"] = "full"  # the exercise has error texts of its own
+    core: Core
+    mesh: Mesh
+    seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.mesh.cores * self.mesh.chips > 1_000_000:
+            raise ValueError(f"a machine of {self.mesh.cores * self.mesh.chips:,} cores is more than this can place")
+        return self
+
+    def check(self, network: Network) -> Viability:
+        """Whether a network fits: cores and chips that it takes, what binds, and every limit that fails."""
+        from .viability import check
+
+        return check(network, self)
+
+    def memory_bytes(self, network: Network) -> float:
+        """Bytes that a network takes: `neurons x neuron_bytes + synapses x synapse_bytes`."""
+        stored = network.stored_weights if self.core.shares_weights else network.synapses
+        return network.neurons * self.core.neuron_bytes + stored * self.core.synapse_bytes
+
+    def __repr__(self) -> str:
+        return f"Chip({self.name!r}, {self.title!r}, {self.mesh.cores:,} cores x {self.mesh.chips:,} chips)"
+
+
+def list_chips() -> list[str]:
+    """Names of the chips that come with the package."""
+    return sorted(_shipped())
+
+
+def load_chip(name_or_path: str | os.PathLike[str] | Chip) -> Chip:
+    """Find a chip by name, read one from a TOML file, or take one as it is.
+
+    Raises:
+        ProfileError: the file is no TOML, or numbers in it lack a source or sense.
+    """
+    if isinstance(name_or_path, Chip):
+        return name_or_path
+    text = os.fspath(name_or_path)
+    if text in _shipped():
+        return _load_shipped(text)
+    path = Path(text)
+    if path.suffix == ".toml" or os.sep in text or path.is_file():
+        try:
+            if path.stat().st_size > _LARGEST_FILE:
+                raise ProfileError(f"'{path}' has more than {_LARGEST_FILE:,} bytes: that is no chip")
+            return _parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"the chip '{path}' cannot be read: {error}") from error
+    raise unknown_name("chip", text, _shipped())
+
+
+@functools.cache
+def _shipped() -> dict[str, str]:
+    folder = resources.files(__package__) / "chips"
+    return {item.name.removesuffix(".toml"): item.name for item in folder.iterdir() if item.name.endswith(".toml")}
+
+
+@functools.cache
+def _load_shipped(name: str) -> Chip:
+    item = resources.files(__package__) / "chips" / _shipped()[name]
+    return _parse(item.read_text("utf-8"), item.name)
+
+
+def _parse(text: str, where: str) -> Chip:
+    try:
+        return Chip.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ProfileError(f"the chip '{where}' is no TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'chip'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        )
+        raise ProfileError(f"the chip '{where}' has {error.error_count()} faults: {faults}") from error

@@ -1,0 +1,194 @@
+"""A network as a chip sees it: populations of neurons, and projections of synapses between them, with delays.
+
+Neurons of a population are numbered in the order of its shape, last axis first. A projection says which synapses leave
+each presynaptic neuron; they are kept as compact arrays, and a convolution keeps its shared weights. The equations of
+the neurons are those of `networks.neurons`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .synapses import Fan, Synapses
+
+Reset = Literal["subtract", "zero", "none"]
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Neurons of one kind, or, with `kind="input"`, places where values arrive from outside.
+
+    `beta` is the decay per step and `bias` the current that flows at every step, each a number or one a neuron `[N]`;
+    `start` is the membrane before the first step.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: Literal["neurons", "input"] = "neurons"
+    beta: float | Array = 1.0
+    threshold: float = 1.0
+    reset: Reset = "subtract"
+    reset_delay: bool = False
+    bias: float | Array = 0.0
+    start: float | Array = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise InputError(
+                f"population '{self.name}' has the shape {list(self.shape)}, but needs at least one neuron"
+            )
+        if not (math.isfinite(self.threshold) and self.threshold > 0):
+            raise InputError(f"the threshold of '{self.name}' is {self.threshold}, but must be finite and above 0")
+        for what in ("beta", "bias", "start"):
+            values = np.asarray(getattr(self, what))
+            if values.ndim and values.shape != (self.size,):
+                raise InputError(f"the {what} of '{self.name}' has shape {list(values.shape)}, not [{self.size}]")
+            if not np.isfinite(values).all():
+                raise InputError(f"the {what} of '{self.name}' holds a value that is NaN or infinite")
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return math.prod(self.shape)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether these are neurons, and not places of the input."""
+        return self.kind == "neurons"
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from one population to another; a spike of step `t` arrives in step `t + delay`.
+
+    `fan`, where there is one, says through which places of the synapses' input each presynaptic neuron goes out: linear
+    pooling, a permutation or a part. `layer` is the weighted operator that the synapses come from.
+    """
+
+    source: str
+    target: str
+    synapses: Synapses
+    delay: int = 0
+    layer: str = ""
+    fan: Fan | None = None
+
+    @cached_property
+    def fan_out(self) -> NDArray[np.int64]:
+        """Existing synapses that leave each presynaptic neuron, int64 `[sources]`."""
+        counts = self.synapses.fan_out
+        return counts if self.fan is None else self.fan.sums(counts)
+
+    @cached_property
+    def fan_in(self) -> NDArray[np.int64]:
+        """Existing synapses that arrive at each neuron of the target, int64 `[targets]`."""
+        weights = None if self.fan is None else self.fan.multiplicity(self.synapses.sources)
+        return self.synapses.fan_in(weights)
+
+    @property
+    def count(self) -> int:
+        """Existing synapses in all."""
+        return int(self.fan_out.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Populations by name, and the projections between them; checked once, when it is made.
+
+    `order` lists the populations so that every projection without delay goes forward; `output` is the population whose
+    spikes are the network's answer.
+    """
+
+    populations: Mapping[str, Population]
+    projections: tuple[Projection, ...]
+    output: str = ""
+    name: str = "network"
+    order: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for projection in self.projections:
+            for end in (projection.source, projection.target):
+                if end not in self.populations:
+                    raise InputError(f"a projection of '{projection.layer}' names '{end}', which is no population")
+            source, target = self.populations[projection.source], self.populations[projection.target]
+            if not target.spiking:
+                raise InputError(f"a projection of '{projection.layer}' ends at the input '{target.name}'")
+            expected = projection.synapses.sources if projection.fan is None else projection.fan.sources
+            if expected != source.size or projection.synapses.targets != target.size:
+                raise InputError(
+                    f"the synapses of '{projection.layer}' join {expected:,} with {projection.synapses.targets:,} "
+                    f"neurons, but '{source.name}' has {source.size:,} and '{target.name}' {target.size:,}"
+                )
+            if projection.delay < 0:
+                raise InputError(
+                    f"the delay of '{projection.layer}' is {projection.delay} steps, but time goes forward"
+                )
+        object.__setattr__(self, "order", _order(self.populations, self.projections))
+        if self.output and self.output not in self.populations:
+            raise InputError(f"the output '{self.output}' is no population: {', '.join(self.populations)}")
+
+    @property
+    def neurons(self) -> int:
+        """Spiking neurons; places of the input are not neurons."""
+        return sum(each.size for each in self.populations.values() if each.spiking)
+
+    @property
+    def synapses(self) -> int:
+        """Existing synapses: each connection of each neuron, shared weights or not."""
+        return sum(each.count for each in self.projections)
+
+    @property
+    def stored_weights(self) -> int:
+        """Weights that have to be stored when equal ones are shared, as a convolution's are."""
+        seen = {id(each.synapses): each.synapses.stored for each in self.projections}
+        return sum(seen.values())
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the populations where values arrive from outside."""
+        return tuple(name for name, each in self.populations.items() if not each.spiking)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all synapse arrays."""
+        seen = {id(each.synapses): each.synapses.nbytes for each in self.projections}
+        fans = {id(each.fan): each.fan.nbytes for each in self.projections if each.fan is not None}
+        return sum(seen.values()) + sum(fans.values())
+
+    def into(self, name: str) -> list[Projection]:
+        """The projections that end at a population."""
+        return [each for each in self.projections if each.target == name]
+
+    def out_of(self, name: str) -> list[Projection]:
+        """The projections that leave a population."""
+        return [each for each in self.projections if each.source == name]
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({self.name!r}, {len(self.populations)} populations, {self.neurons:,} neurons, "
+            f"{self.synapses:,} synapses, {self.stored_weights:,} stored weights)"
+        )
+
+
+def _order(populations: Mapping[str, Population], projections: tuple[Projection, ...]) -> tuple[str, ...]:
+    """Populations so that each comes after those whose spikes reach it in the same step."""
+    before = {name: {p.source for p in projections if p.target == name and p.delay == 0} for name in populations}
+    done: list[str] = []
+    while before:
+        ready = [name for name, sources in before.items() if sources <= set(done)]
+        if not ready:
+            raise InputError(
+                f"the populations {', '.join(sorted(before))} reach each other in a circle without delay: "
+                "no step could be computed; give one of the projections a delay of at least 1"
+            )
+        done += ready
+        before = {name: sources for name, sources in before.items() if name not in ready}
+    return tuple(done)

@@ -1,0 +1,65 @@
+"""Which torch modules are neurons that a chip can run, and with which constants: one row a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from .terms import refuse
+
+#: facts of a `Population`, and `stepwise`: whether a call is one step `[B, *N]` or `[T, B, *N]`; None: an encoder
+Facts = dict[str, Any]
+Reading = Callable[[nn.Module, str], Facts | None]
+
+
+def _own(module: Any, path: str) -> Facts:
+    if type(module).__name__ not in ("IF", "LIF"):
+        raise refuse(f"neurons '{path}' are {type(module).__name__}, and chips here run IF and LIF")
+    return {
+        "beta": _numbers(module.decay()), "threshold": module.threshold, "reset": module.reset,
+        "reset_delay": module.reset_delay, "stepwise": False,
+    }  # fmt: skip
+
+
+def _snntorch(module: Any, path: str) -> Facts:
+    if type(module).__name__ != "Leaky":
+        raise refuse(f"neurons '{path}' are snnTorch's {type(module).__name__}, and chips here run Leaky")
+    if module.inhibition or float(module.graded_spikes_factor) != 1:
+        raise refuse(f"neurons '{path}' have inhibition or graded spikes, and chips here send one spike of size 1")
+    return {
+        "beta": _numbers(module.beta.clamp(0, 1)), "threshold": float(module.threshold),
+        "reset": module.reset_mechanism, "reset_delay": bool(module.reset_delay), "stepwise": True,
+    }  # fmt: skip
+
+
+def _encoder(module: nn.Module, path: str) -> None:
+    return None
+
+
+#: qualified class name -> how to read it; a subclass is found by its base
+NEURONS: dict[str, Reading] = {
+    "spikeledger.networks.neurons.Neuron": _own,
+    "spikeledger.networks.encoders.Encoder": _encoder,
+    "snntorch._neurons.leaky.Leaky": _snntorch,
+    "snntorch._neurons.neurons.SpikingNeuron": _snntorch,
+}
+
+
+def neuron_reading(module: nn.Module) -> Reading | None:
+    """How to read a module of neurons; None for any other module."""
+    for kind in type(module).__mro__:
+        reading = NEURONS.get(f"{kind.__module__}.{kind.__qualname__}")
+        if reading is not None:
+            return reading
+    return None
+
+
+def _numbers(value: Any) -> Any:
+    """A number, or a flat array of one a neuron; it keeps the precision that torch computes with."""
+    if not isinstance(value, Tensor):
+        return float(value)
+    array = value.detach().cpu().numpy()
+    return array.reshape(-1)[0].item() if array.size == 1 else np.array(array).ravel()

@@ -1,0 +1,85 @@
+"""The same network in a chip's integers: weights of few bits, a membrane that saturates, a decay that rounds down."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..errors import InputError
+from .limits import Chip
+from .network import Network, Population
+from .synapses import Convolution, Dense, Sparse, Synapses, record_type
+
+_DECAY_STEPS = 4096  # a decay is a 12-bit fraction
+_MEMBRANE_SHIFT = 6  # a membrane has this many more bits than a weight, as far as its own bits allow
+
+
+def fixed_point(network: Network, chip: Chip) -> tuple[Network, float]:
+    """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
+
+    For each population `weight = unit x integer` with `unit = largest incoming weight / (2^(weight_bits - 1) - 1)`;
+    membranes count in `unit / 2^shift`. All sums stay exact integers, so a run is what the chip's adders would give.
+    """
+    largest_integer = 2 ** (chip.core.weight_bits - 1) - 1 or 1
+    limit = float(2 ** (chip.core.state_bits - 1) - 1)
+    units: dict[str, tuple[float, float]] = {}  # of a weight, and of the membrane
+    populations: dict[str, Population] = {}
+    for name, population in network.populations.items():
+        largest = max(
+            (p.synapses.largest * (float(np.abs(p.fan.scales).max()) if p.fan else 1.0) for p in network.into(name)),
+            default=0.0,
+        )
+        unit = largest / largest_integer if largest else population.threshold / largest_integer
+        shift = _MEMBRANE_SHIFT
+        while shift > 0 and population.threshold / unit * 2**shift > limit / 2:
+            shift -= 1
+        coarse, unit = unit, unit / 2**shift
+        units[name] = (coarse, unit)
+        if not population.spiking:
+            populations[name] = population
+            continue
+        threshold = max(float(np.rint(population.threshold / unit)), 1.0)
+        if threshold > limit:
+            raise InputError(
+                f"the threshold of '{name}' is {threshold:,.0f} units of its smallest weight, but '{chip.name}' holds "
+                f"membranes up to {limit:,.0f}: scale its weights up or use float32"
+            )
+        populations[name] = dataclasses.replace(
+            population, threshold=threshold, bias=np.rint(np.asarray(population.bias, np.float64) / unit),
+            start=np.rint(np.asarray(population.start, np.float64) / unit),
+            beta=np.floor(np.asarray(population.beta, np.float64) * _DECAY_STEPS + 0.5) / _DECAY_STEPS,
+        )  # fmt: skip
+    projections = []
+    for projection in network.projections:
+        (coarse, unit), fan = units[projection.target], projection.fan
+        if fan is not None:  # pooling is folded into the weights' unit
+            factor = float(np.abs(fan.scales).max()) or 1.0
+            fan = dataclasses.replace(fan, scales=fan.scales / factor)
+        else:
+            factor = 1.0
+        synapses = _rounded(projection.synapses, factor, coarse, unit)
+        projections.append(dataclasses.replace(projection, synapses=synapses, fan=fan))
+    return Network(populations, tuple(projections), network.output, network.name), limit
+
+
+def _rounded(synapses: Synapses, factor: float, coarse: float, unit: float) -> Synapses:
+    def integers(weight: np.ndarray) -> np.ndarray:
+        # weight / coarse is rounded to the weight's bits; coarse / unit is a power of two
+        return np.rint(weight.astype(np.float64) * factor / coarse) * (coarse / unit)
+
+    if isinstance(synapses, Sparse):
+        records = np.empty(len(synapses.records), record_type(np.float64))
+        records["target"], records["weight"] = synapses.records["target"], integers(synapses.records["weight"])
+        return Sparse(synapses.starts, records, synapses.targets)
+    if isinstance(synapses, Dense):
+        return Dense(integers(synapses.weight))
+    assert isinstance(synapses, Convolution)
+    return Convolution(
+        integers(synapses.weight),
+        synapses.in_shape,
+        synapses.stride,
+        synapses.padding,
+        synapses.dilation,
+        synapses.groups,
+    )

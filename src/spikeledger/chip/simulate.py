@@ -1,0 +1,243 @@
+"""simulate(network, inputs, chip) -> Activity: what a chip would do, step by step.
+
+    activity = sl.simulate(net, data.test_inputs[:100], "loihi")
+    ledger = sl.price(activity, "loihi")
+
+Spikes are those of the torch network wherever sums are exact; in float32 the order of additions differs, and a neuron
+that stands within a rounding error of its threshold may answer differently.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..activity import Activity, InputClass, Layer, Tally, arrival
+from ..errors import InputError, unknown_name
+from . import machine
+from .limits import Chip, load_chip
+from .machine import Counts, Machine
+from .network import Network
+from .placement import Placement, place
+from .precision import fixed_point
+from .reference import run_reference
+from .synapses import Convolution
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .trace import Layout
+
+Rule = Literal["fan_out", "published"]
+Precision = Literal["float32", "float64", "chip"]
+RULES: tuple[Rule, ...] = ("fan_out", "published")
+PRECISIONS: tuple[Precision, ...] = ("float32", "float64", "chip")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One simulated run: the account, the answer, and what each core did.
+
+    `output` are the spikes of the output population, uint8 `[T, B, N]`; `core_*` are int64 `[T, cores]` and `packets`
+    and `hops` int64 `[T]`, all summed over the samples; they are None without a chip.
+    """
+
+    activity: Activity
+    output: NDArray[np.uint8]
+    placement: Placement | None = None
+    core_synapses: NDArray[np.int64] | None = None
+    core_spikes: NDArray[np.int64] | None = None
+    packets: NDArray[np.int64] | None = None
+    hops: NDArray[np.int64] | None = None
+    rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # population -> [T, B, N]
+
+    def answers(self) -> NDArray[np.int64]:
+        """The output neuron that spikes most, `[B]`."""
+        return np.argmax(self.output.sum(0, dtype=np.int64), axis=-1)
+
+
+def simulate(
+    network: nn.Module | Network,
+    inputs: Any,
+    chip: str | os.PathLike[str] | Chip | None = None,
+    *,
+    placement: Placement | None = None,
+    rule: Rule = "fan_out",
+    **options: Any,
+) -> Activity:
+    """Map a network onto a chip, run it, and give the account of the run.
+
+    Args:
+        network: a torch module with spiking neurons, or a `Network`.
+        inputs: what the torch module takes; for a `Network`, values `[T, B, *N]`.
+        chip: a name of `list_chips()`, a TOML file or a `Chip`; without one there are no cores, packets or seconds.
+        placement: where the neurons lie; made by `place` if it is not given.
+        rule: `fan_out` counts each spike through each existing synapse that it leaves by; `published` is the rule of
+            the Neuro4ML exercise, a layer's own spikes times its incoming synapses, input not counted.
+        options: as for `run`.
+
+    Raises:
+        CapacityError: the network does not fit the chip.
+        InputError: the network has something that a chip cannot do.
+    """
+    return run(network, inputs, chip, placement=placement, rule=rule, **options).activity
+
+
+def run(
+    network: nn.Module | Network,
+    inputs: Any,
+    chip: str | os.PathLike[str] | Chip | None = None,
+    *,
+    placement: Placement | None = None,
+    rule: Rule = "fan_out",
+    precision: Precision = "float32",
+    backend: Literal["auto", "native", "reference"] = "auto",
+    threads: int = 1,
+    layout: Layout | None = None,
+    seed: int = 0,
+    keep: Iterable[str] = (),
+) -> Run:
+    """The same as `simulate`, with the answer and each core's work.
+
+    Args:
+        precision: `float32`, `float64`, or `chip` for weights and membranes of the chip's own bits.
+        threads: of the native core; the result does not depend on it.
+        seed: of the encoder's random numbers.
+        keep: populations whose spikes are kept for all samples.
+    """
+    for what, given, known in (("rule", rule, RULES), ("precision", precision, PRECISIONS)):
+        if given not in known:
+            raise unknown_name(what, given, known)
+    if placement is not None and chip is None:
+        chip = placement.chip
+    device = load_chip(chip) if chip is not None else None
+    mapped, values = ready(network, inputs, layout=layout, seed=seed, precision=precision)
+    if device is not None and placement is None:
+        placement = place(mapped, device)
+    if placement is not None and placement.network.neurons != mapped.neurons:
+        raise InputError("the placement belongs to another network: place this one")
+    dtype, limit, running = np.dtype(np.float64 if precision != "float32" else np.float32), 0.0, mapped
+    if precision == "chip":
+        if device is None:
+            raise InputError("precision='chip' needs a chip: name one")
+        running, limit = fixed_point(mapped, device)
+    steps, samples = values.shape[:2]
+    books = {name: values.reshape(steps, samples, -1) for name in running.inputs}
+    kept = {running.output, *keep}
+    if backend == "reference" or (backend == "auto" and machine.native is None):
+        if placement is not None:
+            raise InputError("the numpy reference has no cores: run it without a chip, or build the native core")
+        counts = run_reference(running, books, steps=steps, samples=samples, dtype=dtype, limit=limit, keep=kept)
+    else:
+        ready_to_run = Machine(running, placement, dtype=dtype, limit=limit)
+        counts = ready_to_run.run(books, steps=steps, samples=samples, threads=threads, keep=kept)
+    rasters = {name: counts.rasters[name].swapaxes(0, 1) for name in kept}
+    activity = account(running, counts, values, steps, samples, rule=rule, placement=placement)
+    return Run(
+        activity, rasters[running.output], placement,
+        counts.core_synapses, counts.core_spikes, counts.packets, counts.hops, rasters,
+    )  # fmt: skip
+
+
+def ready(
+    network: nn.Module | Network, inputs: Any, *, layout: Layout | None, seed: int, precision: str
+) -> tuple[Network, NDArray[Any]]:
+    """The mapped network, and the values `[T, B, *N]` that arrive at its input, encoded if it has an encoder."""
+    if isinstance(network, Network):
+        values = np.asarray(inputs)
+        shape = network.populations[network.inputs[0]].shape if network.inputs else ()
+        if values.ndim < 2 or (network.inputs and int(np.prod(values.shape[2:])) != int(np.prod(shape))):
+            raise InputError(
+                f"inputs have the shape {list(values.shape)}, but must be [T, B, {', '.join(map(str, shape))}]"
+            )
+        return network, _finite(values)
+    from .torch_inputs import sequences
+    from .trace import map_network
+
+    sequence = sequences(network, inputs, layout=layout, seed=seed)
+    mapped = map_network(network, inputs, layout=layout)
+    return mapped, _finite(sequence.detach().cpu().numpy())
+
+
+def account(
+    network: Network, counts: Counts, values: NDArray[Any], steps: int, samples: int, *, rule: Rule = "fan_out",
+    placement: Placement | None = None,
+) -> Activity:  # fmt: skip
+    """The `Activity` of a run: spikes times fan-out, and what moved over the mesh."""
+    layers: dict[str, Layer] = {}
+    tallies: dict[tuple[str, str], Tally] = {}
+
+    def add(layer: str, event: str, rows: NDArray[np.int64] | None, count: int | None = None) -> None:
+        total = int(rows.sum()) if rows is not None else int(count or 0)
+        before = tallies.get((layer, event))
+        if before is not None:
+            total += before.count
+            same = rows is not None and before.per_neuron is not None and before.per_neuron.shape == rows.shape
+            rows = before.per_neuron + rows if same else None  # type: ignore[operator]
+        if total:
+            tallies[layer, event] = Tally(layer, event, total, rows)
+
+    for name in network.order:
+        population = network.populations[name]
+        for projection in network.into(name):
+            source = network.populations[projection.source]
+            inputs: InputClass
+            inputs, magnitude = ("spikes", 1.0) if source.spiking else _class(values)
+            if source.spiking and not counts.spikes[source.name].any():
+                inputs, magnitude = "silent", 0.0
+            synapses = projection.synapses
+            before = layers.get(projection.layer)
+            layers[projection.layer] = Layer(
+                projection.layer, "conv2d" if isinstance(synapses, Convolution) else "linear", source.shape,
+                outputs=population.size, synapses=projection.count + (before.synapses if before else 0),
+                parameters=int(np.prod(getattr(synapses, "weight", np.zeros(synapses.stored)).shape)),
+                nonzero_parameters=synapses.stored, inputs=inputs, magnitude=magnitude, source=source.name,
+            )  # fmt: skip
+            if rule == "fan_out":
+                arrived = counts.spikes[source.name] - counts.late[source.name][: projection.delay].sum(0)
+                add(projection.layer, arrival(inputs), arrived * projection.fan_out)
+            else:
+                add(projection.layer, "synaptic_op", None, int(counts.spikes[name] @ projection.fan_in))
+        if population.spiking:
+            layers[name] = Layer(
+                name, "neuron", population.shape, outputs=population.size, state=population.size, spiking=True
+            )
+            add(name, "spike", counts.spikes[name])
+            add(name, "neuron_update", np.full(population.size, steps * samples))
+            add(name, "active_update", counts.active[name])
+        elif placement is not None:
+            layers.setdefault(name, Layer(name, "input", population.shape, outputs=population.size))
+        if placement is not None and name in placement.packets:
+            add(name, "packet", counts.spikes[name] * placement.packets[name])
+            add(name, "hop", counts.spikes[name] * placement.hops[name])
+    timed = counts.seconds is not None and placement is not None and placement.chip.seconds is not None
+    return Activity(
+        layers, tallies, samples, steps, (),
+        {n: c for n, c in counts.per_step.items() if network.populations[n].spiking},
+        {n: r[0] for n, r in counts.rasters.items()},
+        seconds=float(counts.seconds.sum()) if timed and counts.seconds is not None else None,
+        producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
+    )  # fmt: skip
+
+
+def _class(values: NDArray[Any]) -> tuple[InputClass, float]:
+    sizes = np.abs(values[values != 0])
+    if not len(sizes):
+        return "silent", 0.0
+    same = bool(np.all(sizes == sizes[0]))
+    return ("spikes", float(sizes[0])) if same else ("graded", 0.0)
+
+
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
+    if not np.issubdtype(values.dtype, np.number) and values.dtype != np.bool_:
+        raise InputError(f"inputs hold {values.dtype}, not numbers")
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"the inputs hold {int((~np.isfinite(values)).sum()):,} values that are NaN or infinite: clean them"
+        )
+    return values

@@ -1,0 +1,152 @@
+"""Populations cut into slices that fit a core each; a slice is a range of neurons in the machine's order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .limits import Chip
+from .machine import grain, inward
+from .network import Network
+from .reach import chunks, reach
+from .synapses import Convolution
+
+Ints = NDArray[np.int64]
+_ROUNDS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Borders of each population's slices, what each slice takes, and which limits no cutting can meet."""
+
+    borders: dict[str, Ints]
+    neurons: dict[str, Ints] = field(default_factory=dict)  # one a slice, as all that follow
+    stored: dict[str, Ints] = field(default_factory=dict)  # synapses
+    axons_in: dict[str, Ints] = field(default_factory=dict)
+    axons_out: dict[str, Ints] = field(default_factory=dict)
+    failures: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (population, limit): needs, has
+
+
+def stored_synapses(network: Network, name: str, chip: Chip, borders: Ints) -> Ints:
+    """Synapses that each slice keeps: a kernel once where the chip shares weights, else one for each connection."""
+    channels = grain(network, name)
+    total = np.zeros(len(borders) - 1, np.int64)
+    for projection in network.into(name):
+        if isinstance(projection.synapses, Convolution) and chip.core.shares_weights:
+            total += projection.synapses.stored
+        else:
+            upto = np.concatenate([[0], np.cumsum(inward(projection.fan_in, channels))])
+            total += upto[borders[1:]] - upto[borders[:-1]]
+    return total
+
+
+def cut(network: Network, chip: Chip) -> Slices:
+    """The fewest slices that keep to a core's limits, layer by layer; what cannot be kept is named."""
+    core = chip.core
+    parts = {name: 1 for name, each in network.populations.items() if each.spiking}
+    failures: dict[tuple[str, str], tuple[int, int]] = {}
+    found = Slices({})
+    for _ in range(_ROUNDS):
+        failures.clear()
+        borders = {name: _even(network, name, count) for name, count in parts.items()}
+        inputs = {n: np.array([0, each.size]) for n, each in network.populations.items() if not each.spiking}
+        found = Slices({**borders, **inputs}, failures=failures)
+        for name, border in borders.items():
+            found.neurons[name] = np.diff(border)
+            found.stored[name] = stored_synapses(network, name, chip, border)
+        found.axons_in.update(_axons_in(network, borders) if core.axons_in else {})
+        found.axons_out.update(_axons_out(network, borders) if core.axons_out else {})
+        wanted = dict(parts)
+        for name in parts:
+            for limit, needs, has in _pressure(found, name, chip):
+                if needs <= has:
+                    continue
+                most = network.populations[name].size
+                more = min(most, max(parts[name] + 1, math.ceil(parts[name] * needs / has)))
+                if more == parts[name]:
+                    failures[name, limit] = (needs, has)
+                wanted[name] = max(wanted[name], more)
+        if wanted == parts:
+            break
+        parts = wanted
+    else:
+        for name in parts:
+            for limit, needs, has in _pressure(found, name, chip):
+                if needs > has:
+                    failures[name, limit] = (needs, has)
+    if core.fan_in:
+        for name in parts:
+            most = most_fan_in(network, name)
+            if most > core.fan_in:
+                failures[name, "fan_in"] = (most, core.fan_in)
+    return found
+
+
+def most_fan_in(network: Network, name: str) -> int:
+    """Synapses of the neuron of a population that has most."""
+    total = np.zeros(network.populations[name].size, np.int64)
+    for projection in network.into(name):
+        total += projection.fan_in
+    return int(total.max())
+
+
+def _pressure(found: Slices, name: str, chip: Chip) -> list[tuple[str, int, int]]:
+    """What the fullest slice of a population needs of each limit, and what a core has."""
+    core = chip.core
+    neurons, stored = found.neurons[name], found.stored[name]
+    rows = [("neurons", int(neurons.max()), core.neurons)]
+    if core.synapses:
+        rows.append(("synapses", int(stored.max()), core.synapses))
+    if core.memory_bytes:
+        memory = neurons * core.neuron_bytes + stored * core.synapse_bytes
+        rows.append(("memory_bytes", math.ceil(memory.max()), core.memory_bytes))
+    if core.axons_in and name in found.axons_in:
+        rows.append(("axons_in", int(found.axons_in[name].max()), core.axons_in))
+    if core.axons_out and name in found.axons_out:
+        rows.append(("axons_out", int(found.axons_out[name].max()), core.axons_out))
+    return rows
+
+
+def _even(network: Network, name: str, parts: int) -> Ints:
+    """Borders of equal slices; whole positions where there are channels, as long as there are enough of them."""
+    size, channels = network.populations[name].size, grain(network, name)
+    unit = channels if parts <= size // channels else 1
+    return np.unique(np.arange(parts + 1) * (size // unit) // parts * unit)
+
+
+def _axons_in(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]:
+    """Distinct presynaptic neurons of each slice."""
+    found = {name: np.zeros(len(border) - 1, np.int64) for name, border in borders.items()}
+    for name, border in borders.items():
+        channels = grain(network, name)
+        sources = {p.source for p in network.into(name)}
+        for source in sources:
+            several = [p for p in network.into(name) if p.source == source]
+            for first, last in chunks(network.populations[source].size, len(border) - 1):
+                hit = reach(network, several[0], border, channels, first, last)
+                for other in several[1:]:
+                    hit |= reach(network, other, border, channels, first, last)
+                found[name] += hit.sum(0)
+    return found
+
+
+def _axons_out(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]:
+    """Pairs of a neuron of each slice and a slice that it sends to."""
+    found = {}
+    for name, border in borders.items():
+        pairs = np.zeros(network.populations[name].size, np.int64)
+        for target in {p.target for p in network.out_of(name)}:
+            several = [p for p in network.out_of(name) if p.target == target]
+            channels = grain(network, target)
+            for first, last in chunks(len(pairs), len(borders[target]) - 1):
+                hit = reach(network, several[0], borders[target], channels, first, last)
+                for other in several[1:]:
+                    hit |= reach(network, other, borders[target], channels, first, last)
+                pairs[first:last] += hit.sum(1)
+        upto = np.concatenate([[0], np.cumsum(inward(pairs, grain(network, name)))])
+        found[name] = upto[border[1:]] - upto[border[:-1]]
+    return found

@@ -1,0 +1,269 @@
+"""What a tensor depends on, while a network is traced: sums of spikes that moved, were pooled, or met weights.
+
+A traced run sends no spike, so a tensor's own values are its constant part (biases). Its `Term`s are the rest: an
+integer tensor of the same shape says which spike stands at each place, and every operator that only moves
+values moves these numbers in the same way, whatever it is called with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import InputError
+
+#: operators that only move values: they are applied to the numbers as they were to the values
+MOVES: frozenset[str] = frozenset(
+    [
+        "view",
+        "_unsafe_view",
+        "reshape",
+        "_reshape_alias",
+        "permute",
+        "transpose",
+        "t",
+        "expand",
+        "squeeze",
+        "unsqueeze",
+        "select",
+        "slice",
+        "flatten",
+        "unflatten",
+        "clone",
+        "contiguous",
+        "detach",
+        "alias",
+        "lift_fresh",
+        "narrow",
+        "unfold",
+        "movedim",
+        "swapaxes",
+        "flip",
+        "roll",
+        "repeat",
+        "index_select",
+        "split",
+        "split_with_sizes",
+        "unbind",
+        "chunk",
+        "view_as",
+        "stack",
+        "cat",
+        "constant_pad_nd",
+        "as_strided",
+        "unsafe_split",
+    ]
+)
+#: operators whose result has the places of their first argument
+SAME: frozenset[str] = frozenset(["_to_copy", "to", "dropout", "native_dropout"])
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """A weighted operator as it was met: `linear` with a matrix `[out, in]`, or `conv` with its settings."""
+
+    layer: str
+    kind: str
+    weight: Tensor
+    in_shape: tuple[int, ...]
+    settings: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Sparse map from numbered spikes of a source to places, each with a factor."""
+
+    spikes: NDArray[np.int64]
+    places: NDArray[np.int64]
+    scales: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """Spikes of one source in a tensor: `index` is 0 where there is none, else 1 + a number.
+
+    The number is `step * size + neuron` of the source; after pooling a place of `pairs`; after a weighted operator a
+    place of its output. `scale` is the factor at each place.
+    """
+
+    source: str
+    index: Tensor
+    scale: Tensor | float = 1.0
+    pairs: Pairs | None = None
+    operator: Operator | None = None
+
+    def moved(self, func: Callable[[Tensor], Tensor]) -> Term:
+        """The same spikes at other places."""
+        scale = func(self.scale.expand_as(self.index)) if isinstance(self.scale, Tensor) else self.scale
+        return replace(self, index=func(self.index), scale=scale)
+
+    def times(self, factor: Tensor | float) -> Term:
+        """The same spikes with another factor; a tensor of factors broadcasts."""
+        if isinstance(factor, Tensor) and factor.dim():
+            index = self.index.expand(torch.broadcast_shapes(self.index.shape, factor.shape))
+            return replace(self, index=index, scale=self.scale * factor.double())
+        return replace(self, scale=self.scale * float(factor))
+
+    def row(self, number: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Numbers, places and factors of one of the leading `rows` (axes flattened)."""
+        index = self.index.reshape(rows, -1)[number].numpy()
+        places = np.flatnonzero(index)
+        if isinstance(self.scale, Tensor):
+            scale = self.scale.expand_as(self.index).reshape(rows, -1)[number].numpy()[places]
+        else:
+            scale = np.full(len(places), self.scale)
+        return index[places] - 1, places, scale.astype(np.float64)
+
+    def spikes(self, number: int, rows: int) -> Pairs:
+        """The map from numbered spikes to the places of one row."""
+        numbers, places, scales = self.row(number, rows)
+        if self.pairs is None:
+            return Pairs(numbers, places, scales)
+        # a place of the pooling's output may stand at several places here, and several spikes at one of its own
+        order = np.argsort(self.pairs.places, kind="stable")
+        sorted_places = self.pairs.places[order]
+        first = np.searchsorted(sorted_places, numbers, "left")
+        counts = np.searchsorted(sorted_places, numbers, "right") - first
+        inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows_of = order[np.repeat(first, counts) + inside]
+        scale = self.pairs.scales[rows_of] * np.repeat(scales, counts)
+        return Pairs(self.pairs.spikes[rows_of], np.repeat(places, counts), scale)
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A tensor that depends on spikes in a way that no synapse can; `reason` is said if neurons receive it."""
+
+    reason: str
+
+
+Form = tuple[Term, ...] | Opaque
+
+
+def multiplied(terms: Sequence[Term], operator: Operator, rows: int, out_shape: tuple[int, ...]) -> Form:
+    """The form of a weighted operator's output `[rows, *out]`: one term a source and row."""
+    found = []
+    targets = int(np.prod(out_shape[1:]))
+    for term in terms:
+        if term.operator is not None:
+            return Opaque(
+                f"'{term.operator.layer}' and '{operator.layer}' follow each other with no neurons between them: "
+                "merge their weights, or put neurons between"
+            )
+        for number in range(rows):
+            pairs = term.spikes(number, rows)
+            if not len(pairs.spikes):
+                continue
+            index = torch.zeros(rows, targets, dtype=torch.int64)
+            index[number] = torch.arange(1, targets + 1)
+            found.append(Term(term.source, index.reshape(out_shape), 1.0, pairs, operator))
+    return tuple(found)
+
+
+def pooled(
+    terms: Sequence[Term], shape: tuple[int, ...], out_shape: tuple[int, ...], windows: Callable[[Tensor], Tensor],
+    factors: Tensor, name: str,
+) -> Form:  # fmt: skip
+    """The form of a linear pooling over the last axes of `[rows, channels, *space]`.
+
+    `windows` lists what each window holds, `[1, space] -> [elements, windows]`; `factors` is the weight of each window.
+    """
+    rows, channels = shape[0], shape[1]
+    space = int(np.prod(shape[2:]))
+    local = windows(torch.arange(1, space + 1, dtype=torch.float64).reshape(1, 1, *shape[2:])).long().numpy()
+    elements, window = np.nonzero(local)
+    inside = local[elements, window] - 1
+    factor = factors.reshape(-1).double().numpy()[window]
+    places_out = local.shape[1]
+    found = []
+    for term in terms:
+        if term.operator is not None:
+            return Opaque(f"{name} pools the currents of '{term.operator.layer}': pool spikes, behind the neurons")
+        for number in range(rows):
+            before = term.spikes(number, rows)
+            if not len(before.spikes):
+                continue
+            # spikes -> places before the pooling (channel, inside) -> windows (channel, window)
+            channel, at = np.divmod(before.places, space)
+            order = np.argsort(inside, kind="stable")
+            first = np.searchsorted(inside[order], at, "left")
+            counts = np.searchsorted(inside[order], at, "right") - first
+            step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            chosen = order[np.repeat(first, counts) + step]
+            places = np.repeat(channel, counts) * places_out + window[chosen]
+            pairs = Pairs(np.repeat(before.spikes, counts), places, factor[chosen] * np.repeat(before.scales, counts))
+            index = torch.zeros(rows, channels * places_out, dtype=torch.int64)
+            index[number] = torch.arange(1, channels * places_out + 1)
+            found.append(Term(term.source, index.reshape(out_shape), 1.0, pairs))
+    return tuple(found)
+
+
+def added(first: Form, second: Form, shape: torch.Size, sign: float) -> Form:
+    """The form of `first + sign * second`, of a common shape."""
+    if isinstance(first, Opaque):
+        return first
+    if isinstance(second, Opaque):
+        return second
+    both = (*first, *(term.times(sign) if sign != 1 else term for term in second))
+    return tuple(term.moved(lambda x: x.expand(shape)) for term in both)
+
+
+def moved(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], forms: dict[int, Form]
+) -> list[Form]:
+    """The forms of the results of an operator that only moves values; `forms` are those of its tensors, by identity."""
+    results: list[list[Term]] = []
+    for form in forms.values():
+        if isinstance(form, Opaque):
+            return [form]
+    for key, form in forms.items():
+        assert not isinstance(form, Opaque)
+        for term in form:
+
+            def numbers(value: Any, term: Term = term, key: int = key, scale: bool = False) -> Any:
+                if isinstance(value, Tensor):
+                    if id(value) == key:
+                        return _scale_of(term) if scale else term.index
+                    return torch.zeros(value.shape, dtype=torch.float64 if scale else torch.int64)
+                if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
+                    return [numbers(each, term, key, scale) for each in value]
+                return value
+
+            indexes = func(*_moving(func, args, numbers), **kwargs)
+            scaled = isinstance(term.scale, Tensor)
+            scales = func(*_moving(func, args, lambda v: numbers(v, scale=True)), **kwargs) if scaled else None
+            indexes = indexes if isinstance(indexes, list | tuple) else [indexes]
+            scales = scales if isinstance(scales, list | tuple) else [scales] * (1 if scales is not None else 0)
+            for number, index in enumerate(indexes):
+                while len(results) <= number:
+                    results.append([])
+                scale = scales[number] if scaled else term.scale
+                if index.any():
+                    results[number].append(replace(term, index=index.clone(), scale=scale))
+    return [tuple(each) for each in results]
+
+
+def _moving(func: Any, args: tuple[Any, ...], numbers: Callable[[Any], Any]) -> list[Any]:
+    """Arguments with the numbers in the values' place; a padding pads with 0, which is no spike."""
+    name = func._schema.name.removeprefix("aten::")
+    if name == "index_select":
+        return [numbers(args[0]), *args[1:]]
+    if name == "constant_pad_nd":
+        return [numbers(args[0]), args[1]]
+    return [numbers(each) for each in args]
+
+
+def _scale_of(term: Term) -> Tensor:
+    assert isinstance(term.scale, Tensor)
+    return term.scale.expand_as(term.index)
+
+
+def refuse(reason: str) -> InputError:
+    """The error for a network that has no place on a chip."""
+    return InputError(f"this network cannot be mapped onto a chip: {reason}")

@@ -1,0 +1,369 @@
+"""`map_network(torch_module, inputs) -> Network`: run a network once in silence, and read which synapses join whom.
+
+Every neuron module is made silent, so that what reaches the next is its constant part; beside it the tracer
+follows, operator by operator, where spikes would have gone. It understands what is linear between neurons:
+linear layers, convolutions, average pooling, batch norm in evaluation, additions, constant factors, masks and all that
+moves values, in any module and any loop over time. Anything else is refused in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ..errors import InputError
+from . import terms as algebra
+from .assemble import Arrival, assemble
+from .network import Network
+from .neurons import neuron_reading
+from .terms import MOVES, SAME, Form, Opaque, Operator, Term, refuse
+
+Layout = Literal["B", "TB", "BT"]
+_STEPS = 3  # of the traced run: enough to see what a connection with delay 1 does again and again
+_MOST_STEPS = 48
+
+
+def map_network(
+    network: nn.Module, inputs: Any, *, layout: Layout | None = None, name: str = "", dtype: torch.dtype | None = None
+) -> Network:
+    """The populations, projections and delays of a torch network.
+
+    Args:
+        network: a torch module with spiking neurons; it is not changed.
+        inputs: one or more samples of the network's input, for their shape only.
+        layout: leading axes of the inputs, as in `record`.
+        dtype: of the weights that are kept; by default the network's own.
+
+    Raises:
+        InputError: something between two populations is not a synapse.
+    """
+    found: Layout = layout or getattr(network, "input_layout", None) or "TB"
+    tensor = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    if tensor.dim() < len(found):
+        raise InputError(f"inputs of shape {list(tensor.shape)} have no {found} axes: pass layout='B', 'TB' or 'BT'")
+    for path, parameter in (*network.named_parameters(), *network.named_buffers()):
+        if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
+            bad = int((~torch.isfinite(parameter)).sum())
+            raise refuse(f"'{path}' has {bad:,} values that are NaN or infinite")
+    steps = _STEPS
+    while True:
+        tracer = _Tracer(network, steps)
+        tracer.run(tensor, found)
+        deepest = max((arrival.delay for arrival in tracer.arrivals), default=0)
+        if deepest < steps - 1 or steps > _MOST_STEPS:
+            break
+        steps *= 4
+    if deepest >= steps - 1 > _MOST_STEPS:
+        raise refuse(f"it has a delay of more than {_MOST_STEPS} steps")
+    return assemble(tracer.populations, tracer.arrivals, tracer.output, name or type(network).__name__, dtype)
+
+
+class _Tracer:
+    """One silent run."""
+
+    def __init__(self, network: nn.Module, steps: int) -> None:
+        self.network = network
+        self.steps = steps
+        self.paths = {id(module): path for path, module in network.named_modules()}
+        self.weights = {
+            parameter.untyped_storage().data_ptr(): path
+            for path, parameter in network.named_parameters()
+            if parameter.numel()
+        }
+        self.forms: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self.populations: dict[str, dict[str, Any]] = {}
+        self.arrivals: list[Arrival] = []
+        self.calls: dict[str, int] = {}
+        self.places: list[str] = []
+        self.output = ""
+        self.muted = 0
+        self.mode = _Watcher(self)
+
+    def run(self, sample: Tensor, layout: Layout) -> None:
+        features = sample.shape[len(layout) :]
+        leading = {"B": (1,), "TB": (self.steps, 1), "BT": (1, self.steps)}[layout]
+        dtype = next((p.dtype for p in self.network.parameters()), torch.get_default_dtype())
+        silence = torch.zeros(*leading, *features, dtype=dtype)
+        self._send("input", silence, len(layout), "input")
+        with _evaluation(self.network), torch.no_grad(), self._active():
+            result = self.network(silence)
+        result = result[0] if isinstance(result, tuple) else result
+        form = self.forms.get(result) if isinstance(result, Tensor) else None
+        if isinstance(form, tuple) and form:
+            if form[0].operator is not None:
+                raise refuse(
+                    f"its answer is the currents of '{form[0].operator.layer}', which has no neurons: a chip sends "
+                    "spikes, so put neurons behind that layer"
+                )
+            self.output = form[0].source
+        senders = [key for key, each in self.populations.items() if each["kind"] == "neurons"]
+        if not senders:
+            raise refuse("it has no spiking neurons: convert it first, or record it with sl.record")
+        self.output = self.output if self.output in senders else senders[-1]
+
+    @contextmanager
+    def _active(self) -> Iterator[None]:
+        before = register_module_forward_pre_hook(self._enter)
+        after = register_module_forward_hook(self._leave)
+        self.mode.__enter__()
+        try:
+            yield
+        finally:
+            if not self.muted:
+                self.mode.__exit__(None, None, None)
+            before.remove()
+            after.remove()
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        path = self.paths.get(id(module))
+        if path is None:
+            return
+        self.places.append(path)
+        if self.muted or neuron_reading(module) is not None:
+            self.muted += 1
+            if self.muted == 1:
+                self.mode.__exit__(None, None, None)
+
+    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        path = self.paths.get(id(module))
+        if path is None:
+            return None
+        self.places.pop()
+        if not self.muted:
+            return None
+        self.muted -= 1
+        if self.muted:
+            return None
+        try:
+            reading = neuron_reading(module)
+            assert reading is not None
+            facts = reading(module, path)
+            first = output[0] if isinstance(output, tuple) else output
+            if facts is None:  # an encoder
+                quiet = first.new_zeros(self.steps, *first.shape[1:])
+                self._send("input", quiet, 2, "input", encoder=path)
+            else:
+                stepwise = facts.pop("stepwise")
+                self._receive(path, args[0], stepwise, facts)
+                quiet = torch.zeros_like(first)
+                self._send(path, quiet, 1 if stepwise else 2, "neurons")
+        finally:
+            self.mode.__enter__()
+        if not isinstance(output, tuple):
+            return quiet
+        for state in output[1:]:
+            if isinstance(state, Tensor):
+                self.forms[state] = Opaque(
+                    f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
+                )
+        return (quiet, *output[1:])
+
+    def _send(self, path: str, values: Tensor, leading: int, kind: str, encoder: str = "") -> None:
+        """Number the spikes of a source, `1 + step * size + neuron`; `leading` axes are steps and the one sample."""
+        shape, steps = tuple(values.shape[leading:]) or (1,), values.shape[:leading].numel()
+        base = self.calls.get(path, 0) if kind == "neurons" else 0
+        self.calls[path] = base + steps
+        index = (torch.arange(values.numel()) + 1 + base * torch.Size(shape).numel()).reshape(values.shape)
+        if kind == "input":
+            self.populations[path] = {"kind": kind, "shape": shape, "encoder": encoder, "static": leading == 1}
+        else:
+            self.populations.setdefault(path, {})["shape"] = shape
+        self.forms[values] = (Term(path, index),)
+
+    def _receive(self, path: str, currents: Tensor, stepwise: bool, facts: dict[str, Any]) -> None:
+        """Note which spikes reach a population, at the last steps of the run."""
+        form = self.forms.get(currents, ())
+        if isinstance(form, Opaque):
+            raise refuse(f"neurons '{path}' receive what is no sum of spikes: {form.reason}")
+        steps = 1 if stepwise else currents.shape[0]
+        base = self.calls.get(path, 0)
+        rows = currents.detach().reshape(steps, -1)
+        known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
+        known.update(facts)
+        known.setdefault("biases", {}).update({base + row: rows[row].clone() for row in range(steps)})
+        for term in form:
+            size = max(torch.Size(self.populations[term.source]["shape"]).numel(), 1)
+            static = self.populations[term.source].get("static", False)
+            for row in range(steps):
+                self.arrivals += Arrival.of(term, row, steps, size=size, step=base + row, target=path, static=static)
+
+    # -- operators ----------------------------------------------------------------------------------------------------
+
+    def ran(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """Give the results of one operator their forms."""
+        forms = {id(t): self.forms[t] for t in _tensors(args) if t in self.forms}
+        if not forms or name.endswith(("_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided")):
+            return
+        results = [each for each in (out if isinstance(out, list | tuple) else [out]) if isinstance(each, Tensor)]
+        opaque = next((form for form in forms.values() if isinstance(form, Opaque)), None)
+        if opaque is not None:
+            found: list[Form] = [opaque] * len(results)
+        elif name in MOVES:
+            found = algebra.moved(func, args, kwargs, forms)
+        else:
+            found = [self._form(name, args, kwargs, results[0])] if results else []
+        for result, form in zip(results, found, strict=False):
+            if isinstance(form, Opaque) or form:
+                self.forms[result] = form
+
+    def _form(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Form:
+        form = self.forms.get(args[0]) if args and isinstance(args[0], Tensor) else None
+        place = self.places[-1] if self.places else ""
+        if isinstance(form, tuple) and name in SAME:
+            return form
+        if name in ("add", "sub"):
+            other = self.forms.get(args[1], ()) if isinstance(args[1], Tensor) else ()
+            sign = (-1.0 if name == "sub" else 1.0) * float(kwargs.get("alpha", 1))
+            return algebra.added(form or (), other, out.shape, sign)
+        if name == "neg" and isinstance(form, tuple):
+            return tuple(term.times(-1.0) for term in form)
+        if name in ("mul", "div"):
+            return self._scaled(name, args, form, out, place)
+        if name in ("addmm", "mm"):
+            values, weight = args[-2:]
+            product = self.forms.get(values)
+            if isinstance(product, tuple) and weight not in self.forms and (name == "mm" or args[0] not in self.forms):
+                operator = Operator(self._layer(weight), "linear", weight.detach().t(), tuple(values.shape[1:]))
+                return algebra.multiplied(product, operator, values.shape[0], tuple(out.shape))
+        if name == "convolution" and isinstance(form, tuple) and args[1] not in self.forms:
+            return self._convolved(form, args, out, place)
+        if "batch_norm" in name and isinstance(form, tuple):
+            values, weight, _, _, variance, *rest = args
+            if not (name.endswith("no_training") or rest[0] is False):
+                return Opaque(f"'{place}' normalises with the batch's own statistics")
+            factor = (variance + rest[-1 if name.endswith("no_training") else 2]).rsqrt()
+            factor = factor if weight is None else factor * weight
+            factor = factor.reshape(1, -1, *[1] * (values.dim() - 2))
+            return tuple(term.times(factor) for term in form)
+        if (isinstance(form, tuple) and "pool" in name) or name == "mean":
+            return _pooled(name, form or (), args, kwargs, out, place)
+        return Opaque(f"'{place or 'the network'}' applies {name} to spikes or currents, which synapses cannot do")
+
+    def _scaled(self, name: str, args: tuple[Any, ...], form: Form | None, out: Tensor, place: str) -> Form:
+        other = args[1]
+        if form is None and name == "mul":
+            form, other = self.forms.get(args[1]), args[0]
+        if not isinstance(form, tuple) or (isinstance(other, Tensor) and other in self.forms):
+            return Opaque(f"'{place}' multiplies or divides spikes by spikes")
+        factor = torch.as_tensor(other, dtype=torch.float64)
+        factor = 1 / factor if name == "div" else factor
+        return tuple(term.times(factor).moved(lambda x: x.expand(out.shape)) for term in form)
+
+    def _convolved(self, form: tuple[Term, ...], args: tuple[Any, ...], out: Tensor, place: str) -> Form:
+        values, weight, _, stride, padding, dilation, transposed, _, groups = args
+        if transposed or weight.dim() > 4:
+            return Opaque(f"'{place}' is a {'transposed' if transposed else '3-d'} convolution")
+        kernel = weight.detach()
+        settings = [list(stride), list(padding), list(dilation)]
+        shape = tuple(values.shape[1:])
+        if weight.dim() == 3:  # one row of a picture
+            kernel, shape = kernel.unsqueeze(2), (shape[0], 1, shape[1])
+            settings = [[1, *settings[0]], [0, *settings[1]], [1, *settings[2]]]
+        operator = Operator(self._layer(weight), "conv", kernel, shape, (*map(tuple, settings), groups))
+        return algebra.multiplied(form, operator, values.shape[0], tuple(out.shape))
+
+    def _layer(self, weight: Tensor) -> str:
+        path = self.weights.get(weight.untyped_storage().data_ptr(), "")
+        return path.removesuffix(".weight") if path else (self.places[-1] if self.places else "weights")
+
+
+class _Watcher(TorchDispatchMode):
+    """Shows the tracer every operator after it ran."""
+
+    def __init__(self, tracer: _Tracer) -> None:
+        super().__init__()
+        self.tracer = tracer
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.removeprefix("aten::")
+        plain = name.removesuffix("_") if not name.endswith("__") else name
+        before = [t for t in _tensors(args) if t in self.tracer.forms] if plain != name else []
+        out = func(*args, **kwargs)
+        if isinstance(out, Tensor) and any(out is each for each in before) and plain in MOVES:
+            raise refuse(f"{name} changes spikes in place: use its counterpart without an underscore")
+        self.tracer.ran(plain, func, args, kwargs, out)
+        return out
+
+
+def _pooled(
+    name: str, form: tuple[Term, ...], args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor, place: str
+) -> Form:
+    values = args[0]
+    if not (name.startswith(("avg_pool", "_adaptive_avg_pool", "adaptive_avg_pool")) or name == "mean"):
+        return Opaque(
+            f"'{place}' is a {name.removesuffix('_with_indices')}, and a synapse cannot choose: use average pooling"
+        )
+    space = values.shape[2:]
+    if name == "mean":
+        axes = sorted(
+            axis % values.dim() for axis in (args[1] if len(args) > 1 and args[1] is not None else range(values.dim()))
+        )
+        if values.dim() < 4 or axes != list(range(2, values.dim())):
+            return Opaque(f"'{place}' averages over time, samples or channels")
+        kernel, stride, padding = list(space), list(space), [0] * len(space)
+    elif "adaptive" in name:
+        size = list(args[1])
+        if any(inside % outside for inside, outside in zip(space, size, strict=True)):
+            return Opaque(f"'{place}' pools {list(space)} adaptively into {size}, whose windows differ in size")
+        kernel = [inside // outside for inside, outside in zip(space, size, strict=True)]
+        stride, padding = kernel, [0] * len(kernel)
+    else:
+        dims = len(space)
+        kernel = _per_axis(args[1], dims)
+        stride = _per_axis(args[2], dims) if len(args) > 2 and args[2] else kernel
+        padding = _per_axis(args[3], dims) if len(args) > 3 else [0] * dims
+    if len(space) > 2:
+        return Opaque(f"'{place}' pools in 3 dimensions")
+
+    def windows(local: Tensor) -> Tensor:
+        if local.dim() == 3:
+            local, sizes = local.unsqueeze(2), ([1, *kernel], [1, *stride], [0, *padding])
+        else:
+            sizes = (kernel, stride, padding)
+        size, step, pad = (tuple(each) for each in sizes)
+        return nn.functional.unfold(local, size, padding=pad, stride=step)[0]
+
+    local = windows(torch.ones(1, 1, *space, dtype=torch.float64))
+    if local.shape[1] != out.numel() // (values.shape[0] * values.shape[1]):
+        return Opaque(f"'{place}' pools with ceil_mode: pad the input instead")
+    ones = torch.ones(1, 1, *space, dtype=torch.float64)
+    if name == "mean" or "adaptive" in name:
+        factors = 1 / local.sum(0)
+    else:
+        pool: Callable[..., Tensor] = getattr(torch.ops.aten, name)
+        factors = pool(ones if name.endswith("2d") else ones[0], *args[1:], **kwargs).reshape(-1) / local.sum(0)
+    return algebra.pooled(form, tuple(values.shape), tuple(out.shape), windows, factors, f"'{place}'")
+
+
+def _per_axis(value: Any, dims: int) -> list[int]:
+    numbers = [value] if isinstance(value, int) else list(value)
+    return numbers * dims if len(numbers) == 1 else numbers
+
+
+def _tensors(args: Any) -> Iterator[Tensor]:
+    for value in args:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+
+
+@contextmanager
+def _evaluation(network: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,168 @@
+"""Does it fit? Every limit that a network breaks on a chip, by how much, in which layer, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import CapacityError
+from .limits import Chip, list_chips, load_chip
+from .network import Network
+from .slices import Slices, cut, most_fan_in
+
+_HELP = {
+    "neurons": "make it narrower, or pick a chip with more cores",
+    "synapses": "prune, share weights, or pick a chip with more",
+    "memory_bytes": "prune, use fewer bits, or pick a chip with more memory a core",
+    "axons_in": "prune or make the layer before it narrower: cutting this one brings no fewer senders to a neuron",
+    "axons_out": "make the layer behind it smaller, so that it lies on fewer cores",
+    "fan_in": "prune, or split the layer before it into groups",
+    "cores": "make the network smaller, or use more chips",
+}
+_WORDS = {
+    "neurons": "neurons", "synapses": "synapses", "memory_bytes": "bytes of memory", "axons_in": "input axons",
+    "axons_out": "output axons", "fan_in": "synapses at one neuron", "cores": "cores",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """One limit that fails: `needs` of it where the chip has `has`; `layer` is empty for the whole chip."""
+
+    limit: str
+    needs: int
+    has: int
+    layer: str = ""
+
+    @property
+    def excess(self) -> float:
+        """How many times as much is needed as there is."""
+        return self.needs / self.has
+
+    @property
+    def help(self) -> str:
+        """What would mend it."""
+        return _HELP[self.limit]
+
+    def __str__(self) -> str:
+        where = f"layer '{self.layer}' needs" if self.layer else "the network needs"
+        scope = "on the chip" if self.limit == "cores" or not self.layer else "in one core"
+        return f"{where} {self.needs:,} {_WORDS[self.limit]} {scope}, and there are {self.has:,}: {self.help}"
+
+
+@dataclass(frozen=True, eq=False)
+class Viability:
+    """Whether a network fits a chip, what it takes of it, and what binds most."""
+
+    chip: Chip
+    network: Network
+    shortages: tuple[Shortage, ...]
+    cores: int
+    binding: str  # the limit of which the fullest core uses most
+    share: float  # how much of it
+    memory_bytes: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether no limit fails."""
+        return not self.shortages
+
+    @property
+    def chips(self) -> int:
+        """Chips that the cores take."""
+        return -(-self.cores // self.chip.mesh.cores)
+
+    def demand(self) -> None:
+        """Raise what fails.
+
+        Raises:
+            CapacityError: the network does not fit.
+        """
+        if self.fits:
+            return
+        first = self.shortages[0]
+        if self.chip.wording == "exercise" and first.limit in ("neurons", "synapses"):
+            raise CapacityError(f"Too many {first.limit}: {first.needs} (max: {first.has})")
+        more = f" (and {len(self.shortages) - 1} more limits fail)" if len(self.shortages) > 1 else ""
+        raise CapacityError(f"'{self.network.name}' does not fit '{self.chip.name}': {first}{more}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "chip": self.chip.name, "title": self.chip.title, "fits": self.fits, "neurons": self.network.neurons,
+            "synapses": self.network.synapses, "stored_weights": self.network.stored_weights, "cores": self.cores,
+            "chips": self.chips, "binding": self.binding, "share": self.share, "memory_bytes": self.memory_bytes,
+            "shortages": [
+                {"limit": s.limit, "layer": s.layer, "needs": s.needs, "has": s.has, "excess": s.excess, "help": s.help}
+                for s in self.shortages
+            ],
+            "caveat": self.chip.caveat,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        if self.fits:
+            return (
+                f"{self.chip.name}: fits on {self.cores:,} of {self.chip.mesh.cores:,} cores a chip, "
+                f"{self.chips:,} chips; binds most: {_WORDS[self.binding]} ({100 * self.share:.0f} %)"
+            )
+        return f"{self.chip.name}: does not fit. " + "; ".join(str(each) for each in self.shortages)
+
+
+def check(network: Network, chip: Chip) -> Viability:
+    """Count what a network takes of a chip, and name every limit that fails."""
+    core, single = chip.core, chip.mesh.cores * chip.mesh.chips == 1
+    shortages: list[Shortage] = []
+    if single:  # nothing can be spread: the limits are those of the whole network
+        stored = network.stored_weights if core.shares_weights else network.synapses
+        for limit, needs, has in (("neurons", network.neurons, core.neurons), ("synapses", stored, core.synapses)):
+            if has is not None and needs > has:
+                shortages.append(Shortage(limit, needs, has))
+        if core.fan_in:
+            for name, each in network.populations.items():
+                most = most_fan_in(network, name) if each.spiking else 0
+                if most > core.fan_in:
+                    shortages.append(Shortage("fan_in", most, core.fan_in, name))
+        shares = [("neurons", network.neurons / core.neurons)]
+        shares += [("synapses", stored / core.synapses)] if core.synapses else []
+        binding, share = max(shares, key=lambda row: row[1])
+        return Viability(chip, network, tuple(shortages), 1, binding, share, chip.memory_bytes(network))
+    slices = cut(network, chip)
+    shortages += [Shortage(limit, needs, has, layer) for (layer, limit), (needs, has) in slices.failures.items()]
+    cores = sum(len(each) for each in slices.neurons.values())
+    packed = packed_cores(slices, chip)
+    if packed > chip.mesh.cores * chip.mesh.chips:
+        shortages.append(Shortage("cores", packed, chip.mesh.cores * chip.mesh.chips))
+    binding, share = _binding(slices, chip)
+    return Viability(chip, network, tuple(shortages), min(cores, packed), binding, share, chip.memory_bytes(network))
+
+
+def viability(network: Network, chips: Iterable[str | Chip] | None = None) -> list[Viability]:
+    """The same network on every chip of the catalogue, or on some."""
+    return [check(network, load_chip(each)) for each in (chips if chips is not None else list_chips())]
+
+
+def packed_cores(slices: Slices, chip: Chip) -> int:
+    """Cores that are left when small slices share one."""
+    from .packing import pack
+
+    return int(max((each.max() for each in pack(slices, chip).values()), default=-1)) + 1
+
+
+def _binding(slices: Slices, chip: Chip) -> tuple[str, float]:
+    core = chip.core
+    used: dict[str, float] = {}
+    for name, neurons in slices.neurons.items():
+        stored = slices.stored[name]
+        memory = neurons * core.neuron_bytes + stored * core.synapse_bytes
+        for limit, values, has in (
+            ("neurons", neurons, core.neurons), ("synapses", stored, core.synapses),
+            ("memory_bytes", memory, core.memory_bytes), ("axons_in", slices.axons_in.get(name), core.axons_in),
+            ("axons_out", slices.axons_out.get(name), core.axons_out),
+        ):  # fmt: skip
+            if has and values is not None:
+                used[limit] = max(used.get(limit, 0.0), float(np.max(values)) / has)
+    binding = max(used, key=lambda limit: used[limit])
+    return binding, used[binding]

@@ -1,0 +1,247 @@
+"""`spikeledger chip`: does a network fit a chip, where does it lie, and what does it do there, step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..chip.network import Network
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+Source = Annotated[
+    str, typer.Argument(help="Folder that 'spikeledger train' wrote, your own file.py:function, or a NIR file (.nir).")
+]
+Shape = Annotated[str | None, typer.Option(help="Shape of one input sample, such as 1x28x28; else found from --data.")]
+Data = Annotated[str | None, typer.Option(help="Data set whose samples the network takes.")]
+Dt = Annotated[float | None, typer.Option(help="Seconds of a step; a NIR file of another tool needs it.")]
+Chip = Annotated[str, typer.Option("--chip", "-c", help="A name of 'spikeledger chip list', or a TOML file.")]
+Method = Annotated[str, typer.Option(help="annealed, greedy, or in_order (layer by layer).")]
+Picture = Annotated[Path | None, typer.Option(help="Draw the placed chip into this file (.png, .svg).")]
+
+
+@app.callback()
+def chip() -> None:
+    """Fit networks onto neuromorphic chips, place them, and simulate them step by step."""
+
+
+@app.command("list")
+def list_(json: options.Json = False) -> None:
+    """List the chips: name, cores, neurons a core, title.
+
+    Example: spikeledger chip list
+    """
+    from ..chip.limits import list_chips, load_chip
+    from .console import print_json
+
+    chips = [load_chip(name) for name in list_chips()]
+    if json:
+        print_json([one.model_dump(mode="json") for one in chips])
+        return
+    for one in chips:
+        typer.echo(f"{one.name:12} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
+
+
+@app.command("check")
+def check(
+    network: Source,
+    chip: Annotated[str | None, typer.Option("--chip", "-c", help="One chip; else all of them.")] = None,
+    data: Data = None, shape: Shape = None, dt: Dt = None, root: options.Root = None, json: options.Json = False,
+) -> None:  # fmt: skip
+    """Say whether a network fits: cores and chips used, what binds, and every limit that fails.
+
+    Exit code 0 also where it does not fit: the answer is what was asked for.
+
+    Example: spikeledger chip check my-network --data mnist
+    """
+    from ..chip.viability import viability
+    from .console import print_json
+
+    mapped = _mapped(network, data, shape, dt, root)
+    found = viability(mapped, None if chip is None else [chip])
+    if json:
+        print_json([each.to_dict() for each in found])
+        return
+    typer.echo(f"{mapped!r}")
+    for each in found:
+        typer.echo(str(each))
+
+
+@app.command("place")
+def place(
+    network: Source, chip: Chip, data: Data = None, shape: Shape = None, dt: Dt = None, method: Method = "annealed",
+    seed: options.Seed = 0, picture: Picture = None, root: options.Root = None, json: options.Json = False,
+) -> None:  # fmt: skip
+    """Put a network's neurons on cores, and the cores where spikes cross few links.
+
+    Example: spikeledger chip place my-network --chip loihi --data mnist --picture placed.png
+    """
+    from ..chip.placement import place as place_network
+    from . import folders
+    from .console import print_json, progress
+
+    if picture is not None:
+        folders.check_target(picture)
+    mapped = _mapped(network, data, shape, dt, root)
+    with progress("placing") as moved:
+        moved(0, 1)
+        placed = place_network(mapped, chip, method=method, seed=seed)  # type: ignore[arg-type]
+        moved(1, 1)
+    _draw(placed, picture)
+    if json:
+        print_json(
+            {
+                "chip": placed.chip.name, "cores": placed.core_count, "chips": placed.chips,
+                "method": method, "seed": seed,
+                "packets_times_hops": placed.cost, "neurons_by_core": placed.neurons_by_core().tolist(),
+                "positions": placed.positions.tolist(),
+                "slices": [
+                    {"population": name, "first": int(a), "last": int(b), "core": int(core)}
+                    for name, borders in placed.borders.items() if mapped.populations[name].spiking
+                    for a, b, core in zip(borders, borders[1:], placed.cores[name], strict=False)
+                ],
+            }
+        )  # fmt: skip
+        return
+    typer.echo(repr(placed))
+
+
+@app.command("simulate")
+def simulate(
+    network: Source, chip: Chip,
+    data: Annotated[str | None, typer.Option(help="Data set whose test samples are run.")] = None,
+    inputs: Annotated[Path | None, typer.Option(help="Or a .npy file with inputs of the network.")] = None,
+    samples: options.Samples = 100, dt: Dt = None, method: Method = "annealed",
+    precision: Annotated[str, typer.Option(help="float32, float64, or chip for the chip's own bits.")] = "float32",
+    rule: Annotated[str, typer.Option(help="fan_out, or published (the Neuro4ML exercise's).")] = "fan_out",
+    threads: Annotated[int, typer.Option(help="Threads of the simulator.")] = 1, seed: options.Seed = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File for the activity (.npz).")] = None,
+    picture: Picture = None, root: options.Root = None, json: options.Json = False,
+) -> None:  # fmt: skip
+    """Run samples on a placed network: spikes, synaptic operations, packets, hops and seconds.
+
+    Example: spikeledger chip simulate my-network --chip loihi --data mnist --samples 100 -o activity.npz
+    """
+    from ..chip.placement import place as place_network
+    from ..chip.simulate import run
+    from ..errors import InputError
+    from . import folders
+    from .console import print_json, progress
+    from .record import _array
+
+    options.at_least("samples", samples, 1)
+    options.at_least("threads", threads, 1)
+    if (data is None) == (inputs is None):
+        raise InputError("samples come from --data or from --inputs: give one of them")
+    for path in (out, picture):
+        if path is not None:
+            folders.check_target(path)
+    model = _model(network, dt)
+    labels = None
+    if data is not None:
+        from ..datasets import load_dataset
+
+        part = load_dataset(data, root=root)
+        part = part if samples is None or samples >= len(part.test_labels) else part.subset(test=samples, seed=seed)
+        values, labels = part.test_inputs, part.test_labels.numpy()
+    else:
+        values = _array(inputs, None, None)  # type: ignore[assignment]
+    from ..chip.trace import map_network
+
+    with progress("placing and running") as moved:
+        moved(0, 2)
+        placed = place_network(map_network(model, values), chip, method=method, seed=seed)  # type: ignore[arg-type]
+        moved(1, 2)
+        ran = run(model, values, placement=placed, precision=precision, rule=rule, threads=threads, seed=seed)  # type: ignore[arg-type]
+        moved(2, 2)
+    if out is not None:
+        ran.activity.save(out)
+    _draw(placed, picture)
+    activity = ran.activity
+    answer: dict[str, Any] = {
+        "chip": placed.chip.name, "cores": placed.core_count, "samples": activity.samples,
+        "timesteps": activity.timesteps,
+        "events": {event: activity.total(event) for event in activity.events}, "seconds": activity.seconds,
+        "precision": precision, "rule": rule,
+    }  # fmt: skip
+    if labels is not None:
+        answer["accuracy"] = float((ran.answers() == labels).mean())
+    if ran.core_synapses is not None:
+        answer["busiest_core_synaptic_ops"] = int(ran.core_synapses.sum(0).max())
+    if json:
+        print_json(answer)
+        return
+    typer.echo(f"{activity!r} on {placed!r}")
+    if activity.seconds is not None:
+        from ..units import si
+
+        typer.echo(f"estimated time on the chip: {si(activity.seconds / activity.samples, 's')} a sample")
+    if labels is not None:
+        typer.echo(f"accuracy: {100 * answer['accuracy']:.2f} %")
+
+
+def _model(network: str, dt: float | None) -> nn.Module:
+    if network.endswith(".nir"):
+        from ..networks.nir import read_nir
+
+        return read_nir(network, dt=dt)
+    from .building import find_network
+
+    return find_network(network)
+
+
+def _mapped(network: str, data: str | None, shape: str | None, dt: float | None, root: Path | None) -> Network:
+    import torch
+
+    from ..chip.trace import map_network
+    from ..errors import InputError
+
+    model = _model(network, dt)
+    if data is not None:
+        from ..datasets import load_dataset
+
+        return map_network(model, load_dataset(data, root=root).test_inputs[:1])
+    sizes = _sizes(model, shape)
+    layout = getattr(model, "input_layout", "TB")
+    if torch.Size(sizes).numel() > 1 << 28:
+        raise InputError(f"a sample of shape {shape} has more values than a network here can take")
+    return map_network(model, torch.zeros(*[1] * len(layout), *sizes))
+
+
+def _sizes(model: nn.Module, shape: str | None) -> list[int]:
+    from torch import nn as modules
+
+    from ..errors import InputError
+
+    if shape is None:
+        first = next(
+            (m for m in model.modules() if isinstance(m, modules.Linear | modules.Conv1d | modules.Conv2d)), None
+        )
+        if isinstance(first, modules.Linear):
+            return [first.in_features]
+        raise InputError("the shape of a sample is not known: give --data, or --shape such as 3x32x32")
+    try:
+        sizes = [int(part) for part in shape.lower().split("x")]
+    except ValueError:
+        sizes = [0]
+    if min(sizes) < 1:
+        raise InputError(f"--shape is '{shape}', but needs whole numbers such as 1x28x28")
+    return sizes
+
+
+def _draw(placed: Any, picture: Path | None) -> None:
+    if picture is None:
+        return
+    from ..errors import InputError
+
+    try:
+        placed.show().savefig(picture)
+    except (OSError, ValueError) as error:
+        raise InputError(f"the picture '{picture}' cannot be written: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,92 @@
+"""Event-driven networks tell the recorder what passed as bits: it counts words, and nothing is unpacked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as module_hooks
+
+from .books import Books
+from .census import Census
+from .origins import Origin
+from .populations import Population
+from .products import Product
+
+if TYPE_CHECKING:
+    from ..kernels.planes import Planes
+    from ..networks.neurons import Neuron
+
+
+class BitWatcher:
+    """What `networks.event_driven` talks to while a recording is active."""
+
+    def __init__(
+        self,
+        books: Books,
+        paths: dict[int, str],
+        listen: Callable[[bool], None],
+        meet: Callable[[str], bool],
+    ) -> None:
+        self.books = books
+        self._meet = meet
+        self._paths = paths
+        self._listen = listen
+
+    def alone(self) -> bool:
+        """Whether the recorder is the only one who looks on."""
+        return (
+            torch._C._len_torch_dispatch_stack() == 1
+            and len(module_hooks._global_forward_hooks) == 1
+            and len(module_hooks._global_forward_pre_hooks) == 1
+            and not self.books.quiet
+        )
+
+    def takes(self, values: Tensor) -> bool:
+        """Whether values may be packed: not those that a folded pooling brought here."""
+        origin = self.books.origins.get(values)
+        return origin is None or (origin.fold is None and origin.unit is None)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Not listening: what runs inside is told of afterwards."""
+        self._listen(False)
+        try:
+            yield
+        finally:
+            self._listen(True)
+
+    def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
+        """Spikes `[T, B, N]` went through a linear layer."""
+        with self.away():
+            counts = planes.per_neuron().numpy()
+            values = torch.empty(planes.shape, device="meta")
+            outputs = planes.rows * layer.out_features
+            product = Product(
+                "linear", source, values, layer.weight, layer.weight.detach().t(), torch.matmul, 2, outputs,
+                outputs * layer.in_features, layer.bias, fan_out=lambda mask: mask.sum(-1, dtype=torch.int64),
+            )  # fmt: skip
+            found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
+            self.books._multiplied(product, None, found)
+
+    def fired(self, neurons: Neuron, currents: Tensor, planes: Planes) -> None:
+        """A population sent spikes `[T, B, *N]`."""
+        path = self._paths.get(id(neurons), "")
+        with self.away():
+            population = self.books.populations.get(path)
+            if population is None:
+                population = self.books.populations[path] = Population(path, tuple(planes.shape[2:]), True)
+                self.books.order.setdefault(path)
+            if self._meet(path):
+                population.step = 0
+            seen = population.book_bits(planes, currents, neurons.state_variables)
+            self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
+
+    def unpacked(self, spikes: Tensor, planes: Planes) -> None:
+        """Bits became floats."""
+        origin = self.books.origins.get(planes.words)
+        if origin is not None:
+            self.books.origins.put(spikes, origin)

@@ -1,0 +1,86 @@
+"""Networks for the chip's tests, with weights that every sum holds exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import spikeledger as sl
+from spikeledger.chip.network import Network, Population, Projection
+from spikeledger.chip.synapses import Sparse
+
+
+def exact(network: nn.Module, *, seed: int = 0, pruned: float = 0.0) -> nn.Module:
+    """Give a network weights k/256, some of them 0; batch norm gets a scale that is a power of two."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps = 0.0
+                module.running_var.fill_(0.25)
+                module.running_mean.copy_(torch.randint(-8, 8, module.running_mean.shape, generator=generator) / 256)
+                module.weight.fill_(0.5)
+                module.bias.zero_()
+                continue
+            for parameter in module.parameters(recurse=False):
+                drawn = torch.randint(-60, 150, parameter.shape, generator=generator) / 256
+                keep = torch.rand(parameter.shape, generator=generator) >= pruned
+                parameter.copy_(drawn * keep)
+    return network
+
+
+def spikes(*shape: int, seed: int = 0, rate: float = 0.4) -> Tensor:
+    """Random spikes of a shape."""
+    return (torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < rate).float()
+
+
+class Recurrent(nn.Module):
+    """A layer that hears itself one step later, a skip from the input, and a layer behind."""
+
+    def __init__(self, reset: str = "subtract", reset_delay: bool = False) -> None:
+        super().__init__()
+        self.into = nn.Linear(12, 9)
+        self.around = nn.Linear(9, 9, bias=False)
+        self.skip = nn.Linear(12, 4, bias=False)
+        self.out = nn.Linear(9, 4)
+        self.hidden = sl.LIF(0.875, reset=reset, reset_delay=reset_delay)
+        self.answer = sl.LIF(0.75, reset=reset, reset_delay=reset_delay)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        batch = sequence.shape[1]
+        fired = sequence.new_zeros(1, batch, 9)
+        state, last = self.hidden.rest(fired), self.answer.rest(sequence.new_zeros(1, batch, 4))
+        answers = []
+        for x in sequence.split(1):
+            fired, state = self.hidden(self.into(x) + self.around(fired), state)
+            answer, last = self.answer(self.out(fired) + self.skip(x), last)
+            answers.append(answer)
+        return torch.cat(answers)
+
+
+def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32) -> Network:
+    """Populations of other sizes, constants and resets, joined at random: loops and delays too."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 24, populations + 1)
+    made = {"input": Population("input", (int(sizes[0]),), "input")}
+    for k in range(populations):
+        size = int(sizes[k + 1])
+        made[f"p{k}"] = Population(
+            f"p{k}", (size,),
+            beta=rng.integers(0, 9, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 9) / 8),
+            threshold=float(rng.integers(1, 6) / 4), reset=str(rng.choice(["subtract", "zero", "none"])),  # type: ignore[arg-type]
+            reset_delay=bool(rng.random() < 0.5), bias=rng.integers(-16, 48, size) / 256,
+            start=float(rng.integers(0, 8) / 8),
+        )  # fmt: skip
+    names = list(made)
+    projections = []
+    for k in range(int(rng.integers(2, 8))):
+        source, target = str(rng.choice(names)), str(rng.choice(names[1:]))
+        forward = names.index(source) < names.index(target)
+        a, b = made[source].size, made[target].size
+        chosen = np.flatnonzero(rng.random(a * b) < rng.choice([0.1, 0.5, 1.0]))
+        weights = (rng.integers(-128, 192, len(chosen)) / 256).astype(dtype)
+        synapses = Sparse.from_edges(chosen // b, chosen % b, weights, a, b)
+        projections.append(Projection(source, target, synapses, int(rng.integers(0 if forward else 1, 5)), f"w{k}"))
+    return Network(made, tuple(projections), names[-1])

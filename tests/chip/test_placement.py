@@ -1,0 +1,127 @@
+"""Placements keep to every limit, come out the same for a seed, and beat filling the chip layer by layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import spikeledger as sl
+from chip.networks import exact, random_graph
+from spikeledger.chip.limits import Chip, load_chip
+from spikeledger.chip.network import Network
+from spikeledger.chip.placement import place
+from spikeledger.chip.slices import cut
+from spikeledger.chip.trace import map_network
+from spikeledger.chip.viability import viability
+from spikeledger.errors import CapacityError, ProfileError
+
+CITED = {"source": "made for a test"}
+
+
+def chip(**core: object) -> Chip:
+    return Chip.model_validate(
+        {"name": "small", "title": "small", "core": {**core, **CITED}, "mesh": {"columns": 12, "rows": 12, **CITED}}
+    )
+
+
+def convolutional() -> Network:
+    net = sl.zoo.build("cnn-s", (3, 16, 16), 10, timesteps=2)
+    return map_network(exact(net), torch.rand(1, 3, 16, 16))
+
+
+def mlp() -> Network:
+    return map_network(sl.zoo.mlp(400, 600, 300, 10, timesteps=2), torch.rand(1, 400))
+
+
+def branched() -> Network:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.out = nn.Linear(40, 200), nn.Linear(40, 200), nn.Linear(200, 50)
+            self.na, self.nb, self.no = sl.LIF(), sl.LIF(), sl.LIF()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.no(self.out(self.na(self.a(x)) + self.nb(self.b(x))))
+
+    return map_network(Two(), torch.rand(2, 1, 40))
+
+
+@pytest.mark.parametrize(
+    ("build", "core"),
+    [(convolutional, {"neurons": 256, "shares_weights": True}), (mlp, {"neurons": 40}), (branched, {"neurons": 30})],
+)
+def test_better_than_layer_by_layer(build: object, core: dict[str, object]) -> None:
+    network, device = build(), chip(**core)  # type: ignore[operator]
+    filled, greedy, annealed = (place(network, device, method=m) for m in ("in_order", "greedy", "annealed"))
+    assert annealed.cost <= greedy.cost
+    assert annealed.cost < 0.9 * filled.cost
+    again = place(network, device)
+    assert np.array_equal(annealed.positions, again.positions)
+    # what single neurons pay adds up to the traffic that was minimised (one spike each)
+    hops = sum(int(each.sum()) for each in annealed.hops.values())
+    assert hops == pytest.approx(annealed.cost)
+    assert len({tuple(p) for p in annealed.positions.tolist()}) == annealed.core_count
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10**6), neurons=st.integers(2, 12), synapses=st.integers(24, 120))
+def test_random_graphs_keep_to_the_limits_or_are_refused(seed: int, neurons: int, synapses: int) -> None:
+    network, device = random_graph(seed), chip(neurons=neurons, synapses=synapses, axons_in=60)
+    try:
+        placed = place(network, device, rounds=5)
+    except CapacityError as error:
+        assert "needs" in str(error)
+        return
+    assert placed.neurons_by_core().max() <= neurons and placed.neurons_by_core().sum() == network.neurons
+    held = np.zeros(placed.core_count, np.int64)
+    for name, each in network.populations.items():
+        if each.spiking:
+            fan_in = sum((p.fan_in for p in network.into(name)), np.zeros(each.size, np.int64))
+            for a, b, core in zip(placed.borders[name], placed.borders[name][1:], placed.cores[name], strict=False):
+                held[core] += fan_in[a:b].sum()
+    assert held.max(initial=0) <= synapses
+
+
+def test_every_failing_limit_is_named_with_its_layer_and_a_way_out() -> None:
+    verdict = chip(neurons=64, axons_in=100, fan_in=350).check(mlp())
+    failing = {(s.limit, s.layer) for s in verdict.shortages}
+    assert ("axons_in", "layers.neuron_fc1") in failing and ("fan_in", "layers.neuron_fc2") in failing
+    shortage = next(s for s in verdict.shortages if s.limit == "fan_in" and s.layer.endswith("fc2"))
+    assert (shortage.needs, shortage.has) == (600, 350) and shortage.excess == pytest.approx(600 / 350)
+    assert not verdict.fits and all(s.help in str(s) for s in verdict.shortages)
+    with pytest.raises(CapacityError, match="does not fit 'small'"):
+        verdict.demand()
+
+
+def test_shared_weights_make_a_convolution_fit() -> None:
+    network = convolutional()
+    shared = cut(network, chip(neurons=4096, synapses=8000, shares_weights=True))
+    unrolled = cut(network, chip(neurons=4096, synapses=8000))
+    name = "layers.neuron_conv2"
+    assert len(unrolled.neurons[name]) > 10 * len(shared.neurons[name])
+
+
+def test_viability_report_covers_the_catalogue() -> None:
+    found = {each.chip.name: each for each in viability(mlp())}
+    assert found["loihi"].fits and not found["odin"].fits and found["loihi"].cores >= 3
+    assert found["loihi"].to_dict()["chips"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name = 1",
+        "[core",
+        'name="a"\ntitle="b"\n[core]\nneurons=0\nsource="long enough"',
+        'name="a"\ntitle="b"\n[core]\nneurons=5\n',
+    ],
+)
+def test_a_chip_file_without_sense_or_source_does_not_load(tmp_path: object, text: str) -> None:
+    path = tmp_path / "chip.toml"  # type: ignore[operator]
+    path.write_text(text)
+    with pytest.raises(ProfileError):
+        load_chip(path)

@@ -1,0 +1,288 @@
+"""Torch, the recorder, the numpy oracle and the native machine agree to the last spike and synaptic operation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import spikeledger as sl
+from chip.networks import Recurrent, exact, random_graph, spikes
+from spikeledger.activity import Activity
+from spikeledger.chip import machine
+from spikeledger.chip.placement import place
+from spikeledger.chip.simulate import account, run, simulate
+from spikeledger.chip.trace import map_network
+from spikeledger.errors import InputError
+
+BACKENDS = ["reference", pytest.param("native", marks=pytest.mark.skipif(machine.native is None, reason="not built"))]
+needs_native = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
+
+
+def lif(**options: object) -> nn.Module:
+    return sl.LIF(0.875, **options)
+
+
+def over(module: nn.Module) -> nn.Module:
+    return sl.over_time(module)
+
+
+NETWORKS = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(12, 9), lif(), nn.Linear(9, 4), lif()), (12,)),
+    "delayed reset": (lambda: nn.Sequential(nn.Linear(12, 9), lif(reset_delay=True), nn.Linear(9, 4), lif()), (12,)),
+    "reset to zero": (
+        lambda: nn.Sequential(nn.Linear(12, 9), lif(reset="zero"), nn.Linear(9, 4), lif(reset="none")), (12,)
+    ),
+    "recurrent": (lambda: Recurrent(), (12,)),
+    "recurrent, late reset": (lambda: Recurrent("zero", True), (12,)),
+    "conv": (
+        lambda: nn.Sequential(
+            over(nn.Conv2d(2, 4, 3, padding=1)), lif(), over(nn.AvgPool2d(2)),
+            over(nn.Conv2d(4, 6, 3, stride=2)), lif(),
+            nn.Flatten(2), nn.Linear(24, 5), lif(),
+        ), (2, 10, 10),
+    ),
+    "groups and dilation": (
+        lambda: nn.Sequential(
+            over(nn.Conv2d(4, 6, (3, 2), padding=(2, 1), dilation=(2, 1), groups=2)), lif(), nn.Flatten(2),
+            nn.Linear(6 * 7 * 8, 3, bias=False), lif(),
+        ), (4, 7, 7),
+    ),
+    "depthwise": (
+        lambda: nn.Sequential(over(nn.Conv2d(4, 4, 3, groups=4)), lif(), over(nn.Conv2d(4, 2, 1)), lif()), (4, 6, 6)
+    ),
+    "batch norm": (lambda: nn.Sequential(over(nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4))), lif()), (2, 6, 6)),
+    "conv 1d": (lambda: nn.Sequential(over(nn.Conv1d(3, 5, 3, stride=2)), lif(), over(nn.AvgPool1d(2)), nn.Flatten(2),
+                                      nn.Linear(10, 3), lif()), (3, 9)),
+    "pooled to one": (lambda: nn.Sequential(over(nn.Conv2d(1, 4, 3)), lif(), over(nn.AdaptiveAvgPool2d(1)),
+                                            nn.Flatten(2), nn.Linear(4, 3), lif()), (1, 6, 6)),
+    "overlapping windows": (lambda: nn.Sequential(over(nn.Conv2d(1, 3, 3)), lif(), over(nn.AvgPool2d(2, stride=1)),
+                                                  over(nn.Conv2d(3, 2, 2)), lif()), (1, 7, 7)),
+}  # fmt: skip
+
+
+def agree(simulated: Activity, recorded: Activity) -> None:
+    """The same events in every layer that both know, neuron by neuron."""
+    shared = [name for name in recorded.layers if name in simulated.layers_by_name]
+    assert shared
+    for name in shared:
+        for event in ("spike", "synaptic_op", "mac", "neuron_update", "active_update"):
+            assert simulated.total(event, name) == recorded.total(event, name), (name, event)
+            ours, theirs = simulated.tallies.get((name, event)), recorded.tallies.get((name, event))
+            if ours and theirs and ours.per_neuron is not None and theirs.per_neuron is not None:
+                assert np.array_equal(ours.per_neuron.ravel(), theirs.per_neuron.ravel()), (name, event)
+        if name in recorded.spikes_per_step:
+            assert np.array_equal(simulated.spikes_per_step[name], recorded.spikes_per_step[name])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("pruned", [0.0, 0.5])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_simulator_torch_and_recorder_agree(name: str, pruned: float, backend: str) -> None:
+    build, shape = NETWORKS[name]
+    network = exact(build(), pruned=pruned).eval()
+    inputs = spikes(9, 3, *shape, rate=0.6)
+    with torch.no_grad():
+        expected = network(inputs)
+    ran = run(network, inputs, backend=backend)
+    assert np.array_equal(ran.output, expected.numpy().reshape(ran.output.shape))
+    assert ran.output.any()
+    agree(ran.activity, sl.record(network, inputs))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_graded_inputs_are_multiplied(backend: str) -> None:
+    network = exact(NETWORKS["mlp"][0]())
+    inputs = torch.randint(-3, 4, (7, 2, 12), generator=torch.Generator().manual_seed(1)) / 4
+    ran = run(network, inputs, backend=backend)
+    agree(ran.activity, sl.record(network, inputs))
+    assert ran.activity.total("mac", "0") > 0
+
+
+@needs_native
+@pytest.mark.parametrize("name", ["mlp-s", "cnn-s"])
+def test_networks_of_the_zoo_with_their_encoder(name: str) -> None:
+    shape = (1, 28, 28) if name == "mlp-s" else (3, 16, 16)
+    network = exact(sl.zoo.build(name, shape, 10, timesteps=4, beta=0.875))
+    samples = torch.rand(2, *shape, generator=torch.Generator().manual_seed(3))
+    agree(simulate(network, samples, seed=5), sl.record(network, samples, seed=5))
+
+
+@needs_native
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10**6), steps=st.integers(1, 12), threads=st.integers(1, 3), wide=st.booleans())
+def test_native_machine_is_its_oracle_on_random_graphs(seed: int, steps: int, threads: int, wide: bool) -> None:
+    network = random_graph(seed, dtype=np.float64 if wide else np.float32)
+    size = network.populations["input"].size
+    inputs = np.random.default_rng(seed).integers(-1, 2, (steps, 2, size)) / 2
+    options = {"precision": "float64" if wide else "float32", "keep": list(network.populations)[1:]}
+    oracle = run(network, inputs, backend="reference", **options)
+    native = run(network, inputs, backend="native", threads=threads, **options)
+    for name, raster in oracle.rasters.items():
+        assert np.array_equal(raster, native.rasters[name]), name
+    agree(native.activity, oracle.activity)
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6))
+def test_graph_and_dense_torch_agree(seed: int) -> None:
+    """A random graph as one dense matrix a projection, stepped in float64 by the equations themselves."""
+    network = random_graph(seed, dtype=np.float64)
+    steps, size = 8, network.populations["input"].size
+    inputs = (np.random.default_rng(seed).random((steps, 1, size)) < 0.5).astype(float)
+    ran = run(network, inputs, precision="float64", keep=list(network.populations)[1:])
+    fired = {name: np.zeros((steps, each.size)) for name, each in network.populations.items()}
+    fired["input"] = inputs[:, 0]
+    membrane = {name: np.full(each.size, each.start) for name, each in network.populations.items()}
+    events = 0
+    for t in range(steps):
+        for name in network.order:
+            each = network.populations[name]
+            if not each.spiking:
+                continue
+            current = np.zeros(each.size) + each.bias
+            for projection in network.into(name):
+                if t < projection.delay:
+                    continue
+                matrix = np.zeros((network.populations[projection.source].size, each.size))
+                for i in range(len(matrix)):
+                    projection.synapses.deliver(matrix[i], i, 1.0)
+                current += fired[projection.source][t - projection.delay] @ matrix
+                events += int((fired[projection.source][t - projection.delay] @ (matrix != 0)).sum())
+            was = membrane[name] > each.threshold
+            kept = np.where(was, 0, membrane[name]) if each.reset_delay and each.reset == "zero" else membrane[name]
+            charged = each.beta * kept + current
+            charged -= each.threshold * (was & each.reset_delay & (each.reset == "subtract"))
+            spike = charged > each.threshold
+            if not each.reset_delay:
+                charged = charged - each.threshold * spike * (each.reset == "subtract")
+                charged = np.where(spike & (each.reset == "zero"), 0, charged)
+            membrane[name], fired[name][t] = charged, spike
+    for name, raster in ran.rasters.items():
+        assert np.array_equal(raster[:, 0], fired[name]), name
+    assert ran.activity.total("synaptic_op") + ran.activity.total("mac") == events
+
+
+@needs_native
+@pytest.mark.parametrize("name", ["mlp", "recurrent", "conv", "groups and dilation", "overlapping windows"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cores_add_up_to_the_network(name: str, threads: int) -> None:
+    build, shape = NETWORKS[name]
+    network, inputs = exact(build(), pruned=0.3), spikes(9, 3, *shape)
+    mapped = map_network(network, inputs)
+    tiny = sl_tiny_chip()
+    placement = place(mapped, tiny)
+    assert placement.core_count > 1
+    ran = run(network, inputs, placement=placement, threads=threads)
+    agree(ran.activity, sl.record(network, inputs))
+    events = ran.activity.total("synaptic_op") + ran.activity.total("mac")
+    assert ran.core_synapses is not None and ran.packets is not None and ran.hops is not None
+    assert ran.core_synapses.sum() == events
+    assert ran.core_spikes is not None and ran.core_spikes.sum() == ran.activity.total("spike")
+    assert ran.packets.sum() == ran.activity.total("packet") and ran.hops.sum() == ran.activity.total("hop")
+    assert ran.hops.sum() > 0
+    barriers = 9 * 3 * 1e-6
+    assert ran.activity.seconds is not None and ran.activity.seconds > barriers
+
+
+def sl_tiny_chip() -> object:
+    from spikeledger.chip.limits import Chip
+
+    source = "made for a test"
+    return Chip.model_validate(
+        {
+            "name": "tiny", "title": "tiny", "core": {"neurons": 8, "source": source, "shares_weights": True},
+            "mesh": {"columns": 16, "rows": 16, "source": source},
+            "seconds": {"synaptic_op": 1e-9, "update": 1e-9, "barrier": 1e-6, "source": source},
+        }
+    )  # fmt: skip
+
+
+@needs_native
+def test_silence_costs_no_synaptic_operation() -> None:
+    network = exact(nn.Sequential(nn.Linear(12, 9, bias=False), lif()))
+    activity = simulate(network, torch.zeros(5, 2, 12))
+    assert activity.total("synaptic_op") == activity.total("spike") == 0
+    assert activity.total("neuron_update") == 5 * 2 * 9
+
+
+@needs_native
+def test_samples_and_time_add_up() -> None:
+    network = exact(Recurrent())
+    inputs = spikes(8, 6, 12)
+    whole = simulate(network, inputs)
+    parts = simulate(network, inputs[:, :2]) + simulate(network, inputs[:, 2:])
+    agree(whole, parts)
+
+
+@needs_native
+def test_float32_differs_in_few_spikes_only() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(64, 128), lif(), nn.Linear(128, 32), lif())
+    inputs = spikes(50, 20, 64)
+    with torch.no_grad():
+        expected = network(inputs).numpy()
+        wide = network.double()(inputs.double()).numpy()
+    doubled = run(network, inputs.double(), precision="float64")
+    assert np.array_equal(doubled.output, wide)
+    network.float()
+    single = run(network, inputs)
+    share = np.mean(single.output != expected)
+    assert share < 0.001
+
+
+@needs_native
+def test_integers_of_the_chip_change_little_and_saturate() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(64, 128), lif(), nn.Linear(128, 32), lif())
+    inputs = spikes(40, 10, 64)
+    exactly, coarse = run(network, inputs, "loihi"), run(network, inputs, "loihi", precision="chip")
+    a, b = exactly.activity.total("spike"), coarse.activity.total("spike")
+    assert a != b or np.any(exactly.output != coarse.output)
+    assert abs(a - b) < 0.05 * a
+
+
+def test_one_activity_can_be_counted_by_the_published_rule() -> None:
+    network = exact(NETWORKS["mlp"][0]())
+    activity = simulate(network, spikes(9, 2, 12), rule="published")
+    hidden, out = activity.total("spike", "1"), activity.total("spike", "3")
+    mapped = map_network(network, spikes(9, 2, 12))
+    fan_in = {p.layer: p.fan_in for p in mapped.projections}
+    assert activity.total("synaptic_op", "0") == int(activity.per_neuron("1") @ fan_in["0"])
+    assert hidden and out and activity.total("synaptic_op", "2") == int(activity.per_neuron("3") @ fan_in["2"])
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (lambda: nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 4), lif()), "relu"),
+        (lambda: nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 4), lif()), "no neurons between them"),
+        (lambda: nn.Sequential(nn.Linear(12, 9), lif(), nn.Linear(9, 4)), "has no neurons"),
+        (lambda: nn.Sequential(nn.Linear(12, 9)), "no neurons"),
+        (
+            lambda: nn.Sequential(
+                nn.Unflatten(2, (1, 3, 4)), over(nn.MaxPool2d(2)), nn.Flatten(2), nn.Linear(2, 2), lif()
+            ), "max_pool",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_mapped_is_named(build: object, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        map_network(build(), spikes(4, 1, 12))  # type: ignore[operator]
+
+
+def test_nan_weights_and_inputs_are_refused() -> None:
+    network = NETWORKS["mlp"][0]()
+    with torch.no_grad():
+        network[0].weight[0, 0] = float("nan")
+    with pytest.raises(InputError, match="NaN"):
+        map_network(network, spikes(4, 1, 12))
+    with pytest.raises(InputError, match="NaN"):
+        run(exact(NETWORKS["mlp"][0]()), torch.full((4, 1, 12), float("nan")))
+
+
+def test_account_is_public_for_counts() -> None:
+    assert callable(account)
