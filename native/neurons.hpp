@@ -41,7 +41,7 @@ void over_tiles(const Population& p, int64_t lanes, const Work& work) {
   const int64_t pieces = (p.width + lanes - 1) / lanes;
   const int64_t rows = std::max<int64_t>(1, 2 * lanes / std::max<int64_t>(1, p.width));
   const int64_t groups = (p.batch + rows - 1) / rows;
-  parallel(groups * pieces, p.threads, [&](int64_t task) {
+  parallel(groups * pieces, worth(10 * p.steps * p.batch * p.width, p.threads), [&](int64_t task) {
     const int64_t piece = task % pieces, first = task / pieces * rows;
     const int64_t from = piece * lanes, count = std::min(lanes, p.width - from);
     for (int64_t row = first; row < std::min(first + rows, p.batch); ++row) work(row, from, count);

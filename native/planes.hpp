@@ -25,7 +25,7 @@ void over_rows(int64_t rows, int threads, const Work& work) {
 inline bool pack(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads) {
   const int64_t width = words_of(columns);
   std::atomic<bool> binary{true};
-  over_rows(rows, threads, [&](int64_t row) {
+  over_rows(rows, worth(rows * columns, threads), [&](int64_t row) {
     if (!binary.load(std::memory_order_relaxed)) return;
     const float* values = dense + row * columns;
     IntLanes odd = {};  // not zero where some value is neither 0 nor 1
@@ -50,7 +50,7 @@ inline bool pack(const float* dense, int64_t rows, int64_t columns, uint64_t* wo
 
 inline void unpack(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads) {
   const int64_t width = words_of(columns);
-  over_rows(rows, threads, [&](int64_t row) {
+  over_rows(rows, worth(rows * columns, threads), [&](int64_t row) {
     for (int64_t column = 0; column < columns; column += kLanes) {
       const auto bits = static_cast<uint32_t>(words[row * width + column / 64] >> (column % 64)) & 0xffffu;
 #if defined(__AVX512F__)
@@ -83,7 +83,7 @@ inline void turn(Words* block) {
 inline void transpose(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads) {
   const int64_t width = words_of(columns), out_width = words_of(rows);
   const int64_t tiles = (out_width + 7) / 8;  // a task writes whole lines: 512 rows of the input
-  parallel(tiles * ((width + 7) / 8), threads, [&](int64_t task) {
+  parallel(tiles * ((width + 7) / 8), worth(rows * width * 8, threads), [&](int64_t task) {
     const int64_t word = task / tiles * 8, wide = std::min<int64_t>(8, width - word);
     const int64_t end = std::min(out_width, (task % tiles + 1) * 8);
     for (int64_t tile = task % tiles * 8; tile < end; ++tile) {

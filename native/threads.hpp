@@ -10,6 +10,10 @@ namespace spikeledger {
 // Calls task(index) for each index below `count`, on at most `threads` threads; tasks must not throw.
 void parallel(int64_t count, int threads, const std::function<void(int64_t)>& task);
 
+// As many threads as so much work is worth, in float operations: starting them takes some microseconds, and on a busy
+// machine a lot more.
+inline int worth(int64_t operations, int threads) { return operations < 200'000 ? 1 : threads; }
+
 // "torch" if loops run on torch's runtime, "own" if not
 const char* thread_runtime();
 

@@ -85,6 +85,8 @@ def _prepared(currents: Tensor, membrane: Tensor | None, beta: Tensor | float) -
 
 def decays(beta: Tensor | float, shape: Sequence[int], device: torch.device) -> Tensor:
     """One float32 decay a neuron, `[prod(shape)]`, differentiable in `beta`."""
+    if isinstance(beta, Tensor) and beta.numel() == 1 and not beta.requires_grad:
+        beta = float(beta)
     if isinstance(beta, Tensor):
         return beta.to(torch.float32).expand(shape).reshape(-1).contiguous()
     return torch.full((math.prod(shape),), beta, dtype=torch.float32, device=device)
