@@ -1,6 +1,6 @@
 """Spiking neurons as torch modules on `[T, B, *N]`: one equation each.
 
-With input current `I`, membrane `V`, decay `beta` and threshold `theta`, a step is
+With input current `I`, membrane `V`, decay `beta` and threshold `theta`, a step is::
 
     H[t] = beta V[t-1] + I[t]                    charge
     S[t] = 1 if H[t] > theta else 0              fire
