@@ -18,9 +18,7 @@ FORBIDDEN_NAMES = {
 WRITTEN_BY_HAND = {".py", ".cpp", ".hpp", ".h", ".ts", ".css"}
 MOST_LINES = 400
 #: file -> why it may be longer
-LONGER: dict[str, str] = {
-    "src/spikeledger/activity.py": "an account and the file that keeps it are one thing; two would import in a circle",
-}
+LONGER: dict[str, str] = {}
 
 #: absolute paths of somebody's machine, and where packages come from, which is for that machine to know
 OF_ONE_MACHINE = re.compile(
