@@ -390,3 +390,12 @@ def test_every_operator_has_one_kind() -> None:
     for kind in kinds:
         assert not seen & set(kind), seen & set(kind)
         seen |= set(kind)
+
+
+def test_one_image_at_every_step_counts_at_every_step() -> None:
+    x = torch.rand(3, 6).clamp_min(0.1)
+    activity = sl.record(sl.zoo.mlp(6, 4, 2, encoder="direct", timesteps=5), x)
+    assert activity.total("mac", "layers.fc1") == 5 * 3 * 6 * 4
+    assert activity.analog_layers == ("layers.fc1",)
+    expanded = x.unsqueeze(0).expand(5, 3, 6)
+    assert sl.record(nn.Linear(6, 4), expanded).total("mac") == 5 * 3 * 6 * 4

@@ -62,14 +62,17 @@ class BitWatcher:
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
         """Spikes `[T, B, N]` went through a linear layer."""
         with self.away():
-            counts = planes.per_neuron().numpy()
             values = torch.empty(planes.shape, device="meta")
             outputs = planes.rows * layer.out_features
             product = Product(
                 "linear", source, values, layer.weight, layer.weight.detach().t(), torch.matmul, 2, outputs,
                 outputs * layer.in_features, layer.bias, fan_out=lambda mask: mask.sum(-1, dtype=torch.int64),
             )  # fmt: skip
-            found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
+            origin = self.books.origins.get(source)
+            found = origin.counted(values, 2) if origin is not None else None  # the neurons that sent them counted
+            if found is None:
+                counts = planes.per_neuron().numpy()
+                found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
             self.books._multiplied(product, None, found)
 
     def fired(self, neurons: Neuron, currents: Tensor, planes: Planes) -> None:
