@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from . import event_driven
 from .decoders import Decoder
 from .encoders import Encoder, Rate
-from . import event_driven
 from .event_driven import EventDriven, Spikes
 
 
