@@ -71,6 +71,7 @@ native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs na
 	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) $(NATIVE_OPTIONS)
 	cmake --build build/native
 	cp build/native/_native*.so src/spikeledger/kernels/
+	cp build/native/chip/_native*.so src/spikeledger/chip/
 
 clean:  ## remove what was built and measured; .venv too
 	rm -rf .venv .venv-peers build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks

@@ -60,7 +60,7 @@ class EventDriven(nn.Sequential):
         if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
-        if watcher is not None and isinstance(sequence, Tensor):
+        if watcher is not None and isinstance(sequence, Tensor):  # to a watcher the encoder gives floats
             return _watched(layers, sequence, watcher)
         flow: Tensor | Spikes = sequence
         index = 0
