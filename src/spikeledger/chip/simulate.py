@@ -168,7 +168,10 @@ def account(
     network: Network, counts: Counts, values: NDArray[Any], steps: int, samples: int, *, rule: Rule = "fan_out",
     placement: Placement | None = None,
 ) -> Activity:  # fmt: skip
-    """The `Activity` of a run: spikes times fan-out, and what moved over the mesh."""
+    """The `Activity` of a run: spikes times fan-out, and what moved over the mesh.
+
+    A bias is part of its neuron's update here, and is not counted on its own.
+    """
     layers: dict[str, Layer] = {}
     tallies: dict[tuple[str, str], Tally] = {}
 
@@ -198,6 +201,7 @@ def account(
                 parameters=int(np.prod(getattr(synapses, "weight", np.zeros(synapses.stored)).shape)),
                 nonzero_parameters=synapses.stored, inputs=inputs, magnitude=magnitude, source=source.name,
             )  # fmt: skip
+            add(projection.layer, "dense_op", None, synapses.dense * steps * samples)
             if rule == "fan_out":
                 arrived = counts.spikes[source.name] - counts.late[source.name][: projection.delay].sum(0)
                 add(projection.layer, arrival(inputs), arrived * projection.fan_out)
