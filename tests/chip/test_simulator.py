@@ -325,3 +325,13 @@ def test_threads_do_not_meet_at_the_end_of_a_sample(steps: int) -> None:
     for _ in range(10):
         several = run(network, inputs, threads=3, keep=keep)
         assert all(np.array_equal(raster, several.rasters[name]) for name, raster in alone.rasters.items())
+
+
+@needs_native
+def test_without_a_compiler_a_placed_run_knows_all_but_its_seconds() -> None:
+    network, inputs = exact(NETWORKS["conv"][0]()), spikes(6, 2, 2, 10, 10)
+    native, slow = (run(network, inputs, "loihi", backend=backend) for backend in ("native", "reference"))
+    agree(slow.activity, native.activity)
+    for event in ("packet", "hop"):
+        assert slow.activity.total(event) == native.activity.total(event)
+    assert native.activity.seconds is not None and slow.activity.seconds is None and slow.core_synapses is None

@@ -106,6 +106,8 @@ def run(
 
     Args:
         precision: `float32`, `float64`, or `chip` for weights and membranes of the chip's own bits.
+        backend: `native`, or `reference`, which is slow and keeps no account of single cores, so that packets and hops
+            are known but not seconds; by default the native core where it was built.
         threads: of the native core; the result does not depend on it.
         seed: of the encoder's random numbers.
         keep: populations whose spikes are kept for all samples.
@@ -130,8 +132,6 @@ def run(
     books = {name: values.reshape(steps, samples, -1) for name in running.inputs}
     kept = {running.output, *keep}
     if backend == "reference" or (backend == "auto" and machine.native is None):
-        if placement is not None:
-            raise InputError("the numpy reference has no cores: run it without a chip, or build the native core")
         counts = run_reference(running, books, steps=steps, samples=samples, dtype=dtype, limit=limit, keep=kept)
     else:
         ready_to_run = Machine(running, placement, dtype=dtype, limit=limit)
