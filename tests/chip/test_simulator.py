@@ -335,3 +335,14 @@ def test_without_a_compiler_a_placed_run_knows_all_but_its_seconds() -> None:
     for event in ("packet", "hop"):
         assert slow.activity.total(event) == native.activity.total(event)
     assert native.activity.seconds is not None and slow.activity.seconds is None and slow.core_synapses is None
+
+
+def test_updates_of_pair_stdp_are_counted_where_learning_is_on() -> None:
+    network, inputs = exact(NETWORKS["mlp"][0](), pruned=0.3), spikes(9, 2, 12)
+    activity = simulate(network, inputs, learning=["2"])
+    exists = (network[2].weight != 0).numpy()  # [targets, sources]
+    before, after = activity.per_neuron("1"), activity.per_neuron("3")
+    assert activity.total("weight_update", "2") == int(before @ exists.sum(0) + after @ exists.sum(1)) > 0
+    assert activity.total("weight_update") == activity.total("weight_update", "2")
+    with pytest.raises(InputError, match="unknown layer"):
+        simulate(network, inputs, learning=["fc9"])
