@@ -75,7 +75,8 @@ def brian2(size: int, steps: int) -> Callable[[], float]:
 
     import brian2 as b
 
-    b.set_device("cpp_standalone", directory=tempfile.mkdtemp(), build_on_run=False)
+    folder = tempfile.mkdtemp()
+    b.set_device("cpp_standalone", directory=folder, build_on_run=False)
     b.defaultclock.dt = 1 * b.ms
     group = b.NeuronGroup(size, "v : 1", threshold="v > 1", reset="v -= 1", method="euler")
     group.run_regularly(f"v += {RATE}")
@@ -85,10 +86,10 @@ def brian2(size: int, steps: int) -> Callable[[], float]:
     synapses.connect(i=np.repeat(np.arange(size), FAN_OUT), j=targets.ravel())
     synapses.w = "(rand() * 2 - 1) * 1e-3"
     b.run(steps * b.ms)
-    b.device.build(run=False, compile=True, debug=False)
+    b.device.build(directory=folder, run=False, compile=True, debug=False)
 
     def deed() -> float:
-        b.device.run(b.device.project_dir, True, None)
+        b.device.run(with_output=False)
         took = b.device._last_run_time
         return size * RATE * (steps - 1) * FAN_OUT / took / MILLION
 

@@ -70,12 +70,15 @@ class Machine {
           if (p.out.empty()) continue;
           barrier.wait();
           for (auto& q : p.out)
-            for (const auto& list : p.fired[t & 1]) deliver(q, list, me, t);
+            for (const auto& list : p.fired[turn(sample, t)]) deliver(q, list, me, t);
         }
         close(me, barrier, t);
       }
     }
   }
+
+  // Which of a list's two buffers a step writes: they alternate over the end of a sample too.
+  int turn(int64_t sample, int64_t t) const { return int((sample * steps_ + t) & 1); }
 
   void rest(int me) {
     for (auto& p : populations) {
@@ -90,7 +93,7 @@ class Machine {
   }
 
   void read(Population<Real>& p, int me, int64_t sample, int64_t t) {
-    auto& list = p.fired[t & 1][me];
+    auto& list = p.fired[turn(sample, t)][me];
     list.neurons.clear();
     list.values.clear();
     const Real* row = p.values + (t * samples_ + sample) * p.size;
@@ -109,7 +112,7 @@ class Machine {
     Real buffer[block];
     int32_t spiked[block];
     uint8_t fired[block];
-    auto& list = p.fired[t & 1][me].neurons;
+    auto& list = p.fired[turn(sample, t)][me].neurons;
     list.clear();
     const int64_t slot = (t % p.slots) * p.size;
     uint8_t* raster = p.raster && (p.raster_all || sample == 0) ? p.raster + (sample * steps_ + t) * p.size : nullptr;

@@ -14,7 +14,7 @@ from chip.networks import Recurrent, exact, random_graph, spikes
 from spikeledger.activity import Activity
 from spikeledger.chip import machine
 from spikeledger.chip.placement import place
-from spikeledger.chip.simulate import account, run, simulate
+from spikeledger.chip.simulate import run, simulate
 from spikeledger.chip.trace import map_network
 from spikeledger.errors import InputError
 
@@ -69,6 +69,7 @@ def agree(simulated: Activity, recorded: Activity) -> None:
     shared = [name for name in recorded.layers if name in simulated.layers_by_name]
     assert shared
     for name in shared:
+        assert simulated.total("dense_op", name) == recorded.total("dense_op", name), name
         for event in ("spike", "synaptic_op", "mac", "neuron_update", "active_update"):
             assert simulated.total(event, name) == recorded.total(event, name), (name, event)
             ours, theirs = simulated.tallies.get((name, event)), recorded.tallies.get((name, event))
@@ -284,5 +285,64 @@ def test_nan_weights_and_inputs_are_refused() -> None:
         run(exact(NETWORKS["mlp"][0]()), torch.full((4, 1, 12), float("nan")))
 
 
-def test_account_is_public_for_counts() -> None:
-    assert callable(account)
+@needs_native
+@pytest.mark.parametrize("graded", [False, True])
+def test_a_simulated_run_is_priced_with_its_own_seconds(graded: bool) -> None:
+    network = exact(NETWORKS["mlp"][0]())
+    inputs = spikes(9, 3, 12) * (torch.arange(12) / 16 if graded else 1)
+    activity = simulate(network, inputs, "loihi")
+    ledger = sl.price(activity, "loihi", leave_out=["mac", "activation_read"] if graded else [])
+    assert ledger.joules > 0 and ledger.seconds == pytest.approx(activity.seconds)
+
+
+@needs_native
+@pytest.mark.slow
+def test_a_million_neurons_and_a_hundred_million_synapses() -> None:
+    import resource
+    import time
+
+    from spikeledger.chip.random_network import random_network
+
+    begun = time.perf_counter()
+    network = random_network(1_000_000, 100)
+    assert time.perf_counter() - begun < 60
+    activity = simulate(network, np.zeros((10, 1, 0)))
+    assert network.synapses == 100_000_000 and network.nbytes < 900_000_000
+    assert activity.total("synaptic_op") == 100 * (
+        activity.total("spike") - int(activity.spikes_per_step["neurons"][-1])
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 << 20  # KiB
+
+
+@needs_native
+@pytest.mark.parametrize("steps", [1, 3])
+def test_threads_do_not_meet_at_the_end_of_a_sample(steps: int) -> None:
+    # an odd number of steps: the last step of a sample and the first of the next once shared a spike list
+    network = random_graph(81556)
+    inputs = np.random.default_rng(0).integers(-1, 2, (steps, 40, network.populations["input"].size)) / 2
+    keep = list(network.populations)[1:]
+    alone = run(network, inputs, keep=keep)
+    for _ in range(10):
+        several = run(network, inputs, threads=3, keep=keep)
+        assert all(np.array_equal(raster, several.rasters[name]) for name, raster in alone.rasters.items())
+
+
+@needs_native
+def test_without_a_compiler_a_placed_run_knows_all_but_its_seconds() -> None:
+    network, inputs = exact(NETWORKS["conv"][0]()), spikes(6, 2, 2, 10, 10)
+    native, slow = (run(network, inputs, "loihi", backend=backend) for backend in ("native", "reference"))
+    agree(slow.activity, native.activity)
+    for event in ("packet", "hop"):
+        assert slow.activity.total(event) == native.activity.total(event)
+    assert native.activity.seconds is not None and slow.activity.seconds is None and slow.core_synapses is None
+
+
+def test_updates_of_pair_stdp_are_counted_where_learning_is_on() -> None:
+    network, inputs = exact(NETWORKS["mlp"][0](), pruned=0.3), spikes(9, 2, 12)
+    activity = simulate(network, inputs, learning=["2"])
+    exists = (network[2].weight != 0).numpy()  # [targets, sources]
+    before, after = activity.per_neuron("1"), activity.per_neuron("3")
+    assert activity.total("weight_update", "2") == int(before @ exists.sum(0) + after @ exists.sum(1)) > 0
+    assert activity.total("weight_update") == activity.total("weight_update", "2")
+    with pytest.raises(InputError, match="unknown layer"):
+        simulate(network, inputs, learning=["fc9"])

@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from .network import Network, Population, Projection
-from .synapses import Convolution, Fan, Sparse, Synapses, from_matrix
+from .synapses import Convolution, Fan, Sparse, Synapses, from_matrix, merged
 from .terms import Operator, Term, refuse
+
+_MOST_MERGED = 1 << 28  # pairs that are looked at where pooling windows overlap
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +138,17 @@ def _projection(
     if key not in shared:
         shared[key] = _synapses(arrival, operator, weight, target.size, plain, straight)
     synapses = shared[key]
-    pairs = Fan.from_pairs(
+    fan = Fan.from_pairs(
         arrival.neurons, arrival.places, arrival.scales.astype(weight.detach().numpy().dtype), source.size
     )
-    return Projection(arrival.source, arrival.target, synapses, arrival.delay, operator.layer, pairs)
+    if fan is not None and np.any(np.diff(fan.starts) > 1):
+        if fan.sources * synapses.targets > _MOST_MERGED:
+            raise refuse(
+                f"windows of the pooling before '{operator.layer}' overlap, and merging their synapses would take "
+                f"{fan.sources:,} x {synapses.targets:,} pairs: use a stride as long as the window"
+            )
+        return Projection(arrival.source, arrival.target, merged(fan, synapses), arrival.delay, operator.layer)
+    return Projection(arrival.source, arrival.target, synapses, arrival.delay, operator.layer, fan)
 
 
 def _synapses(

@@ -101,14 +101,19 @@ def run(
     layout: Layout | None = None,
     seed: int = 0,
     keep: Iterable[str] = (),
+    learning: Iterable[str] = (),
 ) -> Run:
     """The same as `simulate`, with the answer and each core's work.
 
     Args:
         precision: `float32`, `float64`, or `chip` for weights and membranes of the chip's own bits.
+        backend: `native`, or `reference`, which is slow and keeps no account of single cores, so that packets and hops
+            are known but not seconds; by default the native core where it was built.
         threads: of the native core; the result does not depend on it.
         seed: of the encoder's random numbers.
         keep: populations whose spikes are kept for all samples.
+        learning: layers whose `weight_update`s by pair STDP are counted: a spike updates every synapse that it leaves by,
+            and every synapse of the neuron that sends it. They are counted only: the weights of a run stand still.
     """
     for what, given, known in (("rule", rule, RULES), ("precision", precision, PRECISIONS)):
         if given not in known:
@@ -130,14 +135,14 @@ def run(
     books = {name: values.reshape(steps, samples, -1) for name in running.inputs}
     kept = {running.output, *keep}
     if backend == "reference" or (backend == "auto" and machine.native is None):
-        if placement is not None:
-            raise InputError("the numpy reference has no cores: run it without a chip, or build the native core")
         counts = run_reference(running, books, steps=steps, samples=samples, dtype=dtype, limit=limit, keep=kept)
     else:
         ready_to_run = Machine(running, placement, dtype=dtype, limit=limit)
         counts = ready_to_run.run(books, steps=steps, samples=samples, threads=threads, keep=kept)
     rasters = {name: counts.rasters[name].swapaxes(0, 1) for name in kept}
-    activity = account(running, counts, values, steps, samples, rule=rule, placement=placement)
+    activity = account(
+        running, counts, values, steps, samples, rule=rule, placement=placement, learning=frozenset(learning)
+    )
     return Run(
         activity, rasters[running.output], placement,
         counts.core_synapses, counts.core_spikes, counts.packets, counts.hops, rasters,
@@ -167,8 +172,15 @@ def ready(
 def account(
     network: Network, counts: Counts, values: NDArray[Any], steps: int, samples: int, *, rule: Rule = "fan_out",
     placement: Placement | None = None,
+    learning: frozenset[str] = frozenset(),
 ) -> Activity:  # fmt: skip
-    """The `Activity` of a run: spikes times fan-out, and what moved over the mesh."""
+    """The `Activity` of a run: spikes times fan-out, and what moved over the mesh.
+
+    A bias is part of its neuron's update here, and is not counted on its own.
+    """
+    known = {projection.layer for projection in network.projections}
+    for name in learning - known:
+        raise unknown_name("layer", name, known)
     layers: dict[str, Layer] = {}
     tallies: dict[tuple[str, str], Tally] = {}
 
@@ -198,6 +210,10 @@ def account(
                 parameters=int(np.prod(getattr(synapses, "weight", np.zeros(synapses.stored)).shape)),
                 nonzero_parameters=synapses.stored, inputs=inputs, magnitude=magnitude, source=source.name,
             )  # fmt: skip
+            add(projection.layer, "dense_op", None, synapses.dense * steps * samples)
+            if projection.layer in learning:
+                sent = int(counts.spikes[source.name] @ projection.fan_out)
+                add(projection.layer, "weight_update", None, sent + int(counts.spikes[name] @ projection.fan_in))
             if rule == "fan_out":
                 arrived = counts.spikes[source.name] - counts.late[source.name][: projection.delay].sum(0)
                 add(projection.layer, arrival(inputs), arrived * projection.fan_out)

@@ -7,7 +7,7 @@ leave each source (`fan_out`) and arrive at each target (`fan_in`), and what tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -20,7 +20,11 @@ Ints = NDArray[np.int64]
 
 
 class Synapses(Protocol):
-    """What every kind of synapses can say; the sources are numbered `0 .. sources - 1`, the targets likewise."""
+    """What every kind of synapses can say; the sources are numbered `0 .. sources - 1`, the targets likewise.
+
+    `stored` is how many weights are kept, `largest` the size of the largest, and `dense` the multiply-accumulates of a
+    machine that skips no zero, for one step.
+    """
 
     @property
     def sources(self) -> int: ...
@@ -34,6 +38,8 @@ class Synapses(Protocol):
     def nbytes(self) -> int: ...
     @property
     def largest(self) -> float: ...
+    @property
+    def dense(self) -> int: ...
     def fan_in(self, multiplicity: Ints | None = None) -> Ints: ...
     def deliver(self, currents: NDArray[Any], source: int, value: float) -> None: ...
     def reached(self, source: int) -> Ints: ...
@@ -51,6 +57,7 @@ class Sparse:
     starts: Ints
     records: NDArray[np.void]
     targets: int
+    dense_ops: int = 0  # of the operator that these rows were merged from
 
     @property
     def sources(self) -> int:
@@ -67,6 +74,10 @@ class Sparse:
     @property
     def nbytes(self) -> int:
         return self.records.nbytes + self.starts.nbytes
+
+    @property
+    def dense(self) -> int:
+        return self.dense_ops or self.sources * self.targets
 
     @cached_property
     def largest(self) -> float:
@@ -138,6 +149,10 @@ class Dense:
     def nbytes(self) -> int:
         return self.weight.nbytes
 
+    @property
+    def dense(self) -> int:
+        return self.sources * self.targets
+
     @cached_property
     def largest(self) -> float:
         return float(np.abs(self.weight).max())
@@ -196,6 +211,10 @@ class Convolution:
     @cached_property
     def largest(self) -> float:
         return float(np.abs(self.weight).max())
+
+    @property
+    def dense(self) -> int:
+        return self.targets * int(np.prod(self.weight.shape[1:]))
 
     @cached_property
     def _mask(self) -> Ints:
@@ -323,3 +342,38 @@ def one_to_one(size: int, dtype: Any = np.float32) -> Sparse:
     """A synapse of weight 1 from each neuron to the one of the same number."""
     index = np.arange(size)
     return Sparse.from_edges(index, index, np.ones(size, dtype), size, size)
+
+
+def merged(fan: Fan, synapses: Synapses) -> Sparse:
+    """One synapse for each pair of neuron and target, where a neuron goes out through several places to the same target.
+
+    Such a pair exists if any of its paths does, also where their weights cancel. It is built row by row: for the rare
+    pooling whose windows overlap.
+    """
+    dtype = np.dtype(fan.scales.dtype)
+    exists = _existing(synapses)
+    counts, targets, weights = np.zeros(fan.sources + 1, np.int64), [], []
+    for neuron in range(fan.sources):
+        row, paths = np.zeros(synapses.targets, dtype), np.zeros(synapses.targets, np.float32)
+        for place, scale in zip(*fan.row(neuron), strict=True):
+            synapses.deliver(row, int(place), scale)
+            exists.deliver(paths, int(place), 1.0)
+        found = np.flatnonzero(paths)
+        counts[neuron + 1] = len(found)
+        targets.append(found)
+        weights.append(row[found])
+    records = np.empty(int(counts.sum()), record_type(dtype))
+    records["target"], records["weight"] = np.concatenate(targets), np.concatenate(weights)
+    return Sparse(np.cumsum(counts), records, synapses.targets, synapses.dense)
+
+
+def _existing(synapses: Synapses) -> Synapses:
+    """The same synapses with weights of 1."""
+    if isinstance(synapses, Sparse):
+        records = np.empty(len(synapses.records), record_type(np.float32))
+        records["target"], records["weight"] = synapses.records["target"], 1
+        return Sparse(synapses.starts, records, synapses.targets)
+    if isinstance(synapses, Dense):
+        return Dense((synapses.weight != 0).astype(np.float32))
+    assert isinstance(synapses, Convolution)
+    return replace(synapses, weight=(synapses.weight != 0).astype(np.float32))
