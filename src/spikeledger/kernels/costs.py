@@ -109,8 +109,9 @@ def calibrate() -> tuple[float, float]:
                 rows, inner, columns, bits.data_ptr(), dense.data_ptr(), False, 0, out.data_ptr(), False, method, 1
             )
             best = min(best, time.perf_counter_ns() - start)
-        # a disturbed measurement must not lead far astray
-        found.append(min(4.0, max(0.25, best / expected[name])))
+        # in whole octaves and not far: a disturbed measurement must not choose another kernel, and with it other
+        # roundings, than the undisturbed one before it
+        found.append(2.0 ** min(2, max(-2, round(math.log2(best / expected[name])))))
     return found[0], found[1]
 
 
