@@ -25,7 +25,7 @@ help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 
 demo: .venv/.demo-$(KIND)  ## train an ANN and its spiking twin on the digits, price both, write a report
-	$(BIN)/spikeledger compare --data digits --out $(DEMO_OUT)
+	$(BIN)/spikeledger compare --data digits --epochs 20 --out $(DEMO_OUT)
 	@test -s $(DEMO_OUT)/report.html
 	@echo "The report is a page for your browser: $(abspath $(DEMO_OUT))/report.html"
 
