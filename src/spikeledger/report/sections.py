@@ -13,6 +13,7 @@ from ..study.sides import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
+from .tornado import plot_tornado
 from .wording import (
     accuracy,
     accuracy_interval,
@@ -88,6 +89,20 @@ def static(comparison: Comparison) -> Section:
             "Joules a sample in three views on static power", ("device", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows,
             words=(4,),
         ),
+    )  # fmt: skip
+
+
+def deciding(comparison: Comparison) -> Section:
+    """Which price decides on each device."""
+    own = [match for match in comparison.matches if not match.as_published and match.ann.ledger and match.snn.ledger]
+    said = (
+        "Each price has a range. A bar shows where the difference between SNN and ANN goes if that one price is at its "
+        "low or its high end and all others stay nominal. A bar in two colours turns the verdict by itself."
+    )
+    return section(
+        "deciding", "Which assumption decides",
+        h("p", said if own else "No device prices both networks, so there is no difference to turn."),
+        gallery(figure(plot_tornado(match), f"deciding-{index}") for index, match in enumerate(own)),
     )  # fmt: skip
 
 
