@@ -304,7 +304,8 @@ def _break_even_sentence(match: Match) -> str:
     if point.full is not None:
         said += f"; on {match.name} both sides would cost the same at {short(point.full)}"
     if point.ops_only is not None:
-        said += f", counting operations alone at {short(point.ops_only)}"
+        said += ", " if point.full is not None else f"; on {match.name} both sides would cost the same, "
+        said += f"counting operations alone, at {short(point.ops_only)}"
     if point.note:
         said += f"; {point.note}"
     return said + "."

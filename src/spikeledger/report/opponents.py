@@ -20,12 +20,12 @@ def plot_opponents(comparison: Comparison) -> Picture:
     """On one technology, at each width: the SNN, the plain ANN and the cheapest ANN, with their ranges on a log axis."""
     found = _opponents(comparison)
     blocks = [
-        (spiking, *(_plain_and_cheapest([row for row in found.rows if _twins(row, spiking)]))) for spiking in found.snn
+        (spiking, *_plain_and_cheapest([row for row in found.rows if _twins(row, spiking)])) for spiking in found.snn
     ]
     x = decades([end for block in blocks for row in block for end in _ends(row.joules)], 92.0, WIDTH - 66)
     top, tall, row_tall = 26.0, 78.0, 17.0
     bottom = top + tall * len(blocks) - 8
-    picture = Picture("The ANN built well, on one technology", sentence(str(found)), height=bottom + 34)
+    picture = Picture("One technology, at each width", _built(blocks), height=bottom + 34)
     picture.add(*key(WIDTH), *across(x, bottom, bottom, lambda tick: joules(tick, brief=True), most=5))
     for index, (spiking, *ordinary) in enumerate(blocks):
         y = top + index * tall
@@ -117,11 +117,11 @@ def opponent(comparison: Comparison) -> Section:
                "zeros, and using each operand more than once after it is fetched. The SNN is priced at each width too."),
         h("p", f"{sentence(str(found))}"),
         gallery(figure(picture, f"opponent-{index}") for index, picture in enumerate(pictures)),
-        h("p", "Plain: dense, and every operand fetched for every use. At best: the cheapest row of that width in the "
+        h("p", "Plain: dense, and every operand fetched for every use. At best: the cheapest of that width in the "
                "table.", class_="quiet"),
         table(
-            f"Joules a sample on one technology: {found.snn[0].ledger.profile.title}",
-            ("ANN", "ANN, joules", "SNN at that width", "ANN ÷ SNN", "verdict"), list(_rows(found)), words=(4,),
+            f"Joules a sample on one technology: {found.snn[0].ledger.profile.title.split(',')[0]}",
+            ("network", *(row.precision for row in found.snn)), list(_rows(found)),
         ),
         table(
             "Joules a sample on boards and chips", ("runs on", "network", "nominal", "low to high"),
@@ -167,14 +167,39 @@ def _boards(comparison: Comparison) -> Iterator[tuple[str, str, Range]]:
 
 
 def _rows(found: Opponents) -> Iterator[tuple[str, ...]]:
-    for spiking in found.snn:
-        for row in found.rows:
-            if not _twins(row, spiking):
-                continue
-            ann, snn = row.joules, spiking.joules
-            ratio = short(ann.nominal / snn.nominal) if snn.nominal > 0 else "–"
-            said = "SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "the ranges overlap"
-            yield row.label, _cell(ann), _cell(snn), ratio, sentence(said)
+    """The SNN, then one row a way of running the ANN; one column a width."""
+    yield "SNN, event-driven", *(_cell(spiking.joules) for spiking in found.snn)
+    for zeros, reuse in dict.fromkeys((row.zeros, row.reuse) for row in found.rows if not row.on_board):
+        cells = []
+        for spiking in found.snn:
+            rows = [row for row in found.rows if _twins(row, spiking) and (row.zeros, row.reuse) == (zeros, reuse)]
+            cells.append(
+                joined(
+                    part
+                    for row in rows
+                    for part in (_cell(row.joules), h("small", _beside(row.joules, spiking.joules)))
+                )
+            )
+        used = f"operands used {reuse:g} times" if reuse > 1 else "no operand reused"
+        yield joined(["ANN, ", zeros, h("small", used)]), *cells
+
+
+def _beside(ann: Range, snn: Range) -> str:
+    ratio = f"{short(ann.nominal / snn.nominal)} × SNN, " if snn.nominal > 0 else ""
+    return ratio + ("SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "overlapping")
+
+
+def _built(blocks: Sequence[tuple[Opponent, Opponent, Opponent]]) -> str:
+    """What building the ANN well changes, over all widths."""
+    said = []
+    for words, at in (("built plainly", 1), ("at its best", 2)):
+        shares = [block[at].joules.nominal / block[0].joules.nominal for block in blocks if block[0].joules.nominal > 0]
+        if shares:
+            low, high = short(min(shares)), short(max(shares))
+            said.append(f"{words} {low if low == high else f'{low} to {high}'} times")
+    if not said:
+        return "The SNN costs nothing here, so there is nothing to beat."
+    return f"The ANN costs {' and '.join(said)} what the SNN of the same width does at nominal prices."
 
 
 def _cell(value: Range) -> Html:
@@ -195,5 +220,5 @@ def _place(measured: float, line: PublishedLine, timesteps: int) -> str:
     if line.timesteps is not None and line.timesteps != timesteps:
         return f"was found at T = {line.timesteps} and says nothing of T = {timesteps}"
     if measured < line.low:
-        return "below it, where the SNN pays"
-    return "above it, where the ANN pays" if measured > line.high else "inside the band, where it depends"
+        return "below it, in favour of the SNN"
+    return "above it, in favour of the ANN" if measured > line.high else "inside the band, so it depends"

@@ -86,8 +86,7 @@ def static(comparison: Comparison) -> Section:
         h("p", "Power that flows whatever happens often decides. So the same runs are judged three times: as each "
                "device draws it, without it, and with the same watts on both sides."),
         table(
-            "Joules a sample in three views on static power", ("device", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows,
-            words=(4,),
+            "Joules a sample in three views on static power", ("device", "ANN", "SNN", "ANN ÷ SNN"), rows, below=True,
         ),
     )  # fmt: skip
 
@@ -155,7 +154,8 @@ def break_even(comparison: Comparison) -> Section:
     return section(
         "break-even", "Where the winner changes",
         h("p", "The fewer spikes, the cheaper the SNN. Below the thick line it costs less than the ANN at nominal "
-               "prices; the other lines are limits that others have published, for other networks and devices."),
+               "prices; the other lines, and the point, are limits that others have published for other networks and "
+               "devices."),
         gallery(pictures), h("ul", *without, *lines, class_="notes quiet"),
     )  # fmt: skip
 
@@ -216,7 +216,7 @@ def published(comparison: Comparison) -> Section | None:
                "be found again. The corrected row stands under each."),
         table(
             "Joules and kilowatt-hours a sample",
-            ("profile", "ANN", "SNN", "ANN, kWh", "SNN, kWh", "verdict"), rows, words=(5,),
+            ("profile", "ANN", "SNN", "ANN, kWh", "SNN, kWh"), rows, below=True,
         ),
         h("ul", *notes, class_="notes quiet"),
     )  # fmt: skip

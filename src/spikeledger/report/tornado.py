@@ -44,19 +44,21 @@ def plot_tornado(found: Match | Sensitivity, *, most: int = MOST_PRICES) -> Pict
     if not bars:
         picture.add(Words(0, top + 12, "No price in this bill has a range.", "muted"))
         return picture
-    picture.add(*across(x, bottom, bottom, lambda tick: joules(tick, brief=True), most=4))
+    picture.add(*across(x, bottom, bottom, lambda tick: _signed(tick, brief=True), most=4))
     for index, ((low, high), swing) in enumerate(ends):
         y = top + index * tall
-        amounts = f"{joules(low)} to {joules(high)}"
+        amounts = f"{_signed(low)} to {_signed(high)}"
         label = shortened(_label(found, swing), WIDTH - 14 - len(amounts) * SMALL * 0.58, 12.0)
         picture.add(Words(0, y + 12, label, size=12, bold=swing.flips))
         picture.add(Words(WIDTH, y + 12, amounts, "muted", anchor="end"))
         picture.add(Strokes(tuple((x(tick), y + 17, x(tick), y + 35) for tick in x.ticks(4)), "grid"))
-        middle = x(min(max(0.0, low), high)) if difference else x(low)
+        middle = x(min(max(0.0, low), high)) if difference else x(nominal)
         title = f"{swing.event}, {swing.kind}: {amounts}; {swing.source}"
-        for start, end, role in ((x(low), middle, below), (middle, x(high), above)):
-            if end > start or low == high:
-                picture.add(Box(start, y + 20, max(end - start, 0.5), 12, role, title))
+        if low < 0 or not difference:  # a sliver is widened: that there are two colours matters more than how much
+            wide = max(middle - x(low), 2.5)
+            picture.add(Box(middle - wide, y + 20, wide, 12, below, title))
+        if high > 0 or not difference:
+            picture.add(Box(middle, y + 20, max(x(high) - middle, 2.5), 12, above, title))
         if difference:
             picture.add(Strokes(((x(0.0), y + 17, x(0.0), y + 35),), "muted", 1.2, dash=(3, 2)))
         picture.add(Strokes(((x(nominal), y + 17, x(nominal), y + 35),), "ink", 1.8))
@@ -73,12 +75,16 @@ def _ranked(match: Match) -> tuple[Sensitivity, float]:
 
 
 def _label(found: Match | Sensitivity, swing: Swing) -> str:
-    event = "static power and time" if swing.event == "second" else swing.event
+    event = "static energy" if swing.event == "second" else swing.event
     if isinstance(found, Sensitivity):
-        return f"{event}, {swing.profile}" if found.against else event
+        return f"{event} on {swing.profile}" if found.against else event
     if found.same_device:
         return event
-    return f"{event}, {'ANN' if swing.profile == found.ann.profile else 'SNN'}"
+    return f"{event} of the {'ANN' if swing.profile == found.ann.profile else 'SNN'}"
+
+
+def _signed(value: float, *, brief: bool = False) -> str:
+    return joules(value, brief=brief).replace("-", "−")
 
 
 def _profile(ranked: Sensitivity) -> str:
@@ -95,7 +101,7 @@ def _says(found: Match | Sensitivity, ranked: Sensitivity, nominal: float, bars:
         side = "more" if nominal > 0 else "less"
         start = f"at nominal prices the SNN costs {joules(abs(nominal))} a sample {side} than the ANN"
     else:
-        start = f"the difference is {joules(nominal)} at nominal prices"
+        start = f"the difference is {_signed(nominal)} at nominal prices"
     turning = [_label(found, swing) for swing in ranked.deciding]
     if not turning:
         return sentence(f"{start}; no price alone turns that, and {first}")
