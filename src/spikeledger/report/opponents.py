@@ -125,7 +125,7 @@ def opponent(comparison: Comparison) -> Section:
         ),
         table(
             "Joules a sample on boards and chips", ("runs on", "network", "nominal", "low to high"),
-            [(name, kind.upper(), joules(cost.nominal), span(cost)) for kind, name, cost in boards],
+            [(_split(name), kind.upper(), joules(cost.nominal), span(cost)) for kind, name, cost in boards],
         ) if boards else "",
         table(
             "Spikes per synapse and inference, beside published limits",
@@ -191,19 +191,27 @@ def _beside(ann: Range, snn: Range) -> str:
 
 def _built(blocks: Sequence[tuple[Opponent, Opponent, Opponent]]) -> str:
     """What building the ANN well changes, over all widths."""
-    said = []
-    for words, at in (("built plainly", 1), ("at its best", 2)):
-        shares = [block[at].joules.nominal / block[0].joules.nominal for block in blocks if block[0].joules.nominal > 0]
-        if shares:
-            low, high = short(min(shares)), short(max(shares))
-            said.append(f"{words} {low if low == high else f'{low} to {high}'} times")
-    if not said:
+    paid = [block for block in blocks if block[0].joules.nominal > 0]
+    if not paid:
         return "The SNN costs nothing here, so there is nothing to beat."
-    return f"The ANN costs {' and '.join(said)} what the SNN of the same width does at nominal prices."
+    said = []
+    for at in (1, 2):
+        shares = [block[at].joules.nominal / block[0].joules.nominal for block in paid]
+        low, high = short(min(shares)), short(max(shares))
+        said.append(f"{low if low == high else f'{low} to {high}'} times")
+    return (
+        f"Built plainly, the ANN costs {said[0]} what the SNN of the same width does at nominal prices; at its best, "
+        f"{said[1]}."
+    )
 
 
 def _cell(value: Range) -> Html:
     return joined([joules(value.nominal), h("small", span(value))] if spread(value) else [joules(value.nominal)])
+
+
+def _split(name: str) -> Html:
+    device, _, how = name.partition(", ")
+    return joined([device, h("small", how)] if how else [device])
 
 
 def _ends(value: Range) -> tuple[float, float, float]:
