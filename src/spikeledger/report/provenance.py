@@ -23,7 +23,7 @@ def prices(comparison: Comparison) -> Section:
         rows = list(_price_rows(device, events))
         about = [h("p", sentence(text)) for text in (device.summary, device.caveat) if text]
         listed = table(
-            f"Prices of {profile}", ("event", "nominal", "low", "high", "kind", "source"), rows, words=(4, 5)
+            f"Prices of {profile}", ("event", "nominal", "low", "high", "kind"), rows, words=(4,), below=True
         )
         parts.append(h("details", h("summary", f"{profile}: {device.title}"), *about, listed))
     return section(

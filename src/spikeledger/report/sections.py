@@ -188,8 +188,7 @@ def operations(comparison: Comparison) -> Section:
         table("Latency in steps", ("network", "timesteps", "mean step of the last change of mind"), steps),
         table(
             f"Time, battery ({units.BATTERY_VOLTS} V), and joules a day at {rate} a second",
-            ("device", "time a sample", "mAh for 1,000 inferences", "joules a day", "how the day was counted"),
-            list(_daily(comparison)), words=(4,),
+            ("device", "time a sample", "mAh for 1,000 inferences", "joules a day"), list(_daily(comparison)), below=True,
         ),
     )  # fmt: skip
 
