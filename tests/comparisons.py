@@ -13,7 +13,7 @@ from spikeledger.networks import zoo
 from spikeledger.networks.spiking import SpikingNetwork
 from spikeledger.recording.record import record
 from spikeledger.study.accuracy import mcnemar
-from spikeledger.study.comparison import Comparison
+from spikeledger.study.comparison import Comparison, fair
 from spikeledger.study.pairing import match, pair
 from spikeledger.study.sides import Side
 
@@ -61,7 +61,7 @@ def together(
             match(left.activity, right.activity, one, other, name=name)
             for name, one, other in pair(profiles, "horowitz-45nm")
         ),
-        rate_hz=1.0, seed=0,
+        rate_hz=1.0, seed=0, opponents=fair(left.activity, right.activity),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,7 @@ ODD: dict[str, Callable[[], Comparison]] = {
         data=HOSTILE, classes=(HOSTILE, "b", "c"), names=(HOSTILE, HOSTILE),
         rename={"neuron_fc1": "<b>&'\"", "relu_fc1": "<i>"},
     ),
+    "no opponent": lambda: replace(comparisons.small(profiles=("loihi:loihi", "v100")), opponents=None),
     "one class": lambda: comparisons.small(classes=("only",)),
     "many classes": lambda: comparisons.small(classes=tuple(f"a class with a long name {n}" for n in range(40))),
     "many layers": lambda: comparisons.small(widths=(16, *(9,) * 12), profiles=("horowitz-45nm",)),

@@ -35,6 +35,12 @@ def test_ticks_are_few_and_inside(low: float, span: float, most: int) -> None:
     assert all(low - slack <= tick <= low + span + slack for tick in ticks)
 
 
+@given(st.integers(-15, 9), st.integers(2, 8))
+def test_ticks_of_any_size_are_apart(power: int, most: int) -> None:
+    ticks = Scale(0.0, 7 * 10.0**power, 0.0, 100.0).ticks(most)
+    assert len(ticks) >= 2 and len(set(ticks)) == len(ticks)
+
+
 @given(st.integers(1, 100_000), st.integers(3, 8))
 def test_ticks_of_counts_are_whole(most_neurons: int, most: int) -> None:
     ticks = Scale(0.0, float(most_neurons), 0.0, 100.0, whole=True).ticks(most)

@@ -123,6 +123,19 @@ def test_numbers_are_those_of_the_comparison(ordinary: Comparison) -> None:
             assert view.verdict.text.split(":")[0].lower() in shown.lower()
 
 
+def test_every_opponent_stands_there_with_its_range_and_its_sources(ordinary: Comparison) -> None:
+    shown, found = text_of(page(ordinary)), ordinary.opponents
+    assert found is not None
+    for row in (*found.snn, *found.rows):
+        for value in (row.joules.low, row.joules.nominal, row.joules.high):
+            assert units.joules(value) in shown, row.label
+        for entry in row.ledger.entries:
+            assert entry.price is None or entry.price.source.split(" (")[0] in shown, entry
+    for line in found.lines:
+        assert line.label in shown and f"{line.low:g}" in shown
+    assert f"The cheapest fair opponent ({found.best.label}) costs" in shown
+
+
 def test_every_price_stands_there_with_its_source(ordinary: Comparison) -> None:
     shown = text_of(page(ordinary))
     for match in ordinary.matches:
@@ -162,6 +175,8 @@ def test_hostile_names_stay_text(hostile: Comparison) -> None:
     [
         ("silent", ["no neuron fired", "never fired"]),
         ("one step", ["after 1 step,"]),
+        ("no opponent", ["Not given: the first network has no weights", "no verdict is given on loihi:loihi"]),
+        ("nothing given", ["No device prices both networks, so there is no difference to turn."]),
         ("not given", ["no verdict is given on loihi:loihi", "'loihi' runs no ANN"]),
         ("published only", ["No device of our own was asked for", "as published", "corrected"]),
         ("many classes", ["The 16 classes with most mistakes of 40 are drawn."]),

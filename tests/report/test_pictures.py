@@ -5,18 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import comparisons
+from spikeledger import units
 from spikeledger.errors import InputError
 from spikeledger.report import figures
 from spikeledger.report.axes import Scale
 from spikeledger.report.behaviour import MOST_NEURONS, evenly, firing_rates
 from spikeledger.report.drawing import Box, Marker, Picture, Strokes, Words
 from spikeledger.study.comparison import Comparison
+from spikeledger.study.sensitivity import sensitivity
 
 
 def every_picture(comparison: Comparison) -> list[Picture]:
@@ -25,6 +29,9 @@ def every_picture(comparison: Comparison) -> list[Picture]:
     drawn += [figures.plot_confusion(side, comparison.classes) for side in (comparison.ann, comparison.snn)]
     drawn += [figures.plot_layers(match) for match in comparison.matches]
     drawn += [figures.plot_break_even(match) for match in comparison.matches if match.break_even is not None]
+    drawn += [figures.plot_tornado(match) for match in comparison.matches if match.ann.ledger and match.snn.ledger]
+    if comparison.opponents is not None:
+        drawn += [figures.plot_opponents(comparison), figures.plot_boards(comparison), figures.plot_limits(comparison)]
     drawn += [figures.plot_raster(activity, layer) for layer in activity.rasters]
     drawn += [figures.plot_rates(activity, layer) for layer in activity.rasters]
     return drawn
@@ -122,6 +129,77 @@ def test_this_network_is_on_its_break_even_picture(ordinary: Comparison) -> None
         assert any(isinstance(mark, Words) and line in mark.text for mark in picture.marks)
     with pytest.raises(InputError, match="has no break-even"):
         figures.plot_break_even(ordinary.match("published-paper-002-12nm"))
+
+
+def test_a_limit_of_one_number_of_steps_is_a_point(ordinary: Comparison) -> None:
+    picture = figures.plot_break_even(ordinary.match("horowitz-45nm"))
+    points = [mark for mark in picture.marks if isinstance(mark, Marker) and "Yan" in mark.title]
+    assert [point.shape for point in points] == ["disc"]
+    here = next(mark for mark in picture.marks if isinstance(mark, Marker) and "this network" in mark.title)
+    assert points[0].x == pytest.approx(here.x)  # this network runs for 5 steps too
+    assert "0.0570" in points[0].title
+
+
+@pytest.mark.parametrize("name", ["horowitz-45nm", "loihi", "v100"])
+def test_a_bar_has_two_colours_if_its_price_turns_the_verdict(ordinary: Comparison, name: str) -> None:
+    match = ordinary.match(name)
+    assert match.snn.ledger is not None
+    found = sensitivity(match.snn.ledger, against=match.ann.ledger)
+    picture = figures.plot_tornado(match, most=100)
+    bars: dict[float, set[str]] = {}
+    for mark in picture.marks:
+        if isinstance(mark, Box) and mark.title:
+            bars.setdefault(mark.y, set()).add(mark.role)
+    moving = [swing for swing in found.swings if swing.width > 0]
+    assert len(bars) == len(moving)
+    for colours, swing in zip(bars.values(), moving, strict=True):
+        assert (len(colours) == 2) == swing.flips, swing
+    bold = [mark.text for mark in picture.marks if isinstance(mark, Words) and mark.bold]
+    assert len(bold) == len(found.deciding)
+    assert ("no price alone turns that" in picture.says) == (not found.deciding)
+    share = match.snn.ledger.samples
+    assert units.joules(abs(found.nominal) / share) in picture.says
+
+
+def test_a_tornado_of_one_bill(ordinary: Comparison) -> None:
+    ledger = ordinary.match("loihi").snn.ledger
+    assert ledger is not None
+    found = sensitivity(ledger)
+    picture = figures.plot_tornado(found, most=2)
+    boxes = [mark for mark in picture.marks if isinstance(mark, Box) and mark.title]
+    assert len({box.y for box in boxes}) == 2
+    assert picture.says.startswith("Static energy moves it most, by")
+    widths = [sum(box.width for box in boxes if box.y == y) for y in dict.fromkeys(box.y for box in boxes)]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_a_match_without_prices_has_no_tornado(make: Callable[[str], Comparison]) -> None:
+    with pytest.raises(InputError, match="'loihi:loihi' has no prices to rank: 'loihi' runs no ANN"):
+        figures.plot_tornado(make("not given").match("loihi:loihi"))
+    for plot in (figures.plot_opponents, figures.plot_boards, figures.plot_limits):
+        with pytest.raises(InputError, match="no fair opponents"):
+            plot(make("no opponent"))
+
+
+@pytest.mark.parametrize(
+    ("measured", "places"),
+    [
+        (0.0, ["below", "below", "below"]), (0.1, ["below", "below", "below"]), (0.2, ["inside", "below", "below"]),
+        (1.38, ["inside", "below", "above"]), (1.5, ["above", "below", "above"]), (50.0, ["above", "above", "above"]),
+    ],
+)  # fmt: skip
+def test_where_the_spikes_stand(ordinary: Comparison, measured: float, places: list[str]) -> None:
+    assert ordinary.opponents is not None and ordinary.snn.timesteps == 5
+    moved = replace(ordinary, opponents=replace(ordinary.opponents, events_per_synapse=measured))
+    picture = figures.plot_limits(moved)
+    said = picture.says.split("; ")[1:]
+    assert [words.split(": ")[1].split()[0] for words in said] == places
+    marks = [mark for mark in picture.marks if isinstance(mark, Marker) and mark.shape == "diamond"]
+    assert len(marks) == (measured > 0)
+
+
+def test_a_limit_of_five_steps_says_nothing_of_sixty(make: Callable[[str], Comparison]) -> None:
+    assert "was found at T = 5 and says nothing of T = 60" in figures.plot_limits(make("many steps")).says
 
 
 def test_a_layer_without_a_raster_is_one_sentence(ordinary: Comparison) -> None:

@@ -30,6 +30,7 @@ def test_a_comparison_is_whole_in_the_terminal(odd: Comparison, width: int) -> N
         for cost in (match.ann, match.snn):
             if cost.joules is not None:
                 assert units.joules(cost.joules.nominal) in text
+    assert ("cheapest fair opponent" in " ".join(text.split())) == (odd.opponents is not None)
     if any(cost.joules is None for match in odd.matches for cost in (match.ann, match.snn)):
         assert "not given" in text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 import spikeledger as sl
+from spikeledger.activity import Uncounted
 from spikeledger.errors import InputError, ProfileError
 from spikeledger.study import summary
+from spikeledger.study.comparison import fair
 
 PROFILES = ("horowitz-45nm", "loihi", "v100", "published-paper-002-12nm", "v100:loihi")
 
@@ -135,6 +138,35 @@ def test_the_dictionary_is_json_with_a_versioned_schema(comparison: sl.Compariso
     assert found["matches"][3]["corrected"]["snn"]["profile"] == "corrected-paper-002-12nm"
     assert found["matches"][0]["views"]["static on"]["verdict"]["text"]
     assert found["snn"]["accuracy_low"] <= found["snn"]["accuracy"] <= found["snn"]["accuracy_high"]
+
+
+def test_the_fair_opponents_are_those_of_the_same_runs(comparison: sl.Comparison) -> None:
+    found = comparison.opponents
+    assert found is not None
+    alone = sl.fair_opponents(comparison.ann.activity, comparison.snn.activity)
+    assert found.to_dict() == alone.to_dict() == comparison.to_dict()["opponents"]
+    assert str(found) in summary.headlines(comparison.to_dict())
+    plain = next(row for row in found.rows if (row.precision, row.zeros, row.reuse) == ("fp32", "zero-skipping", 1.0))
+    assert plain.joules.nominal < comparison.match("horowitz-45nm").ann.joules.nominal
+    assert found.snn[0].joules.nominal == pytest.approx(comparison.match("horowitz-45nm").snn.joules.nominal)
+    best, twin = found.best.joules, found.twin.joules
+    assert found.twin.precision == found.best.precision
+    assert (found.verdict == "ANN lower") == (best.high < twin.low)
+
+
+def test_without_an_ordinary_network_there_is_no_fair_opponent(digits: Any, networks: Any) -> None:
+    found = sl.compare(networks[1], networks[1], digits, profiles=["loihi:loihi"], samples=5)
+    assert found.opponents is None
+    assert found.to_dict()["opponents"] is None
+    assert "fair opponent" not in " ".join(summary.headlines(found.to_dict()))
+    older = {key: value for key, value in found.to_dict().items() if key != "opponents"}
+    assert summary.headlines(older) == summary.headlines(found.to_dict())
+
+
+def test_what_was_not_counted_has_no_fair_opponent_unless_lower_bounds_are_asked_for(comparison: sl.Comparison) -> None:
+    missing = replace(comparison.ann.activity, uncounted=(Uncounted("fc9", "something", "no rule"),))
+    assert fair(missing, comparison.snn.activity) is None
+    assert fair(missing, comparison.snn.activity, allow_uncounted=True) is not None
 
 
 def test_a_saved_comparison_reads_like_the_one_in_memory(

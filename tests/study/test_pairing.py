@@ -31,6 +31,11 @@ def test_an_ann_goes_to_the_first_device_in_the_list_that_runs_one() -> None:
     assert names(["v100:loihi"]) == [("v100:loihi", "v100", "loihi")]
 
 
+def test_a_device_that_runs_no_ann_is_no_opponent_even_as_a_pair() -> None:
+    assert names(["loihi:loihi", "truenorth", "v100"])[1] == ("truenorth", "v100", "truenorth")
+    assert names(["loihi:loihi", "truenorth"])[1] == ("truenorth", "horowitz-45nm", "truenorth")
+
+
 def test_an_as_published_profile_is_nobody_elses_opponent() -> None:
     assert names(["published-paper-002-12nm", "loihi"])[1] == ("loihi", "horowitz-45nm", "loihi")
 

@@ -29,6 +29,7 @@ def sensitivity(
     """
     from ..activity import Activity
     from ..ledger import price
+    from ..report.figures import plot_tornado
     from ..study.sensitivity import sensitivity as rank
     from .console import print_json
 
@@ -42,7 +43,7 @@ def sensitivity(
         rival = price(theirs, against, bill=bill, allow_uncounted=allow_uncounted)
     found = rank(ledger, against=rival)
     if picture is not None:
-        found.save(picture)
+        plot_tornado(found, most=len(found.swings)).save(picture)
     if json:
         print_json(found.to_dict())
     else:

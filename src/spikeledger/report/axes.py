@@ -40,8 +40,8 @@ class Scale:
         steps = (1, 2, 5, 10, 20) if self.whole else (1, 2, 2.5, 5, 10, 20)
         step *= next(factor for factor in steps if span / (step * factor) <= most)
         step = max(step, 1.0) if self.whole else step
-        first = math.ceil(self.low / step - 1e-9)
-        return [round(index * step, 12) for index in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        first, digits = math.ceil(self.low / step - 1e-9), 12 - math.floor(math.log10(step))
+        return [round(index * step, digits) for index in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
     def _bend(self, value: float) -> float:
         return math.log10(max(value, self.low)) if self.log else value

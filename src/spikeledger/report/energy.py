@@ -25,7 +25,7 @@ def plot_joules(comparison: Comparison) -> Picture:
     top, block, row = 24.0, 72.0, 20.0
     bottom = top + block * len(matches) - 10
     picture = Picture("Joules a sample, by device", _who_is_lower(comparison), height=bottom + 34)
-    picture.add(*_key(picture.width))
+    picture.add(*key(picture.width))
     if ranges:
         picture.add(*across(x, bottom, bottom, lambda tick: joules(tick, brief=True), most=5))
     for index, match in enumerate(matches):
@@ -37,7 +37,7 @@ def plot_joules(comparison: Comparison) -> Picture:
         picture.add(Words(0, y + 13, shortened(match.name, room, 12.5), size=12.5, bold=True))
         picture.add(Words(WIDTH, y + 13, said, "muted", anchor="end"))
         for place, (kind, cost) in enumerate(sides(match)):
-            _range_row(picture, x, y + 29 + place * row, kind, cost)
+            _cost_row(picture, x, y + 29 + place * row, kind, cost)
     if not matches:
         picture.add(Words(0, 40, "No device was asked for.", "muted"))
     picture.add(Words(WIDTH, bottom + 30, "estimated joules a sample, log axis", "muted", anchor="end"))
@@ -118,21 +118,27 @@ def plot_break_even(match: Match) -> Picture:
     y = Scale(found.low, 1.0, bottom, top, log=True)
     picture = Picture(f"Break-even: {match.name}", _break_even_sentence(match), height=bottom + 66)
     picture.add(*across(x, top, bottom, lambda tick: f"{tick:g}"), *upwards(y, left, right, lambda tick: f"{tick:g}"))
-    key: list[tuple[str, Mark]] = []
+    legend: list[tuple[str, Mark]] = []
     for line, role in zip(PUBLISHED_LINES, ("memory", "routing", "good"), strict=False):
+        if line.timesteps is not None:  # published for one T: a point, and no line
+            point_at = x(line.timesteps), y(line.low / line.timesteps)
+            note = f"{line.label}: {short(line.low / line.timesteps)} spikes per synapse and step"
+            picture.add(Marker(*point_at, "disc", "surface", 6.5), Marker(*point_at, "disc", role, 4.5, note))
+            legend.append((line.label, Marker(0, 0, "disc", role, 4.5)))
+            continue
         for limit in sorted({line.low, line.high}):
             strokes = _falling(limit, x, y)
             picture.add(Strokes(strokes, role, 1.8 if line.low == line.high else 1.4))
         if line.low < line.high:
             picture.add(*_band(line.low, line.high, x, y, role))
-        key.append((line.label, Strokes(((0, 0, 18, 0),), role, 4 if line.low < line.high else 1.8)))
+        legend.append((line.label, Strokes(((0, 0, 18, 0),), role, 4 if line.low < line.high else 1.8)))
     if point.ops_only:
         picture.add(Strokes(_falling(point.ops_only, x, y), "muted", 1.6, dash=(4, 3)))
-        key.append(("operations alone", Strokes(((0, 0, 18, 0),), "muted", 1.6, dash=(4, 3))))
+        legend.append(("operations alone", Strokes(((0, 0, 18, 0),), "muted", 1.6, dash=(4, 3))))
     if curve:
         strokes = clipped(joined([(_log(x, steps), _log(y, rate)) for steps, rate in curve]), top, bottom)
         picture.add(Strokes(strokes, "snn", 2.6))
-        key.insert(0, ("this bill: below it the SNN costs less", Strokes(((0, 0, 18, 0),), "snn", 2.6)))
+        legend.insert(0, ("this bill: below it the SNN costs less", Strokes(((0, 0, 18, 0),), "snn", 2.6)))
     if point.measured_rate > 0:
         at = x(point.timesteps), y(point.measured_rate)
         note = f"this network: {short(point.measured_rate)} spikes per synapse and step at T = {point.timesteps}"
@@ -140,7 +146,7 @@ def plot_break_even(match: Match) -> Picture:
         _label_beside(picture, *at, "this SNN", left, right)
     picture.add(Words(0, 12, "spikes per synapse and step", "muted"), Words(0, 28, "log axes", "muted"))
     picture.add(Words(right, bottom + 28, "timesteps T", "muted", anchor="end"))
-    _legend(picture, key, bottom + 46)
+    _legend(picture, legend, bottom + 46)
     return picture
 
 
@@ -159,13 +165,17 @@ def priced(comparison: Comparison) -> Iterator[tuple[Match, str, Cost]]:
                 yield match, kind, cost
 
 
-def _range_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> None:
+def _cost_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> None:
     picture.add(Words(0, y + 4, kind.upper(), kind, bold=True))
     if cost.joules is None:
         said = f"not given: {cost.reason}"
         picture.add(Words(40, y + 4, shortened(said, WIDTH - 42), "muted", halo=True))
         return
-    found: Range = cost.joules
+    range_row(picture, x, y, kind, cost.joules)
+
+
+def range_row(picture: Picture, x: Scale, y: float, kind: str, found: Range) -> None:
+    """An amount at a height: its mark at nominal, its band, and its number at the right rim."""
     picture.add(Words(WIDTH, y + 4, joules(found.nominal), anchor="end"))
     if found.nominal <= 0 and found.high <= 0:
         return
@@ -177,7 +187,8 @@ def _range_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> N
     )
 
 
-def _key(width: float) -> list[Marker | Words]:
+def key(width: float) -> list[Marker | Words]:
+    """What the marks of both sides look like, for the top of a picture."""
     return [
         Marker(6, 9, "disc", "ann", 5), Words(16, 13, "ANN"), Marker(60, 9, "diamond", "snn", 5), Words(70, 13, "SNN"),
         Words(width, 13, "mark: nominal, band: low to high", "muted", anchor="end"),
@@ -259,8 +270,13 @@ def _log(scale: Scale, value: float) -> float:
 
 def _legend(picture: Picture, key: Sequence[tuple[str, Mark]], y: float) -> None:
     for text, mark in key:
-        assert isinstance(mark, Strokes)
-        picture.add(replace(mark, segments=((0, y - 4, 18, y - 4),)), Words(24, y, text))
+        assert isinstance(mark, Strokes | Marker)
+        sample = (
+            replace(mark, x=9, y=y - 4)
+            if isinstance(mark, Marker)
+            else replace(mark, segments=((0, y - 4, 18, y - 4),))
+        )
+        picture.add(sample, Words(24, y, text))
         y += 16
     picture.height = y - 6
 
@@ -288,7 +304,8 @@ def _break_even_sentence(match: Match) -> str:
     if point.full is not None:
         said += f"; on {match.name} both sides would cost the same at {short(point.full)}"
     if point.ops_only is not None:
-        said += f", counting operations alone at {short(point.ops_only)}"
+        said += ", " if point.full is not None else f"; on {match.name} both sides would cost the same, "
+        said += f"counting operations alone, at {short(point.ops_only)}"
     if point.note:
         said += f"; {point.note}"
     return said + "."

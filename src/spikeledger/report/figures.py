@@ -3,8 +3,10 @@
 from .behaviour import plot_confusion, plot_raster, plot_rates, plot_running
 from .drawing import Picture
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms
+from .opponents import plot_boards, plot_limits, plot_opponents
+from .tornado import plot_tornado
 
 __all__ = [
-    "Picture", "plot_break_even", "plot_confusion", "plot_joules", "plot_layers", "plot_raster", "plot_rates",
-    "plot_running", "plot_terms",
+    "Picture", "plot_boards", "plot_break_even", "plot_confusion", "plot_joules", "plot_layers", "plot_limits",
+    "plot_opponents", "plot_raster", "plot_rates", "plot_running", "plot_terms", "plot_tornado",
 ]  # fmt: skip

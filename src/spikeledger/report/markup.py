@@ -53,21 +53,31 @@ def section(name: str, title: str, *content: str) -> Section:
     return Section(name, title, content)
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: Iterable[int] = ()) -> Html:
-    """A table in a box of its own that scrolls sideways; columns in `words` hold text and may wrap, others numbers."""
-    prose = {0, *words}
+def table(
+    caption: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    words: Iterable[int] = (),
+    below: bool = False,
+) -> Html:
+    """A table in a box of its own that scrolls sideways; columns in `words` hold text and may wrap, others numbers.
+
+    With `below`, the cell after the last column is a remark: it stands under its row, and stays in sight however far
+    the numbers are scrolled.
+    """
+    prose, columns = {0, *words}, len(headings)
     head = joined(
         h("th", name, scope="col", class_="words" if at in prose else "number") for at, name in enumerate(headings)
     )
-    body = joined(
-        h("tr", *(
-            h("th", cell, scope="row") if at == 0 else h("td", cell, class_="words" if at in prose else "number")
-            for at, cell in enumerate(row)
-        ))
-        for row in rows
-    )  # fmt: skip
+    lines: list[Html] = []
+    for row in rows:
+        cells = [h("td", cell, class_="words" if at in prose else "number") for at, cell in enumerate(row[:columns])]
+        lines.append(h("tr", h("th", row[0], scope="row"), *cells[1:]))
+        if below:
+            lines.append(h("tr", h("td", h("p", *row[columns:]), colspan=str(columns)), class_="remark"))
     top = [h("thead", h("tr", head))] if any(headings) else []
-    whole = h("table", h("caption", caption), *top, h("tbody", body))
+    whole = h("table", h("caption", caption), *top, h("tbody", *lines))
     return h("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
 
 

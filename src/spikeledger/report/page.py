@@ -11,7 +11,7 @@ from urllib.parse import quote
 from .. import __version__
 from ..study.comparison import Comparison
 from ..writing import write_whole
-from . import provenance, sections
+from . import opponents, provenance, sections
 from .drawing import roles_css
 from .markup import Html, h, joined
 
@@ -37,9 +37,10 @@ def page(comparison: Comparison, *, command: str = "") -> str:
     """The page of a comparison as text."""
     title = f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}"
     drawn = [
-        sections.cost(comparison), sections.static(comparison), sections.behaviour(comparison),
-        sections.answers(comparison), sections.break_even(comparison), sections.operations(comparison),
-        sections.published(comparison), provenance.prices(comparison), provenance.caveats(comparison),
+        sections.cost(comparison), sections.static(comparison), sections.deciding(comparison),
+        opponents.opponent(comparison), sections.break_even(comparison), sections.behaviour(comparison),
+        sections.answers(comparison), sections.operations(comparison), sections.published(comparison),
+        provenance.prices(comparison), provenance.caveats(comparison),
         provenance.again(comparison, command),
     ]  # fmt: skip
     parts = [part for part in drawn if part is not None]

@@ -23,7 +23,7 @@ def prices(comparison: Comparison) -> Section:
         rows = list(_price_rows(device, events))
         about = [h("p", sentence(text)) for text in (device.summary, device.caveat) if text]
         listed = table(
-            f"Prices of {profile}", ("event", "nominal", "low", "high", "kind", "source"), rows, words=(4, 5)
+            f"Prices of {profile}", ("event", "nominal", "low", "high", "kind"), rows, words=(4,), below=True
         )
         parts.append(h("details", h("summary", f"{profile}: {device.title}"), *about, listed))
     return section(
@@ -72,13 +72,29 @@ def _ledgers(comparison: Comparison) -> Iterator[Ledger]:
         for _, cost in sides(match):
             if cost.ledger is not None:
                 yield cost.ledger
+    yield from (book for book in _opposing(comparison) if not _variant(book))
+
+
+def _opposing(comparison: Comparison) -> list[Ledger]:
+    """What the fair opponents and the SNN beside them were charged."""
+    found = comparison.opponents
+    return [] if found is None else [row.ledger for row in (*found.snn, *found.rows)]
+
+
+def _variant(ledger: Ledger) -> bool:
+    """Whether its prices are those of another profile: scaled to fewer bits, batched, or with operands used again."""
+    return "@" in ledger.profile.name
 
 
 def _used(comparison: Comparison) -> dict[str, set[str]]:
-    """Events that were charged, by profile."""
+    """Events that were charged, by profile; variants count as the profile that they were made from."""
     book: dict[str, set[str]] = {}
     for ledger in _ledgers(comparison):
         book.setdefault(ledger.profile.name, set()).update(entry.event for entry in ledger.entries)
+    for ledger in filter(_variant, _opposing(comparison)):
+        origin = ledger.profile.name.split("@")[0]
+        if origin in book:
+            book[origin].update(entry.event for entry in ledger.entries)
     return book
 
 

@@ -13,6 +13,7 @@ from ..study.sides import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
+from .tornado import plot_tornado
 from .wording import (
     accuracy,
     accuracy_interval,
@@ -85,9 +86,22 @@ def static(comparison: Comparison) -> Section:
         h("p", "Power that flows whatever happens often decides. So the same runs are judged three times: as each "
                "device draws it, without it, and with the same watts on both sides."),
         table(
-            "Joules a sample in three views on static power", ("device", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows,
-            words=(4,),
+            "Joules a sample in three views on static power", ("device", "ANN", "SNN", "ANN ÷ SNN"), rows, below=True,
         ),
+    )  # fmt: skip
+
+
+def deciding(comparison: Comparison) -> Section:
+    """Which price decides on each device."""
+    own = [match for match in comparison.matches if not match.as_published and match.ann.ledger and match.snn.ledger]
+    said = (
+        "Each price has a range. A bar shows where the difference between SNN and ANN goes if that one price is at its "
+        "low or its high end and all others stay nominal. A bar in two colours turns the verdict by itself."
+    )
+    return section(
+        "deciding", "Which assumption decides",
+        h("p", said if own else "No device prices both networks, so there is no difference to turn."),
+        gallery(figure(plot_tornado(match), f"deciding-{index}") for index, match in enumerate(own)),
     )  # fmt: skip
 
 
@@ -140,7 +154,8 @@ def break_even(comparison: Comparison) -> Section:
     return section(
         "break-even", "Where the winner changes",
         h("p", "The fewer spikes, the cheaper the SNN. Below the thick line it costs less than the ANN at nominal "
-               "prices; the other lines are limits that others have published, for other networks and devices."),
+               "prices; the other lines, and the point, are limits that others have published for other networks and "
+               "devices."),
         gallery(pictures), h("ul", *without, *lines, class_="notes quiet"),
     )  # fmt: skip
 
@@ -173,8 +188,7 @@ def operations(comparison: Comparison) -> Section:
         table("Latency in steps", ("network", "timesteps", "mean step of the last change of mind"), steps),
         table(
             f"Time, battery ({units.BATTERY_VOLTS} V), and joules a day at {rate} a second",
-            ("device", "time a sample", "mAh for 1,000 inferences", "joules a day", "how the day was counted"),
-            list(_daily(comparison)), words=(4,),
+            ("device", "time a sample", "mAh for 1,000 inferences", "joules a day"), list(_daily(comparison)), below=True,
         ),
     )  # fmt: skip
 
@@ -201,7 +215,7 @@ def published(comparison: Comparison) -> Section | None:
                "be found again. The corrected row stands under each."),
         table(
             "Joules and kilowatt-hours a sample",
-            ("profile", "ANN", "SNN", "ANN, kWh", "SNN, kWh", "verdict"), rows, words=(5,),
+            ("profile", "ANN", "SNN", "ANN, kWh", "SNN, kWh"), rows, below=True,
         ),
         h("ul", *notes, class_="notes quiet"),
     )  # fmt: skip

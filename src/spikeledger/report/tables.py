@@ -11,7 +11,8 @@ from ..study.comparison import Comparison
 from ..study.matches import Match, Range
 from ..study.sides import OPERATIONS
 from .energy import sides
-from .wording import accuracy, accuracy_interval, count, difference_sentence, joules, sentence, span, verdict
+from .opponents import limit
+from .wording import accuracy, accuracy_interval, count, difference_sentence, joules, sentence, short, span, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +38,13 @@ def show(comparison: Comparison, *, console: Console | None = None) -> None:
         out.print(_indented(f"{match.name}{where}: {verdict(match.verdict)}.", style="bold"))
         for text in dict.fromkeys((*match.caveats, *([match.correction] if match.correction else []))):
             out.print(_indented(sentence(text), by=4))
+    if comparison.opponents is not None:
+        out.print(_indented(sentence(str(comparison.opponents)), style="bold"))
+        steps = comparison.snn.timesteps
+        lines = [line for line in comparison.opponents.lines if line.timesteps in (None, steps)]
+        limits = ", ".join(f"{limit(line)} ({line.label})" for line in lines)
+        measured = short(comparison.opponents.events_per_synapse)
+        out.print(_indented(f"{measured} spikes per synapse; published break-even: {limits}."))
     out.print(_operations(comparison))
 
 

@@ -22,6 +22,7 @@ class PublishedLine:
     low: float
     high: float
     source: str
+    timesteps: int | None = None  # the only number of timesteps it was published for; None: it holds for any
 
 
 PUBLISHED_LINES = (
@@ -36,6 +37,7 @@ PUBLISHED_LINES = (
     PublishedLine(
         "Yan et al. 2024, T = 5", 0.285, 0.285,
         "Yan, Bai & Wong 2024, arXiv:2409.08290: a spike rate of 5.7 % at T = 5, that is 0.057 * 5 = 0.285 per synapse",
+        timesteps=5,
     ),
 )  # fmt: skip
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, unknown_name
+from ..activity import Activity
+from ..errors import InputError, UnpricedError, unknown_name
 from ..hardware.profile import HardwareProfile
 from .accuracy import McNemar, mcnemar
 from .matches import Match
+from .opponent import Opponents, fair_opponents
 from .pairing import check_rate, match, pair
 from .sides import Side
 
@@ -35,6 +37,7 @@ class Comparison:
     matches: tuple[Match, ...]  # one a profile or pair, in the order asked for
     rate_hz: float
     seed: int
+    opponents: Opponents | None = None  # the ANN as anybody would build it; None where `fair` finds no fair price
 
     @property
     def samples(self) -> int:
@@ -55,6 +58,7 @@ class Comparison:
             "seed": self.seed, "rate_hz": self.rate_hz, "ann": self.ann.to_dict(), "snn": self.snn.to_dict(),
             "mcnemar": {"only_ann": self.mcnemar.only_ann, "only_snn": self.mcnemar.only_snn, "p": self.mcnemar.p},
             "matches": [one.to_dict() for one in self.matches],
+            "opponents": None if self.opponents is None else self.opponents.to_dict(),
         }  # fmt: skip
 
     def rows(self) -> Iterator[tuple[str, ...]]:
@@ -147,4 +151,19 @@ def compare(
             for name, ann_device, snn_device in pairs
         ),
         rate_hz=rate_hz, seed=seed,
+        opponents=fair(sides[0].activity, sides[1].activity, allow_uncounted=allow_uncounted),
     )  # fmt: skip
+
+
+def fair(ann: Activity, snn: Activity, *, allow_uncounted: bool = False) -> Opponents | None:
+    """The fair opponents of a comparison, on the whole bill of their own profiles, whatever bill it was asked for.
+
+    None where there are none: the first network is spiking or has no weights, or something was not counted and lower
+    bounds were not asked for.
+    """
+    if ann.spiking or not ann.total("dense_op") or ((ann.uncounted or snn.uncounted) and not allow_uncounted):
+        return None
+    try:
+        return fair_opponents(ann, snn)
+    except UnpricedError:
+        return None

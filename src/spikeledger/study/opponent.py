@@ -20,6 +20,7 @@ from ..hardware.profile import HardwareProfile
 from ..hardware.variants import at_batch, at_bits, skipping, with_reuse
 from ..ledger import Ledger, price
 from .breakeven import PUBLISHED_LINES, PublishedLine, events_per_synapse
+from .matches import Range
 
 #: the same technology at other widths
 PRECISIONS: Mapping[str, str | HardwareProfile] = {
@@ -44,13 +45,23 @@ class Opponent:
     reuse: float
     ledger: Ledger
 
+    @property
+    def joules(self) -> Range:
+        """Joules a sample."""
+        whole = Range(self.ledger.joules_low, self.ledger.joules, self.ledger.joules_high)
+        return whole.scaled(1 / max(self.ledger.samples, 1))
+
+    @property
+    def on_board(self) -> bool:
+        """Whether it runs on a device that draws static power, and not on a technology's operations alone."""
+        return self.ledger.profile.static is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        per_sample = max(self.ledger.samples, 1)
         return {
             "label": self.label, "network": self.network, "precision": self.precision, "zeros": self.zeros,
-            "reuse": self.reuse, "profile": self.ledger.profile.name, "joules": self.ledger.joules / per_sample,
-            "low": self.ledger.joules_low / per_sample, "high": self.ledger.joules_high / per_sample,
+            "reuse": self.reuse, "profile": self.ledger.profile.name, "joules": self.joules.nominal,
+            "low": self.joules.low, "high": self.joules.high,
         }  # fmt: skip
 
 
@@ -67,13 +78,31 @@ class Opponents:
     @property
     def best(self) -> Opponent:
         """The opponent that costs least a sample on the technology: the one to beat."""
-        alike = [row for row in self.rows if row.ledger.profile.static is None]
+        alike = [row for row in self.rows if not row.on_board]
         return min(alike or self.rows, key=lambda row: row.ledger.joules_per_sample)
+
+    @property
+    def twin(self) -> Opponent:
+        """The spiking network at the width of the best opponent."""
+        return next((row for row in self.snn if row.precision == self.best.precision), self.snn[0])
+
+    @property
+    def verdict(self) -> str:
+        """Who is lower, the best opponent or the spiking network at its width, if their ranges do not overlap."""
+        ann, snn = self.best.joules, self.twin.joules
+        return "SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "the ranges overlap"
+
+    def __str__(self) -> str:
+        return (
+            f"the cheapest fair opponent ({self.best.label}) costs {self.best.joules} a sample, the SNN in "
+            f"{self.twin.precision} {self.twin.joules}: {self.verdict}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
-            "events_per_synapse": self.events_per_synapse, "bits": self.bits,
+            "events_per_synapse": self.events_per_synapse, "bits": self.bits, "best": self.best.label,
+            "verdict": self.verdict, "says": str(self),
             "opponents": [row.to_dict() for row in self.rows], "snn": [row.to_dict() for row in self.snn],
             "published_lines": [vars(line) for line in self.lines],
         }  # fmt: skip

@@ -94,7 +94,7 @@ def pair(
         raise InputError("no profile was asked for: name at least one, such as 'horowitz-45nm'")
     other = load_profile(opponent) if opponent is not None else None
     if other is None:
-        able = [snn for _, snn, ann in wanted if ann is snn and not _published(snn)]
+        able = [snn for _, snn, _ in wanted if "ann" in snn.runs and not _published(snn)]
         other = able[0] if able else load_profile("horowitz-45nm")
     if "ann" not in other.runs:
         raise InputError(

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import units
-from ..errors import InputError
 from ..ledger import Entry, Ledger
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -82,49 +75,8 @@ class Sensitivity:
             "sources": {swing.event: swing.source for swing in self.swings},
         }  # fmt: skip
 
-    def figure(self) -> Figure:
-        """The tornado picture."""
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import EngFormatter, MaxNLocator
-
-        picture = Figure(figsize=(7, 0.6 + 0.35 * len(self.swings)), layout="constrained")
-        axes = picture.subplots()
-        for place, swing in enumerate(reversed(self.swings)):
-            left, right = sorted((swing.at_low, swing.at_high))
-            axes.barh(place, right - left, left=left, color="#c2410c" if swing.flips else "#475569")
-        axes.set_yticks(range(len(self.swings)), [str(bar["label"]) for bar in reversed(self.tornado())])
-        axes.use_sticky_edges = False
-        axes.margins(x=0.05)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(EngFormatter("J"))
-        axes.axvline(self.nominal, color="black", linewidth=1)
-        if self.against:
-            axes.axvline(0.0, color="black", linewidth=1, linestyle="--")
-        axes.set_xlabel("estimated energy" if not self.against else f"estimated energy above that on {self.against}")
-        return picture
-
     def _label(self, swing: Swing) -> str:
         return f"{swing.profile}: {swing.event}" if self.against else swing.event
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a file whose ending says its format, by way of a temporary name."""
-        target = Path(path)
-        kind = target.suffix.removeprefix(".").lower()
-        if kind not in ("png", "svg", "pdf"):
-            raise InputError(f"'{target}' names no picture: end it in .png, .svg or .pdf")
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, suffix=f".{kind}", delete=False) as file:
-                try:
-                    self.figure().savefig(file, format=kind)
-                    file.flush()
-                    Path(file.name).chmod(0o644)
-                    Path(file.name).replace(target)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise InputError(f"cannot write '{target}': {error.strerror}; choose a folder you may write to") from error
-        return target
 
     def show(self) -> None:
         """Print the table."""

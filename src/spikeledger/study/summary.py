@@ -30,6 +30,8 @@ def headlines(comparison: Mapping[str, Any]) -> list[str]:
         f"MACs, {snn['operations']['spikes']:,.0f} spikes, {snn['operations']['neuron_updates']:,.0f} neuron updates "
         f"over {snn['timesteps']} steps"
     )
+    if comparison.get("opponents"):  # files of earlier versions have none
+        lines.append(comparison["opponents"]["says"])
     return lines
 
 
