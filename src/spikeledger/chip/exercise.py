@@ -65,7 +65,12 @@ def network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, outputs)
-    return nn.Sequential(first, LIF(beta, reset_delay=True), second, LIF(beta, reset_delay=True))
+    return nn.Sequential(
+        first,
+        LIF(beta, reset_delay=True, surrogate="atan", slope=2.0),
+        second,
+        LIF(beta, reset_delay=True, surrogate="atan", slope=2.0),
+    )
 
 
 def fit_on_chip(model: nn.Module | Network, inputs: Any = None) -> Network:
