@@ -9,6 +9,16 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 
+// How often each of a block's currents [rows, 32] is not zero, added to `active`
+inline void count_block(const float* currents, int64_t rows, int64_t columns, int64_t* active) {
+  IntLanes low = {}, high = {};
+  for (int64_t row = 0; row < rows; ++row) {
+    low -= load(currents + row * kWide) != splat(0.0f);
+    high -= load(currents + row * kWide + kLanes) != splat(0.0f);
+  }
+  for (int64_t n = 0; n < columns; ++n) active[n] += n < kLanes ? low[n] : high[n - kLanes];
+}
+
 // Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words
 template <int reset, bool delayed>
 void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, bool narrow, uint32_t* out,
@@ -93,7 +103,7 @@ inline Lanes some(const float* values, int64_t column, int64_t columns) {
   return values != nullptr && column < columns ? load(values + column, columns - column) : splat(0.0f);
 }
 
-inline void layer(const Layer& l, float* currents, uint64_t* words) {
+inline void layer(const Layer& l, float* currents, uint64_t* words, int64_t* active) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
   const Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, l.threads};
   static thread_local Selection held;
@@ -117,6 +127,7 @@ inline void layer(const Layer& l, float* currents, uint64_t* words) {
       case 2 * kNone: fire_block<kNone, false>(l, sums, low, high, narrow, out, halves); break;
       default: fire_block<kNone, true>(l, sums, low, high, narrow, out, halves); break;
     }
+    if (active != nullptr) count_block(sums, rows, std::min(kWide, l.columns - from), active + from);
     if (block == blocks - 1 && blocks % 2 == 1)
       for (int64_t row = 0; row < rows; ++row) out[row * halves + 1] = 0;
   });

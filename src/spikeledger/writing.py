@@ -27,9 +27,7 @@ def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any])
                     file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
-                temporary.chmod(
-                    0o666 & ~_umask()
-                )  # temporary files are private, results are not
+                temporary.chmod(0o666 & ~_umask())  # temporary files are private, results are not
                 temporary.replace(target)
             except BaseException:
                 temporary.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
+from ..kernels.counts import nonzero
 from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
@@ -37,8 +38,8 @@ class Watcher(Protocol):
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
         """Spikes went through a linear layer; `source` is the tensor that carried them."""
 
-    def fired(self, neurons: Neuron, currents: Tensor, planes: bits.Planes) -> None:
-        """A population sent spikes."""
+    def fired(self, neurons: Neuron, active: Tensor, planes: bits.Planes) -> None:
+        """A population sent spikes; `active`, int64 `[*N]`, says how often each one's current was not zero."""
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""
@@ -111,20 +112,31 @@ def event_driven(network: nn.Module) -> nn.Module:
 
 
 def _watched(layers: list[nn.Module], sequence: Tensor, watching: Watcher) -> Tensor:
-    """The same, not fused: between a layer and its neurons the watcher sees the currents."""
+    """The same, and the watcher is told of everything; a layer fused with its neurons counts their currents itself."""
     flow: Tensor | Spikes = sequence
-    for layer in layers:
+    index = 0
+    while index < len(layers):
+        layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+        index += 1
         packs = type(layer) is nn.Linear and (isinstance(flow, Spikes) or watching.takes(flow))
         spikes = _spikes_into(layer, flow) if packs else None  # type: ignore[arg-type]
         if spikes is not None:
+            source = flow if isinstance(flow, Tensor) else flow.planes.words
             with watching.away():
-                currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)  # type: ignore[arg-type]
-            watching.multiplied(layer, flow if isinstance(flow, Tensor) else flow.planes.words, spikes.planes)  # type: ignore[arg-type]
-            flow = currents
+                if _is_fused(following):
+                    active = torch.zeros(layer.out_features, dtype=torch.int64)  # type: ignore[arg-type]
+                    flow = _fused(layer, following, spikes, active)  # type: ignore[arg-type]
+                else:
+                    flow = linear(spikes.token, spikes.planes, layer.weight, layer.bias)  # type: ignore[arg-type]
+            watching.multiplied(layer, source, spikes.planes)  # type: ignore[arg-type]
+            if isinstance(flow, Spikes):
+                watching.fired(following, active, flow.planes)  # type: ignore[arg-type]
+                index += 1
         elif _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
             with watching.away():
+                active = nonzero(flow.detach())
                 token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[arg-type, operator]
-            watching.fired(layer, flow, planes)  # type: ignore[arg-type]
+            watching.fired(layer, active, planes)  # type: ignore[arg-type]
             flow = Spikes(planes, token.view(flow.shape))
         elif isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
             flow = flow.flattened()
@@ -157,11 +169,10 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
     return layer(_floats(flow))
 
 
-def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes) -> Spikes:
+def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
     """A linear layer and its neurons as one kernel."""
-    token, planes = fused_layer(
-        spikes.token, spikes.planes, linear_layer.weight, linear_layer.bias, neuron.decay(), _settings(neuron)
-    )
+    weight, bias = linear_layer.weight, linear_layer.bias
+    token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), active)
     return Spikes(planes, token)
 
 

@@ -75,8 +75,8 @@ class BitWatcher:
                 found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
             self.books._multiplied(product, None, found)
 
-    def fired(self, neurons: Neuron, currents: Tensor, planes: Planes) -> None:
-        """A population sent spikes `[T, B, *N]`."""
+    def fired(self, neurons: Neuron, active: Tensor, planes: Planes) -> None:
+        """A population sent spikes `[T, B, *N]`; `active` says how often each one's current was not zero."""
         path = self._paths.get(id(neurons), "")
         with self.away():
             population = self.books.populations.get(path)
@@ -85,7 +85,7 @@ class BitWatcher:
                 self.books.order.setdefault(path)
             if self._meet(path):
                 population.step = 0
-            seen = population.book_bits(planes, currents, neurons.state_variables)
+            seen = population.book_bits(planes, active, neurons.state_variables)
             self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
