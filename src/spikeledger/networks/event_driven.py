@@ -33,7 +33,7 @@ class Watcher(Protocol):
         """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
 
     def away(self) -> AbstractContextManager[None]:
-        """While a kernel runs, which is told of afterwards."""
+        """Not listening: what runs inside is told of, and the watcher counts it there."""
 
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
         """Spikes went through a linear layer; `source` is the tensor that carried them."""
@@ -111,38 +111,46 @@ def event_driven(network: nn.Module) -> nn.Module:
     return twin_of_whole
 
 
-def _watched(layers: list[nn.Module], sequence: Tensor, watching: Watcher) -> Tensor:
+def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watcher) -> Tensor:
     """The same, and the watcher is told of everything; a layer fused with its neurons counts their currents itself."""
     flow: Tensor | Spikes = sequence
     index = 0
     while index < len(layers):
         layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
-        index += 1
-        packs = type(layer) is nn.Linear and (isinstance(flow, Spikes) or watching.takes(flow))
-        spikes = _spikes_into(layer, flow) if packs else None  # type: ignore[arg-type]
-        if spikes is not None:
-            source = flow if isinstance(flow, Tensor) else flow.planes.words
-            with watching.away():
-                if _is_fused(following):
-                    active = torch.zeros(layer.out_features, dtype=torch.int64)  # type: ignore[arg-type]
-                    flow = _fused(layer, following, spikes, active)  # type: ignore[arg-type]
-                else:
-                    flow = linear(spikes.token, spikes.planes, layer.weight, layer.bias)  # type: ignore[arg-type]
-            watching.multiplied(layer, source, spikes.planes)  # type: ignore[arg-type]
-            if isinstance(flow, Spikes):
-                watching.fired(following, active, flow.planes)  # type: ignore[arg-type]
-                index += 1
-        elif _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
-            with watching.away():
-                active = nonzero(flow.detach())
-                token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[arg-type, operator]
-            watching.fired(layer, active, planes)  # type: ignore[arg-type]
-            flow = Spikes(planes, token.view(flow.shape))
-        elif isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
-            flow = flow.flattened()
-        else:
-            flow = layer(_told(flow, watching))
+        with watching.away():
+            told = _events(layer, following, flow, watching)
+        if told is None:
+            told = layer(_told(flow, watching)), 1
+        flow, index = told[0], index + told[1]
     return _told(flow, watching)
+
+
+def _events(
+    layer: nn.Module, following: nn.Module | None, flow: Tensor | Spikes, watching: Watcher
+) -> tuple[Tensor | Spikes, int] | None:
+    """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not."""
+    if type(layer) is nn.Linear:
+        takes = isinstance(flow, Spikes) or watching.takes(flow)
+        spikes = _spikes_into(layer, flow) if takes else None
+        if spikes is None:
+            return None
+        source = flow if isinstance(flow, Tensor) else flow.planes.words
+        if not _is_fused(following):
+            currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)
+            watching.multiplied(layer, source, spikes.planes)
+            return currents, 1
+        active = torch.zeros(layer.out_features, dtype=torch.int64)
+        sent = _fused(layer, following, spikes, active)
+        watching.multiplied(layer, source, spikes.planes)
+        watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
+        return sent, 2
+    if _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
+        token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[operator, arg-type]
+        watching.fired(layer, nonzero(flow.detach()), planes)  # type: ignore[arg-type]
+        return Spikes(planes, token.view(flow.shape)), 1
+    if isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+        return flow.flattened(), 1
+    return None
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
@@ -150,7 +158,7 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
         return flow
     with watching.away():
         spikes = _floats(flow)
-    watching.unpacked(spikes, flow.planes)
+        watching.unpacked(spikes, flow.planes)
     return spikes
 
 

@@ -57,7 +57,7 @@ class Recorder:
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
-        self._bits = BitWatcher(self.books, self._paths, self._listen, self._restarts)
+        self._bits = BitWatcher(self.books, self._paths, self._mode, self._restarts)
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
