@@ -43,11 +43,12 @@ def look(values: Tensor, rows: int, *, by_step: bool = False) -> Look | None:
         return None
     core = native()
     assert core is not None
-    places, by_steps = np.zeros(width, np.int64), np.zeros(steps, np.int64)
+    counts = np.zeros(width + steps, np.int64)
+    start = counts.ctypes.data
     kind, magnitude = core.census(
-        values.data_ptr(), steps, batch, width, step_stride, row_stride, places.ctypes.data, by_steps.ctypes.data
+        values.data_ptr(), steps, batch, width, step_stride, row_stride, start, start + 8 * width
     )
-    return Look(places, by_steps, _CLASSES[kind], magnitude if kind == 1 else 0.0)
+    return Look(counts[:width], counts[width:], _CLASSES[kind], magnitude if kind == 1 else 0.0)
 
 
 def nonzero(values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,8 +18,7 @@ Linear = Callable[[Tensor, Tensor], Tensor]
 IsWeight = Callable[[Tensor], bool]
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """A weighted operator as it ran: `linear(values, weight)`, with `rows` leading axes over samples and steps."""
 
     operator: str
