@@ -26,7 +26,7 @@ class Look(NamedTuple):
 
 def look(values: Tensor, rows: int, *, by_step: bool = False) -> Look | None:
     """The counts of `[*rows, *N]`; None where the native core cannot look. `by_step`: the first of two rows is time."""
-    if values.dtype is not torch.float32 or not runs_native(values):
+    if values.dtype is not torch.float32 or values.is_neg() or not runs_native(values):
         return None
     shape = values.shape
     total = values.numel()

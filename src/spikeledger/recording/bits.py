@@ -15,7 +15,7 @@ from .books import Books
 from .census import Census
 from .origins import Origin
 from .populations import Population
-from .products import Product
+from .products import Product, row_sums
 
 if TYPE_CHECKING:
     from ..kernels.planes import Planes
@@ -67,7 +67,7 @@ class BitWatcher:
         outputs = planes.rows * layer.out_features
         product = Product(
             "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
-            outputs * layer.in_features, layer.bias, fan_out=lambda mask: mask.sum(-1, dtype=torch.int64),
+            outputs * layer.in_features, layer.bias, fan_out=row_sums,
         )  # fmt: skip
         origin = self.books.origins.get(source)
         found = origin.counted(values, 2) if origin is not None else None  # the neurons that sent them counted

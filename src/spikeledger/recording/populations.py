@@ -84,7 +84,8 @@ class Population:
         if seen is not None and (firing.unit is None or seen.inputs == "silent" or seen.magnitude == firing.unit):
             begun = len(self.per_step) - self.step  # steps that another batch had before: only the first's is drawn
             if begun < steps:
-                self.raster += list((spikes[begun:, 0] != 0).flatten(1).to(torch.uint8).numpy())
+                drawn = spikes.numpy()[begun:, 0].reshape(steps - begun, -1)
+                self.raster += list(np.not_equal(drawn, 0).view(np.uint8))
                 self.per_step += [0] * (steps - begun)
             for at, count in enumerate(seen.steps.tolist(), start=self.step):
                 self.per_step[at] += count
