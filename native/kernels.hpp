@@ -10,6 +10,7 @@ namespace spikeledger {
 enum Reset : int { kSubtract = 0, kZero = 1, kNone = 2 };
 enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4 };
 enum Method : int { kSubsets = 0, kEvents = 1 };
+enum Class : int { kSilent = 0, kSpikes = 1, kGraded = 2 };
 
 // 64-bit words that hold one row of `columns` bits
 constexpr int64_t words_of(int64_t columns) { return (columns + 63) / 64; }
@@ -85,6 +86,15 @@ struct LayerBackward {
   float* beta;
 };
 
+// A look at values [steps, batch, places]; strides in floats. Counts [places] and [steps] (or null) start at zero.
+struct Look {
+  int64_t steps, batch, places, step_stride, row_stride;
+  const float* values;
+  int64_t* counts;
+  int64_t* step_counts;
+  float* magnitude;
+};
+
 struct Kernels {
   const char* name;
   void (*fire)(const Population&, const Firing&);
@@ -96,9 +106,11 @@ struct Kernels {
   int64_t (*population_count)(const uint64_t* words, int64_t count);
   // spikes of each column, added to counts [columns]
   void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
+  int (*census)(const Look&);  // the values' class
   void (*multiply)(const Product&);
   // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
-  void (*layer)(const Layer&, float* currents, uint64_t* words);
+  // active: how often each current is not zero, added to [columns], or null where nobody counts
+  void (*layer)(const Layer&, float* currents, uint64_t* words, int64_t* active);
   void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);

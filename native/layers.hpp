@@ -9,11 +9,14 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 
-// Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words
-template <int reset, bool delayed>
-void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, bool narrow, uint32_t* out,
-                int64_t out_stride) {
+// Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words. Where `counts`, how often
+// each current is not zero is added to `active`, for as many neurons as the block has.
+template <int reset, bool delayed, bool counts>
+void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, int64_t columns, uint32_t* out,
+                int64_t out_stride, int64_t* active) {
   const Lanes threshold = splat(layer.threshold);
+  const bool narrow = columns <= kLanes;  // half a block will do
+  IntLanes low_active = {}, high_active = {};
   for (int64_t first = 0; first < layer.batch; first += kRows) {
     const int64_t rows = std::min(kRows, layer.batch - first);
     alignas(64) float membrane[kRows * kWide] = {};
@@ -22,17 +25,37 @@ void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high
       for (int64_t row = 0; row < rows; ++row) {
         float* at = membrane + row * kWide;
         const float* current = currents + (line + row) * kWide;
-        const Lanes a = charged<reset, delayed>(load(at), load(current), low, threshold);
+        const Lanes arrived = load(current);
+        if constexpr (counts) low_active -= arrived != splat(0.0f);
+        const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold);
         store(at, kept<reset, delayed>(a, threshold));
         if (narrow) {
           out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold));
           continue;
         }
-        const Lanes b = charged<reset, delayed>(load(at + kLanes), load(current + kLanes), high, threshold);
+        const Lanes also = load(current + kLanes);
+        if constexpr (counts) high_active -= also != splat(0.0f);
+        const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold);
         store(at + kLanes, kept<reset, delayed>(b, threshold));
         out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
       }
     }
+  }
+  if constexpr (counts)
+    for (int64_t n = 0; n < columns; ++n) active[n] += n < kLanes ? low_active[n] : high_active[n - kLanes];
+}
+
+template <bool counts>
+void fire_block_with(const Layer& layer, const float* currents, Lanes low, Lanes high, int64_t columns, uint32_t* out,
+                     int64_t out_stride, int64_t* active) {
+  const auto run = [&](auto fire) { fire(layer, currents, low, high, columns, out, out_stride, active); };
+  switch (2 * layer.reset + (layer.delayed ? 1 : 0)) {
+    case 2 * kSubtract: return run(fire_block<kSubtract, false, counts>);
+    case 2 * kSubtract + 1: return run(fire_block<kSubtract, true, counts>);
+    case 2 * kZero: return run(fire_block<kZero, false, counts>);
+    case 2 * kZero + 1: return run(fire_block<kZero, true, counts>);
+    case 2 * kNone: return run(fire_block<kNone, false, counts>);
+    default: return run(fire_block<kNone, true, counts>);
   }
 }
 
@@ -93,7 +116,7 @@ inline Lanes some(const float* values, int64_t column, int64_t columns) {
   return values != nullptr && column < columns ? load(values + column, columns - column) : splat(0.0f);
 }
 
-inline void layer(const Layer& l, float* currents, uint64_t* words) {
+inline void layer(const Layer& l, float* currents, uint64_t* words, int64_t* active) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
   const Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, l.threads};
   static thread_local Selection held;
@@ -108,15 +131,11 @@ inline void layer(const Layer& l, float* currents, uint64_t* words) {
     add_block(product, bits, from, 0, rows, sums);
     const Lanes low = some(l.beta, from, l.columns), high = some(l.beta, from + kLanes, l.columns);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
-    const bool narrow = l.columns - from <= kLanes;  // half a block will do
-    switch (2 * l.reset + (l.delayed ? 1 : 0)) {
-      case 2 * kSubtract: fire_block<kSubtract, false>(l, sums, low, high, narrow, out, halves); break;
-      case 2 * kSubtract + 1: fire_block<kSubtract, true>(l, sums, low, high, narrow, out, halves); break;
-      case 2 * kZero: fire_block<kZero, false>(l, sums, low, high, narrow, out, halves); break;
-      case 2 * kZero + 1: fire_block<kZero, true>(l, sums, low, high, narrow, out, halves); break;
-      case 2 * kNone: fire_block<kNone, false>(l, sums, low, high, narrow, out, halves); break;
-      default: fire_block<kNone, true>(l, sums, low, high, narrow, out, halves); break;
-    }
+    const int64_t columns = std::min(kWide, l.columns - from);
+    if (active != nullptr)
+      fire_block_with<true>(l, sums, low, high, columns, out, halves, active + from);
+    else
+      fire_block_with<false>(l, sums, low, high, columns, out, halves, nullptr);
     if (block == blocks - 1 && blocks % 2 == 1)
       for (int64_t row = 0; row < rows; ++row) out[row * halves + 1] = 0;
   });

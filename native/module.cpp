@@ -1,11 +1,13 @@
 // The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
 // lifetimes are checked in kernels/cpu.py, the only caller.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels.hpp"
@@ -115,6 +117,23 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
+      "step_counts",
+      [](Address words, int64_t steps, int64_t words_a_step) {
+        std::vector<int64_t> counts;
+        for (int64_t step = 0; step < steps; ++step)
+          counts.push_back(chosen->population_count(at<const uint64_t>(words) + step * words_a_step, words_a_step));
+        return counts;
+      });
+  module.def(
+      "census",
+      [](Address values, int64_t steps, int64_t batch, int64_t places, int64_t step_stride, int64_t row_stride,
+         Address counts, Address step_counts) {
+        float magnitude = 0;
+        const int kind = chosen->census({steps, batch, places, step_stride, row_stride, at<const float>(values),
+                                         at<int64_t>(counts), at<int64_t>(step_counts), &magnitude});
+        return std::pair(kind, magnitude);
+      });
+  module.def(
       "multiply",
       [](int64_t rows, int64_t inner, int64_t columns, Address words, Address dense, bool dense_transposed, Address bias,
          Address out, bool out_transposed, int method, int threads) {
@@ -131,10 +150,11 @@ NB_MODULE(_native, module) {
   module.def(
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
-         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out) {
+         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out,
+         Address active) {
         chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
-                      at<float>(currents), at<uint64_t>(out));
+                      at<float>(currents), at<uint64_t>(out), at<int64_t>(active));
       },
       Release());
   module.def(

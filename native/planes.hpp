@@ -114,27 +114,4 @@ inline int64_t population_count(const uint64_t* words, int64_t count) {
   return sum;
 }
 
-// Vertical counters: seven planes hold, for each of 64 columns, how many of up to 127 rows had the bit.
-inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts) {
-  const int64_t width = words_of(columns);
-  for (int64_t word = 0; word < width; ++word) {
-    const int64_t here = std::min<int64_t>(64, columns - word * 64);
-    for (int64_t first = 0; first < rows; first += 127) {
-      uint64_t digit[7] = {};
-      const int64_t end = std::min<int64_t>(rows, first + 127);
-      for (int64_t row = first; row < end; ++row) {
-        uint64_t carry = words[row * width + word];
-        for (int place = 0; place < 7 && carry != 0; ++place) {
-          const uint64_t both = digit[place] & carry;
-          digit[place] ^= carry;
-          carry = both;
-        }
-      }
-      for (int64_t column = 0; column < here; ++column)
-        for (int place = 0; place < 7; ++place)
-          counts[word * 64 + column] += static_cast<int64_t>(digit[place] >> column & 1) << place;
-    }
-  }
-}
-
 }  // namespace spikeledger::SPIKELEDGER_SET

@@ -236,12 +236,7 @@ def test_a_long_recording_keeps_nothing_of_what_it_saw() -> None:
         books = recorder.books
         assert len(books.origins) + len(books.censuses) < 20
         assert len(books.synapses["layers.fc1"]._open) == 1
-        held = [
-            t
-            for one in books.synapses.values()
-            for _, batch in one._open.values()
-            for t in vars(batch.product).values()
-        ]
+        held = [t for one in books.synapses.values() for _, batch in one._open.values() for t in batch.product]
         assert all(t.numel() == 0 for t in held if isinstance(t, Tensor))
 
 

@@ -60,7 +60,7 @@ def runs_native(tensor: Tensor) -> bool:
     """Whether the native core may take a tensor: an ordinary one, on the CPU, in float32 or bfloat16."""
     return (
         _forced in ("auto", "cpu")
-        and tensor.device.type == "cpu"
+        and tensor.is_cpu
         and tensor.dtype in (torch.float32, torch.bfloat16)
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and not torch.compiler.is_compiling()

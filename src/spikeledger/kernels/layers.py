@@ -25,12 +25,15 @@ def layer(
     bias: Tensor | None,
     beta: Tensor | float,
     settings: Settings,
+    active: Tensor | None = None,
 ) -> tuple[Tensor, Planes]:
     """Spikes `[T, B, M]`, as bits and a token for their gradient, of spikes `[T, B, N]` through `weight` `[M, N]`.
 
-    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it.
+    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. Into `active`, int64 `[M]`,
+    goes how often each neuron's current was not zero.
     """
-    out, words = _Layer.apply(token, weight, bias, decays(beta, (weight.shape[0],), weight.device), planes, settings)
+    beta = decays(beta, (weight.shape[0],), weight.device)
+    out, words = _Layer.apply(token, weight, bias, beta, planes, settings, active)
     return out, Planes(words, (*planes.shape[:2], weight.shape[0]))
 
 
@@ -44,6 +47,7 @@ class _Layer(torch.autograd.Function):
         beta: Tensor,
         planes: Planes,
         settings: Settings,
+        active: Tensor | None,
     ) -> Any:
         core = native()
         assert core is not None
@@ -57,7 +61,7 @@ class _Layer(torch.autograd.Function):
         core.layer(
             steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias), beta.data_ptr(),
             settings.threshold, settings.reset, settings.reset_delay, method,
-            torch.get_num_threads(), address(currents), words.data_ptr(),
+            torch.get_num_threads(), address(currents), words.data_ptr(), address(active),
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
         ctx.planes, ctx.settings = planes, settings
@@ -88,7 +92,7 @@ class _Layer(torch.autograd.Function):
             )  # fmt: skip
             to_token = None if to_currents is None else (to_currents @ weight).view(planes.shape)
         grads = once((to_token, to_weight, to_bias, to_beta), (grad, weight, beta), "an event-driven layer")
-        return (*grads, None, None)
+        return (*grads, None, None, None)
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:

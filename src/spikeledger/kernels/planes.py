@@ -56,8 +56,14 @@ class Planes:
 
     def per_step(self) -> list[int]:
         """Spikes of all neurons and samples at each step."""
-        core, row = _core(), self.shape[1] * words_of(self.columns)
-        return [core.count(self.words.data_ptr() + 8 * row * step, row) for step in range(self.shape[0])]
+        row = self.shape[1] * words_of(self.columns)
+        counts: list[int] = _core().step_counts(self.words.data_ptr(), self.shape[0], row)
+        return counts
+
+    def sample(self, index: int) -> Tensor:
+        """The spikes of one sample as float32 `[T, prod(N)]`."""
+        words = self.words.view(*self.shape[:2], -1)[:, index].contiguous()
+        return Planes(words, (self.shape[0], 1, self.columns)).dense()[:, 0]
 
     def flattened(self) -> Planes:
         """The same spikes as `[T, B, prod(N)]`."""

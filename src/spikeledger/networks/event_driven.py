@@ -16,6 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
+from ..kernels.counts import nonzero
 from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
@@ -32,13 +33,13 @@ class Watcher(Protocol):
         """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
 
     def away(self) -> AbstractContextManager[None]:
-        """While a kernel runs, which is told of afterwards."""
+        """Not listening: what runs inside is told of, and the watcher counts it there."""
 
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
         """Spikes went through a linear layer; `source` is the tensor that carried them."""
 
-    def fired(self, neurons: Neuron, currents: Tensor, planes: bits.Planes) -> None:
-        """A population sent spikes."""
+    def fired(self, neurons: Neuron, active: Tensor, planes: bits.Planes) -> None:
+        """A population sent spikes; `active`, int64 `[*N]`, says how often each one's current was not zero."""
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""
@@ -110,27 +111,46 @@ def event_driven(network: nn.Module) -> nn.Module:
     return twin_of_whole
 
 
-def _watched(layers: list[nn.Module], sequence: Tensor, watching: Watcher) -> Tensor:
-    """The same, not fused: between a layer and its neurons the watcher sees the currents."""
+def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watcher) -> Tensor:
+    """The same, and the watcher is told of everything; a layer fused with its neurons counts their currents itself."""
     flow: Tensor | Spikes = sequence
-    for layer in layers:
-        packs = type(layer) is nn.Linear and (isinstance(flow, Spikes) or watching.takes(flow))
-        spikes = _spikes_into(layer, flow) if packs else None  # type: ignore[arg-type]
-        if spikes is not None:
-            with watching.away():
-                currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)  # type: ignore[arg-type]
-            watching.multiplied(layer, flow if isinstance(flow, Tensor) else flow.planes.words, spikes.planes)  # type: ignore[arg-type]
-            flow = currents
-        elif _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
-            with watching.away():
-                token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[arg-type, operator]
-            watching.fired(layer, flow, planes)  # type: ignore[arg-type]
-            flow = Spikes(planes, token.view(flow.shape))
-        elif isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
-            flow = flow.flattened()
-        else:
-            flow = layer(_told(flow, watching))
+    index = 0
+    while index < len(layers):
+        layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+        with watching.away():
+            told = _events(layer, following, flow, watching)
+        if told is None:
+            told = layer(_told(flow, watching)), 1
+        flow, index = told[0], index + told[1]
     return _told(flow, watching)
+
+
+def _events(
+    layer: nn.Module, following: nn.Module | None, flow: Tensor | Spikes, watching: Watcher
+) -> tuple[Tensor | Spikes, int] | None:
+    """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not."""
+    if type(layer) is nn.Linear:
+        takes = isinstance(flow, Spikes) or watching.takes(flow)
+        spikes = _spikes_into(layer, flow) if takes else None
+        if spikes is None:
+            return None
+        source = flow if isinstance(flow, Tensor) else flow.planes.words
+        if not _is_fused(following):
+            currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)
+            watching.multiplied(layer, source, spikes.planes)
+            return currents, 1
+        active = torch.zeros(layer.out_features, dtype=torch.int64)
+        sent = _fused(layer, following, spikes, active)
+        watching.multiplied(layer, source, spikes.planes)
+        watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
+        return sent, 2
+    if _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
+        token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[operator, arg-type]
+        watching.fired(layer, nonzero(flow.detach()), planes)  # type: ignore[arg-type]
+        return Spikes(planes, token.view(flow.shape)), 1
+    if isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+        return flow.flattened(), 1
+    return None
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
@@ -138,7 +158,7 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
         return flow
     with watching.away():
         spikes = _floats(flow)
-    watching.unpacked(spikes, flow.planes)
+        watching.unpacked(spikes, flow.planes)
     return spikes
 
 
@@ -157,11 +177,10 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
     return layer(_floats(flow))
 
 
-def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes) -> Spikes:
+def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
     """A linear layer and its neurons as one kernel."""
-    token, planes = fused_layer(
-        spikes.token, spikes.planes, linear_layer.weight, linear_layer.bias, neuron.decay(), _settings(neuron)
-    )
+    weight, bias = linear_layer.weight, linear_layer.bias
+    token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), active)
     return Spikes(planes, token)
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
+from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
 
 from .books import Books
 from .census import Census
 from .origins import Origin
 from .populations import Population
-from .products import Product
+from .products import Product, row_sums
 
 if TYPE_CHECKING:
     from ..kernels.planes import Planes
@@ -28,13 +29,13 @@ class BitWatcher:
         self,
         books: Books,
         paths: dict[int, str],
-        listen: Callable[[bool], None],
+        mode: TorchDispatchMode,
         meet: Callable[[str], bool],
     ) -> None:
         self.books = books
         self._meet = meet
         self._paths = paths
-        self._listen = listen
+        self._mode = mode
 
     def alone(self) -> bool:
         """Whether the recorder is the only one who looks on."""
@@ -52,41 +53,40 @@ class BitWatcher:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Not listening: what runs inside is told of afterwards."""
-        self._listen(False)
+        """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
+        _pop_mode()
         try:
             yield
         finally:
-            self._listen(True)
+            _push_mode(self._mode)
 
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
         """Spikes `[T, B, N]` went through a linear layer."""
-        with self.away():
-            values = torch.empty(planes.shape, device="meta")
-            outputs = planes.rows * layer.out_features
-            product = Product(
-                "linear", source, values, layer.weight, layer.weight.detach().t(), torch.matmul, 2, outputs,
-                outputs * layer.in_features, layer.bias, fan_out=lambda mask: mask.sum(-1, dtype=torch.int64),
-            )  # fmt: skip
-            origin = self.books.origins.get(source)
-            found = origin.counted(values, 2) if origin is not None else None  # the neurons that sent them counted
-            if found is None:
-                counts = planes.per_neuron().numpy()
-                found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
-            self.books._multiplied(product, None, found)
+        weight = layer.weight.detach()
+        values = weight.new_empty(()).expand(planes.shape)  # nobody looks at the values: the bits are counted
+        outputs = planes.rows * layer.out_features
+        product = Product(
+            "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
+            outputs * layer.in_features, layer.bias, fan_out=row_sums,
+        )  # fmt: skip
+        origin = self.books.origins.get(source)
+        found = origin.counted(values, 2) if origin is not None else None  # the neurons that sent them counted
+        if found is None:
+            counts = planes.per_neuron().numpy()
+            found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
+        self.books._multiplied(product, None, found)
 
-    def fired(self, neurons: Neuron, currents: Tensor, planes: Planes) -> None:
-        """A population sent spikes `[T, B, *N]`."""
+    def fired(self, neurons: Neuron, active: Tensor, planes: Planes) -> None:
+        """A population sent spikes `[T, B, *N]`; `active` says how often each one's current was not zero."""
         path = self._paths.get(id(neurons), "")
-        with self.away():
-            population = self.books.populations.get(path)
-            if population is None:
-                population = self.books.populations[path] = Population(path, tuple(planes.shape[2:]), True)
-                self.books.order.setdefault(path)
-            if self._meet(path):
-                population.step = 0
-            seen = population.book_bits(planes, currents, neurons.state_variables)
-            self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
+        population = self.books.populations.get(path)
+        if population is None:
+            population = self.books.populations[path] = Population(path, tuple(planes.shape[2:]), True)
+            self.books.order.setdefault(path)
+        if self._meet(path):
+            population.step = 0
+        seen = population.book_bits(planes, active, neurons.state_variables)
+        self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         """Bits became floats."""

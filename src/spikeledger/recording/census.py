@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..activity import InputClass
+from ..kernels.counts import look
 
 #: elements looked at in one go: few enough to stay in the cache, so that several looks cost one read of memory
 _BLOCK = 1 << 17
@@ -35,8 +36,10 @@ def census(values: Tensor, rows: int, *, unit: float | None = None, classify: bo
     `unit` the values are whole numbers of spikes of that size (a neuron that may fire several times in a step), and are
     counted so. Without `classify` what is not silent is called graded, unlooked.
     """
-    values = values.detach()
     features = tuple(values.shape[rows:])
+    if (seen := _at_once(values, rows, unit, classify)) is not None:
+        return seen.shaped(features)
+    values = values.detach()
     repeats = 1
     for axis in range(rows):  # a broadcast axis (one image at every step) is looked at once
         if values.stride(axis) == 0 and values.shape[axis] > 1:
@@ -44,6 +47,8 @@ def census(values: Tensor, rows: int, *, unit: float | None = None, classify: bo
             values = values.narrow(axis, 0, 1)
     if values.numel() == 0:
         return Census(np.zeros(features, np.int64), "silent", 0.0)
+    if repeats > 1 and (seen := _at_once(values, rows, unit, classify)) is not None:
+        return seen._replace(nonzero=(seen.nonzero * repeats).reshape(features))
     flat = values if rows == 1 and len(features) == 1 else values.reshape(values.shape[:rows].numel(), -1)
     if flat.device.type == "cpu" and flat.dtype is not torch.bfloat16:
         nonzero, inputs, magnitude = _blocks(flat.numpy(), classify)
@@ -53,6 +58,16 @@ def census(values: Tensor, rows: int, *, unit: float | None = None, classify: bo
         nonzero = torch.round(flat.abs().to(torch.float64) / unit).sum(0).to(torch.int64).cpu().numpy()
         inputs, magnitude = "spikes", unit
     return Census((nonzero * repeats if repeats > 1 else nonzero).reshape(features), inputs, magnitude)
+
+
+def _at_once(values: Tensor, rows: int, unit: float | None, classify: bool) -> Census | None:
+    """The census in one read by the native core; None where it cannot look."""
+    seen = look(values, rows)
+    if seen is None or not (unit is None or seen.inputs == "silent" or seen.magnitude == unit):
+        return None
+    if seen.inputs == "silent" or classify:
+        return Census(seen.places, seen.inputs, seen.magnitude)
+    return Census(seen.places, "graded", 0.0)
 
 
 _memory = threading.local()

@@ -11,6 +11,7 @@ class Frame:
 
     path: str
     muted: bool = False
+    straight: bool = False  # a linear layer that is not listened to
     quiet: bool = False  # a neuron with weights of its own
     pairs: int = 0  # products of two activations so far in this call
     products: int = -1  # what the books had when a module began that must multiply

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,7 @@ Layout = Literal["B", "TB", "BT"]
 LAYOUTS: tuple[Layout, ...] = ("B", "TB", "BT")
 
 
-@dataclass(frozen=True)
-class Firing:
+class Firing(NamedTuple):
     """What one call of a neuron module did: values sent and currents, both `[T, B, *N]`.
 
     An encoder has no currents and no updates. `unit` is the size of one spike where a neuron may send several at once.

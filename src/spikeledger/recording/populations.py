@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..activity import Counts, InputClass, Layer, merge_class
 from ..errors import InputError
+from ..kernels.counts import look
 from .census import Census, census
 from .neurons import Firing
 
@@ -59,16 +60,16 @@ class Population:
         self.longest = max(self.longest, self.step)
         return seen
 
-    def book_bits(self, planes: Any, currents: Tensor, state_variables: int) -> Census:
-        """The same for spikes that are bits `[T, B, *N]`: their kernel counts them."""
+    def book_bits(self, planes: Any, active: Tensor, state_variables: int) -> Census:
+        """The same for spikes that are bits `[T, B, *N]`: their kernel counts them, and the currents `[*N]`."""
         steps, batch = planes.shape[:2]
         self.state_variables = max(self.state_variables, state_variables)
         self.updates += steps * batch
-        self.active += census(currents, 2, classify=False).nonzero
+        self.active += active.numpy()
         counts: Counts = planes.per_neuron().numpy()
         self.spikes += counts
         if self.step + steps > len(self.per_step):  # only the first sample's first run is drawn
-            rows = planes.dense()[:, 0].flatten(1).to(torch.uint8).numpy()
+            rows = planes.sample(0).to(torch.uint8).numpy()
             self.raster += list(rows[len(self.per_step) - self.step :])
             self.per_step += [0] * (self.step + steps - len(self.per_step))
         for step, count in enumerate(planes.per_step(), start=self.step):
@@ -79,13 +80,28 @@ class Population:
 
     def _fired(self, firing: Firing, steps: int, batch: int) -> Census | None:
         spikes = firing.spikes.detach()
+        seen = look(spikes, 2, by_step=True)
+        if seen is not None and (firing.unit is None or seen.inputs == "silent" or seen.magnitude == firing.unit):
+            begun = len(self.per_step) - self.step  # steps that another batch had before: only the first's is drawn
+            if begun < steps:
+                drawn = spikes.numpy()[begun:, 0].reshape(steps - begun, -1)
+                self.raster += list(np.not_equal(drawn, 0).view(np.uint8))
+                self.per_step += [0] * (steps - begun)
+            for at, count in enumerate(seen.steps.tolist(), start=self.step):
+                self.per_step[at] += count
+            counts = seen.places.reshape(self.shape)
+            self.spikes += counts
+            return Census(counts, seen.inputs, seen.magnitude)
+        return self._fired_by_step(firing, spikes, steps, batch)
+
+    def _fired_by_step(self, firing: Firing, spikes: Tensor, steps: int, batch: int) -> Census | None:
         found: tuple[InputClass, float] = ("silent", 0.0)
         total: Counts | None = None
         for step in range(steps):
-            seen = census(spikes[step], 1, unit=firing.unit)
-            counts = seen.nonzero
-            if seen.inputs != "silent":
-                found = merge_class(found, (seen.inputs, seen.magnitude))
+            one = census(spikes[step], 1, unit=firing.unit)
+            counts = one.nonzero
+            if one.inputs != "silent":
+                found = merge_class(found, (one.inputs, one.magnitude))
             total = counts if total is None else total + counts
             at = self.step + step
             if at == len(self.per_step):

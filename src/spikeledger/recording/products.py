@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,8 +19,7 @@ Linear = Callable[[Tensor, Tensor], Tensor]
 IsWeight = Callable[[Tensor], bool]
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """A weighted operator as it ran: `linear(values, weight)`, with `rows` leading axes over samples and steps."""
 
     operator: str
@@ -71,18 +71,21 @@ def _matmul(
         matrix = weight if weight.dim() == 2 else weight[0]
         return Product(
             "linear", arrived, values, given, matrix, torch.matmul, values.dim() - 1, outputs, dense, bias,
-            fan_out=_row_sums,
+            fan_out=row_sums,
         )  # fmt: skip
 
     def each(x: Tensor, w: Tensor) -> Tensor:  # [rows, groups, k] x [groups, k, m]
         return torch.einsum("rgk,gkm->rgm", x, w)
 
     return Product(
-        name, arrived, values.transpose(0, 1), given, weight, each, 1, outputs, dense, bias, fan_out=_row_sums
+        name, arrived, values.transpose(0, 1), given, weight, each, 1, outputs, dense, bias, fan_out=row_sums
     )
 
 
-def _row_sums(mask: Tensor) -> Tensor:
+def row_sums(mask: Tensor) -> Tensor:
+    """How many entries of each row of a mask are there, int64."""
+    if mask.is_cpu and mask.shape[-1] < 1 << 16:  # torch's own takes six times as long
+        return torch.from_numpy(np.add.reduce(mask.numpy().view(np.uint8), axis=-1, dtype=np.uint16).astype(np.int64))
     return mask.sum(-1, dtype=torch.int64)
 
 
@@ -100,13 +103,13 @@ def _mv(is_weight: IsWeight, matrix: Tensor, vector: Tensor) -> Product | Coinci
     if is_weight(matrix) and not is_weight(vector):  # one row of values
         size = matrix.numel()
         return Product(
-            "linear", vector, vector[None], matrix, matrix.mT, torch.matmul, 1, matrix.shape[0], size, fan_out=_row_sums
+            "linear", vector, vector[None], matrix, matrix.mT, torch.matmul, 1, matrix.shape[0], size, fan_out=row_sums
         )
     if is_weight(vector):
         size = matrix.numel()
         column = vector[:, None]
         return Product(
-            "linear", matrix, matrix, vector, column, torch.matmul, 1, matrix.shape[0], size, fan_out=_row_sums
+            "linear", matrix, matrix, vector, column, torch.matmul, 1, matrix.shape[0], size, fan_out=row_sums
         )
     return Coincidence("matmul", matrix, vector[:, None])
 

@@ -27,6 +27,7 @@ from .neurons import has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
+from .straight import multiplies_once, product
 from .weights import weights_of
 
 #: operator overload -> its rule, and whether torch is asked to take it apart first
@@ -57,7 +58,7 @@ class Recorder:
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
-        self._bits = BitWatcher(self.books, self._paths, self._listen, self._restarts)
+        self._bits = BitWatcher(self.books, self._paths, self._mode, self._restarts)
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
@@ -130,8 +131,11 @@ class Recorder:
                 books.quiet += 1
             else:
                 frame.muted = True
+        elif kind is None and self._on and not books.quiet and multiplies_once(module, args):
+            values, weight = args[0], module.weight
+            frame.straight = values not in books.weights and weight in books.weights
         books.frames.append(frame)
-        if frame.muted:
+        if frame.muted or frame.straight:
             self._listen(False)
 
     def _restarts(self, path: str) -> bool:
@@ -155,7 +159,10 @@ class Recorder:
         books = self.books
         if path is None or not books.frames or books.frames[-1].path != path:
             return
-        frame = books.frames.pop()
+        frame = books.frames[-1]
+        if frame.straight:
+            self._went_straight(module, args, output)
+        books.frames.pop()
         if frame.quiet:
             books.quiet -= 1
         if frame.products == books.products and output is not None and not books.hidden:
@@ -169,6 +176,19 @@ class Recorder:
                 self._listen(True)
         if not books.frames and output is not None:
             self._end(output)
+
+    def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
+        """Book what a linear layer multiplied that was not listened to."""
+        self.books.products += 1
+        try:
+            if output is not None:  # None: it raised
+                self.books._multiplied(product(module, args[0]), output)
+        except SpikeLedgerError:
+            raise
+        except Exception as error:
+            self.books.miss("linear", f"its counting rule failed: {type(error).__name__}: {error}")
+        finally:
+            self._listen(True)
 
     def _fired(self, path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         kind = self._kinds[id(module)]

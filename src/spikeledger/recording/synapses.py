@@ -13,6 +13,7 @@ from .census import Census
 from .fan_out import fan_out, reach
 from .origins import Fold
 from .products import Coincidence, Product
+from .tracking import nonzero_elements, presence
 
 
 @dataclass
@@ -94,7 +95,7 @@ class SynapseAccount:
         )  # fmt: skip
         known, batch = self._open.get(way, (None, None))
         if batch is None or key is None or known != key:
-            mask = product.matrix.detach() != 0
+            mask = presence(product.matrix)
             if batch is None or not torch.equal(mask, batch.mask):
                 if batch is not None:
                     self._pending.append(batch)
@@ -125,7 +126,7 @@ class SynapseAccount:
 
     def store(self, stored: Tensor, *, weights: bool) -> None:
         """Note the numbers that the layer keeps: its weights, or its biases."""
-        nonzero = int(torch.count_nonzero(stored))
+        nonzero = nonzero_elements(stored)
         self.parameters += stored.numel()
         self.nonzero_parameters += nonzero
         if weights:
