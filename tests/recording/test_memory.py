@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 import spikeledger as sl
 
-
 #: outside of the modules, since a recording puts their attributes back as they were
 SEEN: dict[str, list[Any]] = {}
 ALIVE: dict[str, list[int]] = {}
