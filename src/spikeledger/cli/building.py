@@ -68,6 +68,7 @@ def find_network(where: str) -> nn.Module:
 
 def _made_by(path: Path, function: str) -> nn.Module:
     import importlib.util
+    import sys
 
     from torch import nn
 
@@ -77,10 +78,13 @@ def _made_by(path: Path, function: str) -> nn.Module:
     if spec is None or spec.loader is None:
         raise InputError(f"'{path}' is no Python file: give file.py:function")
     module = importlib.util.module_from_spec(spec)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing is left beside the user's file
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # the user's own file may raise anything
         raise InputError(f"'{path}' could not be run: {type(error).__name__}: {error}") from error
+    finally:
+        sys.dont_write_bytecode = before
     make = getattr(module, function, None)
     if not callable(make):
         names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
