@@ -240,8 +240,12 @@ def _draw(placed: Any, picture: Path | None) -> None:
     if picture is None:
         return
     from ..errors import InputError
+    from ..writing import write_whole
 
+    kind = picture.suffix.removeprefix(".") or "png"
     try:
-        placed.show().savefig(picture)
-    except (OSError, ValueError) as error:
+        write_whole(picture, lambda file: placed.show().savefig(file, format=kind))
+    except InputError:
+        raise
+    except ValueError as error:  # matplotlib does not know the kind of picture
         raise InputError(f"the picture '{picture}' cannot be written: {str(error).splitlines()[0]}") from error

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, InputError
+from ..writing import closed, write_whole
 
 _PRECISION = 1e-3  # amplitudes below this share of the first are left out
 _MOST_WAVES = 1000
@@ -80,11 +80,12 @@ class SpikeTimes:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the two files of the exercise into a folder: `dataset` (times) and `dataset_labels`."""
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        for name, tensor in (("dataset", self.times[..., None]), ("dataset_labels", self.labels)):
-            with tempfile.NamedTemporaryFile(dir=target, prefix=f".{name}.", delete=False) as file:
-                torch.save(tensor, file)
-            Path(file.name).replace(target / name)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise closed(target, error) from error
+        write_whole(target / "dataset", lambda file: torch.save(self.times[..., None], file))
+        write_whole(target / "dataset_labels", lambda file: torch.save(self.labels, file))
         return target
 
 

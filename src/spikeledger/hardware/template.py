@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from ..errors import InputError
 from ..events import EVENTS, TERMS
+from ..writing import write_whole
 from .catalog import load_profile
 from .profile import HardwareProfile
 
@@ -110,16 +110,7 @@ def write_template(path: str | os.PathLike[str]) -> Path:
     if target.exists():
         raise InputError(f"'{target}' is there already: choose another name")
     text = _TEMPLATE.format(file=target.name, name=target.stem, events=", ".join(EVENTS))
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(text)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(target)
-    except OSError as error:
-        raise InputError(f"cannot write '{target}': {error.strerror}; choose a folder you may write to") from error
-    return target
+    return write_whole(target, text)
 
 
 def check_profile(profile: str | os.PathLike[str] | HardwareProfile) -> list[str]:

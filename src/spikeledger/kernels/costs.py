@@ -19,6 +19,8 @@ from pathlib import Path
 
 import torch
 
+from ..errors import InputError
+from ..writing import write_whole
 from .choice import native
 
 LANES, PASS, SUMS, WIDE, CHUNK = 16, 48, 512, 32, 256
@@ -79,11 +81,9 @@ def measured() -> Prices:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     subsets, events = calibrate()
-    with contextlib.suppress(OSError):  # a cache that cannot be written is no cache
+    with contextlib.suppress(OSError, InputError):  # a cache that cannot be written is no cache
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps({"machine": machine, "subsets": subsets, "events": events}), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps({"machine": machine, "subsets": subsets, "events": events}))
     return _scaled(subsets, events)
 
 
