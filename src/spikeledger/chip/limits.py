@@ -13,9 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..errors import ProfileError, unknown_name
+from ..hardware.cited import Part, Sourced
 
 if TYPE_CHECKING:
     from .network import Network
@@ -24,23 +25,7 @@ if TYPE_CHECKING:
 _LARGEST_FILE = 1 << 20
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Cited(_Part):
-    source: str
-    note: str = ""
-
-    @field_validator("source")
-    @classmethod
-    def _has_a_source(cls, source: str) -> str:
-        if len(source.strip()) < 8:
-            raise ValueError("numbers need a source: paper or data sheet, with its table or page")
-        return source
-
-
-class Core(_Cited):
+class Core(Sourced):
     """What one core holds; a limit that is left out is not known to exist."""
 
     neurons: int = Field(gt=0)
@@ -56,7 +41,7 @@ class Core(_Cited):
     shares_weights: bool = False  # a convolution's kernel is stored once a core
 
 
-class Mesh(_Cited):
+class Mesh(Sourced):
     """Cores of a chip as a grid, and how many chips work together."""
 
     columns: int = Field(1, gt=0)
@@ -69,7 +54,7 @@ class Mesh(_Cited):
         return self.columns * self.rows
 
 
-class Seconds(_Cited):
+class Seconds(Sourced):
     """How long each part of a step takes on one core; a step ends when the busiest core and the barrier are through."""
 
     synaptic_op: float = Field(0.0, ge=0)
@@ -79,7 +64,7 @@ class Seconds(_Cited):
     barrier: float = Field(0.0, ge=0)
 
 
-class Chip(_Part):
+class Chip(Part):
     """One chip: what a core holds, how cores are joined, how long a step takes, and which profile prices its events."""
 
     name: str

@@ -21,10 +21,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Cited(Part):
-    """A number with its range and where it comes from."""
+class Sourced(Part):
+    """Facts and where they come from."""
 
-    kind: Kind
     source: str
     note: str = ""
 
@@ -34,6 +33,12 @@ class Cited(Part):
         if len(source.strip()) < 8:
             raise ValueError("a number needs a source: paper or data sheet, with its table or page")
         return source
+
+
+class Cited(Sourced):
+    """A number with its range, how it came about and where it comes from."""
+
+    kind: Kind
 
 
 def worst_kind(kinds: Iterable[Kind]) -> Kind:
