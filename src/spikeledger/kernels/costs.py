@@ -1,13 +1,12 @@
 """What a product of bits and floats will cost, by method: which kernel a layer runs on is decided from its spikes.
 
 The estimate counts what the kernels do (look-ups, additions, searched words) and weighs it with prices in nanoseconds
-of one thread. Only their ratios matter. They are measured once a machine: two products of a few milliseconds correct the
-prices of a common server processor, and the result is kept in the user's cache folder.
+of one thread. Only their ratios matter. They are those of a common server processor, everywhere, so that the same seed
+gives the same figures; `remember` measures a machine once and keeps its own in the user's cache folder.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -16,11 +15,12 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..errors import InputError
-from ..writing import write_whole
+from ..writing import closed, write_whole
 from .choice import native
 
 LANES, PASS, SUMS, WIDE, CHUNK = 16, 48, 512, 32, 256
@@ -68,23 +68,43 @@ def cheapest(rows: int, inner: int, columns: int, spikes: int, *, dense: bool = 
 
 @cache
 def measured() -> Prices:
-    """This machine's prices: from its cache file, else measured now and written there."""
+    """The prices that kernels are chosen by: those of a common processor, or what `remember` kept on this machine.
+
+    Nothing is measured by itself: another kernel sums in another order, and the same seed must give the same figures.
+    """
     core = native()
     if core is None:
         return PRICES
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikeledger" / "kernels.json"
-    machine = f"{platform.machine()} {platform.node()} {core.instruction_set()}"
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["machine"] == machine:
+        kept = json.loads(_kept().read_text(encoding="utf-8"))
+        if kept["machine"] == _machine(core):
             return _scaled(float(kept["subsets"]), float(kept["events"]))
     except (OSError, ValueError, KeyError, TypeError):
         pass
+    return PRICES
+
+
+def remember() -> Path:
+    """Measure this machine once and choose kernels by that from the next process on; returns the file that keeps it."""
+    core = native()
+    if core is None:
+        raise InputError("there is nothing to calibrate: the native core was not built")
     subsets, events = calibrate()
-    with contextlib.suppress(OSError, InputError):  # a cache that cannot be written is no cache
+    path = _kept()
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps({"machine": machine, "subsets": subsets, "events": events}))
-    return _scaled(subsets, events)
+    except OSError as error:
+        raise closed(path.parent, error) from error
+    return write_whole(path, json.dumps({"machine": _machine(core), "subsets": subsets, "events": events}))
+
+
+def _kept() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "spikeledger" / "calibration.json"
+
+
+def _machine(core: Any) -> str:
+    return f"{platform.machine()} {platform.node()} {core.instruction_set()}"
 
 
 def calibrate() -> tuple[float, float]:
