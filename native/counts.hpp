@@ -3,10 +3,12 @@
 
 #include <bit>
 #include <cmath>
+#include <vector>
 
 #include "kernels.hpp"
 #include "planes.hpp"
 #include "simd.hpp"
+#include "threads.hpp"
 
 namespace spikeledger::SPIKELEDGER_SET {
 
@@ -26,7 +28,7 @@ inline Words carry(Words& ones, Words a, Words b) {
 }
 
 // Vertical counters: digit d holds bit d of the count of each of 512 columns; eight rows at a time reach digit 3.
-inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts) {
+inline void count_columns(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts) {
   constexpr int kDigits = 20;
   const int64_t width = words_of(columns);
   const uint64_t* end = words + rows * width;
@@ -61,6 +63,18 @@ inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, 
       }
     }
   }
+}
+
+// The same, the rows cut in parts, one a thread
+inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads) {
+  const int64_t parts = worth(rows * columns / 4, threads), share = (rows + parts - 1) / parts;
+  std::vector<int64_t> others(static_cast<size_t>((parts - 1) * columns));
+  parallel(parts, threads, [&](int64_t part) {
+    const int64_t first = std::min(rows, part * share), here = std::min(rows - first, share);
+    int64_t* mine = part == 0 ? counts : others.data() + (part - 1) * columns;
+    count_columns(words + first * words_of(columns), here, columns, mine);
+  });
+  for (int64_t n = 0; n < static_cast<int64_t>(others.size()); ++n) counts[n % columns] += others[static_cast<size_t>(n)];
 }
 
 // Floats [steps, batch, places], a row's places side by side: non-zero values of each place and of each step, and their

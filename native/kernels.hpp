@@ -74,6 +74,14 @@ struct Layer {
   int threads;
 };
 
+// What a layer's neurons did, added to: how often each one's current was not zero and each fired, [columns], and the spikes
+// of each step. Null where nobody counts.
+struct Counts {
+  int64_t* active;
+  int64_t* spikes;
+  int64_t* steps;
+};
+
 // Gradient of the spikes [T, B, columns] in; of currents [T, B, columns] (or null), weight, bias and beta (or null) out.
 struct LayerBackward {
   const float* spikes;
@@ -105,12 +113,11 @@ struct Kernels {
   void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
   int64_t (*population_count)(const uint64_t* words, int64_t count);
   // spikes of each column, added to counts [columns]
-  void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
+  void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads);
   int (*census)(const Look&);  // the values' class
   void (*multiply)(const Product&);
   // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
-  // active: how often each current is not zero, added to [columns], or null where nobody counts
-  void (*layer)(const Layer&, float* currents, uint64_t* words, int64_t* active);
+  void (*layer)(const Layer&, float* currents, uint64_t* words, const Counts&);
   void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);

@@ -2,6 +2,9 @@
 // and their spikes leave as bits, all while the block lies in the second cache. The way back is the same in reverse.
 #pragma once
 
+#include <atomic>
+#include <bit>
+
 #include "neurons.hpp"
 #include "products.hpp"
 
@@ -9,19 +12,20 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 
-// Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words. Where `counts`, how often
-// each current is not zero is added to `active`, for as many neurons as the block has.
+// Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words. Where `counts`, what they
+// did is added to `done`, for as many neurons as the block has.
 template <int reset, bool delayed, bool counts>
 void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, int64_t columns, uint32_t* out,
-                int64_t out_stride, int64_t* active) {
+                int64_t out_stride, const Counts& done) {
   const Lanes threshold = splat(layer.threshold);
   const bool narrow = columns <= kLanes;  // half a block will do
-  IntLanes low_active = {}, high_active = {};
+  IntLanes low_active = {}, high_active = {}, low_spikes = {}, high_spikes = {};
   for (int64_t first = 0; first < layer.batch; first += kRows) {
     const int64_t rows = std::min(kRows, layer.batch - first);
     alignas(64) float membrane[kRows * kWide] = {};
     for (int64_t step = 0; step < layer.steps; ++step) {
       const int64_t line = step * layer.batch + first;
+      int64_t fired = 0;
       for (int64_t row = 0; row < rows; ++row) {
         float* at = membrane + row * kWide;
         const float* current = currents + (line + row) * kWide;
@@ -29,26 +33,36 @@ void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high
         if constexpr (counts) low_active -= arrived != splat(0.0f);
         const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold);
         store(at, kept<reset, delayed>(a, threshold));
+        if constexpr (counts) low_spikes -= a > threshold;
         if (narrow) {
-          out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold));
+          const auto bits = static_cast<uint32_t>(above(a, threshold));
+          out[(line + row) * out_stride] = bits;
+          if constexpr (counts) fired += std::popcount(bits);
           continue;
         }
         const Lanes also = load(current + kLanes);
         if constexpr (counts) high_active -= also != splat(0.0f);
         const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold);
         store(at + kLanes, kept<reset, delayed>(b, threshold));
-        out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
+        if constexpr (counts) high_spikes -= b > threshold;
+        const auto bits = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
+        out[(line + row) * out_stride] = bits;
+        if constexpr (counts) fired += std::popcount(bits);
       }
+      if constexpr (counts) std::atomic_ref(done.steps[step]).fetch_add(fired, std::memory_order_relaxed);
     }
   }
   if constexpr (counts)
-    for (int64_t n = 0; n < columns; ++n) active[n] += n < kLanes ? low_active[n] : high_active[n - kLanes];
+    for (int64_t n = 0; n < columns; ++n) {
+      done.active[n] += n < kLanes ? low_active[n] : high_active[n - kLanes];
+      done.spikes[n] += n < kLanes ? low_spikes[n] : high_spikes[n - kLanes];
+    }
 }
 
 template <bool counts>
 void fire_block_with(const Layer& layer, const float* currents, Lanes low, Lanes high, int64_t columns, uint32_t* out,
-                     int64_t out_stride, int64_t* active) {
-  const auto run = [&](auto fire) { fire(layer, currents, low, high, columns, out, out_stride, active); };
+                     int64_t out_stride, const Counts& done) {
+  const auto run = [&](auto fire) { fire(layer, currents, low, high, columns, out, out_stride, done); };
   switch (2 * layer.reset + (layer.delayed ? 1 : 0)) {
     case 2 * kSubtract: return run(fire_block<kSubtract, false, counts>);
     case 2 * kSubtract + 1: return run(fire_block<kSubtract, true, counts>);
@@ -116,7 +130,7 @@ inline Lanes some(const float* values, int64_t column, int64_t columns) {
   return values != nullptr && column < columns ? load(values + column, columns - column) : splat(0.0f);
 }
 
-inline void layer(const Layer& l, float* currents, uint64_t* words, int64_t* active) {
+inline void layer(const Layer& l, float* currents, uint64_t* words, const Counts& done) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
   const Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, l.threads};
   static thread_local Selection held;
@@ -132,10 +146,10 @@ inline void layer(const Layer& l, float* currents, uint64_t* words, int64_t* act
     const Lanes low = some(l.beta, from, l.columns), high = some(l.beta, from + kLanes, l.columns);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
     const int64_t columns = std::min(kWide, l.columns - from);
-    if (active != nullptr)
-      fire_block_with<true>(l, sums, low, high, columns, out, halves, active + from);
+    if (done.active != nullptr)
+      fire_block_with<true>(l, sums, low, high, columns, out, halves, {done.active + from, done.spikes + from, done.steps});
     else
-      fire_block_with<false>(l, sums, low, high, columns, out, halves, nullptr);
+      fire_block_with<false>(l, sums, low, high, columns, out, halves, done);
     if (block == blocks - 1 && blocks % 2 == 1)
       for (int64_t row = 0; row < rows; ++row) out[row * halves + 1] = 0;
   });

@@ -25,15 +25,15 @@ def layer(
     bias: Tensor | None,
     beta: Tensor | float,
     settings: Settings,
-    active: Tensor | None = None,
+    counts: Tensor | None = None,
 ) -> tuple[Tensor, Planes]:
     """Spikes `[T, B, M]`, as bits and a token for their gradient, of spikes `[T, B, N]` through `weight` `[M, N]`.
 
-    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. Into `active`, int64 `[M]`,
-    goes how often each neuron's current was not zero.
+    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. What the
+    neurons did is added to `counts`, a `counts.room`.
     """
     beta = decays(beta, (weight.shape[0],), weight.device)
-    out, words = _Layer.apply(token, weight, bias, beta, planes, settings, active)
+    out, words = _Layer.apply(token, weight, bias, beta, planes, settings, counts)
     return out, Planes(words, (*planes.shape[:2], weight.shape[0]))
 
 
@@ -47,7 +47,7 @@ class _Layer(torch.autograd.Function):
         beta: Tensor,
         planes: Planes,
         settings: Settings,
-        active: Tensor | None,
+        counts: Tensor | None,
     ) -> Any:
         core = native()
         assert core is not None
@@ -61,7 +61,7 @@ class _Layer(torch.autograd.Function):
         core.layer(
             steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias), beta.data_ptr(),
             settings.threshold, settings.reset, settings.reset_delay, method,
-            torch.get_num_threads(), address(currents), words.data_ptr(), address(active),
+            torch.get_num_threads(), address(currents), words.data_ptr(), address(counts),
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
         ctx.planes, ctx.settings = planes, settings

@@ -51,7 +51,8 @@ class Planes:
     def per_neuron(self) -> Tensor:
         """Spikes of each neuron over all steps and samples, int64 `[*N]`."""
         counts = torch.zeros(self.columns, dtype=torch.int64)
-        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr())
+        threads = torch.get_num_threads()
+        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr(), threads)
         return counts.view(self.shape[2:])
 
     def per_step(self) -> list[int]:

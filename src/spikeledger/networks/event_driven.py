@@ -16,7 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.counts import nonzero
+from ..kernels.counts import Deeds, done, of_bits, room
 from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
@@ -38,8 +38,8 @@ class Watcher(Protocol):
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
         """Spikes went through a linear layer; `source` is the tensor that carried them."""
 
-    def fired(self, neurons: Neuron, active: Tensor, planes: bits.Planes) -> None:
-        """A population sent spikes; `active`, int64 `[*N]`, says how often each one's current was not zero."""
+    def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
+        """A population sent spikes, and did this."""
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""
@@ -115,14 +115,18 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
     """The same, and the watcher is told of everything; a layer fused with its neurons counts their currents itself."""
     flow: Tensor | Spikes = sequence
     index = 0
-    while index < len(layers):
-        layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+    while True:
         with watching.away():
-            told = _events(layer, following, flow, watching)
-        if told is None:
-            told = layer(_told(flow, watching)), 1
-        flow, index = told[0], index + told[1]
-    return _told(flow, watching)
+            while index < len(layers):
+                following = layers[index + 1] if index + 1 < len(layers) else None
+                told = _events(layers[index], following, flow, watching)
+                if told is None:
+                    break
+                flow, index = told[0], index + told[1]
+            floats = _told(flow, watching)
+        if index == len(layers):
+            return floats
+        flow, index = layers[index](floats), index + 1
 
 
 def _events(
@@ -139,26 +143,27 @@ def _events(
             currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)
             watching.multiplied(layer, source, spikes.planes)
             return currents, 1
-        active = torch.zeros(layer.out_features, dtype=torch.int64)
-        sent = _fused(layer, following, spikes, active)
+        counts = room(layer.out_features, spikes.planes.shape[0])
+        sent = _fused(layer, following, spikes, counts)
         watching.multiplied(layer, source, spikes.planes)
-        watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
+        watching.fired(following, done(counts, sent.planes), sent.planes)  # type: ignore[arg-type]
         return sent, 2
     if _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
         token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[operator, arg-type]
-        watching.fired(layer, nonzero(flow.detach()), planes)  # type: ignore[arg-type]
+        watching.fired(layer, of_bits(flow.detach(), planes), planes)  # type: ignore[arg-type]
         return Spikes(planes, token.view(flow.shape)), 1
-    if isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
-        return flow.flattened(), 1
+    if type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+        if isinstance(flow, Spikes):
+            return flow.flattened(), 1
+        return (flow, 1) if flow.dim() == 3 else None  # nothing to flatten: torch gives the same tensor back
     return None
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
-    with watching.away():
-        spikes = _floats(flow)
-        watching.unpacked(spikes, flow.planes)
+    spikes = _floats(flow)
+    watching.unpacked(spikes, flow.planes)
     return spikes
 
 
@@ -177,10 +182,10 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
     return layer(_floats(flow))
 
 
-def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
+def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, counts: Tensor | None = None) -> Spikes:
     """A linear layer and its neurons as one kernel."""
     weight, bias = linear_layer.weight, linear_layer.bias
-    token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), active)
+    token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), counts)
     return Spikes(planes, token)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +18,7 @@ from .populations import Population
 from .products import Product, row_sums
 
 if TYPE_CHECKING:
+    from ..kernels.counts import Deeds
     from ..kernels.planes import Planes
     from ..networks.neurons import Neuron
 
@@ -35,7 +36,7 @@ class BitWatcher:
         self.books = books
         self._meet = meet
         self._paths = paths
-        self._mode = mode
+        self._away = _Away(mode)
 
     def alone(self) -> bool:
         """Whether the recorder is the only one who looks on."""
@@ -51,33 +52,30 @@ class BitWatcher:
         origin = self.books.origins.get(values)
         return origin is None or (origin.fold is None and origin.unit is None)
 
-    @contextmanager
-    def away(self) -> Iterator[None]:
+    def away(self) -> AbstractContextManager[None]:
         """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
-        _pop_mode()
-        try:
-            yield
-        finally:
-            _push_mode(self._mode)
+        return self._away
 
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
         """Spikes `[T, B, N]` went through a linear layer."""
-        weight = layer.weight.detach()
-        values = weight.new_empty(()).expand(planes.shape)  # nobody looks at the values: the bits are counted
-        outputs = planes.rows * layer.out_features
-        product = Product(
-            "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
-            outputs * layer.in_features, layer.bias, fan_out=row_sums,
-        )  # fmt: skip
-        origin = self.books.origins.get(source)
-        found = origin.counted(values, 2) if origin is not None else None  # the neurons that sent them counted
-        if found is None:
-            counts = planes.per_neuron().numpy()
-            found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
-        self.books._multiplied(product, None, found)
 
-    def fired(self, neurons: Neuron, active: Tensor, planes: Planes) -> None:
-        """A population sent spikes `[T, B, *N]`; `active` says how often each one's current was not zero."""
+        def product() -> Product:
+            weight = layer.weight.detach()
+            values = weight.new_empty(()).expand(planes.shape)  # nobody looks at the values: the bits are counted
+            outputs = planes.rows * layer.out_features
+            return Product(
+                "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
+                outputs * layer.in_features, layer.bias, fan_out=row_sums,
+            )  # fmt: skip
+
+        def look(unit: float | None) -> Census:  # nobody counted them when they were sent
+            counts = planes.per_neuron().numpy()
+            return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
+
+        self.books.multiplied(layer, source, planes.shape, None, product, look)
+
+    def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
+        """A population sent spikes `[T, B, *N]`, and did this."""
         path = self._paths.get(id(neurons), "")
         population = self.books.populations.get(path)
         if population is None:
@@ -85,7 +83,7 @@ class BitWatcher:
             self.books.order.setdefault(path)
         if self._meet(path):
             population.step = 0
-        seen = population.book_bits(planes, active, neurons.state_variables)
+        seen = population.book_bits(planes, deeds, neurons.state_variables)
         self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
@@ -93,3 +91,16 @@ class BitWatcher:
         origin = self.books.origins.get(planes.words)
         if origin is not None:
             self.books.origins.put(spikes, origin)
+
+
+class _Away:
+    """Takes the recorder's mode off the stack for a while; a generator would cost several times as much."""
+
+    def __init__(self, mode: TorchDispatchMode) -> None:
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        _pop_mode()
+
+    def __exit__(self, *_: object) -> None:
+        _push_mode(self._mode)

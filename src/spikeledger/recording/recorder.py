@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
 
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
@@ -77,11 +77,14 @@ class Recorder:
         before = register_module_forward_pre_hook(self._enter)
         after = register_module_forward_hook(self._leave, always_call=True)
         outer, event_driven.watcher = event_driven.watcher, self._bits
-        self._listen(True)
+        self._mode.__enter__()
+        self._on = True
         try:
             yield self
         finally:
-            self._listen(False)
+            self._listen(True)
+            self._mode.__exit__(None, None, None)
+            self._on = False
             event_driven.watcher = outer
             self.books.frames.clear()
             self.books.quiet = 0
@@ -106,12 +109,13 @@ class Recorder:
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
     def _listen(self, on: bool) -> None:
+        """Go on or pause; torch knows all the while that a mode is active, so that compiled code stays out of the way."""
         if on != self._on:
             self._on = on
             if on:
-                self._mode.__enter__()
+                _push_mode(self._mode)
             else:
-                self._mode.__exit__(None, None, None)
+                _pop_mode()
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         path = self._paths.get(id(module))
@@ -179,10 +183,19 @@ class Recorder:
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
-        self.books.products += 1
         try:
-            if output is not None:  # None: it raised
-                self.books._multiplied(product(module, args[0]), output)
+            if output is None:  # it raised
+                self.books.products += 1
+            else:
+                values, books = args[0], self.books
+                books.multiplied(
+                    module,
+                    values,
+                    values.shape,
+                    output,
+                    lambda: product(module, values),
+                    lambda unit: books.look(values, 1, unit),
+                )
         except SpikeLedgerError:
             raise
         except Exception as error:
