@@ -30,12 +30,10 @@ class Look(NamedTuple):
 
 
 class Deeds(NamedTuple):
-    """What a population did, int64: currents of each neuron that were not zero and its spikes `[prod(N)]`, spikes of
-    each step `[T]`; the spikes' class, and their one magnitude."""
+    """What a population did, int64, one behind the other: currents of each neuron that were not zero `[prod(N)]`, its
+    spikes `[prod(N)]`, and the spikes of each step `[T]`; then the spikes' class, and their one magnitude."""
 
-    active: NDArray[np.int64]
-    spikes: NDArray[np.int64]
-    steps: NDArray[np.int64]
+    counts: NDArray[np.int64]
     inputs: Class
     magnitude: float
 
@@ -64,19 +62,17 @@ def deeds(spikes: Tensor, currents: Tensor | None, rows: int) -> Deeds | None:
     if currents is not None and arriving is not None:
         _census(currents, arriving, start, 0)
     inputs, magnitude = _census(spikes, rules, start + 8 * width, start + 16 * width)
-    return Deeds(counts[:width], counts[width : 2 * width], counts[2 * width :], inputs, magnitude)
+    return Deeds(counts, inputs, magnitude)
 
 
 def room(neurons: int, steps: int) -> Tensor:
-    """Where a kernel that fires counts what it does: zeros for `active`, `spikes` and `steps`, one behind the other."""
+    """Where a kernel that fires counts what it does: the zeros of its `Deeds`."""
     return torch.zeros(2 * neurons + steps, dtype=torch.int64)
 
 
 def done(counts: Tensor, planes: Planes) -> Deeds:
     """What a kernel counted in its room while it made these bits."""
-    found, neurons = counts.numpy(), planes.columns
-    fired = ("spikes", 1.0) if planes.spikes else ("silent", 0.0)
-    return Deeds(found[:neurons], found[neurons : 2 * neurons], found[2 * neurons :], *fired)  # type: ignore[arg-type]
+    return Deeds(counts.numpy(), "spikes", 1.0) if planes.spikes else Deeds(counts.numpy(), "silent", 0.0)
 
 
 def of_bits(currents: Tensor, planes: Planes) -> Deeds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
 from .frames import Frame
-from .neurons import has_weights, kind_of
+from .neurons import NeuronKind, has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
@@ -50,15 +50,15 @@ class Recorder:
         self.network = network
         self.samples = samples
         self.books = Books(pooling, weights_of(network))
-        self._paths = {id(module): name for name, module in network.named_modules()}
-        self._kinds = {id(module): kind_of(module) for module in network.modules()}
-        self._weighted = {id(m) for m in network.modules() if self._kinds[id(m)] is not None and has_weights(m)}
+        self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
         self._met: set[str] = set()  # populations that ran in the present call of the network
         self._told = False  # whether `record` says where sequences start, so that nobody has to guess
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
-        self._bits = BitWatcher(self.books, self._paths, self._mode, self._restarts)
+        self._bits = BitWatcher(
+            self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
+        )
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
@@ -118,26 +118,24 @@ class Recorder:
                 _pop_mode()
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        path = self._paths.get(id(module))
-        if path is None:
+        part = self._parts.get(id(module))
+        if part is None:
             return
         books = self.books
-        kind = self._kinds[id(module)]
         if not books.frames:
             self._begin(args)
-        frame = Frame(path, products=books.products if isinstance(module, _WEIGHTED) else -1)
-        if kind is not None and self._on and not books.quiet:
-            population = books.populations.get(path)
-            if self._restarts(path) and population is not None and kind.at_rest(module, args) is not False:
-                population.step = 0
-            if id(module) in self._weighted:
-                frame.quiet = True
-                books.quiet += 1
-            else:
-                frame.muted = True
-        elif kind is None and self._on and not books.quiet and multiplies_once(module, args):
-            values, weight = args[0], module.weight
-            frame.straight = values not in books.weights and weight in books.weights
+        frame = Frame(part.path, products=books.products if part.multiplies else -1)
+        if self._on and not books.quiet:
+            kind = part.kind
+            if kind is not None:
+                if self._restarts(part.path):
+                    population = books.populations.get(part.path)
+                    if population is not None and kind.at_rest(module, args) is not False:
+                        population.step = 0
+                frame.quiet, frame.muted = part.quiet, not part.quiet
+                books.quiet += part.quiet
+            elif part.multiplies and multiplies_once(module, args):
+                frame.straight = args[0] not in books.weights and module._parameters["weight"] in books.weights
         books.frames.append(frame)
         if frame.muted or frame.straight:
             self._listen(False)
@@ -159,10 +157,11 @@ class Recorder:
             self._seen_samples += first.shape[0]
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        path = self._paths.get(id(module))
+        part = self._parts.get(id(module))
         books = self.books
-        if path is None or not books.frames or books.frames[-1].path != path:
+        if part is None or not books.frames or books.frames[-1].path != part.path:
             return
+        path = part.path
         frame = books.frames[-1]
         if frame.straight:
             self._went_straight(module, args, output)
@@ -204,7 +203,7 @@ class Recorder:
             self._listen(True)
 
     def _fired(self, path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        kind = self._kinds[id(module)]
+        kind = self._parts[id(module)].kind
         assert kind is not None
         try:
             self.books.fired(path, kind.read(module, args, output))
@@ -227,6 +226,20 @@ class Recorder:
                     account.settle(all_of_it=False)
             finally:
                 self._listen(True)
+
+
+class _Part(NamedTuple):
+    """What is known of one of the network's modules."""
+
+    path: str
+    kind: NeuronKind | None
+    quiet: bool  # a neuron with weights of its own
+    multiplies: bool  # a module that multiplies whenever it is called
+
+    @classmethod
+    def of(cls, path: str, module: nn.Module) -> _Part:
+        kind = kind_of(module)
+        return cls(path, kind, kind is not None and has_weights(module), isinstance(module, _WEIGHTED))
 
 
 class _Listener(TorchDispatchMode):
