@@ -109,6 +109,8 @@ struct Kernels {
   void (*learn)(const Population&, const Backward&);
   // 0/1 floats to words; false, with words undefined, if any value is neither
   bool (*pack)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads);
+  // the same, and the spikes of each column are added to counts [columns]
+  bool (*pack_counted)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads);
   void (*unpack)(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads);
   void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
   int64_t (*population_count)(const uint64_t* words, int64_t count);

@@ -91,7 +91,9 @@ NB_MODULE(_native, module) {
       Release());
   module.def(
       "pack",
-      [](Address dense, int64_t rows, int64_t columns, Address words, int threads) {
+      [](Address dense, int64_t rows, int64_t columns, Address words, Address counts, int threads) {
+        if (auto* spikes = at<int64_t>(counts))
+          return chosen->pack_counted(at<const float>(dense), rows, columns, at<uint64_t>(words), spikes, threads);
         return chosen->pack(at<const float>(dense), rows, columns, at<uint64_t>(words), threads);
       },
       Release());

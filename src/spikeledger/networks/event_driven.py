@@ -36,7 +36,7 @@ class Watcher(Protocol):
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes went through a linear layer; `source` is the tensor that carried them."""
+        """Spikes go through a linear layer; `source` is the tensor that carried them."""
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
         """A population sent spikes, and did this."""
@@ -139,13 +139,12 @@ def _events(
         if spikes is None:
             return None
         source = flow if isinstance(flow, Tensor) else flow.planes.words
+        watching.multiplied(layer, source, spikes.planes)  # while the bits are still in the cache
         if not _is_fused(following):
             currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)
-            watching.multiplied(layer, source, spikes.planes)
             return currents, 1
         counts = room(layer.out_features, spikes.planes.shape[0])
         sent = _fused(layer, following, spikes, counts)
-        watching.multiplied(layer, source, spikes.planes)
         watching.fired(following, done(counts, sent.planes), sent.planes)  # type: ignore[arg-type]
         return sent, 2
     if _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
@@ -212,7 +211,7 @@ def _currents(layer: nn.Linear, flow: Tensor | Spikes) -> Tensor:
 def _spikes_into(layer: nn.Linear, flow: Tensor | Spikes) -> Spikes | None:
     """What flows into a linear layer as bits; None if it is not spikes, or does not fit."""
     if isinstance(flow, Tensor):
-        packed = bits.pack(flow) if _countable(flow, layer) else None
+        packed = bits.pack(flow, count=watcher is not None) if _countable(flow, layer) else None
         return None if packed is None else Spikes(packed, flow if flow.requires_grad else None)
     return flow if len(flow.planes.shape) == 3 and flow.planes.columns == layer.in_features else None
 

@@ -57,7 +57,7 @@ class BitWatcher:
         return self._away
 
     def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, N]` went through a linear layer."""
+        """Spikes `[T, B, N]` go through a linear layer."""
 
         def product() -> Product:
             weight = layer.weight.detach()
