@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-peers check format docs bench sanitize native clean
+.PHONY: help demo test test-all test-peers check format docs bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -57,14 +57,22 @@ bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/counting_cost.py
 
-sanitize:  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, with NATIVE_PYTHON
-	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
+sanitize: sanitize-address sanitize-thread  ## the native code's tests under the address, undefined behaviour and thread sanitizers
+
+SANITIZED_TESTS ?= tests/kernels tests/networks tests/chip
+# torch is not built for them: what its own threads do among themselves is not looked at
+sanitize-address: KIND_OF = address,undefined
+sanitize-address: UNDER = LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0
+sanitize-thread: KIND_OF = thread
+sanitize-thread: UNDER = LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:die_after_fork=0:exitcode=66 setarch -R
+sanitize-address sanitize-thread:
+	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/$@ -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
 	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) \
-	  -DSPIKELEDGER_SANITIZE=address,undefined
-	cmake --build build/sanitize
-	cp -r src/spikeledger build/sanitize/ && rm -f build/sanitize/spikeledger/kernels/_native* && cp build/sanitize/_native*.so build/sanitize/spikeledger/kernels/
-	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  PYTHONPATH=build/sanitize $(NATIVE_PYTHON) -m pytest -q tests/kernels tests/networks
+	  -DSPIKELEDGER_SANITIZE=$(KIND_OF)
+	cmake --build build/$@
+	rm -rf build/$@/spikeledger && cp -r src/spikeledger build/$@/ && rm -f build/$@/spikeledger/*/_native*
+	cp build/$@/_native*.so build/$@/spikeledger/kernels/ && cp build/$@/chip/_native*.so build/$@/spikeledger/chip/
+	$(UNDER) env OMP_NUM_THREADS=2 PYTHONPATH=build/$@ $(NATIVE_PYTHON) -m pytest -q -p no:cacheprovider $(SANITIZED_TESTS)
 
 native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
 	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/native -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
