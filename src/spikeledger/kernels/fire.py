@@ -11,15 +11,12 @@ from torch import Tensor
 
 from . import reference
 from .choice import native, runs_native, runs_triton, triton
-from .family import along
+from .family import RESETS, SURROGATES, along
 from .planes import Planes, attach, empty_words
 from .refusal import once
 
 if TYPE_CHECKING:
     from ..networks.surrogates import Surrogate
-
-RESETS = {"subtract": 0, "zero": 1, "none": 2}
-SURROGATES = {"atan": 0, "fast_sigmoid": 1, "sigmoid": 2, "triangle": 3, "straight_through": 4}
 
 
 class Settings(NamedTuple):

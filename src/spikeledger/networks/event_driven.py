@@ -17,7 +17,8 @@ from torch.nn.modules import module as module_hooks
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import nonzero
-from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
+from ..kernels.family import SURROGATES
+from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
 from .neurons import Neuron
