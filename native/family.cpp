@@ -25,7 +25,7 @@ Cells cells(const nb::tuple& shape, const Tensors& of, float threshold, int rese
   return {nb::cast<int64_t>(shape[0]), nb::cast<int64_t>(shape[1]), nb::cast<int64_t>(shape[2]), of.at("currents"),
           of.at("membrane"), of.at("synapse"), of.at("adaptation"), of.at("waiting"), of.at("fired"),
           of.at("beta"), of.at("alpha"), of.at("rho"), of.at("strength"), of.at("own"),
-          of.at("weight"), of.at("weight_turned"), threshold, reset, delayed, refractory, threads};
+          of.at("weight_turned"), of.at("weight_blocked"), threshold, reset, delayed, refractory, threads};
 }
 
 }  // namespace

@@ -46,13 +46,13 @@ struct Backward {
 };
 
 // A population of any neurons of the family: currents [T, B, N], state at the start [B, N] each; constants [N], null for
-// what the neurons do not have; weights [N, N] of their connections to themselves, also turned, or null.
+// what the neurons do not have; weights [N, N] of their connections to themselves, turned and in blocks, or null.
 struct Cells {
   int64_t steps, batch, width;
   const float* currents;
   const float *membrane, *synapse, *adaptation, *waiting, *fired;
   const float *beta, *alpha, *rho, *strength, *own;
-  const float *weight, *weight_turned;
+  const float *weight_turned, *weight_blocked;  // blocks of 32 columns, each [N, 32], the last one padded
   float threshold;
   int reset;
   bool delayed;

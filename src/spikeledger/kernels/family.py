@@ -165,9 +165,8 @@ class _Cells(torch.autograd.Function):
         core = native()
         assert core is not None
         steps, batch, width = currents.shape
-        turned = None if weight is None else weight.t().contiguous()
         given = dict(zip(("currents", *_STARTS, *PARAMETERS), (currents, *rest), strict=True))
-        given |= {"weight": weight, "weight_turned": turned}
+        given |= {} if weight is None else {"weight_turned": weight.t().contiguous(), "weight_blocked": _blocked(weight)}
         spikes = torch.empty_like(currents)
         words = empty_words(steps * batch, width)
         last = {name: None if given[name] is None else currents.new_empty(batch, width) for name in _STARTS[:4]}
@@ -208,6 +207,12 @@ class _Cells(torch.autograd.Function):
                 weight_grad = leaving["currents"].flatten(0, 1).t() @ before
         grads = once((weight_grad, *leaving.values()), (*tensors, to_spikes, *to_last), "a neuron")
         return (None, *grads)
+
+
+def _blocked(weight: Tensor) -> Tensor:
+    """A matrix as blocks of 32 columns, so that a kernel reads it in a row."""
+    columns = weight.shape[1]
+    return torch.nn.functional.pad(weight, (0, -columns % 32)).unflatten(1, (-1, 32)).transpose(0, 1).contiguous()
 
 
 def _settings(cells: Cells) -> tuple[float, int, bool, int]:
