@@ -45,6 +45,39 @@ struct Backward {
   float* beta;
 };
 
+// A population of any neurons of the family: currents [T, B, N], state at the start [B, N] each; constants [N], null for
+// what the neurons do not have; weights [N, N] of their connections to themselves, turned and in blocks, or null.
+struct Cells {
+  int64_t steps, batch, width;
+  const float* currents;
+  const float *membrane, *synapse, *adaptation, *waiting, *fired;
+  const float *beta, *alpha, *rho, *strength, *own;
+  const float *weight_turned, *weight_blocked;  // blocks of 32 columns, each [N, 32], the last one padded
+  float threshold;
+  int reset;
+  bool delayed;
+  int refractory;
+  int threads;
+};
+
+// What they did: spikes [T, B, N], words [T * B, words_of(N)], the last state (each or null).
+struct CellsFired {
+  float* spikes;
+  uint64_t* words;
+  float *membrane, *synapse, *adaptation, *waiting;
+};
+
+// Gradients of the spikes and of the last state (each or null) in; of currents, the first state and constants (or null) out.
+struct CellsBackward {
+  const float* spikes;
+  const float *membrane, *synapse, *adaptation;
+  int surrogate;
+  float slope;
+  float* currents;
+  float *membrane_start, *synapse_start, *adaptation_start, *fired_start;
+  float *beta, *alpha, *rho, *strength, *own;
+};
+
 // out = bits dense + bias, with bits [rows, inner] as words, and dense [inner, columns].
 struct Product {
   int64_t rows, inner, columns;
@@ -114,6 +147,8 @@ struct Kernels {
   void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
+  void (*fire_cells)(const Cells&, const CellsFired&);
+  void (*learn_cells)(const Cells&, const CellsBackward&);
 };
 
 extern const Kernels kPlain;
@@ -121,5 +156,8 @@ extern const Kernels kPlain;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
 #endif
+
+// the table in use
+const Kernels& kernels_in_use();
 
 }  // namespace spikeledger

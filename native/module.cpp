@@ -65,6 +65,10 @@ using Release = nb::call_guard<nb::gil_scoped_release>;
 
 }  // namespace
 
+const Kernels& kernels_in_use() { return *chosen; }
+
+void bind_family(nb::module_& module);  // family.cpp
+
 NB_MODULE(_native, module) {
   module.doc() = "Fused neurons over time, and products of bits and floats.";
   module.def("instruction_sets", &instruction_sets, "instruction sets that this processor has, best last");
@@ -169,6 +173,7 @@ NB_MODULE(_native, module) {
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
       },
       Release());
+  bind_family(module);
 }
 
 }  // namespace spikeledger
