@@ -119,6 +119,19 @@ struct LayerBackward {
   float* beta;
 };
 
+// A convolution of spikes [T * B, channels, height, width], as words, in two dimensions. Windows that reach past the image,
+// by `padding` at its first row and column and as far as the output asks for at its last, see no spikes there.
+struct Convolution {
+  int64_t steps, batch, channels, height, width;
+  int64_t filters, out_height, out_width;
+  int64_t kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+  int64_t dilation_height, dilation_width;
+  const uint64_t* words;
+  const float* bias;  // [filters] or null
+  int method;
+  int threads;
+};
+
 // A look at values [steps, batch, places]; strides in floats. Counts [places] and [steps] (or null) start at zero.
 struct Look {
   int64_t steps, batch, places, step_stride, row_stride;
@@ -145,6 +158,18 @@ struct Kernels {
   // active: how often each current is not zero, added to [columns], or null where nobody counts
   void (*layer)(const Layer&, float* currents, uint64_t* words, int64_t* active);
   void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
+  // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
+  void (*convolve)(const Convolution&, const float* weight, float* currents);
+  // and the neurons behind them, `active` as above, [filters, out_height, out_width]; beta and its gradient lie position
+  // by position; currents, opaque but of the same size, are kept for `convolve_learn`, or null
+  void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold,
+                        int reset, bool delayed, float* currents, int64_t* active);
+  // gradient of the currents from that of the spikes [T * B, ...], whose channels may lie last
+  void (*convolve_learn)(const Convolution&, const float* currents, const float* beta, float threshold, int reset,
+                         bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
+                         float* beta_grad);
+  void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
+  void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);
