@@ -18,6 +18,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import nonzero
 from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
+from ..kernels.layers import Layer, stack
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
 from .neurons import IF, LIF, Neuron
@@ -66,12 +67,13 @@ class EventDriven(nn.Sequential):
         flow: Tensor | Spikes = sequence
         index = 0
         while index < len(layers):
-            layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
-            if type(layer) is nn.Linear and _is_fused(following):
-                spikes = _spikes_into(layer, flow)
-                if spikes is not None:
-                    flow, index = _fused(layer, following, spikes), index + 2
-                    continue
+            layer = layers[index]
+            fused = _fused_from(layers, index)
+            spikes = _spikes_into(fused[0][0], flow) if fused else None
+            if spikes is not None:
+                index += 2 * len(fused)
+                flow = _stacked(fused, spikes, floats=index == len(layers))
+                continue
             flow, index = _through(layer, flow, _wants_bits(layers, index + 1)), index + 1
         return _floats(flow)
 
@@ -182,6 +184,28 @@ def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor 
     weight, bias = linear_layer.weight, linear_layer.bias
     token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), active)
     return Spikes(planes, token)
+
+
+def _fused_from(layers: list[nn.Module], index: int) -> list[tuple[nn.Linear, Any]]:
+    """The linear layers from here on that fit one behind the other, each with its neurons behind it."""
+    pairs: list[tuple[nn.Linear, Any]] = []
+    for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
+        if type(layer) is not nn.Linear or not _is_fused(following) or layer.weight.dtype != torch.float32:
+            break
+        if pairs and pairs[-1][0].out_features != layer.in_features:
+            break
+        pairs.append((layer, following))
+    return pairs
+
+
+def _stacked(pairs: list[tuple[nn.Linear, Any]], spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
+    """Linear layers and their neurons as one node of the graph; spikes as floats where the network ends."""
+    layers = [Layer(linear.weight, linear.bias, neuron.decay(), _settings(neuron)) for linear, neuron in pairs]
+    found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
+    if not floats:
+        return Spikes(planes, found)
+    bits.attach(found, planes)
+    return found
 
 
 def _is_fused(layer: nn.Module | None) -> bool:
