@@ -90,10 +90,12 @@ struct Product {
   int method;
   int threads;
   bool dense_blocked = false;  // stored as blocks of 32 columns, each [inner, 32]
+  int64_t repeats = 1;         // stretches of rows that lie behind each other, as the steps of a layer over time
+  int64_t parts = 1;           // parts of each stretch that threads may take
 };
 
 // A linear layer and the neurons behind it, as one: bits [T * B, inner] in, bits [T * B, columns] out, from rest.
-// The currents stay in blocks of 32 columns, each [T, B, 32]: a block is summed, and its neurons run, while it is in cache.
+// The charges stay in blocks of 32 columns, each [T, B, 32]: a block is summed, and its neurons run, while it is in cache.
 struct Layer {
   int64_t steps, batch, inner, columns;
   const uint64_t* words;
@@ -107,9 +109,14 @@ struct Layer {
   int threads;
 };
 
-// Gradient of the spikes [T, B, columns] in; of currents [T, B, columns] (or null), weight, bias and beta (or null) out.
+// Gradient of the spikes [T, B, columns] in, or what it is a product of: the gradient of the currents of the layer above
+// [T, B, above] and that layer's weight [above, columns]. Of currents [T, B, columns] (or null), weight, bias and beta (or
+// null) out.
 struct LayerBackward {
-  const float* spikes;
+  const float* spikes;  // or null
+  const float* above_currents;
+  const float* above_weight;
+  int64_t above;
   int surrogate;
   float slope;
   const uint64_t* turned;  // the layer's input bits [inner, T * B]; null if the weight's gradient is not wanted
@@ -153,11 +160,11 @@ struct Kernels {
   // spikes of each column, added to counts [columns]
   void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
   int (*census)(const Look&);  // the values' class
-  void (*multiply)(const Product&);
-  // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
+  void (*multiply)(Product);
+  // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
   // active: how often each current is not zero, added to [columns], or null where nobody counts
-  void (*layer)(const Layer&, float* currents, uint64_t* words, int64_t* active);
-  void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
+  void (*layer)(const Layer&, float* charges, uint64_t* words, int64_t* active);
+  void (*layer_back)(const Layer&, const float* charges, const LayerBackward&);
   // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
   void (*convolve)(const Convolution&, const float* weight, float* currents);
   // and the neurons behind them, `active` as above, [filters, out_height, out_width]; beta and its gradient lie position

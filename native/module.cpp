@@ -163,22 +163,24 @@ NB_MODULE(_native, module) {
   module.def(
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
-         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out,
+         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address charges, Address out,
          Address active) {
         chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
-                      at<float>(currents), at<uint64_t>(out), at<int64_t>(active));
+                      at<float>(charges), at<uint64_t>(out), at<int64_t>(active));
       },
       Release());
   module.def(
       "layer_back",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
-         bool delayed, int method, int threads, Address currents, Address spikes_grad, int surrogate, float slope,
-         Address turned, Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+         bool delayed, int method, int threads, Address charges, Address spikes_grad, Address above_currents,
+         Address above_weight, int64_t above, int surrogate, float slope, Address turned, Address currents_grad,
+         Address weight_grad, Address bias_grad, Address beta_grad) {
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
                             reset, delayed, method, threads},
-                           at<const float>(currents),
-                           {at<const float>(spikes_grad), surrogate, slope, at<const uint64_t>(turned),
+                           at<const float>(charges),
+                           {at<const float>(spikes_grad), at<const float>(above_currents),
+                            at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
       },
       Release());

@@ -15,6 +15,7 @@ from ..kernels.choice import runs_native
 from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
+from ..kernels.layers import Layer, stack
 from ..kernels.layers import layer as fused_layer
 from ..kernels.pooling import max_pool, pooling_of
 from ..kernels.products import linear
@@ -163,6 +164,33 @@ def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = 
             spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, active
         )
     return Spikes(planes, token)
+
+
+def pairs_from(layers: list[nn.Module], index: int) -> list[tuple[Weighted, Any]]:
+    """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
+    pairs: list[tuple[Weighted, Any]] = []
+    for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
+        found = weighted(layer)
+        if found is None or not is_fused(following) or found.weight.dtype != torch.float32:
+            break
+        if pairs and not (isinstance(found, nn.Linear) and pairs[-1][0].weight.shape[0] == found.in_features):
+            break
+        pairs.append((found, following))
+        if not isinstance(found, nn.Linear):
+            break
+    return pairs
+
+
+def stacked(pairs: list[tuple[Weighted, Any]], spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
+    """Layers from `pairs_from` as one node of autograd's graph; of linear ones with spikes as `floats` if wanted."""
+    if not isinstance(pairs[0][0], nn.Linear):
+        return fused(*pairs[0], spikes)
+    layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
+    found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
+    if not floats:
+        return Spikes(planes, found)
+    bits.attach(found, planes)
+    return found
 
 
 def outputs_of(layer: Weighted, spikes: Spikes) -> tuple[int, ...]:

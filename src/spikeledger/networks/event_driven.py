@@ -66,13 +66,13 @@ class EventDriven(nn.Sequential):
         flow: Tensor | Spikes = sequence
         index = 0
         while index < len(layers):
-            layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
-            weighted = bit_layers.weighted(layer)
-            if weighted is not None and bit_layers.is_fused(following):
-                spikes = bit_layers.spikes_into(weighted, flow)
-                if spikes is not None:
-                    flow, index = bit_layers.fused(weighted, following, spikes), index + 2
-                    continue
+            layer = layers[index]
+            fused = bit_layers.pairs_from(layers, index)
+            spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
+            if spikes is not None:
+                index += 2 * len(fused)
+                flow = bit_layers.stacked(fused, spikes, floats=index == len(layers))
+                continue
             flow, index = _through(layer, flow, bit_layers.wants_bits(layers, index + 1)), index + 1
         return bit_layers.floats(flow)
 
