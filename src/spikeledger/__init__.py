@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.delays import Delay as Delay
     from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
@@ -66,6 +67,7 @@ __version__ = "0.1.0"
 _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
+    "Delay": ("networks.delays", "Delay"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
     "backend": ("kernels.choice", "backend"),
     "event_driven": ("networks.event_driven", "event_driven"),
