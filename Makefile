@@ -105,7 +105,7 @@ $(BIN)/python:
 	.venv-peers/bin/python -m pip install -q -c constraints.txt '.[test]'
 	.venv-peers/bin/python -m pip install -q h5py loguru pandas pbr progress tqdm
 	.venv-peers/bin/python -m pip install -q --no-deps snntorch==1.0.0 spikingjelly==2.0.0 norse==1.1.0 sinabs==3.1.3 \
-	  nir==1.0.4 nirtorch==2.0.2 neurobench==2.3.0
+	  nir==1.0.8 nirtorch==2.6 neurobench==2.3.0
 	@touch $@
 
 .venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
