@@ -21,13 +21,13 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..errors import InputError
 from . import terms as algebra
 from .assemble import Arrival, assemble
+from .depth import deepest_delay, evaluation
 from .network import Network
 from .neurons import neuron_reading
 from .terms import MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
 Layout = Literal["B", "TB", "BT"]
-_STEPS = 3  # of the traced run: enough to see what a connection with delay 1 does again and again
-_MOST_STEPS = 48
+_STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
 
 
 def map_network(
@@ -52,16 +52,9 @@ def map_network(
         if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
             bad = int((~torch.isfinite(parameter)).sum())
             raise refuse(f"'{path}' has {bad:,} values that are NaN or infinite")
-    steps = _STEPS
-    while True:
-        tracer = _Tracer(network, steps)
-        tracer.run(tensor, found)
-        deepest = max((arrival.delay for arrival in tracer.arrivals), default=0)
-        if deepest < steps - 1 or steps > _MOST_STEPS:
-            break
-        steps *= 4
-    if deepest >= steps - 1 > _MOST_STEPS:
-        raise refuse(f"it has a delay of more than {_MOST_STEPS} steps")
+    # what is sent at one step must be seen to arrive at two
+    tracer = _Tracer(network, max(_STEPS, deepest_delay(network, tensor, found) + 2))
+    tracer.run(tensor, found)
     return assemble(tracer.populations, tracer.arrivals, tracer.output, name or type(network).__name__, dtype)
 
 
@@ -92,7 +85,7 @@ class _Tracer:
         dtype = next((p.dtype for p in self.network.parameters()), torch.get_default_dtype())
         silence = torch.zeros(*leading, *features, dtype=dtype)
         self._send("input", silence, len(layout), "input")
-        with _evaluation(self.network), torch.no_grad(), self._active():
+        with evaluation(self.network), torch.no_grad(), self._active():
             result = self.network(silence)
         result = result[0] if isinstance(result, tuple) else result
         form = self.forms.get(result) if isinstance(result, Tensor) else None
@@ -188,10 +181,12 @@ class _Tracer:
         known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
         known.update(facts)
         known.setdefault("biases", {}).update({base + row: rows[row].clone() for row in range(steps)})
+        last = base + steps - 1  # what came at earlier steps than the last two is no more needed
+        self.arrivals = [each for each in self.arrivals if each.target != path or each.step >= last - 1]
         for term in form:
             size = max(torch.Size(self.populations[term.source]["shape"]).numel(), 1)
             static = self.populations[term.source].get("static", False)
-            for row in range(steps):
+            for row in range(max(steps - 2, 0), steps):
                 self.arrivals += Arrival.of(term, row, steps, size=size, step=base + row, target=path, static=static)
 
     # -- operators ----------------------------------------------------------------------------------------------------
@@ -356,14 +351,3 @@ def _tensors(args: Any) -> Iterator[Tensor]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _tensors(value)
-
-
-@contextmanager
-def _evaluation(network: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -20,7 +20,7 @@ from ..kernels.counts import nonzero
 from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
 from ..kernels.layers import layer as fused_layer
 from ..kernels.products import linear
-from .neurons import IF, LIF, Neuron
+from .neurons import Neuron
 
 
 class Watcher(Protocol):
@@ -186,7 +186,7 @@ def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor 
 
 def _is_fused(layer: nn.Module | None) -> bool:
     """Whether a layer is neurons that the fused kernels know."""
-    return isinstance(layer, Neuron) and type(layer) in (IF, LIF) and layer.surrogate.name in SURROGATES
+    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.name in SURROGATES
 
 
 def _settings(neuron: Neuron) -> Settings:
