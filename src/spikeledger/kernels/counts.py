@@ -72,7 +72,13 @@ def room(neurons: int, steps: int) -> Tensor:
 
 def done(counts: Tensor, planes: Planes) -> Deeds:
     """What a kernel counted in its room while it made these bits."""
-    return Deeds(counts.numpy(), "spikes", 1.0) if planes.spikes else Deeds(counts.numpy(), "silent", 0.0)
+    if not planes.spikes:
+        return Deeds(counts.numpy(), "silent", 0.0)
+    neurons = planes.columns
+    if not counts[2 * neurons :].any():  # a kernel that counts currents alone: its spikes are counted here
+        counts[neurons : 2 * neurons] = planes.per_neuron().flatten()
+        counts[2 * neurons :] = torch.tensor(planes.per_step())
+    return Deeds(counts.numpy(), "spikes", 1.0)
 
 
 def of_bits(currents: Tensor, planes: Planes) -> Deeds:

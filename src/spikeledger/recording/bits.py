@@ -15,11 +15,12 @@ from .books import Books
 from .census import Census
 from .origins import Origin
 from .populations import Population
-from .products import Product, row_sums
+from .products import Product, convolution, row_sums
 
 if TYPE_CHECKING:
     from ..kernels.counts import Deeds
     from ..kernels.planes import Planes
+    from ..networks.bit_layers import Weighted
     from ..networks.neurons import Neuron
 
 
@@ -56,23 +57,14 @@ class BitWatcher:
         """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
         return self._away
 
-    def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, N]` go through a linear layer."""
-
-        def product() -> Product:
-            weight = layer.weight.detach()
-            values = weight.new_empty(()).expand(planes.shape)  # nobody looks at the values: the bits are counted
-            outputs = planes.rows * layer.out_features
-            return Product(
-                "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
-                outputs * layer.in_features, layer.bias, fan_out=row_sums,
-            )  # fmt: skip
+    def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
+        """Spikes `[T, B, *N]` go through a weighted layer."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent
             counts = planes.per_neuron().numpy()
             return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
 
-        self.books.multiplied(layer, source, planes.shape, None, product, look)
+        self.books.multiplied(layer, source, planes.shape, 2, None, lambda: _product(layer, source, planes), look)
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
         """A population sent spikes `[T, B, *N]`, and did this."""
@@ -104,3 +96,26 @@ class _Away:
 
     def __exit__(self, *_: object) -> None:
         _push_mode(self._mode)
+
+
+def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
+    weight = layer.weight.detach()
+    nothing = weight.new_empty(())  # nobody looks at the values: the bits are counted
+    if isinstance(layer, nn.Linear):
+        outputs = planes.rows * layer.out_features
+        return Product(
+            "linear", source, nothing.expand(planes.shape), layer.weight, weight.t(), torch.matmul, 2, outputs,
+            outputs * layer.in_features, layer.bias, fan_out=row_sums,
+        )  # fmt: skip
+    values = nothing.expand(planes.rows, *planes.shape[2:])
+    same = isinstance(layer.padding, str) and layer.padding == "same"
+    padding = (
+        [d * (k - 1) // 2 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+        if same
+        else ([0] * (weight.dim() - 2) if isinstance(layer.padding, str) else list(layer.padding))
+    )
+    product = convolution(
+        lambda _: True, values, layer.weight, layer.bias, layer.stride, padding, layer.dilation, False,
+        [0] * len(padding), layer.groups,
+    )  # fmt: skip
+    return product._replace(arrived=source, matrix=weight)

@@ -139,17 +139,17 @@ class Books:
             self._multiplied(product, out)
 
     def multiplied(
-        self, layer: nn.Module, source: Tensor, shape: tuple[int, ...], out: Tensor | None,
+        self, layer: nn.Module, source: Tensor, shape: tuple[int, ...], rows: int, out: Tensor | None,
         product: Callable[[], Product], look: Callable[[float | None], Census],
     ) -> None:  # fmt: skip
-        """Book a linear layer that was not listened to and multiplied values of a shape `[*B, N]` that `source` carried.
+        """Book a weighted layer that was not listened to and multiplied values of a shape `[*rows, *N]` that `source` carried.
 
         As long as its weights stay as they are, calls with one shape differ in what arrives and in nothing else; only a
         call that differs otherwise is told as a `product`. `look` is asked if nobody has counted what arrives.
         """
         self.products += 1
         origin = self.origins.get(source)
-        seen = origin.counted(shape, len(shape) - 1) if origin is not None else None
+        seen = origin.counted(shape, rows) if origin is not None else None
         if seen is None:
             seen = look(origin.unit if origin is not None else None)
         line = self.lines.get(id(layer))
@@ -162,7 +162,7 @@ class Books:
         else:
             told = product()
             account = self._multiplied(told, out, seen)
-            if account is not None:
+            if account is not None and not told.geometry:
                 self.lines[id(layer)] = Line(layer, shape, told, account)
 
     def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> SynapseAccount | None:
@@ -277,7 +277,7 @@ class Books:
                     account.bias_adds += elements(out)
                     self.origins.put(out, origin)
                     return
-        if self.quiet:
+        if self.quiet or (self.frames and self.frames[-1].sums):
             if rule.name == "mul" and len(tensors) == 2:
                 self._one_to_one(tensors, out)
             self._made(tensors, out)
@@ -289,6 +289,9 @@ class Books:
     def _one_to_one(self, tensors: list[Tensor], out: Tensor) -> None:
         """Inside a neuron, its own spikes times a weight: a recurrent connection from each neuron to itself."""
         for values, weight in (tensors, tensors[::-1]):
+            if self.frames[-1].sums and weight in self.weights and out.shape == values.shape:
+                self._multiplied(scaling(values, weight), out)
+                return
             origin = self.origins.get(values)
             if (
                 origin is not None

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mod
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
 from ..networks import event_driven
+from ..networks.recurrent import OneToOne, Recurrent
 from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
@@ -125,6 +126,7 @@ class Recorder:
         if not books.frames:
             self._begin(args)
         frame = Frame(part.path, products=books.products if part.multiplies else -1)
+        frame.sums = part.sums
         if self._on and not books.quiet:
             kind = part.kind
             if kind is not None:
@@ -191,6 +193,7 @@ class Recorder:
                     module,
                     values,
                     values.shape,
+                    1,
                     output,
                     lambda: product(module, values),
                     lambda unit: books.look(values, 1, unit),
@@ -235,11 +238,18 @@ class _Part(NamedTuple):
     kind: NeuronKind | None
     quiet: bool  # a neuron with weights of its own
     multiplies: bool  # a module that multiplies whenever it is called
+    sums: bool  # connections of a neuron, whose currents it adds to those that arrive
 
     @classmethod
     def of(cls, path: str, module: nn.Module) -> _Part:
         kind = kind_of(module)
-        return cls(path, kind, kind is not None and has_weights(module), isinstance(module, _WEIGHTED))
+        return cls(
+            path,
+            kind,
+            kind is not None and has_weights(module),
+            isinstance(module, _WEIGHTED),
+            isinstance(module, Recurrent | OneToOne),
+        )
 
 
 class _Listener(TorchDispatchMode):
