@@ -120,7 +120,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
         with watching.away():
             told = _events(layer, following, flow, watching)
         if told is None:
-            told = layer(_told(flow, watching)), 1
+            told = _once(layer, flow, watching) or (layer(_told(flow, watching)), 1)
         flow, index = told[0], index + told[1]
     return _told(flow, watching)
 
@@ -143,14 +143,31 @@ def _events(
         sent = _fused(layer, following, spikes, active)
         watching.multiplied(layer, source, spikes.planes)
         watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
-        return sent, 2
+        return _tapped(sent, following, watching), 2
     if _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
         token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[operator, arg-type]
         watching.fired(layer, nonzero(flow.detach()), planes)  # type: ignore[arg-type]
-        return Spikes(planes, token.view(flow.shape)), 1
+        return _tapped(Spikes(planes, token.view(flow.shape)), layer, watching), 1
     if isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
         return flow.flattened(), 1
     return None
+
+
+def _tapped(sent: Spikes, neurons: nn.Module | None, watching: Watcher) -> Spikes:
+    """Spikes whose gradient a watcher may add to: training penalises them here, without a float in between."""
+    tap = getattr(watching, "tap", None)
+    return sent if tap is None or sent.token is None else Spikes(sent.planes, tap(neurons, sent.token, sent.planes))
+
+
+def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[Tensor, int] | None:
+    """An image that stands still, multiplied once, for a watcher that asks for it."""
+    still = getattr(watching, "still", None)
+    if still is None or type(layer) is not nn.Linear or not isinstance(flow, Tensor):
+        return None
+    if flow.dim() < 3 or flow.shape[0] < 2 or flow.stride(0) != 0:
+        return None
+    still(layer, flow)
+    return _currents(layer, flow), 1
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
