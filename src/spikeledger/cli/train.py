@@ -17,6 +17,7 @@ def train(
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
+    neuron: options.Neuron = "lif",
     seed: options.Seed = 0,
     root: options.Root = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the network.")] = Path("network"),
@@ -31,12 +32,12 @@ def train(
 
     if kind not in ("ann", "snn"):
         raise unknown_name("kind of network", kind, ("ann", "snn"))
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed)
+    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
     from ..networks import zoo
 
     part = load_dataset(data, root=root)
-    made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed)
+    made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
     folders.prepare(out)
     run = building.train_and_save(
         made if kind == "snn" else zoo.twin(made, seed=seed), part, out, epochs=epochs, seed=seed

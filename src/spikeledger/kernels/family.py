@@ -166,7 +166,9 @@ class _Cells(torch.autograd.Function):
         assert core is not None
         steps, batch, width = currents.shape
         given = dict(zip(("currents", *_STARTS, *PARAMETERS), (currents, *rest), strict=True))
-        given |= {} if weight is None else {"weight_turned": weight.t().contiguous(), "weight_blocked": _blocked(weight)}
+        given |= (
+            {} if weight is None else {"weight_turned": weight.t().contiguous(), "weight_blocked": _blocked(weight)}
+        )
         spikes = torch.empty_like(currents)
         words = empty_words(steps * batch, width)
         last = {name: None if given[name] is None else currents.new_empty(batch, width) for name in _STARTS[:4]}
