@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.delays import Delay as Delay
     from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
@@ -69,6 +70,7 @@ __version__ = "0.1.0"
 _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
+    "Delay": ("networks.delays", "Delay"),
     "Synaptic": ("networks.neurons", "Synaptic"),
     "AdaptiveLIF": ("networks.neurons", "AdaptiveLIF"),
     "Recurrent": ("networks.recurrent", "Recurrent"),
