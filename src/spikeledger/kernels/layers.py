@@ -117,9 +117,7 @@ class _Stack(torch.autograd.Function):
         return (None, None, None, None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
-def _go_back(
-    ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]
-) -> None:
+def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
     core, threads = native(), torch.get_num_threads()
     assert core is not None
