@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..activity import Activity, InputClass, Layer, Tally, arrival
 from ..errors import InputError, unknown_name
 from . import machine
+from .duration import Duration, duration, way_seconds
 from .learning import PairRule, learned, plastic, run_learning
 from .limits import Chip, load_chip
 from .machine import Counts, Machine
@@ -57,6 +58,11 @@ class Run:
     hops: NDArray[np.int64] | None = None
     rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # population -> [T, B, N]
     network: Network | None = None  # as it is after the run: with the weights that it learned
+
+    @property
+    def duration(self) -> Duration | None:
+        """Seconds of a step, of a sample, and from the first input to the last answer; None if nothing is known."""
+        return duration(self.placement, self.activity) if self.placement is not None else None
 
     def answers(self) -> NDArray[np.int64]:
         """The output neuron that spikes most, `[B]`."""
@@ -256,12 +262,14 @@ def account(
             add(name, "hop", counts.spikes[name] * placement.hops[name])
     for layer, count in (updates or {}).items():
         add(layer, "weight_update", None, count)
-    timed = counts.seconds is not None and placement is not None and placement.chip.seconds is not None
+    seconds = None
+    if counts.seconds is not None and placement is not None and placement.chip.seconds is not None:
+        seconds = float(counts.seconds.sum()) + steps * samples * way_seconds(placement)
     return Activity(
         layers, tallies, samples, steps, (),
         {n: c for n, c in counts.per_step.items() if network.populations[n].spiking},
         {n: r[0] for n, r in counts.rasters.items()},
-        seconds=float(counts.seconds.sum()) if timed and counts.seconds is not None else None,
+        seconds=seconds,
         producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
     )  # fmt: skip
 
