@@ -217,6 +217,12 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
+      "max_pool_back",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address out) {
+        chosen->max_pool_back(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(out));
+      },
+      Release());
+  module.def(
       "convolve_weight",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
         chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
