@@ -1,4 +1,5 @@
 // One instruction set's table of functions; each of set_*.cpp is compiled with its own flags and includes this.
+#include "adam.hpp"
 #include "codes.hpp"
 #include "counts.hpp"
 #include "layers.hpp"
@@ -14,5 +15,6 @@
         SPIKELEDGER_SET::pack, SPIKELEDGER_SET::unpack, SPIKELEDGER_SET::transpose,                    \
         SPIKELEDGER_SET::population_count, SPIKELEDGER_SET::column_counts, SPIKELEDGER_SET::census,    \
         SPIKELEDGER_SET::multiply,                                                                     \
-        SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back, SPIKELEDGER_SET::rate_code               \
+        SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back, SPIKELEDGER_SET::rate_code,              \
+        SPIKELEDGER_SET::adam                                                                          \
   }

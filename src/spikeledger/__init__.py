@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .study.opponent import fair_opponents as fair_opponents
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
+    from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
     from .training.checkpoints import save_network as save_network
     from .training.evaluate import evaluate as evaluate
@@ -78,6 +79,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_dataset": ("datasets", "load_dataset"),
     "list_datasets": ("datasets", "list_datasets"),
     "fit": ("training.fit", "fit"),
+    "Adam": ("training.adam", "Adam"),
     "evaluate": ("training.evaluate", "evaluate"),
     "save_network": ("training.checkpoints", "save_network"),
     "load_network": ("training.checkpoints", "load_network"),

@@ -16,6 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
+from ..kernels.codes import rate_planes
 from ..kernels.counts import nonzero
 from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -79,16 +80,20 @@ class EventDriven(nn.Sequential):
 
 
 class Spikes:
-    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient."""
+    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient.
 
-    def __init__(self, planes: bits.Planes, token: Tensor | None) -> None:
+    Each is worth `scale`: what dropout leaves of them is worth `1 / (1 - p)`.
+    """
+
+    def __init__(self, planes: bits.Planes, token: Tensor | None, scale: float = 1.0) -> None:
         self.planes = planes
         self.token = token
+        self.scale = scale
 
     def flattened(self) -> Spikes:
         """`[T, B, *N]` as `[T, B, prod(N)]`."""
         token = None if self.token is None else self.token.reshape(*self.planes.shape[:2], -1)
-        return Spikes(self.planes.flattened(), token)
+        return Spikes(self.planes.flattened(), token, self.scale)
 
 
 def event_driven(network: nn.Module) -> nn.Module:
@@ -173,15 +178,53 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
     if type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training):
         return flow
+    if type(layer) is nn.Dropout and isinstance(flow, Spikes) and (left := _dropped(flow, layer.p)) is not None:
+        return left
     if wants_bits and isinstance(layer, Neuron) and _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
         token, planes = fire_planes(flow, layer.decay(), _settings(layer))
         return Spikes(planes, token.view(flow.shape))
     return layer(_floats(flow))
 
 
+def _dropped(spikes: Spikes, share: float) -> Spikes | None:
+    """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
+
+    The random numbers are the next of torch's own generator. The rest are zero bits, and each spike that stays is worth
+    `1 / (1 - share)`, which goes into the product's weights.
+    """
+    if not 0 < share < 1:
+        return spikes if share == 0 else None
+    shape = spikes.planes.shape
+    rates = torch.full((1, spikes.planes.columns), 1 - share)
+    stays = rate_planes(rates, spikes.planes.rows, torch.default_generator)
+    if stays is None:
+        return None
+    stays = bits.Planes(stays.words, shape)
+    token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
+    return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
+
+
+class _Drop(torch.autograd.Function):
+    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, stays: bits.Planes) -> Tensor:
+        ctx.stays = stays
+        return token.view_as(token)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * ctx.stays.dense(), None
+
+
+def _worth(layer: nn.Linear, spikes: Spikes) -> Tensor:
+    """A linear layer's weights for spikes of a scale."""
+    return layer.weight if spikes.scale == 1 else layer.weight * spikes.scale
+
+
 def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
     """A linear layer and its neurons as one kernel."""
-    weight, bias = linear_layer.weight, linear_layer.bias
+    weight, bias = _worth(linear_layer, spikes), linear_layer.bias
     token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), active)
     return Spikes(planes, token)
 
@@ -201,6 +244,7 @@ def _fused_from(layers: list[nn.Module], index: int) -> list[tuple[nn.Linear, An
 def _stacked(pairs: list[tuple[nn.Linear, Any]], spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
     """Linear layers and their neurons as one node of the graph; spikes as floats where the network ends."""
     layers = [Layer(linear.weight, linear.bias, neuron.decay(), _settings(neuron)) for linear, neuron in pairs]
+    layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
     found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
     if not floats:
         return Spikes(planes, found)
@@ -225,7 +269,7 @@ def _currents(layer: nn.Linear, flow: Tensor | Spikes) -> Tensor:
     if spikes is None:
         dense: Tensor = layer(_floats(flow))  # graded values; of what does not fit torch says best why
         return dense
-    return linear(spikes.token, spikes.planes, layer.weight, layer.bias)
+    return linear(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias)
 
 
 def _spikes_into(layer: nn.Linear, flow: Tensor | Spikes) -> Spikes | None:
@@ -254,7 +298,7 @@ def _wants_bits(layers: list[nn.Module], index: int) -> bool:
     for layer in layers[index:]:
         if type(layer) is nn.Linear:
             return layer.weight.dtype == torch.float32
-        passes = isinstance(layer, nn.Flatten | nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training)
+        passes = isinstance(layer, nn.Flatten | nn.Identity | nn.Dropout)
         if not passes:
             return False
     return False
@@ -264,6 +308,8 @@ def _floats(flow: Tensor | Spikes) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
     spikes: Tensor = _Unpack.apply(flow.token, flow.planes) if flow.token is not None else flow.planes.dense()
+    if flow.scale != 1:
+        return spikes * flow.scale
     bits.attach(spikes, flow.planes)
     return spikes
 
