@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
     from .training import losses as losses
+    from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
     from .training.checkpoints import save_network as save_network
     from .training.evaluate import evaluate as evaluate
@@ -92,6 +93,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "losses": ("training.losses", ""),
     "prune": ("training.pruning", "prune"),
     "Pruning": ("training.pruning", "Pruning"),
+    "Adam": ("training.adam", "Adam"),
     "evaluate": ("training.evaluate", "evaluate"),
     "save_network": ("training.checkpoints", "save_network"),
     "load_network": ("training.checkpoints", "load_network"),

@@ -176,6 +176,12 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
     if bit_layers.passes(layer):
         return flow
+    if (
+        type(layer) is nn.Dropout
+        and isinstance(flow, Spikes)
+        and (left := bit_layers.dropped(flow, layer.p)) is not None
+    ):
+        return left
     if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
         return pooled
     if wants_bits and bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
