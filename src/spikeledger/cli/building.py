@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
 from .options import ENCODERS, at_least
@@ -34,6 +35,13 @@ def check(
     at_least("seed", seed, 0)
 
 
+def check_backend(name: str) -> AbstractContextManager[None]:
+    """A back end by name, for a `with` block; one that this machine lacks is said now."""
+    from ..kernels.choice import backend
+
+    return backend(name)
+
+
 def spiking_network(
     data: Dataset, name: str, *, timesteps: int, encoder: str, seed: int, neuron: str = "lif"
 ) -> SpikingNetwork:
@@ -45,12 +53,12 @@ def spiking_network(
     )
 
 
-def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int) -> Fit:
-    """Train a network and save it; after Ctrl-C too, which then goes on its way."""
+def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int, **training: Any) -> Fit:
+    """Train a network and save it; after Ctrl-C too, which then goes on its way. `training` is for `fit`."""
     from ..training.checkpoints import save_network
     from ..training.fit import fit
 
-    run = fit(network, data, epochs=epochs, seed=seed)
+    run = fit(network, data, epochs=epochs, seed=seed, **training)
     if run.history:
         save_network(folder, network)
     if run.stopped:

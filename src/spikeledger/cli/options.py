@@ -23,6 +23,13 @@ Samples = Annotated[int | None, typer.Option(help="How many test samples, drawn 
 Bill = Annotated[
     str | None, typer.Option(help="Which events are charged: full, ops-only, ...; each profile's own by default.")
 ]
+Backend = Annotated[
+    str, typer.Option(help="What neurons run on: auto (the fastest there is), reference (plain torch), cpu, gpu.")
+]
+Loss = Annotated[
+    str,
+    typer.Option(help="What training makes small: rate, count, membrane, mean_square, count_mean_square, first_spike."),
+]
 AllowUncounted = Annotated[
     bool, typer.Option("--allow-uncounted", help="Price although something was not counted: a lower bound.")
 ]
