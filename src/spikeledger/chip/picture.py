@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,21 @@ _MOST_NAMES = 18  # layers in the legend
 _MARGIN = 1  # free routers that are drawn beside the used ones
 
 
+def _figure(**options: Any) -> Figure:
+    """A figure that shows itself in a notebook; those of pyplot do, and it is not asked for here."""
+    from matplotlib.figure import Figure
+
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png", dpi=110)
+            return picture.getvalue()
+
+    return Shown(**options)
+
+
 def draw_placement(placement: Placement) -> Figure:
     """The mesh: which layer lies on each core and how full it is, and the packets that every link carries."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     mesh = placement.chip.mesh
@@ -32,7 +45,7 @@ def draw_placement(placement: Placement) -> Figure:
     high = min(rows, int(placement.positions[:, 1].max()) + 1 + _MARGIN)
     stacked = wide > 2 * high
     cell = min(1.0, (11.0 if stacked else 5.5) / wide)
-    figure = Figure(
+    figure = _figure(
         figsize=(12, 1.2 + 2 * (1.0 + cell * high)) if stacked else (12, max(4.5, 2.5 + cell * high)),
         layout="constrained",
     )
@@ -134,9 +147,7 @@ def link_loads(placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 def draw_epochs(history: Sequence[Epoch], score: float) -> Figure:
     """Accuracy and energy of each epoch, with the trade-off score in the title."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = _figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     numbers = [epoch.number for epoch in history]
     axes.plot(numbers, [epoch.accuracy for epoch in history], marker="o", color="tab:blue", label="accuracy")
