@@ -3,16 +3,25 @@ are there or not; the equations are in `networks.neurons`, and those of plain IF
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..errors import InputError
 from . import reference
+from .choice import native, runs_native
+from .planes import Planes, attach, empty_words
+from .refusal import once
 
 if TYPE_CHECKING:
     from ..networks.surrogates import Surrogate
+
+
+RESETS = {"subtract": 0, "zero": 1, "none": 2}
+SURROGATES = {"atan": 0, "fast_sigmoid": 1, "sigmoid": 2, "triangle": 3, "straight_through": 4}
 
 
 class State(NamedTuple):
@@ -93,6 +102,124 @@ def along(value: Tensor | float, shape: Sequence[int]) -> Tensor | float:
 
 
 def run(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, State]:
-    """Spikes `[T, B, *N]` and the last state of a population; every back end gives the same spikes."""
-    spikes, last = reference.run_cells(currents, state, cells.over(currents.shape[2:]))
-    return spikes, State(*last)
+    """Spikes `[T, B, *N]` and the last state of a population; every back end gives the same spikes.
+
+    On a GPU this is the reference: only plain IF and LIF have Triton kernels.
+    """
+    shape = currents.shape
+    cells = cells.over(shape[2:])
+    state = _fitting(state, shape[1:])
+    if cells.surrogate.name not in SURROGATES or not currents.numel() or not runs_native(currents):
+        if currents.dtype == torch.bfloat16:  # every back end computes it in float32
+            wide = State(*(None if part is None else part.float() for part in state))  # type: ignore[arg-type]
+            spikes, found = reference.run_cells(currents.float(), wide, cells)
+            return spikes.to(currents.dtype), _like(state, found)
+        spikes, found = reference.run_cells(currents, state, cells)
+        return spikes, State(*found)
+    flat = currents.to(torch.float32).reshape(*shape[:2], -1).contiguous()
+    starts = [None if part is None else part.to(torch.float32).reshape(shape[1], -1).contiguous() for part in state]
+    constants = [_each(getattr(cells, name), shape[2:], currents.device) for name in PARAMETERS]
+    weight = None if cells.weight is None else cells.weight.to(torch.float32).contiguous()
+    spikes, *last, words = _Cells.apply(cells, weight, flat, *starts, *constants)
+    spikes = spikes.view(shape).to(currents.dtype)
+    attach(spikes, Planes(words, tuple(shape)))
+    ends = [None if part is None else part.view(shape[1:]) for part in last]
+    return spikes, _like(state, (*ends, None if state.spikes is None else spikes[-1]))
+
+
+def _fitting(state: State, shape: Sequence[int]) -> State:
+    """The state with every part in the neurons' own shape `[B, *N]`."""
+    try:
+        parts: Any = (None if part is None else part.expand(shape) for part in state)
+        return State(*parts)
+    except RuntimeError as error:
+        shapes = [list(part.shape) for part in state if part is not None]
+        raise InputError(f"a state of shapes {shapes} was passed to neurons of shape {list(shape)}: {error}") from error
+
+
+def _like(state: State, found: Sequence[Tensor | None]) -> State:
+    """Found parts, in the number formats of a state that was passed."""
+    pairs = zip(found, state, strict=True)
+    parts: Any = (None if new is None or old is None else new.to(old.dtype) for new, old in pairs)
+    return State(*parts)
+
+
+def _each(value: Tensor | float | None, shape: Sequence[int], device: torch.device) -> Tensor | None:
+    """One float32 constant a neuron, `[prod(shape)]`."""
+    if value is None:
+        return None
+    if not isinstance(value, Tensor):
+        return torch.full((math.prod(shape),), value, dtype=torch.float32, device=device)
+    return value.to(torch.float32).expand(shape).reshape(-1).contiguous()
+
+
+#: the tensors that the native core knows, in the order of `_Cells`
+_STARTS = ("membrane", "synapse", "adaptation", "waiting", "fired")
+
+
+class _Cells(torch.autograd.Function):
+    """Nothing of a membrane is stored: the way back runs a group of neurons again, and then walks back along it."""
+
+    @staticmethod
+    def forward(ctx: Any, cells: Cells, weight: Tensor | None, currents: Tensor, *rest: Tensor | None) -> Any:
+        core = native()
+        assert core is not None
+        steps, batch, width = currents.shape
+        given = dict(zip(("currents", *_STARTS, *PARAMETERS), (currents, *rest), strict=True))
+        given |= (
+            {} if weight is None else {"weight_turned": weight.t().contiguous(), "weight_blocked": _blocked(weight)}
+        )
+        spikes = torch.empty_like(currents)
+        words = empty_words(steps * batch, width)
+        last = {name: None if given[name] is None else currents.new_empty(batch, width) for name in _STARTS[:4]}
+        core.fire_cells(
+            (steps, batch, width), _addresses(given), *_settings(cells), _addresses({"spikes": spikes, "words": words, **last}),
+            torch.get_num_threads(),
+        )  # fmt: skip
+        ctx.cells = cells
+        ctx.names = list(given)
+        ctx.save_for_backward(*given.values(), spikes if weight is not None else None)
+        ctx.mark_non_differentiable(words, *(part for part in (last["waiting"],) if part is not None))
+        ctx.set_materialize_grads(False)
+        return (spikes, *last.values(), words)
+
+    @staticmethod
+    def backward(ctx: Any, to_spikes: Tensor | None, *to_last: Tensor | None) -> Any:
+        *tensors, spikes = ctx.saved_tensors
+        given = dict(zip(ctx.names, tensors, strict=True))
+        core, cells, currents = native(), ctx.cells, given["currents"]
+        assert core is not None
+        with torch.no_grad():
+            arriving = {"spikes": torch.zeros_like(currents) if to_spikes is None else to_spikes.contiguous()}
+            arriving |= {
+                name: grad.contiguous() for name, grad in zip(_STARTS[:3], to_last, strict=False) if grad is not None
+            }
+            wanted = dict(zip(("currents", *_STARTS, *PARAMETERS), ctx.needs_input_grad[2:], strict=True))
+            back = cells.own is not None or cells.weight is not None
+            wanted |= {"currents": True, "waiting": False, "fired": wanted["fired"] and back}
+            leaving = {name: torch.empty_like(given[name]) if want else None for name, want in wanted.items()}
+            core.learn_cells(
+                tuple(currents.shape), _addresses(given), *_settings(cells), _addresses(arriving),
+                SURROGATES[cells.surrogate.name], cells.surrogate.slope, _addresses(leaving), torch.get_num_threads(),
+            )  # fmt: skip
+            weight_grad = None
+            if ctx.needs_input_grad[1]:
+                assert leaving["currents"] is not None
+                before = torch.cat([given["fired"][None], spikes[:-1]]).flatten(0, 1)
+                weight_grad = leaving["currents"].flatten(0, 1).t() @ before
+        grads = once((weight_grad, *leaving.values()), (*tensors, to_spikes, *to_last), "a neuron")
+        return (None, *grads)
+
+
+def _blocked(weight: Tensor) -> Tensor:
+    """A matrix as blocks of 32 columns, so that a kernel reads it in a row."""
+    columns = weight.shape[1]
+    return torch.nn.functional.pad(weight, (0, -columns % 32)).unflatten(1, (-1, 32)).transpose(0, 1).contiguous()
+
+
+def _settings(cells: Cells) -> tuple[float, int, bool, int]:
+    return cells.threshold, RESETS[cells.reset], cells.reset_delay, cells.refractory
+
+
+def _addresses(tensors: Mapping[str, Tensor | None]) -> dict[str, int]:
+    return {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}

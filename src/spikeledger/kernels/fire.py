@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -11,15 +12,12 @@ from torch import Tensor
 
 from . import reference
 from .choice import native, runs_native, runs_triton, triton
-from .family import along
+from .family import RESETS, SURROGATES, along
 from .planes import Planes, attach, empty_words
 from .refusal import once
 
 if TYPE_CHECKING:
     from ..networks.surrogates import Surrogate
-
-RESETS = {"subtract": 0, "zero": 1, "none": 2}
-SURROGATES = {"atan": 0, "fast_sigmoid": 1, "sigmoid": 2, "triangle": 3, "straight_through": 4}
 
 
 class Settings(NamedTuple):
@@ -92,7 +90,14 @@ def decays(beta: Tensor | float, shape: Sequence[int], device: torch.device) -> 
     if isinstance(beta, Tensor):
         fitting = along(beta.to(torch.float32), shape)
         return fitting.expand(shape).reshape(-1).contiguous()  # type: ignore[union-attr]
-    return torch.full((math.prod(shape),), beta, dtype=torch.float32, device=device)
+    return _same_decays(beta, math.prod(shape), device)
+
+
+@lru_cache(maxsize=64)
+def _same_decays(beta: float, count: int, device: torch.device) -> Tensor:
+    """Kept from step to step, since nobody writes to it; an ordinary tensor even where one is made in inference mode."""
+    with torch.inference_mode(False):
+        return torch.full((count,), beta, dtype=torch.float32, device=device)
 
 
 class _Fire(torch.autograd.Function):

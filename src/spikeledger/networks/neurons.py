@@ -22,6 +22,7 @@ With `truncate=K` gradients stop at every K-th step, as if the state was detache
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -116,15 +117,7 @@ class Neuron(nn.Module):
                 f"{type(self).__name__} got currents of shape {list(currents.shape)}, but needs [T, B, *N]: "
                 "time first, then the batch"
             )
-        if not self.truncate or self.truncate >= len(currents):
-            spikes, last = self._steps(currents, state)
-        else:
-            parts: list[Tensor] = []
-            last = state
-            for part in currents.split(self.truncate):
-                one, last = self._steps(part, last.detach() if parts else last)
-                parts.append(one)
-            spikes = torch.cat(parts)
+        spikes, last = in_parts(self._steps, currents, state, self.truncate)
         return spikes if state is None else (spikes, last)
 
     def _steps(self, currents: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -162,6 +155,19 @@ class Neuron(nn.Module):
     def _kept(self, name: str) -> Tensor:
         logit = self._parameters.get(f"{name}_logit")
         return self.get_buffer(f"fixed_{name}") if logit is None else torch.sigmoid(logit)
+
+
+def in_parts(
+    run: Callable[[Tensor, Any], tuple[Tensor, Any]], currents: Tensor, state: Any, truncate: int | None
+) -> tuple[Tensor, Any]:
+    """Run currents `[T, ...]`, with the state cut off from its past after every `truncate` steps."""
+    if not truncate or truncate >= len(currents):
+        return run(currents, state)
+    sent: list[Tensor] = []
+    for part in currents.split(truncate):
+        spikes, state = run(part, state.detach() if sent else state)
+        sent.append(spikes)
+    return torch.cat(sent), state
 
 
 def _as_state(state: Any, kind: str) -> State:
