@@ -117,7 +117,8 @@ def _draw_links(figure: Figure, axes: Axes, placement: Placement) -> None:
     if not len(loads):
         axes.text(0.5, 0.5, "none: all cores are at one router", transform=axes.transAxes, ha="center")
         return
-    axes.scatter(*placement.positions.T, s=14, c="0.75", marker="s", zorder=1)
+    x, y = placement.positions.T
+    axes.scatter(x, y, s=14, c="0.75", marker="s", zorder=1)
     links = LineCollection(lines, cmap="viridis_r", linewidths=0.8 + 4.2 * loads / loads.max(), zorder=2)
     links.set_array(loads)
     links.set_clim(0, loads.max())
