@@ -180,5 +180,5 @@ def test_a_chip_runs_it_spike_for_spike(kind: str) -> None:
 
 @pytest.mark.parametrize("neuron", [sl.Synaptic(), sl.AdaptiveLIF(), sl.LIF(refractory=1)])
 def test_a_chip_refuses_what_it_cannot_run(neuron: sl.LIF) -> None:
-    with pytest.raises(InputError, match="cannot be mapped onto a chip: neurons '1' (are|wait)"):
+    with pytest.raises(InputError, match=r"cannot be mapped onto a chip: neurons '1' (are|wait)"):
         sl.map_network(nn.Sequential(nn.Linear(5, 4), neuron), torch.rand(3, 2, 5))
