@@ -92,12 +92,12 @@ def layer_sides(shape: tuple[int, ...], density: float) -> tuple[dict[str, Step]
 
     def ours() -> Tensor:
         bits = planes.Planes(words, tuple(spikes.shape))  # its spikes are not counted yet
-        way = convolution.cheapest(geometry, bits.rows, bits.spikes, dense=False)
+        way = convolution.cheapest(geometry, bits, dense=False)
         return convolution.convolve(None, bits, weight, None, geometry, convolution.METHODS[way])
 
     def ours_fired() -> object:
         bits = planes.Planes(words, tuple(spikes.shape))
-        way = convolution.METHODS[convolution.cheapest(geometry, bits.rows, bits.spikes, dense=False)]
+        way = convolution.METHODS[convolution.cheapest(geometry, bits, dense=False)]
         with torch.no_grad():
             return convolution.convolve_fire(None, bits, weight, None, neuron.decay(), settings, geometry, way)
 

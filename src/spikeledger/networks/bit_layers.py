@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
-from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of
+from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -103,13 +103,13 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes) -> Spikes | None:
     if isinstance(flow, Tensor):
         if not _countable(flow, layer.weight):
             return None
-        if geometry is not None and cheapest(geometry, shape[0] * shape[1], 0) == "dense":  # however few its spikes
+        if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
         packed = bits.pack(flow)
         if packed is None:
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
-    if geometry is not None and cheapest(geometry, flow.planes.rows, flow.planes.spikes) == "dense":
+    if geometry is not None and cheapest(geometry, flow.planes) == "dense":
         return None
     return flow
 
@@ -217,7 +217,7 @@ def _worth(layer: Weighted, spikes: Spikes) -> Tensor:
 def _way(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[Geometry, int]:
     geometry = geometry_of(layer, spikes.planes.shape[2:])
     assert geometry is not None  # `spikes_into` asked
-    return geometry, METHODS[cheapest(geometry, spikes.planes.rows, spikes.planes.spikes, dense=False)]
+    return geometry, METHODS[cheapest(geometry, spikes.planes, dense=False)]
 
 
 def fired(neuron: Any, currents: Tensor) -> Spikes:
