@@ -1,10 +1,12 @@
 // The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
 // lifetimes are checked in kernels/cpu.py, the only caller.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -73,6 +75,10 @@ Convolution convolution(const std::vector<int64_t>& shape, Address words, Addres
 using Release = nb::call_guard<nb::gil_scoped_release>;
 
 }  // namespace
+
+const Kernels& kernels_in_use() { return *chosen; }
+
+void bind_family(nb::module_& module);  // family.cpp
 
 NB_MODULE(_native, module) {
   module.doc() = "Fused neurons over time, and products of bits and floats.";
@@ -159,22 +165,24 @@ NB_MODULE(_native, module) {
   module.def(
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
-         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out,
+         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address charges, Address out,
          Address active) {
         chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
-                      at<float>(currents), at<uint64_t>(out), at<int64_t>(active));
+                      at<float>(charges), at<uint64_t>(out), at<int64_t>(active));
       },
       Release());
   module.def(
       "layer_back",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
-         bool delayed, int method, int threads, Address currents, Address spikes_grad, int surrogate, float slope,
-         Address turned, Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+         bool delayed, int method, int threads, Address charges, Address spikes_grad, Address above_currents,
+         Address above_weight, int64_t above, int surrogate, float slope, Address turned, Address currents_grad,
+         Address weight_grad, Address bias_grad, Address beta_grad) {
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
                             reset, delayed, method, threads},
-                           at<const float>(currents),
-                           {at<const float>(spikes_grad), surrogate, slope, at<const uint64_t>(turned),
+                           at<const float>(charges),
+                           {at<const float>(spikes_grad), at<const float>(above_currents),
+                            at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
       },
       Release());
@@ -223,6 +231,18 @@ NB_MODULE(_native, module) {
                                 at<float>(bias));
       },
       Release());
+  module.def(
+      "adam",
+      [](const std::vector<std::array<Address, 6>>& weights, double rate, double beta1, double beta2, double eps,
+         int threads) {
+        std::vector<AdamWeight> all;
+        for (const auto& [weight, grad, mean, square, step, size] : weights)
+          all.push_back({at<float>(weight), at<float>(mean), at<float>(square), at<float>(step), at<const float>(grad),
+                         static_cast<int64_t>(size)});
+        nb::gil_scoped_release release;
+        chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
+      });
+  bind_family(module);
 }
 
 }  // namespace spikeledger

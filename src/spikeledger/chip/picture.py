@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,17 +17,28 @@ if TYPE_CHECKING:
 _MOST_LINES = 60
 
 
-def draw_placement(placement: Placement) -> Figure:
-    """The mesh: neurons of each core and packets that arrive there, and the busiest ways between cores."""
+def _figure(**options: Any) -> Figure:
+    """A figure that shows itself in a notebook; those of pyplot do, and it is not asked for here."""
     from matplotlib.figure import Figure
 
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png", dpi=110)
+            return picture.getvalue()
+
+    return Shown(**options)
+
+
+def draw_placement(placement: Placement) -> Figure:
+    """The mesh: neurons of each core and packets that arrive there, and the busiest ways between cores."""
     mesh = placement.chip.mesh
     columns, rows = mesh.columns * placement.chips, mesh.rows
     held, arriving = np.full((rows, columns), np.nan), np.full((rows, columns), np.nan)
     x, y = placement.positions.T
     held[y, x] = placement.neurons_by_core()
     arriving[y, x] = placement.traffic.sum(0)
-    figure = Figure(figsize=(11, 1.8 + 4.5 * rows / max(columns, rows)), layout="constrained")
+    figure = _figure(figsize=(11, 1.8 + 4.5 * rows / max(columns, rows)), layout="constrained")
     for axes, values, title in (
         (figure.add_subplot(1, 2, 1), held, "neurons"),
         (figure.add_subplot(1, 2, 2), arriving, "packets that arrive"),
@@ -55,9 +67,7 @@ def draw_placement(placement: Placement) -> Figure:
 
 def draw_epochs(history: Sequence[Epoch], score: float) -> Figure:
     """Accuracy and energy of each epoch, with the trade-off score in the title."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = _figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     numbers = [epoch.number for epoch in history]
     axes.plot(numbers, [epoch.accuracy for epoch in history], marker="o", color="tab:blue", label="accuracy")

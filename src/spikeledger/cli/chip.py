@@ -173,16 +173,28 @@ def simulate(
     }  # fmt: skip
     if labels is not None:
         answer["accuracy"] = float((ran.answers() == labels).mean())
+    took = ran.duration
+    answer["duration"] = None if took is None else took.to_dict()
     if ran.core_synapses is not None:
         answer["busiest_core_synaptic_ops"] = int(ran.core_synapses.sum(0).max())
     if json:
         print_json(answer)
         return
     typer.echo(f"{activity!r} on {placed!r}")
-    if activity.seconds is not None:
+    if took is not None:
         from ..units import si
 
-        typer.echo(f"estimated time on the chip: {si(activity.seconds / activity.samples, 's')} a sample")
+        parts = (
+            f"{si(took.cores, 's')} busiest core, {si(took.ways, 's')} way of {took.hops} hops, "
+            f"{si(took.barrier, 's')} barrier"
+        )
+        typer.echo(f"a step: {si(took.step, 's')} ({parts})")
+        typer.echo(
+            f"a sample: {si(took.sample, 's')}; to its answer, through {took.depth} layers: {si(took.latency, 's')}"
+        )
+        if took.static_joules is not None:
+            typer.echo(f"static energy of {placed.chips:,} chips meanwhile: {si(took.static_joules, 'J')} a sample")
+        typer.echo(f"times are {took.kind}: {took.source}")
     if labels is not None:
         typer.echo(f"accuracy: {100 * answer['accuracy']:.2f} %")
 
