@@ -74,7 +74,7 @@ for name in sl.list_chips():
     print(sl.load_chip(name).check(mapped))
 
 # %%
-draw_placement(sl.place(mapped, "loihi"))  # neurons by core, and the packets that arrive there
+draw_placement(sl.place(mapped, "loihi"))  # the layer on each core, and the packets over each link
 
 # %% [markdown]
 # ## Training

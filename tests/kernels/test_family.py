@@ -258,3 +258,21 @@ def test_a_custom_surrogate_runs_on_the_reference() -> None:
     currents = torch.randn(3, 2, 4, requires_grad=True)
     sl.Synaptic(surrogate=lambda x: torch.exp(-x.abs()))(currents).sum().backward()
     assert currents.grad is not None
+
+
+@needs_core
+@pytest.mark.parametrize("kind", KINDS)
+def test_membranes_are_not_stored(kind: str) -> None:
+    """What waits for the way back: the currents, with connections the spikes too, and nothing else that has all steps."""
+    neuron, currents = KINDS[kind](40, refractory=1), torch.randn(50, 4, 40, requires_grad=True)
+    kept: list[int] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        neuron(currents)
+    whole = [size for size in kept if size >= currents.numel()]
+    assert len(whole) == (2 if kind in ("all to all", "lateral") else 1)
+    assert sum(kept) < (len(whole) + 0.7) * currents.numel()  # weights, twice, and constants

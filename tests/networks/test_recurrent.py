@@ -159,3 +159,26 @@ def test_what_cannot_be_says_so(deed: Callable[[], Any], says: str) -> None:
     with pytest.raises(InputError) as caught:
         deed()
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["all to all", "one to one", "lateral"])
+def test_a_chip_runs_it_spike_for_spike(kind: str) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Linear(5, WIDTH, bias=False), KINDS[kind](sl.LIF(0.75)), nn.Linear(WIDTH, 3), sl.LIF(0.75)
+    )
+    with torch.no_grad():
+        for part in network[0].parameters():
+            part.abs_().mul_(512).round_().div_(256)
+    inputs = (torch.rand(8, 2, 5) > 0.5).float()
+    recorded, simulated = sl.record(network, inputs), sl.simulate(network, inputs, "loihi")
+    for layer in ("1.neuron", "3"):
+        assert simulated.total("spike", layer) == recorded.total("spike", layer)
+    assert simulated.total("synaptic_op") == recorded.total("synaptic_op") > 0
+    assert recorded.total("spike", "1.neuron") > 0
+
+
+@pytest.mark.parametrize("neuron", [sl.Synaptic(), sl.AdaptiveLIF(), sl.LIF(refractory=1)])
+def test_a_chip_refuses_what_it_cannot_run(neuron: sl.LIF) -> None:
+    with pytest.raises(InputError, match="cannot be mapped onto a chip: neurons '1' (are|wait)"):
+        sl.map_network(nn.Sequential(nn.Linear(5, 4), neuron), torch.rand(3, 2, 5))

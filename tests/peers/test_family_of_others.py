@@ -180,7 +180,8 @@ TABLE: dict[str, tuple[Callable[[], Run], Callable[[], Run], float]] = {
         lambda: sl.LIF(BETA, learn_beta=True, reset="zero", threshold=BELOW), 1,
     ),
     "SpikingJelly `ParametricLIFNode`": (
-        lambda: spikingjelly("ParametricLIFNode", init_tau=2.0), lambda: sl.LIF(0.5, learn_beta=True, reset="zero", threshold=BELOW), 0.5,
+        lambda: spikingjelly("ParametricLIFNode", init_tau=2.0),
+        lambda: sl.LIF(0.5, learn_beta=True, reset="zero", threshold=BELOW), 0.5,
     ),
     "Norse `LIFCell`": (
         lambda: norse_lif(), lambda: sl.Synaptic(ALPHA, BETA, reset="zero"), 1 - BETA,
