@@ -61,6 +61,7 @@ notebook: .venv/.dev-$(KIND)  ## the chip course as a notebook, out/neuro4ml.ipy
 
 bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/convolution.py
 	$(BIN)/python benchmarks/counting_cost.py
 
 sanitize: sanitize-address sanitize-thread  ## the native code's tests under the address, undefined behaviour and thread sanitizers
