@@ -63,9 +63,22 @@ Population population(int64_t steps, int64_t batch, int64_t width, Address curre
           threshold, reset, delayed, threads};
 }
 
+// `shape`: steps, batch, channels, height, width, filters, out_height, out_width, and kernel, stride, padding and dilation,
+// two numbers each
+Convolution convolution(const std::vector<int64_t>& shape, Address words, Address bias, int method, int threads) {
+  if (shape.size() != 16) throw std::invalid_argument("a convolution has 16 sizes");
+  return {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], shape[9], shape[10],
+          shape[11], shape[12], shape[13], shape[14], shape[15], at<const uint64_t>(words), at<const float>(bias), method,
+          threads};
+}
+
 using Release = nb::call_guard<nb::gil_scoped_release>;
 
 }  // namespace
+
+const Kernels& kernels_in_use() { return *chosen; }
+
+void bind_family(nb::module_& module);  // family.cpp
 
 NB_MODULE(_native, module) {
   module.doc() = "Fused neurons over time, and products of bits and floats.";
@@ -184,6 +197,46 @@ NB_MODULE(_native, module) {
         nb::gil_scoped_release release;
         chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
       });
+  module.def(
+      "convolve",
+      [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
+         Address currents) {
+        chosen->convolve(convolution(shape, words, bias, method, threads), at<const float>(weight), at<float>(currents));
+      },
+      Release());
+  module.def(
+      "convolve_fire",
+      [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
+         Address beta, float threshold, int reset, bool delayed, Address currents, Address out, Address active) {
+        chosen->convolve_fire(convolution(shape, words, bias, method, threads), at<const float>(weight),
+                              {nullptr, at<uint64_t>(out), nullptr}, at<const float>(beta), threshold, reset, delayed,
+                              at<float>(currents), at<int64_t>(active));
+      },
+      Release());
+  module.def(
+      "convolve_learn",
+      [](const std::vector<int64_t>& shape, int threads, Address currents, Address beta, float threshold, int reset,
+         bool delayed, Address spikes_grad, bool channels_last, int surrogate, float slope, Address currents_grad,
+         Address beta_grad) {
+        chosen->convolve_learn(convolution(shape, 0, 0, kEvents, threads), at<const float>(currents),
+                               at<const float>(beta), threshold, reset, delayed, at<const float>(spikes_grad),
+                               channels_last, surrogate, slope, at<float>(currents_grad), at<float>(beta_grad));
+      },
+      Release());
+  module.def(
+      "max_pool",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address out) {
+        chosen->max_pool(convolution(shape, words, 0, kEvents, threads), at<uint64_t>(out));
+      },
+      Release());
+  module.def(
+      "convolve_weight",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
+        chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
+                                at<float>(bias));
+      },
+      Release());
+  bind_family(module);
 }
 
 }  // namespace spikeledger

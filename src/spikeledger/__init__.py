@@ -35,9 +35,13 @@ if TYPE_CHECKING:
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.delays import Delay as Delay
     from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
+    from .networks.neurons import AdaptiveLIF as AdaptiveLIF
+    from .networks.neurons import Synaptic as Synaptic
+    from .networks.recurrent import Recurrent as Recurrent
     from .networks.spiking import SpikingNetwork as SpikingNetwork
     from .networks.spiking import over_time as over_time
     from .recording.neurons import declare_neuron as declare_neuron
@@ -67,6 +71,10 @@ __version__ = "0.1.0"
 _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
+    "Delay": ("networks.delays", "Delay"),
+    "Synaptic": ("networks.neurons", "Synaptic"),
+    "AdaptiveLIF": ("networks.neurons", "AdaptiveLIF"),
+    "Recurrent": ("networks.recurrent", "Recurrent"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
     "backend": ("kernels.choice", "backend"),
     "event_driven": ("networks.event_driven", "event_driven"),

@@ -14,13 +14,15 @@ from spikeledger.kernels.choice import native
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
 
+# built for sanitizers, the core starts plain threads: torch's runtime is not built for them
+RUNTIME = "own" if "build/sanitize" in spikeledger.__file__ else "torch"
 BEGIN = """
 import os, torch, spikeledger as sl
 from spikeledger.kernels.choice import native
 torch.set_num_threads(2)
 neuron, currents = sl.LIF(0.9), torch.rand(20, 64, 256)
 spikes = neuron(currents)
-assert native().thread_runtime() == "torch", native().thread_runtime()
+print(native().thread_runtime())
 """
 FORK = """
 child = os.fork()
@@ -60,6 +62,7 @@ def test_nothing_hangs_or_crashes(deed: str) -> None:
         [sys.executable, "-c", BEGIN + deed], env=environment, capture_output=True, text=True, timeout=120
     )
     assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split()[0] == RUNTIME
 
 
 def test_without_a_compiler_it_is_said_once() -> None:

@@ -21,10 +21,12 @@ _HELP = {
     "axons_out": "make the layer behind it smaller, so that it lies on fewer cores",
     "fan_in": "prune, or split the layer before it into groups",
     "cores": "make the network smaller, or use more chips",
+    "delay_steps": "shorten the delay, or pass the spike on through a neuron on the way",
 }
 _WORDS = {
     "neurons": "neurons", "synapses": "synapses", "memory_bytes": "bytes of memory", "axons_in": "input axons",
     "axons_out": "output axons", "fan_in": "synapses at one neuron", "cores": "cores",
+    "delay_steps": "steps of delay",
 }  # fmt: skip
 
 
@@ -49,7 +51,7 @@ class Shortage:
 
     def __str__(self) -> str:
         where = f"layer '{self.layer}' needs" if self.layer else "the network needs"
-        scope = "on the chip" if self.limit == "cores" or not self.layer else "in one core"
+        scope = "on the chip" if not self.layer else "at one synapse" if self.limit == "delay_steps" else "in one core"
         return f"{where} {self.needs:,} {_WORDS[self.limit]} {scope}, and there are {self.has:,}: {self.help}"
 
 
@@ -114,7 +116,7 @@ class Viability:
 def check(network: Network, chip: Chip) -> Viability:
     """Count what a network takes of a chip, and name every limit that fails."""
     core, single = chip.core, chip.mesh.cores * chip.mesh.chips == 1
-    shortages: list[Shortage] = []
+    shortages = _late(network, core.delay_steps)
     if single:  # nothing can be spread: the limits are those of the whole network
         stored = network.stored_weights if core.shares_weights else network.synapses
         for limit, needs, has in (("neurons", network.neurons, core.neurons), ("synapses", stored, core.synapses)):
@@ -137,6 +139,14 @@ def check(network: Network, chip: Chip) -> Viability:
         shortages.append(Shortage("cores", packed, chip.mesh.cores * chip.mesh.chips))
     binding, share = _binding(slices, chip)
     return Viability(chip, network, tuple(shortages), min(cores, packed), binding, share, chip.memory_bytes(network))
+
+
+def _late(network: Network, most: int | None) -> list[Shortage]:
+    """Layers whose spikes are under way for longer than a synapse can hold them."""
+    longest: dict[str, int] = {}
+    for projection in network.projections:
+        longest[projection.layer] = max(longest.get(projection.layer, 0), projection.delay)
+    return [Shortage("delay_steps", each, most, layer) for layer, each in longest.items() if most and each > most]
 
 
 def viability(network: Network, chips: Iterable[str | Chip] | None = None) -> list[Viability]:
