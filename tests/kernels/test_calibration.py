@@ -33,7 +33,9 @@ def test_nothing_is_measured_by_itself_and_what_is_remembered_is_used(
         costs.measured.cache_clear()
 
 
-def test_a_command_calibrates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_calibrates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(costs, "calibrate", lambda: (1.0, 1.0))
     assert main(["calibrate"]) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -35,7 +37,7 @@ def test_of_a_trained_networks_spikes_almost_all_are_the_references() -> None:
     except DataError as error:
         pytest.skip(str(error))
     network = sl.zoo.build("mlp-s", (1, 28, 28), 10, timesteps=20)
-    few = sl.Dataset("mnist", data.train_inputs[:6000], data.train_labels[:6000], data.test_inputs, data.test_labels)
+    few = replace(data, train_inputs=data.train_inputs[:6000], train_labels=data.train_labels[:6000])
     sl.fit(network, few, epochs=1, progress=False)
     network.reseed(0)
     assert network.encoder is not None
