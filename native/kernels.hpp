@@ -188,6 +188,7 @@ struct Kernels {
                          bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
                          float* beta_grad);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
+  void (*max_pool_back)(const Convolution&, const float* grad, float* out);
   void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);

@@ -187,17 +187,6 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
-      "adam",
-      [](const std::vector<std::array<Address, 6>>& weights, double rate, double beta1, double beta2, double eps,
-         int threads) {
-        std::vector<AdamWeight> all;
-        for (const auto& [weight, grad, mean, square, step, size] : weights)
-          all.push_back({at<float>(weight), at<float>(mean), at<float>(square), at<float>(step), at<const float>(grad),
-                         static_cast<int64_t>(size)});
-        nb::gil_scoped_release release;
-        chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
-      });
-  module.def(
       "convolve",
       [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
          Address currents) {
@@ -230,12 +219,29 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
+      "max_pool_back",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address out) {
+        chosen->max_pool_back(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(out));
+      },
+      Release());
+  module.def(
       "convolve_weight",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
         chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
                                 at<float>(bias));
       },
       Release());
+  module.def(
+      "adam",
+      [](const std::vector<std::array<Address, 6>>& weights, double rate, double beta1, double beta2, double eps,
+         int threads) {
+        std::vector<AdamWeight> all;
+        for (const auto& [weight, grad, mean, square, step, size] : weights)
+          all.push_back({at<float>(weight), at<float>(mean), at<float>(square), at<float>(step), at<const float>(grad),
+                         static_cast<int64_t>(size)});
+        nb::gil_scoped_release release;
+        chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
+      });
   bind_family(module);
 }
 

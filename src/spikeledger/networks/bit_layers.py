@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
-from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of
+from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -29,7 +29,7 @@ Weighted = nn.Linear | nn.Conv1d | nn.Conv2d
 class Spikes:
     """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient.
 
-    Each is worth `scale`: those that dropout leaves are worth `1 / (1 - p)`.
+    Each is worth `scale`: what dropout leaves of them is worth `1 / (1 - p)`.
     """
 
     def __init__(self, planes: bits.Planes, token: Tensor | None, scale: float = 1.0) -> None:
@@ -103,13 +103,13 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes) -> Spikes | None:
     if isinstance(flow, Tensor):
         if not _countable(flow, layer.weight):
             return None
-        if geometry is not None and cheapest(geometry, shape[0] * shape[1], 0) == "dense":  # however few its spikes
+        if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
         packed = bits.pack(flow)
         if packed is None:
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
-    if geometry is not None and cheapest(geometry, flow.planes.rows, flow.planes.spikes) == "dense":
+    if geometry is not None and cheapest(geometry, flow.planes) == "dense":
         return None
     return flow
 
@@ -155,19 +155,14 @@ class _Unpack(torch.autograd.Function):
 def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     """The currents that spikes from `spikes_into` make in a weighted layer."""
     if isinstance(layer, nn.Linear):
-        return linear(spikes.token, spikes.planes, _weight(layer, spikes), layer.bias)
+        return linear(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias)
     geometry, method = _way(layer, spikes)
-    return convolve(spikes.token, spikes.planes, _weight(layer, spikes), layer.bias, geometry, method)
-
-
-def _weight(layer: Weighted, spikes: Spikes) -> Tensor:
-    """A layer's weights, times what each spike is worth."""
-    return layer.weight if spikes.scale == 1 else layer.weight * spikes.scale
+    return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
 def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
     """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`."""
-    weight, bias, beta, settings = _weight(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
+    weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
     if isinstance(layer, nn.Linear):
         token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, active)
     else:
@@ -198,7 +193,7 @@ def stacked(pairs: list[tuple[Weighted, Any]], spikes: Spikes, *, floats: bool) 
     if not isinstance(pairs[0][0], nn.Linear):
         return fused(*pairs[0], spikes)
     layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
-    layers[0] = layers[0]._replace(weight=_weight(pairs[0][0], spikes))
+    layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
     found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
     if not floats:
         return Spikes(planes, found)
@@ -214,10 +209,15 @@ def outputs_of(layer: Weighted, spikes: Spikes) -> tuple[int, ...]:
     return (geometry.filters, *(geometry.out[1:] if isinstance(layer, nn.Conv1d) else geometry.out))
 
 
+def _worth(layer: Weighted, spikes: Spikes) -> Tensor:
+    """A layer's weights for spikes of a scale."""
+    return layer.weight if spikes.scale == 1 else layer.weight * spikes.scale
+
+
 def _way(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[Geometry, int]:
     geometry = geometry_of(layer, spikes.planes.shape[2:])
     assert geometry is not None  # `spikes_into` asked
-    return geometry, METHODS[cheapest(geometry, spikes.planes.rows, spikes.planes.spikes, dense=False)]
+    return geometry, METHODS[cheapest(geometry, spikes.planes, dense=False)]
 
 
 def fired(neuron: Any, currents: Tensor) -> Spikes:
@@ -240,26 +240,26 @@ def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
     return Spikes(planes, token, spikes.scale)
 
 
-def dropped(layer: nn.Module, spikes: Spikes) -> Spikes | None:
-    """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - p`; None of any other layer.
+def dropped(spikes: Spikes, share: float) -> Spikes | None:
+    """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
 
-    The random numbers are the next of torch's own generator. The rest are zero bits, and what a spike that stays is
-    worth goes into the weights behind it.
+    The random numbers are the next of torch's own generator. The rest are zero bits, and each spike that stays is worth
+    `1 / (1 - share)`, which goes into the product's weights.
     """
-    if type(layer) is not nn.Dropout or not layer.training or not 0 < layer.p < 1:
+    if not 0 < share < 1:
+        return spikes if share == 0 else None
+    shape = spikes.planes.shape
+    rates = torch.full((1, spikes.planes.columns), 1 - share)
+    stays = rate_planes(rates, spikes.planes.rows, torch.default_generator)
+    if stays is None:
         return None
-    rates = torch.full((1, spikes.planes.columns), 1 - layer.p)
-    drawn = rate_planes(rates, spikes.planes.rows, torch.default_generator)
-    if drawn is None:
-        return None
-    stays = bits.Planes(drawn.words, spikes.planes.shape)
-    left = bits.Planes(spikes.planes.words & stays.words, spikes.planes.shape)
+    stays = bits.Planes(stays.words, shape)
     token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
-    return Spikes(left, token, spikes.scale / (1 - layer.p))
+    return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
 
 
 class _Drop(torch.autograd.Function):
-    """No gradient for those that were dropped, whether or not they fired."""
+    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
 
     @staticmethod
     def forward(ctx: Any, token: Tensor, stays: bits.Planes) -> Tensor:

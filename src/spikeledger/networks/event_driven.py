@@ -108,7 +108,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
         with watching.away():
             told = _events(layer, following, flow, watching)
         if told is None:
-            told = layer(_told(flow, watching)), 1
+            told = _once(layer, flow, watching) or (layer(_told(flow, watching)), 1)
         flow, index = told[0], index + told[1]
     return _told(flow, watching)
 
@@ -132,14 +132,30 @@ def _events(
         sent = bit_layers.fused(weighted, following, spikes, active)
         watching.multiplied(weighted, source, spikes.planes)
         watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
-        return sent, 2
+        return _tapped(sent, following, watching), 2
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         sent = bit_layers.fired(layer, flow)
         watching.fired(layer, nonzero(flow.detach()), sent.planes)  # type: ignore[arg-type]
-        return sent, 1
+        return _tapped(sent, layer, watching), 1
     if isinstance(flow, Spikes) and bit_layers.flattens(layer):
         return flow.flattened(), 1
     return None
+
+
+def _tapped(sent: Spikes, neurons: nn.Module | None, watching: Watcher) -> Spikes:
+    """Spikes whose gradient a watcher may add to: training penalises them here, without a float in between."""
+    tap = getattr(watching, "tap", None)
+    return sent if tap is None or sent.token is None else Spikes(sent.planes, tap(neurons, sent.token, sent.planes))
+
+
+def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[Tensor, int] | None:
+    """An image that stands still, multiplied once, for a watcher that asks for it."""
+    still = getattr(watching, "still", None)
+    weighted = bit_layers.weighted(layer)
+    if still is None or weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
+        return None
+    still(weighted, flow)
+    return _currents(layer, weighted, flow), 1
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
@@ -160,7 +176,11 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
     if bit_layers.passes(layer):
         return flow
-    if isinstance(flow, Spikes) and (left := bit_layers.dropped(layer, flow)) is not None:
+    if (
+        type(layer) is nn.Dropout
+        and isinstance(flow, Spikes)
+        and (left := bit_layers.dropped(flow, layer.p)) is not None
+    ):
         return left
     if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
         return pooled
