@@ -61,6 +61,8 @@ notebook: .venv/.dev-$(KIND)  ## the chip course as a notebook, out/neuro4ml.ipy
 
 bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/sweep.py --out out/bench
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/convolution.py
 	$(BIN)/python benchmarks/counting_cost.py
 
