@@ -39,9 +39,9 @@ void bind(nb::module_& m, const char* name) {
       .def(
           "add_population",
           [](B& b, int64_t size, bool input, int64_t grain, In<Real> beta, In<Real> bias, In<Real> start,
-             double threshold, int reset, bool reset_delay, double limit, int slots) {
+             double threshold, int reset, bool reset_delay, double limit) {
             auto& p = b.machine.populations.emplace_back();
-            p.size = size, p.input = input, p.grain = grain, p.slots = slots;
+            p.size = size, p.input = input, p.grain = grain;
             if (!input) {
               p.neurons = {b.keep(beta), b.keep(bias), beta.size() > 1, bias.size() > 1, Real(threshold),
                            Reset(reset), reset_delay, Real(limit)};
@@ -58,6 +58,9 @@ void bind(nb::module_& m, const char* name) {
              p.slices.assign(slices.data(), slices.data() + slices.size());
              p.cores.assign(cores.data(), cores.data() + cores.size());
              p.slice_of.assign(slice_of.data(), slice_of.data() + slice_of.size());
+             // as many neurons together as keep to one core each
+             p.shift = 30;
+             for (size_t k = 1; k + 1 < p.slices.size(); ++k) p.shift = std::min(p.shift, __builtin_ctzll(p.slices[k]));
              if (packets) p.packets = b.keep(*packets);
              if (hops) p.hops = b.keep(*hops);
            },
@@ -69,14 +72,17 @@ void bind(nb::module_& m, const char* name) {
               std::optional<In<int64_t>> fan_starts, std::optional<In<int32_t>> fan_places,
               std::optional<In<Real>> fan_scales) {
              Projection<Real> q;
-             q.target = target, q.delay = delay, q.kind = Kind(kind), q.sources = sources;
+             q.source = source, q.target = target, q.delay = delay, q.kind = Kind(kind), q.sources = sources;
              if (starts) q.starts = b.keep(*starts);
              if (records) q.records = reinterpret_cast<const Record<Real>*>(b.keep(*records));
              if (weight) q.weight = b.keep(*weight);
              if (counts) q.counts = b.keep(*counts);
              if (conv.size() == 15) std::memcpy(&q.conv, conv.data(), sizeof(ConvShape));
              if (fan_starts) q.fan = {b.keep(*fan_starts), b.keep(*fan_places), b.keep(*fan_scales)};
-             b.machine.populations.at(source).out.push_back(std::move(q));
+             auto& from = b.machine.populations.at(source);
+             from.heard_at_once |= delay == 0;
+             b.machine.populations.at(target).in.push_back(int(b.machine.projections.size()));
+             b.machine.projections.push_back(std::move(q));
            },
            "source"_a, "target"_a, "delay"_a, "kind"_a, "sources"_a, "starts"_a.none() = nb::none(),
            "records"_a.none() = nb::none(), "weight"_a.none() = nb::none(), "counts"_a.none() = nb::none(),
@@ -100,9 +106,17 @@ void bind(nb::module_& m, const char* name) {
            })
       .def("run",
            [](B& b, int64_t steps, int64_t samples, int threads) {
-             nb::gil_scoped_release release;
              b.machine.threads = threads;
-             b.machine.run(steps, samples);
+             b.machine.interrupted = [] {
+               nb::gil_scoped_acquire hold;
+               return PyErr_CheckSignals() != 0;
+             };
+             bool whole;
+             {
+               nb::gil_scoped_release release;
+               whole = b.machine.run(steps, samples);
+             }
+             if (!whole) throw nb::python_error();
            },
            "steps"_a, "samples"_a, "threads"_a);
 }

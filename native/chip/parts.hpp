@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 #include "update.hpp"
@@ -25,16 +27,23 @@ class Buffer {
  public:
   Buffer() = default;
   Buffer(const Buffer&) = delete;
-  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
     return *this;
   }
   ~Buffer() { std::free(data_); }
 
   void zeros(size_t size) {
     constexpr size_t page = size_t(1) << 21;
+    if (data_ && size == size_) {  // pages that are already there need not be asked for again
+      std::memset(static_cast<void*>(data_), 0, size * sizeof(T));
+      return;
+    }
     std::free(data_);
+    size_ = size;
     const size_t bytes = size * sizeof(T), whole = (bytes + page - 1) / page * page;
     data_ = static_cast<T*>(bytes < page ? std::malloc(bytes + 1) : std::aligned_alloc(page, whole));
     if (!data_) throw std::bad_alloc();
@@ -44,23 +53,19 @@ class Buffer {
     std::memset(static_cast<void*>(data_), 0, bytes);
   }
   T* data() { return data_; }
+  const T* data() const { return data_; }
   T* operator+(size_t offset) { return data_ + offset; }
+  size_t size() const { return size_; }
 
  private:
   T* data_ = nullptr;
+  size_t size_ = 0;
 };
 
 template <class Real>
 struct Record {
   uint32_t target;
   Real weight;
-};
-
-// A current, and how many synaptic operations made it.
-template <class Real>
-struct Cell {
-  Real current;
-  uint32_t arrivals;
 };
 
 struct Fan {  // see synapses.py; null where a neuron is a place of the operator's input
@@ -78,13 +83,13 @@ enum class Kind { sparse, dense, conv };
 
 template <class Real>
 struct Projection {
-  int target;
+  int source, target;
   int delay;
   Kind kind;
   Fan fan;
-  const int64_t* starts = nullptr;  // sparse
+  const int64_t* starts = nullptr;  // sparse: [sources + 1]
   const Record<Real>* records = nullptr;
-  std::vector<int64_t> cuts;  // [threads - 1][sources]: where the next thread's part of each row begins
+  Buffer<int64_t> cuts;  // [sources][blocks of the target] + 1: where each block's part of each row begins
   int64_t sources = 0;
   const Real* weight = nullptr;      // dense: [sources, targets]; conv: [in, kh, kw, out / groups]
   const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]; sparse: may be null
@@ -101,22 +106,23 @@ template <class Real>
 struct Population {
   int64_t size = 0;
   bool input = false;
-  int64_t grain = 1;  // a thread's range begins at a multiple of it
+  int64_t grain = 1;  // a block begins at a multiple of it
   Neurons<Real> neurons{};
   Buffer<Real> v;
   std::vector<Real> start;
-  int slots = 1;
-  bool counted = false;           // currents are cells that count their arrivals
-  Buffer<Real> currents;     // [slots, size]
-  Buffer<Cell<Real>> cells;  // the same, counted
+  std::vector<int> in;         // projections that end here, in the order of their sums
+  bool heard_at_once = false;  // by a projection without delay
+  bool counted = false;        // synaptic operations are counted where they arrive, not by tables
+  int shift = 0;               // they are counted for 2^shift neurons together, which all lie on one core
   std::vector<int64_t> slices;    // borders of the parts that lie on one core each
   std::vector<int32_t> cores;     // one a slice
   std::vector<int32_t> slice_of;  // [size / grain]
   const int32_t* packets = nullptr;  // destination cores of a spike of each neuron
   const int32_t* hops = nullptr;
-  std::vector<Projection<Real>> out;
-  std::vector<std::vector<Fired<Real>>> fired;  // [2][threads]
-  std::vector<int64_t> range;                   // [threads + 1]
+  std::vector<std::vector<Fired<Real>>> fired;  // [steps that are remembered][blocks]
+  std::vector<int64_t> borders;                 // [blocks + 1]
+  Buffer<uint8_t> recent_spikes;  // [size], of the steps since they were last booked
+  Buffer<uint8_t> recent_active;
   // results
   int64_t* spikes = nullptr;    // [size]
   int32_t* active = nullptr;    // [size]
@@ -126,6 +132,16 @@ struct Population {
   uint8_t* raster = nullptr;    // [samples or 1, steps, size]
   bool raster_all = false;
   const Real* values = nullptr;  // of an input: [steps, samples, size]
+
+  int64_t blocks() const { return int64_t(borders.size()) - 1; }
+};
+
+// What a thread works with: the currents of the block in hand, always zero between blocks, and what its cores did.
+template <class Real>
+struct Bench {
+  Buffer<Real> currents;
+  Buffer<uint32_t> arrivals;
+  std::vector<int64_t> work[2];  // of this step and of the one before: synapses and spikes a core, packets, hops
 };
 
 class Barrier {

@@ -2,13 +2,13 @@
 
 namespace chip {
 
-CLONES void step(const Neurons<float>& p, size_t first, size_t n, float* v, const float* current, int32_t* fired,
-                 int32_t* active) {
-  advance_any(p, first, n, v, current, fired, active);
+CLONES void step(const Neurons<float>& p, size_t first, size_t n, float* v, float* current, uint8_t* fired,
+                 uint8_t* spikes, uint8_t* active) {
+  advance_any(p, first, n, v, current, fired, spikes, active);
 }
-CLONES void step(const Neurons<double>& p, size_t first, size_t n, double* v, const double* current, int32_t* fired,
-                 int32_t* active) {
-  advance_any(p, first, n, v, current, fired, active);
+CLONES void step(const Neurons<double>& p, size_t first, size_t n, double* v, double* current, uint8_t* fired,
+                 uint8_t* spikes, uint8_t* active) {
+  advance_any(p, first, n, v, current, fired, spikes, active);
 }
 CLONES void add_row(float* to, const float* weights, float value, size_t n) { add_row_any(to, weights, value, n); }
 CLONES void add_row(double* to, const double* weights, double value, size_t n) { add_row_any(to, weights, value, n); }

@@ -107,10 +107,9 @@ class Machine:
             np.ascontiguousarray(inward(np.atleast_1d(np.asarray(value, self.dtype)), channels))
             for value in (population.beta, population.bias, population.start)
         ]
-        slots = 1 + max((p.delay for p in self.network.into(population.name)), default=0)
         self._machine.add_population(
             population.size, not population.spiking, channels, *facts, population.threshold,
-            RESETS.index(population.reset), population.reset_delay, limit, slots,
+            RESETS.index(population.reset), population.reset_delay, limit,
         )  # fmt: skip
 
     def _place(self, name: str) -> bool:

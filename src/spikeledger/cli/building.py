@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from ..training.history import Fit
 
 
-def check(data: str, network: str, *, timesteps: int, epochs: int, encoder: str, seed: int) -> None:
+def check(
+    data: str, network: str, *, timesteps: int, epochs: int, encoder: str, seed: int, neuron: str = "lif"
+) -> None:
     """Refuse names and numbers that cannot be used."""
     from ..datasets import list_datasets
-    from ..networks.zoo import PLANS
+    from ..networks.zoo import NEURONS, PLANS
 
     for kind, given, known in (
         ("data set", data, list_datasets()), ("network", network, PLANS), ("encoder", encoder, ENCODERS),
+        ("neuron", neuron, NEURONS),
     ):  # fmt: skip
         if given not in known:
             raise unknown_name(kind, given, known)
@@ -39,11 +42,15 @@ def check_backend(name: str) -> AbstractContextManager[None]:
     return backend(name)
 
 
-def spiking_network(data: Dataset, name: str, *, timesteps: int, encoder: str, seed: int) -> SpikingNetwork:
+def spiking_network(
+    data: Dataset, name: str, *, timesteps: int, encoder: str, seed: int, neuron: str = "lif"
+) -> SpikingNetwork:
     """A network of the zoo for the samples and classes of a data set."""
     from ..networks import zoo
 
-    return zoo.build(name, data.input_shape, len(data.classes), timesteps=timesteps, encoder=encoder, seed=seed)
+    return zoo.build(
+        name, data.input_shape, len(data.classes), neuron=neuron, timesteps=timesteps, encoder=encoder, seed=seed
+    )
 
 
 def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int, **training: Any) -> Fit:

@@ -19,6 +19,7 @@ def compare(
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
+    neuron: options.Neuron = "lif",
     profiles: Annotated[
         str, typer.Option(help="Devices, comma-separated: names, TOML files, or 'ann_profile:snn_profile'.")
     ] = "horowitz-45nm,loihi,v100",
@@ -55,7 +56,7 @@ def compare(
 
     from . import building, console, folders
 
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed)
+    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
     from ..kernels.choice import name as name_of_backend
     from ..networks import zoo
@@ -68,24 +69,26 @@ def compare(
         part = load_dataset(data, root=root)
         if samples is not None:
             part = part.subset(test=samples, seed=seed)
-        snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed)
+        snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
         ann = zoo.twin(snn, seed=seed)
         folders.prepare(out)
         for kind, one in (("ann", ann), ("snn", snn)):
             console.say(f"training the {kind.upper()} {network} on {data}")
             own = "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss  # the twin has no spikes to time
             building.train_and_save(one, part, out / kind, epochs=epochs, seed=seed, loss=own)
+        other = "" if neuron == "lif" else f"{neuron} neurons, "
         with console.progress("recording the test samples") as progress:
             comparison = compare_networks(
                 ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
-                names=(f"{network} ANN", f"{network} SNN, {encoder} code, T = {timesteps}"),
+                names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
             )  # fmt: skip
     command = (
         f"spikeledger compare --data {data} --network {network} --timesteps {timesteps} --epochs {epochs} "
         f"--encoder {encoder} --profiles {','.join(wanted)} --seed {seed}"
     )
     for name, value in (
-        ("bill", bill), ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples),
+        ("neuron", None if neuron == "lif" else neuron), ("bill", bill),
+        ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples),
         ("loss", None if loss == "rate" else loss), ("backend", None if backend == "auto" else backend),
     ):  # fmt: skip
         command += "" if value is None else f" --{name} {value}"

@@ -14,6 +14,7 @@ Root = Annotated[
     Path | None, typer.Option(help="Folder with the data set's files; else SPIKELEDGER_DATA, else they are downloaded.")
 ]
 Network = Annotated[str, typer.Option(help="Network: mlp-s, mlp-m, mlp-l, cnn-s, cnn-m.")]
+Neuron = Annotated[str, typer.Option(help="Neurons: lif, if, plif (learned decay), synaptic, adaptive.")]
 Timesteps = Annotated[int, typer.Option(help="Steps that the spiking network takes for a sample.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the training samples.")]
 Encoder = Annotated[str, typer.Option(help="How values become spikes: rate, latency, direct.")]

@@ -17,6 +17,7 @@ def train(
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
+    neuron: options.Neuron = "lif",
     loss: options.Loss = "rate",
     profile: Annotated[
         str, typer.Option(help="Device on which joules are estimated, and for which a budget holds.")
@@ -49,7 +50,7 @@ def train(
         raise InputError(f"--prune is {prune}, but needs to be a share above 0 and below 1")
     if energy_budget is not None and kind == "ann":
         raise InputError("--energy-budget penalises spikes, and the ordinary twin has none: use --kind snn, or --prune")
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed)
+    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
     from ..hardware.catalog import load_profile
     from ..kernels.choice import name as name_of_backend
@@ -64,7 +65,7 @@ def train(
         schedule = Pruning(joules=energy_budget, profile=device)
     with building.check_backend(backend):
         part = load_dataset(data, root=root)
-        made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed)
+        made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
         folders.prepare(out)
         run = building.train_and_save(
             made if kind == "snn" else zoo.twin(made, seed=seed), part, out, epochs=epochs, seed=seed, loss=loss,

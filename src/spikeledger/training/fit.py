@@ -19,6 +19,7 @@ from ..ledger import price
 from ..networks.spiking import SpikingNetwork
 from ..recording.neurons import Layout
 from ..recording.record import record
+from .adam import Adam
 from .answers import answer, check_fits, checked_samples, sequences
 from .budget import LOOKED_AT, Budget
 from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
@@ -165,7 +166,7 @@ class _Run:
         self.place = device_of(network)
         weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
         fused = self.place.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(weights, lr=settings["learning_rate"], fused=fused)
+        self.optimizer = Adam(weights, lr=settings["learning_rate"], fused=fused)
         self.best: dict[str, Tensor] = {}
         self.history: tuple[Epoch, ...] = ()
 

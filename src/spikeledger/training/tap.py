@@ -112,7 +112,7 @@ class Tap:
     def away(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
+    def multiplied(self, layer: nn.Module, source: Tensor, planes: Planes) -> None:
         path = self._paths.get(id(layer), "")
         if path in self._listened:
             self._add(self._arrived, path, planes.per_neuron().to(torch.float64).reshape(-1))
@@ -129,7 +129,7 @@ class Tap:
         self._add(self._spikes, self._paths.get(id(neurons), ""), counts)
         return token
 
-    def still(self, layer: nn.Linear, flow: Tensor) -> None:
+    def still(self, layer: nn.Module, flow: Tensor) -> None:
         """An image `[T, B, N]` that is the same at every step is about to be multiplied once."""
         path = self._paths.get(id(layer), "")
         if path in self._listened:
