@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-peers check format docs bench sanitize sanitize-address sanitize-thread native clean
+.PHONY: help demo test test-all test-peers check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -56,8 +56,14 @@ docs: .venv/.dev-$(KIND)  ## the book, as web pages
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
 
+notebook: .venv/.dev-$(KIND)  ## the chip course as a notebook, out/neuro4ml.ipynb
+	$(BIN)/python docs/percent.py docs/tutorials/neuro4ml.py out/neuro4ml.ipynb
+
 bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/sweep.py --out out/bench
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/convolution.py
 	$(BIN)/python benchmarks/counting_cost.py
 
 sanitize: sanitize-address sanitize-thread  ## the native code's tests under the address, undefined behaviour and thread sanitizers

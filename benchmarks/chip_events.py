@@ -1,20 +1,30 @@
-"""How many synaptic events a second does the chip simulator do, beside Brian2, NEST and the machine's own limit?
+"""How many synaptic events a second does the chip simulator do, beside Brian2, NEST, SANA-FE and the machine's own limit?
 
-`python benchmarks/chip_events.py [neurons ...]` prints one JSON object. The network is random: 100 synapses
-a neuron, about 2 % firing a step, delay 1. All take turns in one run, so that clocks and load hit all alike; the figure
-of each is the best of its turns, and ratios are within a turn's reach only. The limit is a random read-modify-write of
-4 bytes, with prefetch, by one thread. Peers that are not installed are left out by name.
+    python benchmarks/chip_events.py --sizes 10000 --out rows10k.json        # measure, one size or several
+    python benchmarks/chip_events.py --small --out small.json                # one sample of two small networks
+    python benchmarks/chip_events.py --read *.json --picture speed.png       # table, growth, picture
+
+The network is random: 100 synapses a neuron, about 2 % firing a step, delay 1. At a size, all sides take turns, so that
+clocks and load hit all alike; the figure of each is the best of its turns. The limit is a random read-modify-write of 4
+bytes, with prefetch. A peer runs in an interpreter of its own: `--peer brian2=PYTHON`; without one, in this one, and is
+left out by name where it is not installed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from chip_peers import FAN_OUT, MILLION, RATE
 
 from spikeledger.chip.limits import Chip
 from spikeledger.chip.machine import Machine, native
@@ -22,8 +32,13 @@ from spikeledger.chip.network import Network
 from spikeledger.chip.placement import Placement
 from spikeledger.chip.random_network import random_network
 
-FAN_OUT, RATE, TURNS = 100, 0.02, 5
-MILLION = 1_000_000
+SIZES = (10_000, 30_000, 100_000, 1_000_000)
+# name: module, threads, most neurons: beyond, building takes minutes
+PEERS = {
+    "brian2": ("brian2", 1, 100_000), "nest, 1 thread": ("nest", 1, 100_000), "nest, 2 threads": ("nest", 2, 100_000),
+    "sanafe, 1 thread": ("sanafe", 1, 10_000), "sanafe, 2 threads": ("sanafe", 2, 10_000),
+}  # fmt: skip
+TARGETS = {10_000: 800, 100_000: 700, 1_000_000: 450}  # of 2 threads, cores counted
 SOURCE = "made for this benchmark"
 
 
@@ -57,142 +72,218 @@ def ours(machine: Machine, steps: int, threads: int) -> float:
     return float(arrived) * FAN_OUT / took / MILLION
 
 
-def limit(size: int) -> float:
-    """Million random read-modify-writes a second."""
-    assert native is not None
-    cells, targets = (
-        np.zeros(size, np.float32),
-        np.random.default_rng(0).integers(0, size, 4 * MILLION, dtype=np.uint32),
-    )
-    begun = time.perf_counter()
-    native.random_updates(cells, targets, 1)
-    return len(targets) / (time.perf_counter() - begun) / MILLION
-
-
-def brian2(size: int, steps: int) -> Callable[[], float]:
-    """Brian2's C++ standalone code on the same kind of network, without its compilation."""
-    import tempfile
-
-    import brian2 as b
-
-    folder = tempfile.mkdtemp()
-    b.set_device("cpp_standalone", directory=folder, build_on_run=False)
-    b.defaultclock.dt = 1 * b.ms
-    group = b.NeuronGroup(size, "v : 1", threshold="v > 1", reset="v -= 1", method="euler")
-    group.run_regularly(f"v += {RATE}")
-    group.v = "rand()"
-    synapses = b.Synapses(group, group, "w : 1", on_pre="v_post += w", delay=1 * b.ms)
-    targets = np.random.default_rng(0).integers(0, size, (size, FAN_OUT))
-    synapses.connect(i=np.repeat(np.arange(size), FAN_OUT), j=targets.ravel())
-    synapses.w = "(rand() * 2 - 1) * 1e-3"
-    b.run(steps * b.ms)
-    b.device.build(directory=folder, run=False, compile=True, debug=False)
+def limit(size: int, threads: int) -> Callable[[], float]:
+    """Million random read-modify-writes a second, of threads that each own a part of the cells."""
+    rng = np.random.default_rng(0)
+    parts = [
+        (np.zeros(size // threads, np.float32), rng.integers(0, size // threads, 4 * MILLION, dtype=np.uint32))
+        for _ in range(threads)
+    ]
 
     def deed() -> float:
-        b.device.run(with_output=False)
-        took = b.device._last_run_time
-        return size * RATE * (steps - 1) * FAN_OUT / took / MILLION
+        assert native is not None
+        with ThreadPoolExecutor(threads) as pool:
+            begun = time.perf_counter()
+            list(pool.map(lambda part: native.random_updates(*part, 4), parts))
+            return 16 * threads / (time.perf_counter() - begun)
 
     return deed
 
 
-def nest(size: int, steps: int, threads: int) -> Callable[[], float]:
-    """NEST's integrate-and-fire neurons with the same synapses, one spike every `1 / RATE` steps."""
-    import nest as simulator
+class Peer:
+    """A peer in its own process, which builds its network once and then runs whenever it is asked."""
 
-    def deed() -> float:
-        simulator.set_verbosity("M_ERROR")
-        simulator.ResetKernel()
-        simulator.set(resolution=1.0, local_num_threads=threads)
-        group = simulator.Create(
-            "iaf_psc_delta", size,
-            {"tau_m": 1e9, "C_m": 1.0, "V_th": 1.0, "E_L": 0.0, "V_reset": 0.0, "t_ref": 0.0, "I_e": RATE},
-        )  # fmt: skip
-        group.V_m = np.random.default_rng(0).random(size)
-        simulator.Connect(
-            group, group, {"rule": "fixed_outdegree", "outdegree": FAN_OUT},
-            {"weight": simulator.random.uniform(-1e-3, 1e-3), "delay": 1.0},
-        )  # fmt: skip
-        simulator.Simulate(2.0)
-        begun = time.perf_counter()
-        simulator.Simulate(float(steps))
-        return size * RATE * steps * FAN_OUT / (time.perf_counter() - begun) / MILLION
+    def __init__(self, module: str, python: str, size: int, steps: int, threads: int) -> None:
+        script = Path(__file__).with_name("chip_peers.py")
+        command = [python, str(script), module, str(size), str(steps), str(threads)]
+        quiet = {**os.environ, "PYTHONPATH": ""}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=quiet
+        )
+        assert self.process.stdin and self.process.stdout
+        self.asks, self.answers = self.process.stdin, self.process.stdout
+        self.ready = self.answers.readline().strip() == "ready"
 
-    return deed
+    def __call__(self) -> float:
+        self.asks.write("\n")
+        self.asks.flush()
+        return float(self.answers.readline())
+
+    def close(self) -> None:
+        """End the process, which ends at the end of its input."""
+        self.asks.close()
+        self.process.wait()
 
 
-def measure(size: int, *, peers: bool) -> dict[str, Any]:
+def measure(size: int, turns: int, pythons: dict[str, str], peers: tuple[str, ...]) -> dict[str, Any]:
     """Everything at one size, in turns."""
     begun = time.perf_counter()
     network = random_network(size, FAN_OUT, rate=RATE)
     built = time.perf_counter() - begun
-    steps = max(10, 20 * MILLION // size)
+    steps = max(60, 20 * MILLION // size)
     plain, counted = Machine(network), Machine(network, on_cores(network))
     deeds: dict[str, Callable[[], float]] = {
-        "limit, 1 thread": lambda: limit(size),
-        "1 thread": lambda: ours(plain, steps, 1),
-        "1 thread, cores counted": lambda: ours(counted, steps, 1),
-        "2 threads, cores counted": lambda: ours(counted, steps, 2),
+        "limit, 1 thread": limit(size, 1),
+        "limit, 2 threads": limit(size, 2),
+        "1 thread, nothing counted by core": lambda: ours(plain, steps, 1),
+        "1 thread": lambda: ours(counted, steps, 1),
+        "2 threads": lambda: ours(counted, steps, 2),
     }
-    left_out = []
-    for name, make in (
-        ("brian2", lambda: brian2(size, max(10, steps // 4))), ("nest, 1 thread", lambda: nest(size, 20, 1)),
-        ("nest, 2 threads", lambda: nest(size, 20, 2)),
-    ):  # fmt: skip
-        try:
-            if peers:
-                deeds[name] = make()
-        except (ImportError, AttributeError):  # the latter: a release that this numpy is too new for
+    left_out, running = [], []
+    for name, (module, threads, most) in PEERS.items():
+        if module not in peers or size > most:
+            continue
+        their_steps = max(20, steps // 4) if module == "brian2" else 20
+        peer = Peer(module, pythons.get(module, sys.executable), size, their_steps, threads)
+        running.append(peer)
+        if peer.ready:
+            deeds[name] = peer
+        else:
             left_out.append(name)
-    turns: dict[str, list[float]] = {name: [] for name in deeds}
-    for _ in range(TURNS):
+    taken: dict[str, list[float]] = {name: [] for name in deeds}
+    for _ in range(turns):
         for name, deed in deeds.items():
-            turns[name].append(deed())
-    found = {name: max(row) for name, row in turns.items()}
+            taken[name].append(deed())
+    for peer in running:
+        peer.close()
+    found = {name: max(row) for name, row in taken.items()}
     return {
         "neurons": size, "synapses": network.synapses, "bytes": network.nbytes, "build_seconds": built, "steps": steps,
-        "million_events_per_second": found, "not_installed": left_out,
-        "share_of_limit": found["1 thread, cores counted"] / found["limit, 1 thread"],
+        "events_a_step": size * RATE * FAN_OUT, "million_events_per_second": found, "all_turns": taken,
+        "left_out": left_out,
     }  # fmt: skip
 
 
-def small() -> dict[str, float]:
-    """Seconds of one sample: 128-100-10 for 100 steps, and mlp-s on one digit-sized image for 20, mapped once."""
+def small(turns: int = 300) -> dict[str, float]:
+    """Seconds of one sample, once placed: 128-100-10 for 100 steps, and mlp-s on an MNIST digit for 20."""
     import torch
 
     import spikeledger as sl
     from spikeledger.chip import exercise
     from spikeledger.chip.torch_inputs import sequences
 
-    found = {}
     mlp = sl.zoo.build("mlp-s", (1, 28, 28), 10, timesteps=20)
-    image = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 0.26
+    if os.environ.get("SPIKELEDGER_DATA"):
+        digit, images = "an MNIST digit", torch.as_tensor(sl.load_dataset("mnist").test_inputs[:20]).float()
+    else:
+        digit, images = "noise as dark as a digit", torch.rand(20, 1, 28, 28) * 0.26
     spikes = (torch.rand(100, 1, 128, generator=torch.Generator().manual_seed(0)) < 0.01).float()
-    for name, net, values in (
-        ("128-100-10, 100 steps", exercise.network(100), spikes.numpy()),
-        ("mlp-s, T = 20", mlp, sequences(mlp, image).numpy()),
-    ):
-        mapped = sl.map_network(net, values if name[0] == "1" else image)
-        machine = Machine(mapped)
-        inputs = {"input": values.reshape(*values.shape[:2], -1)}
+    found = {}
+    for name, net, given in (
+        ("128-100-10, 100 steps", exercise.network(100), [spikes]), (f"mlp-s, T = 20, {digit}", mlp, images[:, None]),
+    ):  # fmt: skip
+        mapped = sl.map_network(net, given[0])
+        machine = Machine(mapped, sl.place(mapped, sl.load_chip("loihi")))
         times = []
-        for _ in range(200):
-            begun = time.perf_counter()
-            machine.run(inputs, steps=len(values), samples=1, rasters=False)
-            times.append(time.perf_counter() - begun)
-        found[name] = float(np.median(times))
+        for each in given:
+            values = each.numpy() if each is spikes else sequences(net, each).detach().numpy()
+            inputs = {"input": values.reshape(*values.shape[:2], -1)}
+            row = []
+            for _ in range(turns // len(given) + 5):
+                begun = time.perf_counter()
+                machine.run(inputs, steps=len(values), samples=1, rasters=False)
+                row.append(time.perf_counter() - begun)
+            times.append(float(np.median(row)))
+        found[name] = float(np.mean(times))
     return found
 
 
+def growth(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """How time grows over the sizes: exponent of the time an event, and the straight line of time against events."""
+    events = np.array([row["events_a_step"] for row in rows])
+    seconds = events / MILLION / np.array([row["million_events_per_second"]["2 threads"] for row in rows])
+    slope, offset = np.polyfit(events, seconds, 1, w=1 / seconds)  # relative errors count
+    return {
+        "exponent": float(np.polyfit(np.log(events), np.log(seconds), 1)[0]),
+        "seconds_an_event": float(slope), "seconds_a_step": float(offset),
+        "worst_deviation": float(np.abs((slope * events + offset) / seconds - 1).max()),
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rates by size, and the ratios that matter, as a Markdown table."""
+    names = list(dict.fromkeys(name for row in rows for name in row["million_events_per_second"]))
+    lines = ["| million events a second | " + " | ".join(f"{row['neurons']:,}" for row in rows) + " |"]
+    lines.append("|---|" + "---|" * len(rows))
+
+    def put(name: str, cell: Callable[[dict[str, float], int], float | None], form: str) -> None:
+        cells = [cell(row["million_events_per_second"], row["neurons"]) for row in rows]
+        lines.append(f"| {name} | " + " | ".join("–" if c is None else format(c, form) for c in cells) + " |")
+
+    for name in names:
+        put(name, lambda found, _, name=name: found.get(name), ",.0f" if "limit" in name else ",.4g")
+    put("target, 2 threads", lambda _, size: TARGETS.get(size), ",.0f")
+    for threads in ("1 thread", "2 threads"):
+        put(f"share of the limit, {threads}", lambda f, _, t=threads: f[t] / f[f"limit, {t}"], ".2f")
+    for name in (name for name in names if name in PEERS):
+        put(f"2 threads ÷ {name}", lambda f, _, name=name: f["2 threads"] / f[name] if name in f else None, ".3g")
+    return "\n".join(lines)
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Time a step against events a step, of ours and of the peers, with the fitted line."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    shown = ("2 threads", "1 thread", "limit, 2 threads", *PEERS)
+    for name in shown:
+        points = [
+            (row["events_a_step"], row["events_a_step"] / row["million_events_per_second"][name] / MILLION)
+            for row in rows if name in row["million_events_per_second"]
+        ]  # fmt: skip
+        if points:
+            style = {"ls": ":", "color": "0.5"} if "limit" in name else {"marker": "o"}
+            label = f"SpikeLedger, {name}" if name.endswith(("thread", "threads")) and "," not in name else name
+            axes.plot(*zip(*points, strict=True), label=label, **style)
+    fit = growth(rows)
+    line = np.geomspace(rows[0]["events_a_step"], rows[-1]["events_a_step"])
+    label = f"{fit['seconds_a_step'] * 1e6:.1f} µs + {fit['seconds_an_event'] * 1e9:.2f} ns an event"
+    axes.plot(line, fit["seconds_a_step"] + fit["seconds_an_event"] * line, "k--", lw=1, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="synaptic events a step", ylabel="seconds a step")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=150)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[])
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--peers", nargs="*", default=["brian2", "nest", "sanafe"])
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="an interpreter of a peer")
+    parser.add_argument("--small", action="store_true", help="one sample of two small networks")
+    parser.add_argument(
+        "--read", type=Path, nargs="*", default=[], help="what earlier runs wrote, instead of measuring"
+    )
+    parser.add_argument("--out", type=Path, help="where to write what was measured, as JSON")
+    parser.add_argument("--picture", type=Path)
+    asked = parser.parse_args()
     if native is None:
-        print("the native core was not built: nothing is measured", file=sys.stderr)
-        return
-    arguments = [argument for argument in sys.argv[1:] if argument != "--no-peers"]
-    sizes = [int(argument) for argument in arguments] or [10_000, 100_000, 1_000_000]
-    peers = "--no-peers" not in sys.argv
-    rows = [measure(size, peers=peers and size <= 100_000) for size in sizes]
-    print(json.dumps({"small_seconds": small(), "sizes": rows}, indent=2))
+        sys.exit("the native core was not built: nothing can be measured")
+    found: dict[str, Any] = {"sizes": [], "small_seconds": {}}
+    for path in asked.read:
+        before = json.loads(path.read_text())
+        found["sizes"] += before["sizes"]
+        found["small_seconds"].update(before["small_seconds"])
+    pythons = dict(each.split("=", 1) for each in asked.peer)
+    if asked.small or not (asked.sizes or asked.read):
+        found["small_seconds"].update(small())
+    for size in asked.sizes or ([] if asked.read or asked.small else SIZES):
+        found["sizes"].append(measure(size, asked.turns, pythons, tuple(asked.peers)))
+    rows = sorted(found["sizes"], key=lambda row: row["neurons"])
+    if rows:
+        print(table(rows))
+    if len(rows) > 2:
+        found["growth"] = growth(rows)
+        print(json.dumps(found["growth"], indent=2))
+    for name, seconds in found["small_seconds"].items():
+        print(f"{name}: {seconds * 1e6:.0f} µs")
+    if asked.picture and len(rows) > 2:
+        draw(rows, asked.picture)
+    if asked.out:
+        asked.out.write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

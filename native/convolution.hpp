@@ -11,19 +11,51 @@
 
 namespace spikeledger::SPIKELEDGER_SET {
 
+// Where a weight's tap (channel, ky, kx) is in our order, (ky, kx, channel)
+inline int64_t row_of(const Convolution& c, int64_t tap) {
+  const int64_t window = c.kernel_height * c.kernel_width;
+  return tap % window * c.channels + tap / window;
+}
+
 // The weight as blocks of filters, each [taps + 1, lanes * 16]: row (ky, kx, channel), and a row of zeros at the end
 inline void arrange_weight(const Convolution& c, const float* weight, float* out) {
   const Blocks blocks(c.filters);
-  const int64_t taps = taps_of(c), window = c.kernel_height * c.kernel_width, wide = blocks.lanes * kLanes;
-  parallel(blocks.count, c.threads, [&](int64_t block) {
-    float* to = out + block * (taps + 1) * wide;
-    std::memset(to, 0, static_cast<size_t>((taps + 1) * wide) * sizeof(float));
-    const int64_t here = std::min(wide, c.filters - block * wide);
-    for (int64_t filter = 0; filter < here; ++filter) {
-      const float* from = weight + (block * wide + filter) * taps;
-      for (int64_t channel = 0; channel < c.channels; ++channel)
-        for (int64_t tap = 0; tap < window; ++tap)
-          to[(tap * c.channels + channel) * wide + filter] = from[channel * window + tap];
+  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes;
+  parallel(blocks.count * blocks.lanes, c.threads, [&](int64_t group) {
+    float* to = out + group / blocks.lanes * (taps + 1) * wide + group % blocks.lanes * kLanes;
+    const int64_t here = std::clamp<int64_t>(c.filters - group * kLanes, 0, kLanes);
+    store(to + taps * wide, splat(0.0f));
+    for (int64_t tap = 0; tap < taps; tap += kLanes) {
+      Lanes block[kLanes];
+      for (int64_t line = 0; line < kLanes; ++line)
+        block[line] = line < here ? load(weight + (group * kLanes + line) * taps + tap, taps - tap) : splat(0.0f);
+      exchange_rows<8>(block), exchange_rows<4>(block), exchange_rows<2>(block), exchange_rows<1>(block);
+      for (int64_t line = 0; line < std::min<int64_t>(kLanes, taps - tap); ++line)
+        store(to + row_of(c, tap + line) * wide, block[line]);
+    }
+  });
+}
+
+// And back: of the first share's sums, to which the others are added
+inline void return_weight(const Convolution& c, const float* sums, int64_t shares, float* weight, float* bias) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, share_size = blocks.count * (taps + 1) * wide;
+  parallel(blocks.count * blocks.lanes, c.threads, [&](int64_t group) {
+    const float* from = sums + group / blocks.lanes * (taps + 1) * wide + group % blocks.lanes * kLanes;
+    const int64_t here = std::clamp<int64_t>(c.filters - group * kLanes, 0, kLanes);
+    const auto sum = [&](int64_t row) {
+      Lanes whole = load(from + row * wide);
+      for (int64_t share = 1; share < shares; ++share) whole += load(from + share * share_size + row * wide);
+      return whole;
+    };
+    if (here > 0 && bias != nullptr) store(bias + group * kLanes, sum(taps), here);
+    for (int64_t tap = 0; tap < taps && here > 0; tap += kLanes) {
+      Lanes block[kLanes];
+      for (int64_t line = 0; line < kLanes; ++line)
+        block[line] = tap + line < taps ? sum(row_of(c, tap + line)) : splat(0.0f);
+      exchange_rows<8>(block), exchange_rows<4>(block), exchange_rows<2>(block), exchange_rows<1>(block);
+      for (int64_t line = 0; line < here; ++line)
+        store(weight + (group * kLanes + line) * taps + tap, block[line], taps - tap);
     }
   });
 }
@@ -31,6 +63,7 @@ inline void arrange_weight(const Convolution& c, const float* weight, float* out
 // ---- events ----------------------------------------------------------------------------------------------------------
 
 constexpr int kPair = 4;  // lists are padded to a multiple
+constexpr int64_t kManyWeights = 1 << 18;
 
 template <int lanes>
 inline void gather(const uint32_t* list, int64_t count, const float* weight, Lanes* sum) {
@@ -53,25 +86,27 @@ void add_events_of(const Convolution& c, const Band& band, EventLists& lists, co
   const int64_t taps = taps_of(c), wide = lanes * kLanes;
   static thread_local Buffer<uint32_t> buffer;
   uint32_t* list = buffer.at_least(taps + 64);
-  for (int64_t row = 0; row < band.rows; ++row)
-    for (int64_t column = 0; column < c.out_width; ++column) {
-      int64_t count = lists.window(c, row, column, list);
-      for (int pad = 0; pad < kPair; ++pad) list[count + pad] = static_cast<uint32_t>(taps);
-      float* to = sums + (row * c.out_width + column) * c.filters;
-      for (int64_t block = 0; block < blocks.count; ++block) {
-        const int64_t from = block * wide;
-        Lanes sum[lanes];
-        for (int lane = 0; lane < lanes; ++lane) {
-          const int64_t at = from + lane * kLanes;
-          sum[lane] = c.bias != nullptr && at < c.filters ? load(c.bias + at, c.filters - at) : splat(0.0f);
-        }
-        gather<lanes>(list, count, weight + block * (taps + 1) * wide, sum);
-        for (int lane = 0; lane < lanes; ++lane) {
-          const int64_t at = from + lane * kLanes;
-          if (at < c.filters) store(to + at, sum[lane], c.filters - at);
-        }
+  // a weight that does not fit the second cache is taken block by block
+  const int64_t together = blocks.count * taps * wide > kManyWeights ? 1 : blocks.count;
+  for (int64_t task = 0; task < blocks.count / together * band.rows * c.out_width; ++task) {
+    const int64_t first = task / (band.rows * c.out_width) * together, place = task % (band.rows * c.out_width);
+    const int64_t count = lists.window(c, place / c.out_width, place % c.out_width, list);
+    for (int pad = 0; pad < kPair; ++pad) list[count + pad] = static_cast<uint32_t>(taps);
+    float* to = sums + place * c.filters;
+    for (int64_t block = first; block < first + together; ++block) {
+      const int64_t from = block * wide;
+      Lanes sum[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int64_t at = from + lane * kLanes;
+        sum[lane] = c.bias != nullptr && at < c.filters ? load(c.bias + at, c.filters - at) : splat(0.0f);
+      }
+      gather<lanes>(list, count, weight + block * (taps + 1) * wide, sum);
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int64_t at = from + lane * kLanes;
+        if (at < c.filters) store(to + at, sum[lane], c.filters - at);
       }
     }
+  }
 }
 
 // ---- subsets ---------------------------------------------------------------------------------------------------------
@@ -277,7 +312,7 @@ void weight_share(const Convolution& c, const uint64_t* images, int64_t first, i
 inline void convolve_weight(const Convolution& c, const float* grad, float* to_weight, float* to_bias) {
   const Blocks blocks(c.filters);
   const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, size = (taps + 1) * wide;
-  const int64_t total = c.steps * c.batch, window = taps / c.channels;
+  const int64_t total = c.steps * c.batch;
   const int64_t shares = std::clamp<int64_t>(std::min(total / 8, (1 << 21) / (taps * c.filters)), 2, 16);
   static thread_local Buffer<float> sum_buffer;
   static thread_local Buffer<uint64_t> image_buffer;
@@ -294,20 +329,7 @@ inline void convolve_weight(const Convolution& c, const float* grad, float* to_w
       default: return weight_share<4>(c, images, first, last, block, grad, sums + task * size);
     }
   });
-  parallel(taps + 1, c.threads, [&](int64_t tap) {
-    for (int64_t block = 0; block < blocks.count; ++block) {
-      float* whole = sums + block * size + tap * wide;
-      for (int64_t share = 1; share < shares; ++share)
-        for (int64_t n = 0; n < wide; ++n) whole[n] += whole[share * blocks.count * size + n];
-      for (int64_t n = 0; n < std::min(wide, c.filters - block * wide); ++n) {
-        const int64_t filter = block * wide + n;
-        if (tap < taps)
-          to_weight[filter * taps + tap % c.channels * window + tap / c.channels] = whole[n];
-        else if (to_bias != nullptr)
-          to_bias[filter] = whole[n];
-      }
-    }
-  });
+  return_weight(c, sums, shares, to_weight, to_bias);
 }
 
 }  // namespace spikeledger::SPIKELEDGER_SET

@@ -1,4 +1,5 @@
 // One instruction set's table of functions; each of set_*.cpp is compiled with its own flags and includes this.
+#include "adam.hpp"
 #include "codes.hpp"
 #include "convolution.hpp"
 #include "counts.hpp"
@@ -19,6 +20,7 @@
         SPIKELEDGER_SET::multiply,                                                                     \
         SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back, SPIKELEDGER_SET::convolve,                \
         SPIKELEDGER_SET::convolve_fire, SPIKELEDGER_SET::convolve_learn,                               \
-        SPIKELEDGER_SET::max_pool, SPIKELEDGER_SET::convolve_weight, SPIKELEDGER_SET::rate_code,       \
-        SPIKELEDGER_SET::fire_cells, SPIKELEDGER_SET::learn_cells                                      \
+        SPIKELEDGER_SET::max_pool, SPIKELEDGER_SET::max_pool_back, SPIKELEDGER_SET::convolve_weight,   \
+        SPIKELEDGER_SET::rate_code, SPIKELEDGER_SET::fire_cells, SPIKELEDGER_SET::learn_cells,         \
+        SPIKELEDGER_SET::adam                                                                          \
   }

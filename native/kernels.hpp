@@ -156,6 +156,18 @@ struct Look {
   float* magnitude;
 };
 
+// One tensor of weights, its gradient, Adam's two moments, each `size` numbers, and how many steps were taken.
+struct AdamWeight {
+  float *weight, *mean, *square, *step;
+  const float* grad;
+  int64_t size;
+};
+
+struct AdamStep {
+  double rate, beta1, beta2, eps;
+  int threads;
+};
+
 struct Kernels {
   const char* name;
   void (*fire)(const Population&, const Firing&);
@@ -185,11 +197,13 @@ struct Kernels {
                          bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
                          float* beta_grad);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
+  void (*max_pool_back)(const Convolution&, const float* grad, float* out);
   void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);
   void (*learn_cells)(const Cells&, const CellsBackward&);
+  void (*adam)(const AdamWeight* weights, int64_t count, const AdamStep&);
 };
 
 extern const Kernels kPlain;

@@ -1,6 +1,6 @@
 // A linear layer and its neurons as one kernel: a block of 32 columns is summed from bits, its neurons run over all steps,
 // and their spikes leave as bits, all while the block lies in the second cache. What is kept for the way back is each
-// neuron's charge at each step, written where its current was: the way back then needs nothing again.
+// neuron's charge at each step, so that the way back computes nothing again.
 #pragma once
 
 #include <atomic>
@@ -14,11 +14,11 @@ namespace spikeledger::SPIKELEDGER_SET {
 constexpr int64_t kRows = 32;  // samples of a tile
 
 // Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
-// Where `keeps`, charges take the currents' place. Where `counts`, what they did is added to `done`, for as many neurons as
+// Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as many neurons as
 // the block has.
 template <int reset, bool delayed, bool counts>
-void fire_block(const Layer& layer, const Part& part, float* currents, bool keeps, Lanes low, Lanes high, int64_t columns,
-                uint32_t* out, int64_t out_stride, const Counts& done) {
+void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, Lanes low, Lanes high,
+                int64_t columns, uint32_t* out, int64_t out_stride, const Counts& done) {
   const Lanes threshold = splat(layer.threshold);
   const bool narrow = columns <= kLanes;  // half a block will do
   IntLanes low_active = {}, high_active = {}, low_spikes = {}, high_spikes = {};
@@ -30,12 +30,13 @@ void fire_block(const Layer& layer, const Part& part, float* currents, bool keep
       int64_t fired = 0;
       for (int64_t row = 0; row < rows; ++row) {
         float* at = membrane + row * kWide;
-        float* current = currents + (line + row) * kWide;
+        const float* current = currents + (line + row) * kWide;
+        float* charge = charges + (line + row) * kWide;
         const Lanes arrived = load(current);
         if constexpr (counts) low_active -= arrived != splat(0.0f);
         const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold);
         store(at, kept<reset, delayed>(a, threshold));
-        if (keeps) store(current, a);
+        if (charges != nullptr) store(charge, a);
         if constexpr (counts) low_spikes -= a > threshold;
         if (narrow) {
           const auto bits = static_cast<uint32_t>(above(a, threshold));
@@ -47,7 +48,7 @@ void fire_block(const Layer& layer, const Part& part, float* currents, bool keep
         if constexpr (counts) high_active -= also != splat(0.0f);
         const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold);
         store(at + kLanes, kept<reset, delayed>(b, threshold));
-        if (keeps) store(current + kLanes, b);
+        if (charges != nullptr) store(charge + kLanes, b);
         if constexpr (counts) high_spikes -= b > threshold;
         const auto bits = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
         out[(line + row) * out_stride] = bits;
@@ -102,8 +103,9 @@ inline void spikes_gradient(const LayerBackward& grad, int64_t columns, int64_t 
         sums[which][1] = multiply_add(flow, high, sums[which][1]);
       }
     }
-    for (int64_t which = 0; which < here; ++which)
-      store(to + (row + which) * kWide, sums[which][0]), store(to + (row + which) * kWide + kLanes, sums[which][1]);
+    for (int which = 0; which < 4; ++which)
+      if (which < here)
+        store(to + (row + which) * kWide, sums[which][0]), store(to + (row + which) * kWide + kLanes, sums[which][1]);
   }
 }
 
@@ -120,6 +122,8 @@ struct BlockBackward {
 template <int reset, bool delayed, int surrogate>
 void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& block, float* out) {
   const Lanes threshold = splat(layer.threshold);
+  const float slope = grad.slope;
+  const bool learns_beta = grad.beta != nullptr;
   const int64_t halves = layer.columns - block.from <= kLanes ? 1 : 2;  // half a block will do where columns are few
   const int64_t end = block.part.first + block.part.count;
   for (int64_t first = block.part.first; first < end; first += kRows) {
@@ -128,17 +132,19 @@ void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& b
     for (int64_t step = layer.steps - 1; step >= 0; --step) {
       const int64_t line = step * layer.batch + first;
       spikes_gradient(grad, layer.columns, block.from, block.panel, line, rows, arrived);
+      const int64_t before_line = std::max<int64_t>(line - layer.batch, first);
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t half = 0; half < halves; ++half) {
           const int64_t n = row * kWide + half * kLanes;
+          __builtin_prefetch(block.charges + before_line * kWide + n);  // the processor looks ahead, but not back
           const Lanes charge = load(block.charges + line * kWide + n);
           Lanes flow = load(state + n);
           if constexpr (reset == kZero) flow = flow * (splat(1.0f) - step_above(charge, threshold));
-          flow += load(arrived + n) * derivative<surrogate>(charge - threshold, grad.slope);
+          flow += load(arrived + n) * derivative<surrogate>(charge - threshold, slope);
           store(out + line * kWide + n, flow);
           if (halves == 1) store(out + line * kWide + n + kLanes, splat(0.0f));
-          if (grad.beta != nullptr && step > 0) {
-            const Lanes before = load(block.charges + (line - layer.batch) * kWide + n);
+          if (learns_beta && step > 0) {
+            const Lanes before = load(block.charges + before_line * kWide + n);
             block.to_beta[half] += flow * carried<reset, delayed>(before, threshold);
           }
           store(state + n, block.beta[half] * flow);
@@ -184,10 +190,10 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts&
     const int64_t block = task / product.parts, from = block * kWide;
     const Part part = part_of(product, task % product.parts);
     static thread_local Buffer<float> buffer;
-    float* sums = charges != nullptr ? charges + block * rows * kWide : buffer.at_least(rows * kWide);
+    float* sums = buffer.at_least(rows * kWide);
     sum_block(product, bits, from, task % product.parts, sums);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
-    fire(l, part, sums, charges != nullptr, some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns),
+    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns),
          std::min(kWide, l.columns - from), out, halves,
          done.active != nullptr ? Counts{done.active + from, done.spikes + from, done.steps} : done);
     if (block == blocks - 1 && blocks % 2 == 1)

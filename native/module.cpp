@@ -1,10 +1,12 @@
 // The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
 // lifetimes are checked in kernels/cpu.py, the only caller.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -221,12 +223,29 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
+      "max_pool_back",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address out) {
+        chosen->max_pool_back(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(out));
+      },
+      Release());
+  module.def(
       "convolve_weight",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
         chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
                                 at<float>(bias));
       },
       Release());
+  module.def(
+      "adam",
+      [](const std::vector<std::array<Address, 6>>& weights, double rate, double beta1, double beta2, double eps,
+         int threads) {
+        std::vector<AdamWeight> all;
+        for (const auto& [weight, grad, mean, square, step, size] : weights)
+          all.push_back({at<float>(weight), at<float>(mean), at<float>(square), at<float>(step), at<const float>(grad),
+                         static_cast<int64_t>(size)});
+        nb::gil_scoped_release release;
+        chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
+      });
   bind_family(module);
 }
 

@@ -20,7 +20,7 @@ typedef float Lanes __attribute__((vector_size(64)));
 typedef float LooseLanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef int32_t IntLanes __attribute__((vector_size(64)));
 
-inline Lanes splat(float value) { return Lanes{} + value; }
+inline Lanes splat(float value) { return value - Lanes{}; }  // less zero is nothing; plus zero would turn -0 into 0
 inline Lanes load(const float* from) { return *reinterpret_cast<const LooseLanes*>(from); }
 inline void store(float* to, Lanes value) { *reinterpret_cast<LooseLanes*>(to) = value; }
 

@@ -154,7 +154,6 @@ class Machine {
   }
 
   void advance(Population<Real>& p, int64_t b, Bench<Real>& bench, int64_t now, int64_t sample, int64_t t) {
-    constexpr int64_t chunk = 256;
     alignas(64) uint8_t spiked[chunk];
     int32_t found[chunk];
     auto& list = fired(p, now, b).neurons;
@@ -165,12 +164,12 @@ class Machine {
     if (placed && p.counted) arrived(p, bench, now, begin, end);
     int64_t* spikes = bench.work[now & 1].data() + account.cores;
     size_t slice = placed ? std::upper_bound(p.slices.begin(), p.slices.end(), begin) - p.slices.begin() - 1 : 0;
-    for (int64_t first = begin; first < end; first += chunk) {
-      const int64_t n = std::min(chunk, end - first);
+    for (int64_t first = begin; first < end; first += int64_t(chunk)) {
+      const int64_t n = std::min(int64_t(chunk), end - first);
       step(p.neurons, first, n, p.v + first, bench.currents + (first - begin), spiked, p.recent_spikes + first,
            p.recent_active + first);
       if (raster) std::memcpy(raster + first, spiked, n);
-      if (n < chunk) std::memset(spiked + n, 0, chunk - n);
+      std::memset(spiked + n, 0, chunk - n);
       int count = 0;
       for (int64_t word = 0; word < n; word += 8) {
         uint64_t bits;
@@ -289,35 +288,43 @@ class Machine {
     return blocks == 1 ? q.starts + source : q.cuts.data() + source * blocks + b;
   }
 
-  // The block's part of many rows. Where a row begins is asked for two leads ahead, and its records one lead ahead.
+  // The block's part of many rows. Where a row begins is asked for two leads ahead; its records are one lead ahead, a
+  // cache line for each that is worked off, since the processor holds few requests at a time.
   template <bool graded, bool counted>
   void rows(const Projection<Real>& q, int64_t blocks, int64_t b, const Fired<Real>& list, const Place& place) {
-    constexpr int64_t line = 64, most = 1024;  // a longer row is left to the processor's own prefetching
+    constexpr int64_t line = 64, most = 1024, pace = line / sizeof(Record<Real>);
     const int64_t n = int64_t(list.neurons.size());
     const int64_t part = q.starts[q.sources] * int64_t(sizeof(Record<Real>)) / (q.sources * blocks) + 1;
-    const int64_t lead = std::clamp<int64_t>(4096 / part, 4, 16);
+    const int64_t lead = std::clamp<int64_t>(4096 / part, 3, 12);
     const uint32_t* neurons = list.neurons.data();
     Real* currents = place.currents;
     uint32_t* arrivals = place.arrivals;
     const int shift = place.shift;
-    const auto ask = [&](int64_t s) {
-      const int64_t* at = row(q, blocks, b, neurons[s]);
-      const char *first = reinterpret_cast<const char*>(q.records + at[0]),
-                 *last = reinterpret_cast<const char*>(q.records + at[1]) - 1;
-      for (const char *to = first, *end = std::min(last, first + most); to < end; to += line) __builtin_prefetch(to);
-      __builtin_prefetch(last);
-    };
-    for (int64_t s = 0; s < std::min(lead, n); ++s) ask(s);
-    for (int64_t s = 0; s < n; ++s) {
+    for (int64_t s = -lead; s < n; ++s) {
       if (s + 2 * lead < n) __builtin_prefetch(row(q, blocks, b, neurons[s + 2 * lead]));
-      if (s + lead < n) ask(s + lead);
-      const int64_t* at = row(q, blocks, b, neurons[s]);
-      const Record<Real>*record = q.records + at[0], *end = q.records + at[1];
-      const Real value = graded ? list.values[s] : Real(1);
-      for (; record < end; ++record) {
-        currents[record->target] += graded ? record->weight * value : record->weight;
-        if (counted) ++arrivals[record->target >> shift];
+      const char *far = nullptr, *far_end = nullptr;
+      if (s + lead < n) {
+        const int64_t* at = row(q, blocks, b, neurons[s + lead]);
+        far = reinterpret_cast<const char*>(q.records + at[0]);
+        far_end = reinterpret_cast<const char*>(q.records + at[1]);
       }
+      if (s >= 0) {
+        const int64_t* at = row(q, blocks, b, neurons[s]);
+        const Record<Real>*record = q.records + at[0], *end = q.records + at[1];
+        const Real value = graded ? list.values[s] : Real(1);
+        const auto meet = [&](const Record<Real>& r) {
+          currents[r.target] += graded ? r.weight * value : r.weight;
+          if (counted) ++arrivals[r.target >> shift];
+        };
+        for (; record + pace <= end; record += pace, far += line) {
+          __builtin_prefetch(far);
+          for (int64_t k = 0; k < pace; ++k) meet(record[k]);
+        }
+        for (; record < end; ++record) meet(*record);
+      }
+      if (!far_end) continue;
+      for (const char* stop = std::min(far_end, far + most); far < stop; far += line) __builtin_prefetch(far);
+      __builtin_prefetch(far_end - 1);
     }
   }
 

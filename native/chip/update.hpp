@@ -29,7 +29,9 @@ struct Neurons {
   Real limit;  // of a fixed-point membrane, in its own units; 0: floating point
 };
 
-// Advances n neurons from `first` on. `current` is read and becomes 0, `fired` becomes 0 or 1; `spikes` and `active`
+constexpr size_t chunk = 256;  // neurons that are advanced by one call
+
+// Advances n <= chunk neurons from `first` on. `current` is read and becomes 0, `fired` becomes 0 or 1; `spikes` and `active`
 // count spikes and inputs that are not 0, a byte each, since their sweep is paid at every step.
 // No branch depends on a neuron: a reset is a factor of 0 or 1, which changes no other neuron's value.
 template <class Real, bool beta_each, bool bias_each, bool fixed>
@@ -40,6 +42,7 @@ INLINED void advance(const Neurons<Real>& p, size_t first, size_t n, Real* __res
   const bool subtract = p.reset == Reset::subtract, zero = p.reset == Reset::zero;
   const Real late = p.reset_delay && subtract ? theta : Real(0), soon = !p.reset_delay && subtract ? theta : Real(0);
   const Real late_zero = p.reset_delay && zero ? Real(1) : Real(0), soon_zero = !p.reset_delay && zero ? Real(1) : Real(0);
+  alignas(64) int32_t wide_fired[chunk], wide_active[chunk];  // as wide as numbers: a compiler vectorises one width
   for (size_t i = 0; i < n; ++i) {
     const Real input = current[i] + (bias_each ? biases[i] : bias0);
     const Real before = v[i];
@@ -53,12 +56,15 @@ INLINED void advance(const Neurons<Real>& p, size_t first, size_t n, Real* __res
       charged = charged < -limit ? -limit : charged;
     }
     const Real spike = charged > theta ? Real(1) : Real(0);
-    const uint8_t one = charged > theta ? 1 : 0;
-    fired[i] = one;
-    spikes[i] = uint8_t(spikes[i] + one);
-    active[i] = uint8_t(active[i] + (input != Real(0) ? 1 : 0));
-    current[i] = Real(0);
+    wide_fired[i] = charged > theta ? 1 : 0;
+    wide_active[i] = input != Real(0) ? 1 : 0;
     v[i] = (charged - soon * spike) * (Real(1) - soon_zero * spike);
+  }
+  for (size_t i = 0; i < n; ++i) current[i] = Real(0);
+  for (size_t i = 0; i < n; ++i) {
+    fired[i] = uint8_t(wide_fired[i]);
+    spikes[i] = uint8_t(spikes[i] + wide_fired[i]);
+    active[i] = uint8_t(active[i] + wide_active[i]);
   }
 }
 

@@ -59,10 +59,14 @@ if TYPE_CHECKING:
     from .study.opponent import fair_opponents as fair_opponents
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
+    from .training import losses as losses
+    from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
     from .training.checkpoints import save_network as save_network
     from .training.evaluate import evaluate as evaluate
     from .training.fit import fit as fit
+    from .training.pruning import Pruning as Pruning
+    from .training.pruning import prune as prune
 
 __version__ = "0.1.0"
 
@@ -86,6 +90,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_dataset": ("datasets", "load_dataset"),
     "list_datasets": ("datasets", "list_datasets"),
     "fit": ("training.fit", "fit"),
+    "losses": ("training.losses", ""),
+    "prune": ("training.pruning", "prune"),
+    "Pruning": ("training.pruning", "Pruning"),
+    "Adam": ("training.adam", "Adam"),
     "evaluate": ("training.evaluate", "evaluate"),
     "save_network": ("training.checkpoints", "save_network"),
     "load_network": ("training.checkpoints", "load_network"),

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 import spikeledger as sl
-from chip.networks import random_graph
+from chip.networks import Recurrent, exact, random_graph, spikes
 from repository import ROOT
 from spikeledger.chip.limits import Chip, Core, Mesh, Seconds, list_chips, load_chip
 from spikeledger.chip.network import Network, Population, Projection
 from spikeledger.chip.placement import METHODS, place
 from spikeledger.chip.synapses import Dense
+from spikeledger.errors import CapacityError
 from spikeledger.hardware.catalog import list_profiles, load_profile
 
 CHIPS = ROOT / "src" / "spikeledger" / "chip" / "chips"
@@ -118,5 +120,34 @@ def test_a_delay_that_no_synapse_can_hold_is_named() -> None:
     network = Network(populations, (Projection("input", "out", synapses, 20, "far"),), "out")
     shortage = load_chip("spinnaker2").check(network).shortages[0]
     assert (shortage.limit, shortage.layer, shortage.needs, shortage.has) == ("delay_steps", "far", 20, 16)
-    assert "20 steps of delay at one synapse" in str(shortage)
+    assert "20 steps of delay at one synapse, and there are 16 (assumed)" in str(shortage) and shortage.assumed
     assert load_chip("loihi").check(network).fits and load_chip("neuro4ml").check(random_graph(0)).fits
+
+
+@pytest.mark.parametrize("name", list_chips())
+@pytest.mark.parametrize("kind", ["recurrent", "conv", "pruned", "max pool"])
+def test_a_verdict_is_what_placing_gives(kind: str, name: str) -> None:
+    if kind == "recurrent":
+        network = sl.map_network(Recurrent(), spikes(3, 1, 12))
+    elif kind == "pruned":
+        network = sl.map_network(exact(sl.zoo.mlp(400, 300, 10), pruned=0.8), np.zeros((1, 400), np.float32))
+    else:
+        pool = nn.MaxPool2d(2) if kind == "max pool" else nn.AvgPool2d(2)
+        layers = [
+            sl.over_time(nn.Conv2d(2, 8, 3)),
+            sl.LIF(),
+            sl.over_time(pool),
+            nn.Flatten(2),
+            nn.Linear(392, 5),
+            sl.LIF(),
+        ]
+        network = sl.map_network(nn.Sequential(*layers), spikes(3, 1, 2, 16, 16))
+    verdict = load_chip(name).check(network)
+    if not verdict.fits:
+        assert all(each.needs > each.has and each.help for each in verdict.shortages)
+        with pytest.raises(CapacityError):
+            place(network, name, rounds=2)
+        return
+    placed = place(network, name, rounds=2)
+    assert placed.core_count <= verdict.cores and placed.chips <= verdict.chips and verdict.share <= 1
+    assert placed.neurons_by_core().max() <= load_chip(name).core.neurons

@@ -195,12 +195,17 @@ def test_a_second_derivative_is_refused() -> None:
 
 def test_the_estimates_follow_the_density() -> None:
     wide = convolution.Geometry(32, (28, 28), 64, (28, 28), (3, 3), (1, 1), (1, 1), (1, 1))
-    spikes = 320 * 32 * 28 * 28
-    assert convolution.cheapest(wide, 320, spikes // 20) == "events"
-    assert convolution.cheapest(wide, 320, spikes // 2) == "subsets"
-    assert convolution.cheapest(wide, 320, spikes // 2, learns=True) == "dense"
+
+    def best(density: float, **options: bool) -> str:
+        costs = convolution.estimates(wide, 10, 32, int(density * 320 * 32 * 28 * 28), **options)
+        return min(costs, key=costs.__getitem__)
+
+    assert best(0.05) == best(0.05, learns=True) == "events"
+    assert best(0.5) == "subsets"
+    assert best(0.5, learns=True) == "dense"
     narrow = convolution.Geometry(1, (28, 28), 16, (28, 28), (3, 3), (1, 1), (1, 1), (1, 1))
-    assert convolution.cheapest(narrow, 320, 0) == "dense"
+    assert convolution.worth_packing(wide, 10, 32)
+    assert not convolution.worth_packing(narrow, 10, 32)
 
 
 @settings(max_examples=40)

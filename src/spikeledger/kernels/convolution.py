@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .choice import native
-from .costs import PRICES, measured
+from .costs import PASS, PRICES, SUMS, measured
 from .fire import Settings, address, decays
 from .planes import Planes, empty_words
 from .products import EVENTS, SUBSETS
@@ -22,6 +22,9 @@ from .refusal import once
 
 Pair = tuple[int, int]
 _MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
+_MARGIN = 0.9  # what is not clearly cheaper stays dense
+_MANY = 1 << 18  # weights, more than the second cache holds
+_BAND = 1 << 17  # currents of a band of rows, at all steps
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def _products(
     """Gradients of spikes, weight and bias from that of the currents `[T * B, F, H, W]`, channels last in memory."""
     to_token = to_weight = to_bias = None
     kernel = weight.detach().view(geometry.filters, geometry.channels, *geometry.kernel)
-    if wants[1] and cheapest(geometry, planes.rows, planes.spikes, learns=True) == "events":
+    if wants[1] and cheapest(geometry, planes, learns=True) == "events":
         to_weight = torch.empty(kernel.shape)
         to_bias = weight.new_empty(geometry.filters) if wants[2] else None
         _core().convolve_weight(
@@ -219,9 +222,11 @@ def _products(
         spikes = planes.dense().view(planes.rows, geometry.channels, *geometry.image) if wants[1] else flow.new_empty(1)
         if not wants[1]:
             spikes = spikes.expand(planes.rows, geometry.channels, *geometry.image)
+        # torch is faster with channels last, but for tiny images
+        layout = torch.channels_last if geometry.places > 25 else torch.contiguous_format
         found = torch.ops.aten.convolution_backward(
-            flow, spikes, kernel.contiguous(memory_format=torch.channels_last), [geometry.filters], geometry.stride,
-            geometry.padding, geometry.dilation, False, (0, 0), 1, wants,
+            flow.contiguous(memory_format=layout), spikes, kernel.contiguous(memory_format=layout),
+            [geometry.filters], geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), 1, wants,
         )  # fmt: skip
         to_token = None if found[0] is None or like is None else found[0].view(like)
         to_weight, to_bias = (found[1], found[2]) if wants[1] else (to_weight, found[2] if wants[2] else to_bias)
@@ -234,8 +239,8 @@ def _products(
 @dataclass(frozen=True)
 class Prices:
     """Nanoseconds of one thread for: a bit of the input put in order; a position's window; a block of 64 filters there;
-    16 weights of an event, forward and backward; eight look-ups of 16 filters; a position and a multiply-add of the
-    dense product."""
+    16 weights of an event, forward and backward; eight look-ups of 16 filters; a weight laid out, and its gradient's
+    shares summed; a position and a multiply-add of the dense product."""
 
     arrange: float = 0.05
     window: float = 20.0
@@ -243,6 +248,8 @@ class Prices:
     event: float = 0.33
     learned: float = 0.65
     lookups: float = 4.5
+    laid_out: float = 0.5
+    shared: float = 2.0
     dense_position: float = 7.0
     dense: float = 0.011
 
@@ -250,35 +257,45 @@ class Prices:
 CONVOLUTION = Prices()
 
 
-def cheapest(geometry: Geometry, rows: int, spikes: int, *, learns: bool = False, dense: bool = True) -> str:
+def cheapest(geometry: Geometry, planes: Planes, *, learns: bool = False, dense: bool = True) -> str:
     """`events`, `subsets` or `dense`, whichever costs least; where it `learns`, for the gradient of the weight."""
-    costs = estimates(geometry, rows, spikes, learns=learns)
+    costs = estimates(geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns)
     if not dense:
         del costs["dense"]
     return min(costs, key=costs.__getitem__)
 
 
-def estimates(geometry: Geometry, rows: int, spikes: int, *, learns: bool = False) -> dict[str, float]:
-    """Nanoseconds of each method on one thread, for `rows` images with so many spikes in all."""
+def worth_packing(geometry: Geometry, steps: int, batch: int) -> bool:
+    """Whether there is a density at which bits would cost less than floats."""
+    costs = estimates(geometry, steps, batch, 0)
+    return min(costs, key=costs.__getitem__) != "dense"
+
+
+def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns: bool = False) -> dict[str, float]:
+    """Nanoseconds of each method on one thread, for images `[T, B, ...]` with so many spikes in all."""
     price, own = CONVOLUTION, measured()
-    slower = own.event / PRICES.event  # as `costs.remember` found this machine
-    positions = rows * geometry.places
-    lanes, taps = math.ceil(geometry.filters / 16), geometry.taps
+    events_here, subsets_here = own.event / PRICES.event, own.lookups / PRICES.lookups  # as `costs.remember` found
+    rows, taps, filters = steps * batch, geometry.taps, geometry.filters
+    positions, lanes = rows * geometry.places, math.ceil(filters / 16)
     blocks = math.ceil(lanes / 4)
-    # of each input's windows, on average: those at the border are fewer
+    # an input's windows, on average: those at the border are fewer
     seen = spikes * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
+    costs = {"dense": _MARGIN * positions * (price.dense_position + taps * filters * price.dense)}
     arranged = rows * geometry.channels * math.prod(geometry.image) * price.arrange
-    events = seen * lanes * (price.learned if learns else price.event)
-    visits = positions * blocks * (price.window + price.block if learns else price.block)
-    weights = geometry.filters * taps * (8.0 if learns else 1.0)
-    costs = {
-        "events": (arranged + positions * (0 if learns else price.window) + visits + events) * slower + weights,
-        "dense": positions * (price.dense_position + taps * geometry.filters * price.dense),
-    }
-    if not learns:
-        passes = math.ceil(taps / 48)
-        lookups = positions * (price.window + lanes * passes * price.lookups) * own.lookups / PRICES.lookups
-        costs["subsets"] = arranged + lookups + weights
+    if learns:
+        visits = positions * blocks * (price.window + price.block)
+        scattered = seen * lanes * price.learned * (1 + taps / 2500)  # sums that do not fit the first cache
+        costs["events"] = (arranged + visits + scattered) * events_here + filters * taps * price.shared
+        return costs
+    weights = filters * taps * price.laid_out
+    windows = blocks if filters * taps > _MANY else 1  # a large weight is taken block by block
+    visits = positions * (windows * price.window + blocks * price.block)
+    costs["events"] = (arranged + visits + seen * lanes * price.event) * events_here + weights
+    band = min(geometry.out[0], max(1, _BAND // max(1, steps * geometry.out[1] * filters)))
+    tables = batch * math.ceil(geometry.out[0] / band) * SUMS * PRICES.entry
+    passes = math.ceil(taps / PASS)
+    lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
+    costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs
 
 

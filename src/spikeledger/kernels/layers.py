@@ -131,10 +131,10 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
             spikes_grad = None if above.shape[1] <= NARROW else above @ above_weight
-        to_weight, to_bias, to_beta = (
-            torch.empty(shape) if wanted else None
-            for shape, wanted in zip((weight.shape, columns, columns), wants[3 * index + 1 :], strict=False)
-        )
+        wanted = wants[3 * index + 1 : 3 * index + 4]
+        to_weight = torch.empty_like(weight) if wanted[0] else None
+        to_bias = torch.empty(columns) if wanted[1] else None
+        to_beta = torch.empty(columns) if wanted[2] else None
         below = any(wants[: 3 * index + 1])
         to_currents = torch.empty(planes.rows, columns) if below else None
         turned = planes.turned() if to_weight is not None else None
@@ -148,7 +148,7 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
         if not below:
             return
         above, above_weight = to_currents, weight
-    assert above is not None
+    assert above is not None and above_weight is not None
     grads[0] = (above @ above_weight).view(ctx.planes[0].shape)
 
 

@@ -49,15 +49,9 @@ def _pair(size: Any) -> Pair:
 
 def max_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Tensor | None, Planes]:
     """Spikes `[T, B, C, H', W']`, as bits and a token for their gradient, of spikes `[T, B, C, H, W]`."""
-    core = native()
-    assert core is not None
     shape = (*planes.shape[:2], pooling.channels, *pooling.out)
     words = empty_words(planes.rows, pooling.channels * pooling.out[0] * pooling.out[1])
-    core.max_pool(
-        [planes.shape[0], planes.shape[1], pooling.channels, *pooling.image, pooling.channels, *pooling.out,
-         *pooling.kernel, *pooling.stride, *pooling.padding, *pooling.dilation],
-        planes.words.data_ptr(), torch.get_num_threads(), words.data_ptr(),
-    )  # fmt: skip
+    _core().max_pool(_sizes(planes, pooling), planes.words.data_ptr(), torch.get_num_threads(), words.data_ptr())
     carrier = None if token is None else _MaxPool.apply(token, planes, pooling)
     return carrier, Planes(words, shape)
 
@@ -72,13 +66,27 @@ class _MaxPool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        p: Pooling = ctx.pooling
+        planes: Planes = ctx.planes
         with torch.no_grad():
-            spikes = ctx.planes.dense().view(-1, p.channels, *p.image)
-            sizes = (p.kernel, p.stride, p.padding, p.dilation, False)
-            _, places = torch.ops.aten.max_pool2d_with_indices(spikes, *sizes)
-            found = torch.ops.aten.max_pool2d_with_indices_backward(
-                grad.reshape(-1, p.channels, *p.out).contiguous(), spikes, *sizes, places
-            )
-        (to_token,) = once((found.view(ctx.planes.shape),), (grad,), "an event-driven layer")
+            flow = grad.contiguous()
+            found = torch.empty(planes.shape)
+            _core().max_pool_back(
+                _sizes(planes, ctx.pooling), planes.words.data_ptr(), torch.get_num_threads(), flow.data_ptr(),
+                found.data_ptr(),
+            )  # fmt: skip
+        (to_token,) = once((found,), (grad,), "an event-driven layer")
         return to_token, None, None
+
+
+def _sizes(planes: Planes, pooling: Pooling) -> list[int]:
+    """As the native core wants them: those of a convolution with as many filters as channels."""
+    return [
+        *planes.shape[:2], pooling.channels, *pooling.image, pooling.channels, *pooling.out,
+        *pooling.kernel, *pooling.stride, *pooling.padding, *pooling.dilation,
+    ]  # fmt: skip
+
+
+def _core() -> Any:
+    core = native()
+    assert core is not None  # planes are made by the native core only
+    return core

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of
+from ..kernels.codes import rate_planes
+from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -26,16 +27,20 @@ Weighted = nn.Linear | nn.Conv1d | nn.Conv2d
 
 
 class Spikes:
-    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient."""
+    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient.
 
-    def __init__(self, planes: bits.Planes, token: Tensor | None) -> None:
+    Each is worth `scale`: what dropout leaves of them is worth `1 / (1 - p)`.
+    """
+
+    def __init__(self, planes: bits.Planes, token: Tensor | None, scale: float = 1.0) -> None:
         self.planes = planes
         self.token = token
+        self.scale = scale
 
     def flattened(self) -> Spikes:
         """`[T, B, *N]` as `[T, B, prod(N)]`."""
         token = None if self.token is None else self.token.reshape(*self.planes.shape[:2], -1)
-        return Spikes(self.planes.flattened(), token)
+        return Spikes(self.planes.flattened(), token, self.scale)
 
 
 # -- which layers ------------------------------------------------------------------------------------------------------
@@ -71,7 +76,7 @@ def wants_bits(layers: list[nn.Module], index: int) -> bool:
         if found is not None:
             return found.weight.dtype == torch.float32
         pools = type(layer) is OverTime and type(layer.module) is nn.MaxPool2d
-        if not (pools or isinstance(layer, nn.Flatten) or passes(layer)):
+        if not (pools or isinstance(layer, nn.Flatten | nn.Dropout) or passes(layer)):
             return False
     return False
 
@@ -98,13 +103,13 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
     if isinstance(flow, Tensor):
         if not _countable(flow, layer.weight):
             return None
-        if geometry is not None and cheapest(geometry, shape[0] * shape[1], 0) == "dense":  # however few its spikes
+        if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
         packed = bits.pack(flow, count=count)
         if packed is None:
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
-    if geometry is not None and cheapest(geometry, flow.planes.rows, flow.planes.spikes) == "dense":
+    if geometry is not None and cheapest(geometry, flow.planes) == "dense":
         return None
     return flow
 
@@ -126,6 +131,8 @@ def floats(flow: Tensor | Spikes) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
     spikes: Tensor = _Unpack.apply(flow.token, flow.planes) if flow.token is not None else flow.planes.dense()
+    if flow.scale != 1:
+        return spikes * flow.scale
     bits.attach(spikes, flow.planes)
     return spikes
 
@@ -148,14 +155,14 @@ class _Unpack(torch.autograd.Function):
 def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     """The currents that spikes from `spikes_into` make in a weighted layer."""
     if isinstance(layer, nn.Linear):
-        return linear(spikes.token, spikes.planes, layer.weight, layer.bias)
+        return linear(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias)
     geometry, method = _way(layer, spikes)
-    return convolve(spikes.token, spikes.planes, layer.weight, layer.bias, geometry, method)
+    return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
 def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
     """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`."""
-    weight, bias, beta, settings = layer.weight, layer.bias, neuron.decay(), _settings(neuron)
+    weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
     if isinstance(layer, nn.Linear):
         token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, active)
     else:
@@ -186,6 +193,7 @@ def stacked(pairs: list[tuple[Weighted, Any]], spikes: Spikes, *, floats: bool) 
     if not isinstance(pairs[0][0], nn.Linear):
         return fused(*pairs[0], spikes)
     layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
+    layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
     found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
     if not floats:
         return Spikes(planes, found)
@@ -201,10 +209,15 @@ def outputs_of(layer: Weighted, spikes: Spikes) -> tuple[int, ...]:
     return (geometry.filters, *(geometry.out[1:] if isinstance(layer, nn.Conv1d) else geometry.out))
 
 
+def _worth(layer: Weighted, spikes: Spikes) -> Tensor:
+    """A layer's weights for spikes of a scale."""
+    return layer.weight if spikes.scale == 1 else layer.weight * spikes.scale
+
+
 def _way(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[Geometry, int]:
     geometry = geometry_of(layer, spikes.planes.shape[2:])
     assert geometry is not None  # `spikes_into` asked
-    return geometry, METHODS[cheapest(geometry, spikes.planes.rows, spikes.planes.spikes, dense=False)]
+    return geometry, METHODS[cheapest(geometry, spikes.planes, dense=False)]
 
 
 def fired(neuron: Any, currents: Tensor) -> Spikes:
@@ -224,4 +237,35 @@ def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
     if pooling is None:
         return None
     token, planes = max_pool(spikes.token, spikes.planes, pooling)
-    return Spikes(planes, token)
+    return Spikes(planes, token, spikes.scale)
+
+
+def dropped(spikes: Spikes, share: float) -> Spikes | None:
+    """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
+
+    The random numbers are the next of torch's own generator. The rest are zero bits, and each spike that stays is worth
+    `1 / (1 - share)`, which goes into the product's weights.
+    """
+    if not 0 < share < 1:
+        return spikes if share == 0 else None
+    shape = spikes.planes.shape
+    rates = torch.full((1, spikes.planes.columns), 1 - share)
+    stays = rate_planes(rates, spikes.planes.rows, torch.default_generator)
+    if stays is None:
+        return None
+    stays = bits.Planes(stays.words, shape)
+    token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
+    return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
+
+
+class _Drop(torch.autograd.Function):
+    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, stays: bits.Planes) -> Tensor:
+        ctx.stays = stays
+        return token.view_as(token)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * ctx.stays.dense(), None

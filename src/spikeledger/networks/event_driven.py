@@ -115,7 +115,8 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
             floats = _told(flow, watching)
         if index == len(layers):
             return floats
-        flow, index = layers[index](floats), index + 1
+        told = _once(layers[index], floats, watching) or (layers[index](floats), 1)
+        flow, index = told[0], index + told[1]
 
 
 def _events(
@@ -135,16 +136,32 @@ def _events(
         counts = room(math.prod(bit_layers.outputs_of(weighted, spikes)), spikes.planes.shape[0])
         sent = bit_layers.fused(weighted, following, spikes, counts)
         watching.fired(following, done(counts, sent.planes), sent.planes)  # type: ignore[arg-type]
-        return sent, 2
+        return _tapped(sent, following, watching), 2
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         sent = bit_layers.fired(layer, flow)
         watching.fired(layer, of_bits(flow.detach(), sent.planes), sent.planes)  # type: ignore[arg-type]
-        return sent, 1
+        return _tapped(sent, layer, watching), 1
     if bit_layers.flattens(layer):
         if isinstance(flow, Spikes):
             return flow.flattened(), 1
         return (flow, 1) if flow.dim() == 3 else None  # nothing to flatten: torch gives the same tensor back
     return None
+
+
+def _tapped(sent: Spikes, neurons: nn.Module | None, watching: Watcher) -> Spikes:
+    """Spikes whose gradient a watcher may add to: training penalises them here, without a float in between."""
+    tap = getattr(watching, "tap", None)
+    return sent if tap is None or sent.token is None else Spikes(sent.planes, tap(neurons, sent.token, sent.planes))
+
+
+def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[Tensor, int] | None:
+    """An image that stands still, multiplied once, for a watcher that asks for it."""
+    still = getattr(watching, "still", None)
+    weighted = bit_layers.weighted(layer)
+    if still is None or weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
+        return None
+    still(weighted, flow)
+    return _currents(layer, weighted, flow), 1
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
@@ -164,6 +181,12 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
     if bit_layers.passes(layer):
         return flow
+    if (
+        type(layer) is nn.Dropout
+        and isinstance(flow, Spikes)
+        and (left := bit_layers.dropped(flow, layer.p)) is not None
+    ):
+        return left
     if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
         return pooled
     if wants_bits and bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..kernels.family import Cells, State, run
+from ..kernels.family import Cells, State, along, run
 from . import event_driven
 from .neurons import Neuron, in_parts
 
@@ -98,12 +98,12 @@ class Recurrent(nn.Module):
         inner = state.membrane if self.neuron.plain else inner
         sent = []
         for current in currents:
-            total = current + self.connections(fired)
-            if total.shape != current.shape:
+            back = self.connections(fired)
+            if back.shape != current.shape:
                 raise InputError(
-                    f"connections gave currents of shape {list(total.shape)} to neurons of shape {list(current.shape)}"
+                    f"connections gave currents of shape {list(back.shape)} to neurons of shape {list(current.shape)}"
                 )
-            spikes, inner = self.neuron(total.unsqueeze(0), inner)
+            spikes, inner = self.neuron((current + back).unsqueeze(0), inner)
             fired = spikes[0]
             sent.append(spikes)
         if not sent:
@@ -113,7 +113,9 @@ class Recurrent(nn.Module):
 
 
 class OneToOne(nn.Module):
-    """Spikes `[B, *N]` times a weight of each neuron: `w S`."""
+    """Spikes `[B, *N]` times a weight: `w S`, with one `w`, one a channel `[C]`, or one a neuron."""
+
+    weight: Tensor
 
     def __init__(self, weight: float | Tensor = 1.0, *, learn: bool = True) -> None:
         super().__init__()
@@ -124,7 +126,7 @@ class OneToOne(nn.Module):
             self.register_buffer("weight", kept)
 
     def forward(self, spikes: Tensor) -> Tensor:
-        return spikes * self.weight
+        return spikes * along(self.weight, spikes.shape[1:])
 
 
 class Lateral(nn.Module):
