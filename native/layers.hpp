@@ -13,6 +13,9 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 
+// Parts of the samples are counted at the same time
+inline void add(int64_t& count, int64_t more) { std::atomic_ref(count).fetch_add(more, std::memory_order_relaxed); }
+
 // Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
 // Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as many neurons as
 // the block has.
@@ -54,13 +57,13 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         out[(line + row) * out_stride] = bits;
         if constexpr (counts) fired += std::popcount(bits);
       }
-      if constexpr (counts) std::atomic_ref(done.steps[step]).fetch_add(fired, std::memory_order_relaxed);
+      if constexpr (counts) add(done.steps[step], fired);
     }
   }
   if constexpr (counts)
     for (int64_t n = 0; n < columns; ++n) {
-      done.active[n] += n < kLanes ? low_active[n] : high_active[n - kLanes];
-      done.spikes[n] += n < kLanes ? low_spikes[n] : high_spikes[n - kLanes];
+      add(done.active[n], n < kLanes ? low_active[n] : high_active[n - kLanes]);
+      add(done.spikes[n], n < kLanes ? low_spikes[n] : high_spikes[n - kLanes]);
     }
 }
 
@@ -180,7 +183,7 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts&
   const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
   Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, threads};
   product.repeats = std::max<int64_t>(1, l.steps);
-  product.parts = done.active != nullptr ? 1 : parts_for(blocks, l.batch, rows, threads);  // two threads may not count at once
+  product.parts = parts_for(blocks, l.batch, rows, threads);
   static thread_local Selection held;
   Selection& bits = held;
   bits.prepare(product);

@@ -7,9 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import spikeledger as sl
 from spikeledger.kernels import counts
 from spikeledger.kernels.choice import native, runs_native
 from spikeledger.kernels.counts import look, nonzero
+from spikeledger.kernels.fire import settings_of
+from spikeledger.kernels.layers import layer
 from spikeledger.kernels.planes import pack
 
 pytestmark = pytest.mark.skipif(not runs_native(torch.zeros(1)), reason="the native core was not built")
@@ -62,6 +65,32 @@ def test_floats(shape: tuple[int, int, int], seed: int, kind: str, layout: str) 
     odd = len(sizes) > 1 or bool(values.isnan().any())
     assert seen.inputs == ("silent" if not sizes else "graded" if odd else "spikes")
     assert seen.magnitude == (sizes.pop() if seen.inputs == "spikes" else 0.0)
+
+
+@pytest.mark.parametrize("columns", [3, 40])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_neurons_are_counted_while_they_fire(instructions: None, columns: int, threads: int) -> None:
+    generator = torch.Generator().manual_seed(columns)
+    spikes = (torch.rand(6, 70, 200, generator=generator) < 0.1).float()
+    weight = torch.randint(-2, 3, (columns, 200), generator=generator) / 4  # their sums are exact in any order
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        planes, given = pack(spikes), counts.room(columns, 6)
+        assert planes is not None
+        neuron = sl.LIF(0.5)
+        rules = settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
+        _, sent = layer(None, planes, weight, None, neuron.decay(), rules, given)
+    finally:
+        torch.set_num_threads(before)
+    fired, currents = sent.dense(), spikes @ weight.T
+    found = counts.done(given, sent)
+    assert torch.equal(fired, neuron(currents)) and fired.any()
+    expected = [(currents != 0).sum((0, 1)), fired.sum((0, 1)).long(), fired.sum((1, 2)).long()]
+    assert found.counts.tolist() == torch.cat(expected).tolist()
+    seen = counts.deeds(fired, currents, 2)
+    assert seen is not None and seen.counts.tolist() == found.counts.tolist()
+    assert seen[1:] == found[1:] == ("spikes", 1.0)
 
 
 def test_what_the_core_cannot_look_at() -> None:

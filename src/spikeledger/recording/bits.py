@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mod
 
 from .books import Books
 from .census import Census
+from .lines import Lines
 from .origins import Origin
 from .populations import Population
 from .products import Product, convolution, row_sums
@@ -30,11 +31,13 @@ class BitWatcher:
     def __init__(
         self,
         books: Books,
+        lines: Lines,
         paths: dict[int, str],
         mode: TorchDispatchMode,
         meet: Callable[[str], bool],
     ) -> None:
         self.books = books
+        self._lines = lines
         self._meet = meet
         self._paths = paths
         self._away = _Away(mode)
@@ -64,7 +67,7 @@ class BitWatcher:
             counts = planes.per_neuron().numpy()
             return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
 
-        self.books.multiplied(layer, source, planes.shape, 2, None, lambda: _product(layer, source, planes), look)
+        self._lines.book(layer, source, planes.shape, 2, None, lambda: _product(layer, source, planes), look)
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
         """A population sent spikes `[T, B, *N]`, and did this."""

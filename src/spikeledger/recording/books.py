@@ -20,8 +20,8 @@ from .origins import Fold, Origin
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product, scaling
-from .rules import Rule
-from .synapses import Line, PairAccount, SynapseAccount
+from .rules import Rule, why_unknown
+from .synapses import PairAccount, SynapseAccount
 from .tracking import TensorMap, elements, nonzero_elements, tensors_in
 from .weights import Weight
 
@@ -47,7 +47,6 @@ class Books:
     unfolded: set[str] = field(default_factory=set)  # poolings whose output something else needed too
     origins: TensorMap[Origin] = field(default_factory=TensorMap)
     censuses: TensorMap[tuple[int, int, Census]] = field(default_factory=TensorMap)
-    lines: dict[int, Line] = field(default_factory=dict)  # linear layers as they ran last, by identity
 
     def __post_init__(self) -> None:
         self._bookings: dict[str, Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], None]] = {
@@ -94,9 +93,9 @@ class Books:
                         self.origins.put(out, Origin("random", "input"))
             elif self.frames and not self.quiet:
                 self._spoil(tensors)
-                self.miss(rule.name, _why_unknown(rule.name))
+                self.miss(rule.name, why_unknown(rule.name))
             elif self.frames and any(self.origins.get(tensor) is not None for tensor in tensors):
-                self.miss(rule.name, _why_unknown(rule.name))
+                self.miss(rule.name, why_unknown(rule.name))
         except SpikeLedgerError:
             raise
         except Exception as error:  # a rule that raises is a result: it is named, and pricing refuses
@@ -136,36 +135,9 @@ class Books:
         if isinstance(product, Coincidence):
             self._pair(product, out)
         else:
-            self._multiplied(product, out)
+            self.multiplied(product, out)
 
-    def multiplied(
-        self, layer: nn.Module, source: Tensor, shape: tuple[int, ...], rows: int, out: Tensor | None,
-        product: Callable[[], Product], look: Callable[[float | None], Census],
-    ) -> None:  # fmt: skip
-        """Book a weighted layer that was not listened to and multiplied values of a shape `[*rows, *N]` that `source` carried.
-
-        As long as its weights stay as they are, calls with one shape differ in what arrives and in nothing else; only a
-        call that differs otherwise is told as a `product`. `look` is asked if nobody has counted what arrives.
-        """
-        self.products += 1
-        origin = self.origins.get(source)
-        seen = origin.counted(shape, rows) if origin is not None else None
-        if seen is None:
-            seen = look(origin.unit if origin is not None else None)
-        line = self.lines.get(id(layer))
-        if origin is not None and (origin.fold is not None or origin.kind == "binary"):
-            self._multiplied(product(), out, seen)
-        elif line is not None and line.holds(layer, shape):
-            line.book(seen)
-            if out is not None:
-                self.origins.put(out, line.currents)
-        else:
-            told = product()
-            account = self._multiplied(told, out, seen)
-            if account is not None and not told.geometry:
-                self.lines[id(layer)] = Line(layer, shape, told, account)
-
-    def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> SynapseAccount | None:
+    def multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> SynapseAccount | None:
         """Book a product; its account, if it has one whose weights are parameters."""
         known = self.weights.get(product.weight)
         if known is None and not self.frames:
@@ -290,7 +262,7 @@ class Books:
         """Inside a neuron, its own spikes times a weight: a recurrent connection from each neuron to itself."""
         for values, weight in (tensors, tensors[::-1]):
             if self.frames[-1].sums and weight in self.weights and out.shape == values.shape:
-                self._multiplied(scaling(values, weight), out)
+                self.multiplied(scaling(values, weight), out)
                 return
             origin = self.origins.get(values)
             if (
@@ -301,7 +273,7 @@ class Books:
             ):
                 fires_here = origin.source == self.frames[0].path or any(f.path == origin.source for f in self.frames)
                 if fires_here and self.origins.get(weight) is None:
-                    self._multiplied(scaling(values, weight), out)
+                    self.multiplied(scaling(values, weight), out)
                     return
 
     def _comparison(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
@@ -425,9 +397,3 @@ class Books:
         """Name something that ran and that nobody counted."""
         key = (self.place if place is None else place, operator, reason)
         self.uncounted[key] = self.uncounted.get(key, 0) + 1
-
-
-def _why_unknown(name: str) -> str:
-    if name.startswith("quantized::"):
-        return "a quantised operator hides its weights: record the network before it is quantised"
-    return "this operator has no counting rule"

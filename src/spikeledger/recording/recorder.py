@@ -24,6 +24,7 @@ from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
 from .frames import Frame
+from .lines import Lines
 from .neurons import NeuronKind, has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
@@ -52,13 +53,18 @@ class Recorder:
         self.samples = samples
         self.books = Books(pooling, weights_of(network))
         self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
+        self._lines = Lines(self.books)
         self._met: set[str] = set()  # populations that ran in the present call of the network
         self._told = False  # whether `record` says where sequences start, so that nobody has to guess
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
         self._bits = BitWatcher(
-            self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
+            self.books,
+            self._lines,
+            {key: part.path for key, part in self._parts.items()},
+            self._mode,
+            self._restarts,
         )
 
     def new_sequence(self) -> None:
@@ -189,7 +195,7 @@ class Recorder:
                 self.books.products += 1
             else:
                 values, books = args[0], self.books
-                books.multiplied(
+                self._lines.book(
                     module,
                     values,
                     values.shape,
