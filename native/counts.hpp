@@ -57,13 +57,15 @@ inline void count_columns(const uint64_t* words, int64_t rows, int64_t columns, 
       }
       for (; row < last; ++row) add(eight(words + row * width + word, wide, end), 0);
       for (int64_t at = 0; at < wide; ++at) {
-        int64_t sums[64] = {};
-        for (int place = 0; place < places; ++place) {  // place by place, so that columns are neighbours in a register
-          const uint64_t bits = digit[place][at];
-          for (int column = 0; column < 64; ++column) sums[column] += static_cast<int64_t>((bits >> column & 1) << place);
-        }
+        const IntLanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        IntLanes sums[4] = {};
+        for (int place = 0; place < places; ++place)
+          for (int part = 0; part < 4; ++part) {
+            const auto bits = static_cast<int32_t>(digit[place][at] >> (16 * part) & 0xffff);
+            sums[part] += (((IntLanes{} + bits) >> lane) & 1) << place;
+          }
         for (int64_t column = 0; column < std::min<int64_t>(64, here - at * 64); ++column)
-          counts[(word + at) * 64 + column] += sums[column];
+          counts[(word + at) * 64 + column] += sums[column / kLanes][column % kLanes];
       }
     }
   }
@@ -91,7 +93,8 @@ inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, 
 
 // As `pack`, and each column's spikes are counted while its words are in the cache
 inline bool pack_counted(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads) {
-  const int64_t parts = std::clamp<int64_t>(rows * columns >> 18, 1, 64);
+  const int64_t each = std::max(1, threads);  // as many parts a thread
+  const int64_t parts = (std::clamp<int64_t>(rows * columns >> 17, 1, 64) + each - 1) / each * each;
   std::atomic<bool> binary{true};
   count_in_parts(rows, columns, parts, counts, worth(rows * columns, threads), [&](int64_t first, int64_t here, int64_t* mine) {
     uint64_t* to = words + first * words_of(columns);

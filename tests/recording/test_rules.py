@@ -399,3 +399,22 @@ def test_one_image_at_every_step_counts_at_every_step() -> None:
     assert activity.analog_layers == ("layers.fc1",)
     expanded = x.unsqueeze(0).expand(5, 3, 6)
     assert sl.record(nn.Linear(6, 4), expanded).total("mac") == 5 * 3 * 6 * 4
+
+
+# -- bilinear ----------------------------------------------------------------------------------------------------------
+
+
+def test_bilinear_by_hand() -> None:
+    layer = nn.Bilinear(5, 4, 3)
+    with torch.no_grad():
+        layer.weight[1, 2] = 0
+    network = Act(lambda self, x: self.layer(x[:, :5], x[:, 5:]), layer=layer)
+    x = draw(7, 9)
+    activity = sl.record(network, x, layout="B")
+    left, right = x[:, :5], x[:, 5:]
+    met = torch.einsum("bi,oij->boj", left, layer.weight)
+    assert not activity.uncounted
+    by_hand = int((left != 0).sum(0) @ (layer.weight != 0).sum((0, 2)))
+    assert activity.total("synaptic_op", "layer") == by_hand
+    assert activity.total("synaptic_op", "layer.matmul1") == int(((met != 0) & (right[:, None] != 0)).sum())
+    assert torch.equal(network(x), layer(left, right))

@@ -72,18 +72,21 @@ def room(neurons: int, steps: int) -> Tensor:
 
 def done(counts: Tensor, planes: Planes) -> Deeds:
     """What a kernel counted in its room while it made these bits."""
-    if not planes.spikes:
-        return Deeds(counts.numpy(), "silent", 0.0)
+    return Deeds(counts.numpy(), "spikes", 1.0) if planes.spikes else Deeds(counts.numpy(), "silent", 0.0)
+
+
+def count_spikes(counts: Tensor, planes: Planes) -> None:
+    """Fill the rest of a room whose kernel counted the currents alone."""
     neurons = planes.columns
-    if not counts[2 * neurons :].any():  # a kernel that counts currents alone: its spikes are counted here
-        counts[neurons : 2 * neurons] = planes.per_neuron().flatten()
-        counts[2 * neurons :] = torch.tensor(planes.per_step())
-    return Deeds(counts.numpy(), "spikes", 1.0)
+    counts[neurons : 2 * neurons] = planes.per_neuron().flatten()
+    counts[2 * neurons :] = torch.tensor(planes.per_step())
 
 
 def of_bits(currents: Tensor, planes: Planes) -> Deeds:
     """What neurons did that made these bits of float32 currents `[T, B, *N]` on the CPU."""
-    counts = torch.cat([nonzero(currents).flatten(), planes.per_neuron().flatten(), torch.tensor(planes.per_step())])
+    counts = room(planes.columns, planes.shape[0])
+    counts[: planes.columns] = nonzero(currents.detach()).flatten()
+    count_spikes(counts, planes)
     return done(counts, planes)
 
 

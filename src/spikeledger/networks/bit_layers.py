@@ -14,6 +14,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
 from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.counts import count_spikes
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -160,16 +161,18 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
-def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
-    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`."""
+def fused(layer: Weighted, neuron: Any, spikes: Spikes, counts: Tensor | None = None) -> Spikes:
+    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`; what they do goes to `counts`."""
     weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
     if isinstance(layer, nn.Linear):
-        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, active)
+        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, counts)
     else:
         geometry, method = _way(layer, spikes)
         token, planes = convolve_fire(
-            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, active
+            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, counts
         )
+        if counts is not None:
+            count_spikes(counts, planes)
     return Spikes(planes, token)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -37,7 +38,7 @@ class Watcher(Protocol):
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes go through a weighted layer; `source` is the tensor that carried them."""
+        """Spikes went through a weighted layer; `source` is the tensor that carried them."""
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
         """A population sent spikes, and did this."""
@@ -106,12 +107,17 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
     index = 0
     while True:
         with watching.away():
-            while index < len(layers):
-                following = layers[index + 1] if index + 1 < len(layers) else None
-                told = _events(layers[index], following, flow, watching)
-                if told is None:
-                    break
-                flow, index = told[0], index + told[1]
+            later: list[Callable[[], None]] = []  # after a large kernel Python finds its code gone from the cache: once
+            try:
+                while index < len(layers):
+                    following = layers[index + 1] if index + 1 < len(layers) else None
+                    told = _events(layers[index], following, flow, watching, later)
+                    if told is None:
+                        break
+                    flow, index = told[0], index + told[1]
+            finally:
+                for tell in later:
+                    tell()
             floats = _told(flow, watching)
         if index == len(layers):
             return floats
@@ -120,9 +126,16 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
 
 
 def _events(
-    layer: nn.Module, following: nn.Module | None, flow: Tensor | Spikes, watching: Watcher
+    layer: nn.Module,
+    following: nn.Module | None,
+    flow: Tensor | Spikes,
+    watching: Watcher,
+    later: list[Callable[[], None]],
 ) -> tuple[Tensor | Spikes, int] | None:
-    """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not."""
+    """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not.
+
+    What the watcher is to be told goes into `later`.
+    """
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
         takes = isinstance(flow, Spikes) or watching.takes(flow)
@@ -130,16 +143,18 @@ def _events(
         if spikes is None:
             return None
         source = flow if isinstance(flow, Tensor) else flow.planes.words
-        watching.multiplied(weighted, source, spikes.planes)
         if not bit_layers.is_fused(following):
-            return bit_layers.currents_of(weighted, spikes), 1
+            currents = bit_layers.currents_of(weighted, spikes)
+            later.append(lambda: watching.multiplied(weighted, source, spikes.planes))
+            return currents, 1
         counts = room(math.prod(bit_layers.outputs_of(weighted, spikes)), spikes.planes.shape[0])
         sent = bit_layers.fused(weighted, following, spikes, counts)
-        watching.fired(following, done(counts, sent.planes), sent.planes)  # type: ignore[arg-type]
+        later.append(lambda: watching.multiplied(weighted, source, spikes.planes))
+        later.append(lambda: watching.fired(following, done(counts, sent.planes), sent.planes))  # type: ignore[arg-type]
         return _tapped(sent, following, watching), 2
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         sent = bit_layers.fired(layer, flow)
-        watching.fired(layer, of_bits(flow.detach(), sent.planes), sent.planes)  # type: ignore[arg-type]
+        later.append(lambda: watching.fired(layer, of_bits(flow, sent.planes), sent.planes))  # type: ignore[arg-type]
         return _tapped(sent, layer, watching), 1
     if bit_layers.flattens(layer):
         if isinstance(flow, Spikes):

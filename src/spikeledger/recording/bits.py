@@ -61,7 +61,7 @@ class BitWatcher:
         return self._away
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, *N]` go through a weighted layer."""
+        """Spikes `[T, B, *N]` went through a weighted layer."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent
             counts = planes.per_neuron().numpy()

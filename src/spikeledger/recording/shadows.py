@@ -115,6 +115,16 @@ def _rnn_layer(
         state = torch.sigmoid(leave) * torch.tanh(memory)
 
 
+def _bilinear(
+    left: Tensor, weight: Tensor, right: Tensor, *axes: Sequence[int],
+) -> None:  # fmt: skip
+    # nn.Bilinear: [B, i] through [o, i, j], then each of the o * j values times its partner of [B, j]
+    if [list(axis) for axis in axes[:4]] != [[1, 3], [0], [1, 2], [2, 3]]:
+        raise NotImplementedError("only the product that nn.Bilinear makes is known")
+    reached = F.linear(left, weight.transpose(1, 2).flatten(0, 1)).unflatten(1, (weight.shape[0], weight.shape[2]))
+    torch.matmul(reached, right.unsqueeze(-1))
+
+
 #: fused aten operator -> the same in operators that have rules
 SHADOWS: dict[str, Callable[..., Any]] = {
     "_scaled_dot_product_flash_attention_for_cpu": _flash,
@@ -125,4 +135,5 @@ SHADOWS: dict[str, Callable[..., Any]] = {
     "_native_multi_head_attention": _heads,
     "_transformer_encoder_layer_fwd": _encoder_layer,
     "mkldnn_rnn_layer": _rnn_layer,
+    "_trilinear": _bilinear,
 }
