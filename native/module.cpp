@@ -167,7 +167,7 @@ NB_MODULE(_native, module) {
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
          Address beta, float threshold, int reset, bool delayed, int method, int threads, Address charges, Address out,
          Address active) {
-        chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
+        return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
                       at<float>(charges), at<uint64_t>(out), at<int64_t>(active));
       },

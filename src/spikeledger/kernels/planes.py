@@ -38,6 +38,13 @@ class Planes:
         """Neurons."""
         return math.prod(self.shape[2:])
 
+    @classmethod
+    def counted(cls, words: Tensor, shape: tuple[int, ...], spikes: int) -> Planes:
+        """Planes whose spikes a kernel counted while it wrote them."""
+        planes = cls(words, shape)
+        planes.__dict__["spikes"] = spikes  # where `spikes` would keep its count
+        return planes
+
     @cached_property
     def spikes(self) -> int:
         """All spikes."""
@@ -96,9 +103,8 @@ def pack(spikes: Tensor) -> Planes | None:
     rows, columns = shape[0] * shape[1], math.prod(shape[2:])
     spikes = spikes.detach().contiguous()
     words = empty_words(rows, columns)
-    if not _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), torch.get_num_threads()):
-        return None
-    return Planes(words, shape)
+    ones = _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), torch.get_num_threads())
+    return None if ones < 0 else Planes.counted(words, shape, ones)
 
 
 def attach(spikes: Tensor, planes: Planes) -> None:
