@@ -24,7 +24,7 @@ class Adam(torch.optim.Adam):
 
     def step(self, closure: Any = None) -> Any:
         """Take a step; `closure`, if given, computes the loss anew and its value is returned."""
-        hooked = _hooks(self) or torch.autograd._profiler_enabled()
+        hooked = _hooks(self) or torch._C._autograd._profiler_enabled()
         return _told(self, closure) if hooked else self._step(closure)
 
     # torch would wrap each step in what hooks and profilers need: as long as the step itself, and seldom wanted
