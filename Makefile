@@ -5,7 +5,7 @@ PYTHON ?= python3
 EDITABLE ?= -e
 DEMO_OUT ?= out/demo
 BIN := .venv/bin
-NATIVE_PYTHON ?= $(BIN)/python
+NATIVE_PYTHON ?= $(CURDIR)/$(BIN)/python
 NATIVE_OPTIONS ?=
 
 # An editable install sees Python sources as they are: only these ask for a new one.
@@ -15,11 +15,14 @@ INSTALL_INPUTS += $(shell find src -type f -not -path '*/__pycache__/*')
 endif
 KIND := $(if $(strip $(EDITABLE)),tree,wheel)
 
+# building outside pip needs its tools in .venv, but not where another Python is named
+BUILD_TOOLS := $(if $(findstring $(CURDIR)/$(BIN)/,$(NATIVE_PYTHON)),.venv/.build-tools)
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-peers check format docs bench sanitize native clean
+.PHONY: help demo test test-all test-peers check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -53,20 +56,35 @@ docs: .venv/.dev-$(KIND)  ## the book, as web pages
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
 
+notebook: .venv/.dev-$(KIND)  ## the chip course as a notebook, out/neuro4ml.ipynb
+	$(BIN)/python docs/percent.py docs/tutorials/neuro4ml.py out/neuro4ml.ipynb
+
 bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/sweep.py --out out/bench
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/convolution.py
 	$(BIN)/python benchmarks/counting_cost.py
 
-sanitize:  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, with NATIVE_PYTHON
-	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
-	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) \
-	  -DSPIKELEDGER_SANITIZE=address,undefined
-	cmake --build build/sanitize
-	cp -r src/spikeledger build/sanitize/ && rm -f build/sanitize/spikeledger/kernels/_native* && cp build/sanitize/_native*.so build/sanitize/spikeledger/kernels/
-	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  PYTHONPATH=build/sanitize $(NATIVE_PYTHON) -m pytest -q tests/kernels tests/networks
+sanitize: sanitize-address sanitize-thread  ## the native code's tests under the address, undefined behaviour and thread sanitizers
 
-native:  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
+SANITIZED_TESTS ?= tests/kernels tests/networks tests/chip
+# torch is not built for them: what its own threads do among themselves is not looked at. The thread sanitizer wants
+# addresses that are not shuffled, where a process may ask for that.
+sanitize-address: KIND_OF = address,undefined
+sanitize-address: UNDER = LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0
+sanitize-thread: KIND_OF = thread
+sanitize-thread: UNDER = LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:die_after_fork=0:exitcode=66 $$(setarch -R true 2>/dev/null && echo setarch -R)
+sanitize-address sanitize-thread: $(BUILD_TOOLS)
+	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/$@ -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
+	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) \
+	  -DSPIKELEDGER_SANITIZE=$(KIND_OF)
+	cmake --build build/$@
+	rm -rf build/$@/spikeledger && cp -r src/spikeledger build/$@/ && rm -f build/$@/spikeledger/*/_native*
+	cp build/$@/_native*.so build/$@/spikeledger/kernels/ && cp build/$@/chip/_native*.so build/$@/spikeledger/chip/
+	$(UNDER) env OMP_NUM_THREADS=2 PYTHONPATH=build/$@ $(NATIVE_PYTHON) -m pytest -q -p no:cacheprovider $(SANITIZED_TESTS)
+
+native: $(BUILD_TOOLS)  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
 	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/native -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \
 	  -DPython_EXECUTABLE=$$(command -v $(NATIVE_PYTHON)) -Dnanobind_DIR=$$($(NATIVE_PYTHON) -m nanobind --cmake_dir) $(NATIVE_OPTIONS)
 	cmake --build build/native
@@ -83,13 +101,17 @@ $(BIN)/python:
 	  { echo "SpikeLedger needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 
+.venv/.build-tools: .venv/.dev-$(KIND)
+	$(BIN)/python -m pip install -q -c constraints.txt cmake nanobind ninja
+	@touch $@
+
 # The peers pin each other's dependencies apart, and some would bring torch anew: theirs are named here, without asking them.
 .venv/.peers: $(INSTALL_INPUTS) | $(BIN)/python
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q -c constraints.txt '.[test]'
 	.venv-peers/bin/python -m pip install -q h5py loguru pandas pbr progress tqdm
 	.venv-peers/bin/python -m pip install -q --no-deps snntorch==1.0.0 spikingjelly==2.0.0 norse==1.1.0 sinabs==3.1.3 \
-	  nir==1.0.4 nirtorch==2.0.2 neurobench==2.3.0
+	  nir==1.0.8 nirtorch==2.6 neurobench==2.3.0
 	@touch $@
 
 .venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python

@@ -257,7 +257,9 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=["brian2", "nest", "sanafe"])
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="an interpreter of a peer")
     parser.add_argument("--small", action="store_true", help="one sample of two small networks")
-    parser.add_argument("--read", type=Path, nargs="*", default=[], help="what earlier runs wrote, instead of measuring")
+    parser.add_argument(
+        "--read", type=Path, nargs="*", default=[], help="what earlier runs wrote, instead of measuring"
+    )
     parser.add_argument("--out", type=Path, help="where to write what was measured, as JSON")
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()

@@ -48,7 +48,12 @@ def alive(setting: Setting, network: nn.Module) -> None:
                 linear.bias.zero_()
 
 
-def stepper(setting: Setting, network: nn.Module, rates: Callable[[Tensor], Tensor]) -> Step:
+def stepper(
+    setting: Setting,
+    network: nn.Module,
+    rates: Callable[[Tensor], Tensor],
+    adam: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+) -> Step:
     inputs, labels = setting.inputs(), setting.labels()
     if not setting.train:
         network.eval()
@@ -58,7 +63,7 @@ def stepper(setting: Setting, network: nn.Module, rates: Callable[[Tensor], Tens
                 return rates(inputs)
 
         return infer
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-5, fused=True)
+    optimiser = adam(network.parameters(), lr=1e-5, fused=True)
 
     def learn() -> object:
         optimiser.zero_grad()
@@ -75,7 +80,7 @@ def ours(setting: Setting, *, backend: str = "auto", event_driven: bool = True) 
     alive(setting, network)
     if not event_driven:
         network.layers = nn.Sequential(*network.layers)
-    step = stepper(setting, network, network.scores)
+    step = stepper(setting, network, network.scores, sl.Adam)
 
     def run() -> object:
         with sl.backend(backend):

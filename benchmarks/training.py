@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib.util
 import statistics
 import time
 from collections.abc import Sequence
@@ -16,6 +17,14 @@ import torch
 from sides import SIDES, Setting, Step
 
 from spikeledger import kernels
+
+#: sides that need another library
+NEEDS = {"SpikingJelly": "spikingjelly", "snnTorch": "snntorch"}
+
+
+def installed(side: str) -> bool:
+    """Whether a side can run here."""
+    return side not in NEEDS or importlib.util.find_spec(NEEDS[side]) is not None
 
 
 def seconds(step: Step, cpu: bool) -> float:
@@ -61,7 +70,7 @@ def main() -> None:
     parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, where others use the machine; 1 thread")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    sides = ["dense floor", *(name for name in options.sides if name != "dense floor")]
+    sides = ["dense floor", *(name for name in options.sides if name != "dense floor" and installed(name))]
     print(f"torch {torch.__version__}, {options.threads} threads, back end {kernels.name()}, widths {options.widths}, "
           f"batch {options.batch}, {options.rounds} rounds")  # fmt: skip
     print("ratio to the dense floor (its milliseconds in the first column), ± interquartile range")

@@ -1,6 +1,12 @@
 """How Sphinx builds the book: Markdown pages, executed notebooks, nothing fetched from elsewhere."""
 
+import os
+import sys
+from pathlib import Path
+
 from spikeledger import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))  # percent.py
 
 project = "SpikeLedger"
 author = "The SpikeLedger maintainers"
@@ -8,14 +14,17 @@ copyright = "The SpikeLedger maintainers, Apache-2.0"
 version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "conf.py", "percent.py"]
 nitpicky = False
 
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
+nb_custom_formats = {".py": "percent.read"}
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+os.environ.setdefault("NEURO4ML_EPOCHS", "5")  # the pages are built in a minute; a course trains twice as long
+os.environ.setdefault("NEURO4ML_SAMPLES", "300")
 
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

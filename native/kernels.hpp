@@ -45,6 +45,39 @@ struct Backward {
   float* beta;
 };
 
+// A population of any neurons of the family: currents [T, B, N], state at the start [B, N] each; constants [N], null for
+// what the neurons do not have; weights [N, N] of their connections to themselves, turned and in blocks, or null.
+struct Cells {
+  int64_t steps, batch, width;
+  const float* currents;
+  const float *membrane, *synapse, *adaptation, *waiting, *fired;
+  const float *beta, *alpha, *rho, *strength, *own;
+  const float *weight_turned, *weight_blocked;  // blocks of 32 columns, each [N, 32], the last one padded
+  float threshold;
+  int reset;
+  bool delayed;
+  int refractory;
+  int threads;
+};
+
+// What they did: spikes [T, B, N], words [T * B, words_of(N)], the last state (each or null).
+struct CellsFired {
+  float* spikes;
+  uint64_t* words;
+  float *membrane, *synapse, *adaptation, *waiting;
+};
+
+// Gradients of the spikes and of the last state (each or null) in; of currents, the first state and constants (or null) out.
+struct CellsBackward {
+  const float* spikes;
+  const float *membrane, *synapse, *adaptation;
+  int surrogate;
+  float slope;
+  float* currents;
+  float *membrane_start, *synapse_start, *adaptation_start, *fired_start;
+  float *beta, *alpha, *rho, *strength, *own;
+};
+
 // out = bits dense + bias, with bits [rows, inner] as words, and dense [inner, columns].
 struct Product {
   int64_t rows, inner, columns;
@@ -57,10 +90,12 @@ struct Product {
   int method;
   int threads;
   bool dense_blocked = false;  // stored as blocks of 32 columns, each [inner, 32]
+  int64_t repeats = 1;         // stretches of rows that lie behind each other, as the steps of a layer over time
+  int64_t parts = 1;           // parts of each stretch that threads may take
 };
 
 // A linear layer and the neurons behind it, as one: bits [T * B, inner] in, bits [T * B, columns] out, from rest.
-// The currents stay in blocks of 32 columns, each [T, B, 32]: a block is summed, and its neurons run, while it is in cache.
+// The charges stay in blocks of 32 columns, each [T, B, 32]: a block is summed, and its neurons run, while it is in cache.
 struct Layer {
   int64_t steps, batch, inner, columns;
   const uint64_t* words;
@@ -74,9 +109,14 @@ struct Layer {
   int threads;
 };
 
-// Gradient of the spikes [T, B, columns] in; of currents [T, B, columns] (or null), weight, bias and beta (or null) out.
+// Gradient of the spikes [T, B, columns] in, or what it is a product of: the gradient of the currents of the layer above
+// [T, B, above] and that layer's weight [above, columns]. Of currents [T, B, columns] (or null), weight, bias and beta (or
+// null) out.
 struct LayerBackward {
-  const float* spikes;
+  const float* spikes;  // or null
+  const float* above_currents;
+  const float* above_weight;
+  int64_t above;
   int surrogate;
   float slope;
   const uint64_t* turned;  // the layer's input bits [inner, T * B]; null if the weight's gradient is not wanted
@@ -86,6 +126,19 @@ struct LayerBackward {
   float* beta;
 };
 
+// A convolution of spikes [T * B, channels, height, width], as words, in two dimensions. Windows that reach past the image,
+// by `padding` at its first row and column and as far as the output asks for at its last, see no spikes there.
+struct Convolution {
+  int64_t steps, batch, channels, height, width;
+  int64_t filters, out_height, out_width;
+  int64_t kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+  int64_t dilation_height, dilation_width;
+  const uint64_t* words;
+  const float* bias;  // [filters] or null
+  int method;
+  int threads;
+};
+
 // A look at values [steps, batch, places]; strides in floats. Counts [places] and [steps] (or null) start at zero.
 struct Look {
   int64_t steps, batch, places, step_stride, row_stride;
@@ -93,6 +146,18 @@ struct Look {
   int64_t* counts;
   int64_t* step_counts;
   float* magnitude;
+};
+
+// One tensor of weights, its gradient, Adam's two moments, each `size` numbers, and how many steps were taken.
+struct AdamWeight {
+  float *weight, *mean, *square, *step;
+  const float* grad;
+  int64_t size;
+};
+
+struct AdamStep {
+  double rate, beta1, beta2, eps;
+  int threads;
 };
 
 struct Kernels {
@@ -107,13 +172,29 @@ struct Kernels {
   // spikes of each column, added to counts [columns]
   void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
   int (*census)(const Look&);  // the values' class
-  void (*multiply)(const Product&);
-  // currents: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
+  void (*multiply)(Product);
+  // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
   // active: how often each current is not zero, added to [columns], or null where nobody counts
-  void (*layer)(const Layer&, float* currents, uint64_t* words, int64_t* active);
-  void (*layer_back)(const Layer&, const float* currents, const LayerBackward&);
+  void (*layer)(const Layer&, float* charges, uint64_t* words, int64_t* active);
+  void (*layer_back)(const Layer&, const float* charges, const LayerBackward&);
+  // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
+  void (*convolve)(const Convolution&, const float* weight, float* currents);
+  // and the neurons behind them, `active` as above, [filters, out_height, out_width]; beta and its gradient lie position
+  // by position; currents, opaque but of the same size, are kept for `convolve_learn`, or null
+  void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold,
+                        int reset, bool delayed, float* currents, int64_t* active);
+  // gradient of the currents from that of the spikes [T * B, ...], whose channels may lie last
+  void (*convolve_learn)(const Convolution&, const float* currents, const float* beta, float threshold, int reset,
+                         bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
+                         float* beta_grad);
+  void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
+  void (*max_pool_back)(const Convolution&, const float* grad, float* out);
+  void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
+  void (*fire_cells)(const Cells&, const CellsFired&);
+  void (*learn_cells)(const Cells&, const CellsBackward&);
+  void (*adam)(const AdamWeight* weights, int64_t count, const AdamStep&);
 };
 
 extern const Kernels kPlain;
@@ -121,5 +202,8 @@ extern const Kernels kPlain;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
 #endif
+
+// the table in use
+const Kernels& kernels_in_use();
 
 }  // namespace spikeledger

@@ -1,5 +1,6 @@
 // A linear layer and its neurons as one kernel: a block of 32 columns is summed from bits, its neurons run over all steps,
-// and their spikes leave as bits, all while the block lies in the second cache. The way back is the same in reverse.
+// and their spikes leave as bits, all while the block lies in the second cache. What is kept for the way back is each
+// neuron's charge at each step, so that the way back computes nothing again.
 #pragma once
 
 #include "neurons.hpp"
@@ -9,26 +10,29 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 
-// Spikes of one block's neurons: currents [T, B, 32] to the block's half of each row's words. Where `counts`, how often
-// each current is not zero is added to `active`, for as many neurons as the block has.
+// Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
+// Charges are kept where there is room for them. Where `counts`, how often each current is not zero is added to
+// `active`, for as many neurons as the block has.
 template <int reset, bool delayed, bool counts>
-void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high, int64_t columns, uint32_t* out,
-                int64_t out_stride, int64_t* active) {
+void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, Lanes low, Lanes high,
+                int64_t columns, uint32_t* out, int64_t out_stride, int64_t* active) {
   const Lanes threshold = splat(layer.threshold);
   const bool narrow = columns <= kLanes;  // half a block will do
   IntLanes low_active = {}, high_active = {};
-  for (int64_t first = 0; first < layer.batch; first += kRows) {
-    const int64_t rows = std::min(kRows, layer.batch - first);
+  for (int64_t first = part.first; first < part.first + part.count; first += kRows) {
+    const int64_t rows = std::min(kRows, part.first + part.count - first);
     alignas(64) float membrane[kRows * kWide] = {};
     for (int64_t step = 0; step < layer.steps; ++step) {
       const int64_t line = step * layer.batch + first;
       for (int64_t row = 0; row < rows; ++row) {
         float* at = membrane + row * kWide;
         const float* current = currents + (line + row) * kWide;
+        float* charge = charges + (line + row) * kWide;
         const Lanes arrived = load(current);
         if constexpr (counts) low_active -= arrived != splat(0.0f);
         const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold);
         store(at, kept<reset, delayed>(a, threshold));
+        if (charges != nullptr) store(charge, a);
         if (narrow) {
           out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold));
           continue;
@@ -37,6 +41,7 @@ void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high
         if constexpr (counts) high_active -= also != splat(0.0f);
         const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold);
         store(at + kLanes, kept<reset, delayed>(b, threshold));
+        if (charges != nullptr) store(charge + kLanes, b);
         out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
       }
     }
@@ -46,69 +51,14 @@ void fire_block(const Layer& layer, const float* currents, Lanes low, Lanes high
 }
 
 template <bool counts>
-void fire_block_with(const Layer& layer, const float* currents, Lanes low, Lanes high, int64_t columns, uint32_t* out,
-                     int64_t out_stride, int64_t* active) {
-  const auto run = [&](auto fire) { fire(layer, currents, low, high, columns, out, out_stride, active); };
+auto fire_block_of(const Layer& layer) {
   switch (2 * layer.reset + (layer.delayed ? 1 : 0)) {
-    case 2 * kSubtract: return run(fire_block<kSubtract, false, counts>);
-    case 2 * kSubtract + 1: return run(fire_block<kSubtract, true, counts>);
-    case 2 * kZero: return run(fire_block<kZero, false, counts>);
-    case 2 * kZero + 1: return run(fire_block<kZero, true, counts>);
-    case 2 * kNone: return run(fire_block<kNone, false, counts>);
-    default: return run(fire_block<kNone, true, counts>);
-  }
-}
-
-// Gradient of one block's currents [T, B, 32], and of beta [32], from that of the spikes [T, B, columns]
-template <int reset, bool delayed, int surrogate>
-void learn_block(const Layer& layer, const LayerBackward& grad, const float* currents, const Lanes* beta, int64_t from,
-                 float* out, Lanes* beta_grad) {
-  static thread_local Buffer<float> buffer;
-  const Lanes threshold = splat(layer.threshold);
-  const int64_t tile = std::clamp<int64_t>(512 / std::max<int64_t>(1, layer.steps), 1, kRows);
-  float* charges = buffer.at_least(layer.steps * tile * kWide);
-  const int64_t stride = layer.columns - from <= kLanes ? kWide : kLanes;  // half a block will do where columns are few
-  for (int64_t first = 0; first < layer.batch; first += tile) {
-    const int64_t lanes = std::min(tile, layer.batch - first) * kWide;
-    alignas(64) float state[kRows * kWide] = {};  // the membrane on the way forth, its gradient on the way back
-    for (int64_t step = 0; step < layer.steps; ++step) {
-      const float* current = currents + (step * layer.batch + first) * kWide;
-      for (int64_t n = 0; n < lanes; n += stride) {
-        const Lanes charge = charged<reset, delayed>(load(state + n), load(current + n), beta[n / kLanes % 2], threshold);
-        store(charges + step * tile * kWide + n, charge);
-        store(state + n, kept<reset, delayed>(charge, threshold));
-      }
-    }
-    std::memset(state, 0, sizeof state);
-    for (int64_t step = layer.steps - 1; step >= 0; --step) {
-      const int64_t line = step * layer.batch + first;
-      for (int64_t n = 0; n < lanes; n += stride) {
-        const int64_t half = n / kLanes % 2, column = from + half * kLanes;
-        const Lanes charge = load(charges + step * tile * kWide + n);
-        Lanes flow = load(state + n);
-        if constexpr (reset == kZero) flow = flow * (splat(1.0f) - step_above(charge, threshold));
-        flow += load(grad.spikes + (line + n / kWide) * layer.columns + column, layer.columns - column) *
-                derivative<surrogate>(charge - threshold, grad.slope);
-        store(out + line * kWide + n, flow);
-        if (step > 0) {
-          const Lanes before = load(charges + (step - 1) * tile * kWide + n);
-          beta_grad[half] += flow * carried<reset, delayed>(before, threshold);
-        }
-        store(state + n, beta[half] * flow);
-      }
-    }
-  }
-}
-
-template <int reset, bool delayed>
-void learn_block_with(const Layer& layer, const LayerBackward& grad, const float* currents, const Lanes* beta,
-                      int64_t from, float* out, Lanes* beta_grad) {
-  switch (grad.surrogate) {
-    case kAtan: return learn_block<reset, delayed, kAtan>(layer, grad, currents, beta, from, out, beta_grad);
-    case kFastSigmoid: return learn_block<reset, delayed, kFastSigmoid>(layer, grad, currents, beta, from, out, beta_grad);
-    case kSigmoid: return learn_block<reset, delayed, kSigmoid>(layer, grad, currents, beta, from, out, beta_grad);
-    case kTriangle: return learn_block<reset, delayed, kTriangle>(layer, grad, currents, beta, from, out, beta_grad);
-    default: return learn_block<reset, delayed, kStraightThrough>(layer, grad, currents, beta, from, out, beta_grad);
+    case 2 * kSubtract: return fire_block<kSubtract, false, counts>;
+    case 2 * kSubtract + 1: return fire_block<kSubtract, true, counts>;
+    case 2 * kZero: return fire_block<kZero, false, counts>;
+    case 2 * kZero + 1: return fire_block<kZero, true, counts>;
+    case 2 * kNone: return fire_block<kNone, false, counts>;
+    default: return fire_block<kNone, true, counts>;
   }
 }
 
@@ -116,73 +66,204 @@ inline Lanes some(const float* values, int64_t column, int64_t columns) {
   return values != nullptr && column < columns ? load(values + column, columns - column) : splat(0.0f);
 }
 
-inline void layer(const Layer& l, float* currents, uint64_t* words, int64_t* active) {
+// Gradient of the spikes of some rows and one block's columns, to [rows, 32]
+inline void spikes_gradient(const LayerBackward& grad, int64_t columns, int64_t from, const float* panel, int64_t first,
+                            int64_t rows, float* to) {
+  if (grad.spikes != nullptr) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t lane = 0; lane < kWide; lane += kLanes)
+        store(to + row * kWide + lane, some(grad.spikes + (first + row) * columns, from + lane, columns));
+    return;
+  }
+  const float* above = grad.above_currents + first * grad.above;
+  for (int64_t row = 0; row < rows; row += 4) {  // four rows at a time share the weights that are loaded
+    Lanes sums[4][2] = {};
+    const int64_t here = std::min<int64_t>(4, rows - row);
+    const float* flows[4];
+    for (int64_t which = 0; which < 4; ++which) flows[which] = above + (row + std::min(which, here - 1)) * grad.above;
+    for (int64_t k = 0; k < grad.above; ++k) {
+      const Lanes low = load(panel + k * kWide), high = load(panel + k * kWide + kLanes);
+      for (int which = 0; which < 4; ++which) {
+        const Lanes flow = splat(flows[which][k]);
+        sums[which][0] = multiply_add(flow, low, sums[which][0]);
+        sums[which][1] = multiply_add(flow, high, sums[which][1]);
+      }
+    }
+    for (int which = 0; which < 4; ++which)
+      if (which < here)
+        store(to + (row + which) * kWide, sums[which][0]), store(to + (row + which) * kWide + kLanes, sums[which][1]);
+  }
+}
+
+// What a block's way back needs besides the layer, and what it sums up
+struct BlockBackward {
+  int64_t from;
+  Part part;
+  const float* charges;   // [T, B, 32]
+  const float* panel;     // the weights of the layer above from this block [above, 32], or null
+  Lanes beta[2], to_beta[2];
+};
+
+// Gradient of one block's currents [T, B, 32], and of beta [32], for a part of the samples
+template <int reset, bool delayed, int surrogate>
+void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& block, float* out) {
+  const Lanes threshold = splat(layer.threshold);
+  const float slope = grad.slope;
+  const bool learns_beta = grad.beta != nullptr;
+  const int64_t halves = layer.columns - block.from <= kLanes ? 1 : 2;  // half a block will do where columns are few
+  const int64_t end = block.part.first + block.part.count;
+  for (int64_t first = block.part.first; first < end; first += kRows) {
+    const int64_t rows = std::min(kRows, end - first);
+    alignas(64) float state[kRows * kWide] = {}, arrived[kRows * kWide];  // gradients of the membrane, and of the spikes
+    for (int64_t step = layer.steps - 1; step >= 0; --step) {
+      const int64_t line = step * layer.batch + first;
+      spikes_gradient(grad, layer.columns, block.from, block.panel, line, rows, arrived);
+      const int64_t before_line = std::max<int64_t>(line - layer.batch, first);
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t half = 0; half < halves; ++half) {
+          const int64_t n = row * kWide + half * kLanes;
+          __builtin_prefetch(block.charges + before_line * kWide + n);  // the processor looks ahead, but not back
+          const Lanes charge = load(block.charges + line * kWide + n);
+          Lanes flow = load(state + n);
+          if constexpr (reset == kZero) flow = flow * (splat(1.0f) - step_above(charge, threshold));
+          flow += load(arrived + n) * derivative<surrogate>(charge - threshold, slope);
+          store(out + line * kWide + n, flow);
+          if (halves == 1) store(out + line * kWide + n + kLanes, splat(0.0f));
+          if (learns_beta && step > 0) {
+            const Lanes before = load(block.charges + before_line * kWide + n);
+            block.to_beta[half] += flow * carried<reset, delayed>(before, threshold);
+          }
+          store(state + n, block.beta[half] * flow);
+        }
+    }
+  }
+}
+
+template <int reset, bool delayed>
+auto learn_block_with(int surrogate) {
+  switch (surrogate) {
+    case kAtan: return learn_block<reset, delayed, kAtan>;
+    case kFastSigmoid: return learn_block<reset, delayed, kFastSigmoid>;
+    case kSigmoid: return learn_block<reset, delayed, kSigmoid>;
+    case kTriangle: return learn_block<reset, delayed, kTriangle>;
+    default: return learn_block<reset, delayed, kStraightThrough>;
+  }
+}
+
+inline auto learn_block_of(const Layer& layer, int surrogate) {
+  switch (2 * layer.reset + (layer.delayed ? 1 : 0)) {
+    case 2 * kSubtract: return learn_block_with<kSubtract, false>(surrogate);
+    case 2 * kSubtract + 1: return learn_block_with<kSubtract, true>(surrogate);
+    case 2 * kZero: return learn_block_with<kZero, false>(surrogate);
+    case 2 * kZero + 1: return learn_block_with<kZero, true>(surrogate);
+    case 2 * kNone: return learn_block_with<kNone, false>(surrogate);
+    default: return learn_block_with<kNone, true>(surrogate);
+  }
+}
+
+inline void layer(const Layer& l, float* charges, uint64_t* words, int64_t* active) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
-  const Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, l.threads};
+  const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
+  Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, threads};
+  product.repeats = std::max<int64_t>(1, l.steps);
+  product.parts = active != nullptr ? 1 : parts_for(blocks, l.batch, rows, threads);  // two threads may not count at once
   static thread_local Selection held;
   Selection& bits = held;
   bits.prepare(product);
   const int64_t halves = 2 * words_of(l.columns);
-  parallel(blocks, l.threads, [&](int64_t block) {
-    const int64_t from = block * kWide;
+  const auto fire = active != nullptr ? fire_block_of<true>(l) : fire_block_of<false>(l);
+  parallel(blocks * product.parts, threads, [&](int64_t task) {
+    const int64_t block = task / product.parts, from = block * kWide;
+    const Part part = part_of(product, task % product.parts);
     static thread_local Buffer<float> buffer;
-    float* sums = currents != nullptr ? currents + block * rows * kWide : buffer.at_least(rows * kWide);
-    fill(sums, rows, bias_of(product, from), bias_of(product, from + kLanes));
-    add_block(product, bits, from, 0, rows, sums);
-    const Lanes low = some(l.beta, from, l.columns), high = some(l.beta, from + kLanes, l.columns);
+    float* sums = buffer.at_least(rows * kWide);
+    sum_block(product, bits, from, task % product.parts, sums);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
-    const int64_t columns = std::min(kWide, l.columns - from);
-    if (active != nullptr)
-      fire_block_with<true>(l, sums, low, high, columns, out, halves, active + from);
-    else
-      fire_block_with<false>(l, sums, low, high, columns, out, halves, nullptr);
+    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns),
+         std::min(kWide, l.columns - from), out, halves, active != nullptr ? active + from : nullptr);
     if (block == blocks - 1 && blocks % 2 == 1)
-      for (int64_t row = 0; row < rows; ++row) out[row * halves + 1] = 0;
+      over_stretches(product, part, [&](int64_t first, int64_t count) {
+        for (int64_t row = first; row < first + count; ++row) out[row * halves + 1] = 0;
+      });
   });
 }
 
-inline void layer_back(const Layer& l, const float* currents, const LayerBackward& grad) {
+// The bias' gradient: a block's currents' gradients [rows, 32] summed, in four sums that do not wait for each other
+inline void sum_rows(const float* flow, int64_t rows, int64_t columns, float* to) {
+  for (int64_t lane = 0; lane < columns; lane += kLanes) {
+    Lanes sums[4] = {};
+    int64_t row = 0;
+    for (; row + 4 <= rows; row += 4)
+      for (int which = 0; which < 4; ++which) sums[which] += load(flow + (row + which) * kWide + lane);
+    for (; row < rows; ++row) sums[0] += load(flow + row * kWide + lane);
+    store(to + lane, (sums[0] + sums[1]) + (sums[2] + sums[3]), columns - lane);
+  }
+}
+
+inline void layer_back(const Layer& l, const float* charges, const LayerBackward& grad) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
-  Product product{l.inner, rows, l.columns, grad.turned, nullptr, false, nullptr, grad.weight, true, l.method, l.threads};
+  const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
+  Product product{l.inner, rows, l.columns, grad.turned, nullptr, false, nullptr, grad.weight, true, l.method, threads};
   product.dense_blocked = true;
+  product.parts = parts_for(blocks, l.inner, rows, threads);
   static thread_local Selection held;
   Selection& bits = held;
   if (grad.turned != nullptr) bits.prepare(product);
-  parallel(blocks, l.threads, [&](int64_t block) {
-    const int64_t from = block * kWide, here = std::min(kWide, l.columns - from);
-    static thread_local Buffer<float> flow_buffer, sum_buffer;
-    float* flow = flow_buffer.at_least(rows * kWide);
-    if (here <= kLanes) std::memset(flow, 0, static_cast<size_t>(rows * kWide) * sizeof(float));
-    const Lanes beta[2] = {some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns)};
-    Lanes to_beta[2] = {};
-    const float* mine = currents + block * rows * kWide;
-    switch (2 * l.reset + (l.delayed ? 1 : 0)) {
-      case 2 * kSubtract: learn_block_with<kSubtract, false>(l, grad, mine, beta, from, flow, to_beta); break;
-      case 2 * kSubtract + 1: learn_block_with<kSubtract, true>(l, grad, mine, beta, from, flow, to_beta); break;
-      case 2 * kZero: learn_block_with<kZero, false>(l, grad, mine, beta, from, flow, to_beta); break;
-      case 2 * kZero + 1: learn_block_with<kZero, true>(l, grad, mine, beta, from, flow, to_beta); break;
-      case 2 * kNone: learn_block_with<kNone, false>(l, grad, mine, beta, from, flow, to_beta); break;
-      default: learn_block_with<kNone, true>(l, grad, mine, beta, from, flow, to_beta); break;
+  const auto learn = learn_block_of(l, grad.surrogate);
+
+  const auto go_back = [&](int64_t from, const Part& part, float* flow) {
+    static thread_local Buffer<float> panel_buffer;
+    BlockBackward block{from, part, charges + from * rows, nullptr,
+                        {some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns)}, {}};
+    if (grad.spikes == nullptr) {
+      float* panel = panel_buffer.at_least(grad.above * kWide);
+      for (int64_t k = 0; k < grad.above; ++k)
+        for (int64_t lane = 0; lane < kWide; lane += kLanes)
+          store(panel + k * kWide + lane, some(grad.above_weight + k * l.columns, from + lane, l.columns));
+      block.panel = panel;
     }
+    learn(l, grad, block, flow);
+    const int64_t here = std::min(kWide, l.columns - from);
     for (int64_t lane = 0; lane < here; lane += kLanes) {
-      if (grad.beta != nullptr) store(grad.beta + from + lane, to_beta[lane / kLanes], here - lane);
-      if (grad.bias != nullptr) {
-        Lanes sum = splat(0.0f);
-        for (int64_t row = 0; row < rows; ++row) sum += load(flow + row * kWide + lane);
-        store(grad.bias + from + lane, sum, here - lane);
-      }
-      if (grad.currents != nullptr)
-        for (int64_t row = 0; row < rows; ++row)
+      if (grad.beta != nullptr) store(grad.beta + from + lane, block.to_beta[lane / kLanes], here - lane);
+      if (grad.currents == nullptr) continue;
+      for (int64_t step = 0; step < l.steps; ++step)
+        for (int64_t row = step * l.batch + part.first; row < step * l.batch + part.first + part.count; ++row)
           store(grad.currents + row * l.columns + from + lane, load(flow + row * kWide + lane), here - lane);
     }
-    if (grad.turned != nullptr) {
-      float* sums = sum_buffer.at_least(l.inner * kWide);
-      fill(sums, l.inner, splat(0.0f), splat(0.0f));
-      Product own = product;  // its dense matrix is this block alone
-      own.dense = flow - block * rows * kWide;
-      add_block(own, bits, from, 0, l.inner, sums);
-      put_block(product, sums, 0, l.inner, from);
-    }
+  };
+  const auto sum_up = [&](int64_t from, int64_t part, const float* flow) {
+    if (grad.bias != nullptr && part == 0) sum_rows(flow, rows, std::min(kWide, l.columns - from), grad.bias + from);
+    if (grad.turned == nullptr) return;
+    static thread_local Buffer<float> sum_buffer;
+    float* sums = sum_buffer.at_least(l.inner * kWide);
+    Product own = product;  // its dense matrix is this block alone
+    own.dense = flow - from * rows;
+    sum_block(own, bits, from, part, sums);
+    const Part mine = part_of(product, part);
+    put_block(product, sums + mine.first * kWide, mine.first, mine.count, from);
+  };
+
+  static thread_local Buffer<float> shared_buffer;
+  if (product.parts == 1) {
+    parallel(blocks, threads, [&](int64_t block) {
+      static thread_local Buffer<float> buffer;
+      float* flow = buffer.at_least(rows * kWide);
+      go_back(block * kWide, {0, l.batch}, flow);
+      sum_up(block * kWide, 0, flow);
+    });
+    return;
+  }
+  // few blocks: first the neurons, in parts of the samples, then the weights, in parts of the inputs
+  float* flows = shared_buffer.at_least(blocks * rows * kWide);
+  const int64_t groups = grad.beta != nullptr ? 1 : std::min<int64_t>(l.batch, product.parts);  // beta's sum keeps its order
+  parallel(blocks * groups, threads, [&](int64_t task) {
+    const int64_t block = task / groups, group = task % groups, first = group * l.batch / groups;
+    go_back(block * kWide, {first, (group + 1) * l.batch / groups - first}, flows + block * rows * kWide);
+  });
+  parallel(blocks * product.parts, threads, [&](int64_t task) {
+    const int64_t block = task / product.parts;
+    sum_up(block * kWide, task % product.parts, flows + block * rows * kWide);
   });
 }
 

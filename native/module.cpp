@@ -1,10 +1,12 @@
 // The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
 // lifetimes are checked in kernels/cpu.py, the only caller.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -61,9 +63,22 @@ Population population(int64_t steps, int64_t batch, int64_t width, Address curre
           threshold, reset, delayed, threads};
 }
 
+// `shape`: steps, batch, channels, height, width, filters, out_height, out_width, and kernel, stride, padding and dilation,
+// two numbers each
+Convolution convolution(const std::vector<int64_t>& shape, Address words, Address bias, int method, int threads) {
+  if (shape.size() != 16) throw std::invalid_argument("a convolution has 16 sizes");
+  return {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], shape[9], shape[10],
+          shape[11], shape[12], shape[13], shape[14], shape[15], at<const uint64_t>(words), at<const float>(bias), method,
+          threads};
+}
+
 using Release = nb::call_guard<nb::gil_scoped_release>;
 
 }  // namespace
+
+const Kernels& kernels_in_use() { return *chosen; }
+
+void bind_family(nb::module_& module);  // family.cpp
 
 NB_MODULE(_native, module) {
   module.doc() = "Fused neurons over time, and products of bits and floats.";
@@ -150,25 +165,84 @@ NB_MODULE(_native, module) {
   module.def(
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
-         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address currents, Address out,
+         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address charges, Address out,
          Address active) {
         chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
-                      at<float>(currents), at<uint64_t>(out), at<int64_t>(active));
+                      at<float>(charges), at<uint64_t>(out), at<int64_t>(active));
       },
       Release());
   module.def(
       "layer_back",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
-         bool delayed, int method, int threads, Address currents, Address spikes_grad, int surrogate, float slope,
-         Address turned, Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+         bool delayed, int method, int threads, Address charges, Address spikes_grad, Address above_currents,
+         Address above_weight, int64_t above, int surrogate, float slope, Address turned, Address currents_grad,
+         Address weight_grad, Address bias_grad, Address beta_grad) {
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
                             reset, delayed, method, threads},
-                           at<const float>(currents),
-                           {at<const float>(spikes_grad), surrogate, slope, at<const uint64_t>(turned),
+                           at<const float>(charges),
+                           {at<const float>(spikes_grad), at<const float>(above_currents),
+                            at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
       },
       Release());
+  module.def(
+      "convolve",
+      [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
+         Address currents) {
+        chosen->convolve(convolution(shape, words, bias, method, threads), at<const float>(weight), at<float>(currents));
+      },
+      Release());
+  module.def(
+      "convolve_fire",
+      [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
+         Address beta, float threshold, int reset, bool delayed, Address currents, Address out, Address active) {
+        chosen->convolve_fire(convolution(shape, words, bias, method, threads), at<const float>(weight),
+                              {nullptr, at<uint64_t>(out), nullptr}, at<const float>(beta), threshold, reset, delayed,
+                              at<float>(currents), at<int64_t>(active));
+      },
+      Release());
+  module.def(
+      "convolve_learn",
+      [](const std::vector<int64_t>& shape, int threads, Address currents, Address beta, float threshold, int reset,
+         bool delayed, Address spikes_grad, bool channels_last, int surrogate, float slope, Address currents_grad,
+         Address beta_grad) {
+        chosen->convolve_learn(convolution(shape, 0, 0, kEvents, threads), at<const float>(currents),
+                               at<const float>(beta), threshold, reset, delayed, at<const float>(spikes_grad),
+                               channels_last, surrogate, slope, at<float>(currents_grad), at<float>(beta_grad));
+      },
+      Release());
+  module.def(
+      "max_pool",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address out) {
+        chosen->max_pool(convolution(shape, words, 0, kEvents, threads), at<uint64_t>(out));
+      },
+      Release());
+  module.def(
+      "max_pool_back",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address out) {
+        chosen->max_pool_back(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(out));
+      },
+      Release());
+  module.def(
+      "convolve_weight",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
+        chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
+                                at<float>(bias));
+      },
+      Release());
+  module.def(
+      "adam",
+      [](const std::vector<std::array<Address, 6>>& weights, double rate, double beta1, double beta2, double eps,
+         int threads) {
+        std::vector<AdamWeight> all;
+        for (const auto& [weight, grad, mean, square, step, size] : weights)
+          all.push_back({at<float>(weight), at<float>(mean), at<float>(square), at<float>(step), at<const float>(grad),
+                         static_cast<int64_t>(size)});
+        nb::gil_scoped_release release;
+        chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
+      });
+  bind_family(module);
 }
 
 }  // namespace spikeledger

@@ -4,7 +4,8 @@
 //          Eight tables of 16 columns, 32 KiB, stay in the first cache. The cost does not depend on the density.
 // events   the indices of the ones are listed, and each one is one addition: cheap where spikes are rare.
 //
-// Threads split the columns of the output: no atomics, no partial sums, and the same result for any number of threads.
+// Threads split the output, first by columns and, where these are few, by rows: no atomics, no partial sums, and the same
+// result for any number of threads.
 #pragma once
 
 #include <array>
@@ -19,6 +20,28 @@
 namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kWide = 2 * kLanes;  // columns of a block
+
+// A part of a product's rows: of each of its repeats (the steps of a layer over time) the same stretch.
+struct Part {
+  int64_t first, count;  // within a repeat
+};
+
+inline Part part_of(const Product& p, int64_t index) {
+  const int64_t each = p.rows / p.repeats, first = index * each / p.parts;
+  return {first, (index + 1) * each / p.parts - first};
+}
+
+// Calls work(first row, rows) for each stretch of adjacent rows of a part.
+template <typename Work>
+void over_stretches(const Product& p, const Part& part, const Work& work) {
+  for (int64_t repeat = 0; repeat < p.repeats; ++repeat) work(repeat * (p.rows / p.repeats) + part.first, part.count);
+}
+
+// Parts that rows are split into, where blocks of columns alone would leave threads without work
+inline int64_t parts_for(int64_t blocks, int64_t splittable, int64_t rows, int threads) {
+  if (threads <= 1 || blocks % threads == 0 || blocks >= 4 * threads) return 1;
+  return std::max<int64_t>(1, std::min({static_cast<int64_t>(threads), splittable, rows / 128}));
+}
 
 // A matrix of floats is turned in blocks of 16 x 16: in four rounds, rows whose numbers differ in one bit exchange halves.
 template <int half, int... lane>
@@ -116,8 +139,9 @@ inline void make_tables(const float* panel, int64_t stride, float* tables) {
   }
 }
 
-// Adds, for `rows` rows, the look-ups of one pass to 16 columns of the sums.
-inline void add_subsets(const uint64_t* stream, int64_t rows, const float* tables, float* sums) {
+// Adds, for `rows` rows, the look-ups of one pass to 16 columns of the sums, or begins the sums at `start`.
+template <bool begins>
+void add_subsets(const uint64_t* stream, int64_t rows, const float* tables, Lanes start, float* sums) {
   const auto* bytes = reinterpret_cast<const char*>(tables);
   for (int64_t row = 0; row < rows; ++row) {
     const uint64_t word = stream[row];
@@ -126,7 +150,7 @@ inline void add_subsets(const uint64_t* stream, int64_t rows, const float* table
       return load(reinterpret_cast<const float*>(bytes + group * kSums * kLineBytes + place));
     };
     const Lanes low = (sum(0) + sum(1)) + (sum(2) + sum(3)), high = (sum(4) + sum(5)) + (sum(6) + sum(7));
-    store(sums + row * kWide, load(sums + row * kWide) + (low + high));
+    store(sums + row * kWide, (begins ? start : load(sums + row * kWide)) + (low + high));
   }
 }
 
@@ -142,7 +166,7 @@ constexpr int kMostGroups = kChunkWords * 64 / kTogether;
 // of the loops: else each row would cost a mispredicted branch, as much as twenty additions.
 struct Chunk {
   int64_t first_word = 0, words = 0;
-  std::vector<uint32_t> order;      // rows with events, short lists first
+  std::vector<uint32_t> order;         // rows, short lists first
   int64_t ends[kMostGroups + 1] = {};  // end in `order` of the rows with so many groups of events
   Buffer<uint16_t> offsets;         // of the panel's rows, in bytes
 };
@@ -190,21 +214,27 @@ inline uint16_t* list_word(uint64_t bits, uint16_t base, uint16_t* at) {
 }
 #endif
 
-inline void list_events(const Product& p, Chunk& chunk) {
+inline void list_events(const Product& p, const Part& part, Chunk& chunk) {
   const int64_t width = words_of(p.inner);
   static thread_local Buffer<uint8_t> length_buffer;
   uint8_t* groups = length_buffer.at_least(p.rows);
   int64_t histogram[kMostGroups + 1] = {};
-  for (int64_t row = 0; row < p.rows; ++row) {
+  const auto over_rows_of_part = [&](const auto& work) {
+    over_stretches(p, part, [&](int64_t first, int64_t count) {
+      for (int64_t row = first; row < first + count; ++row) work(row);
+    });
+  };
+  over_rows_of_part([&](int64_t row) {
     int count = 0;
     for (int64_t word = 0; word < chunk.words; ++word) count += std::popcount(p.words[row * width + chunk.first_word + word]);
     groups[row] = static_cast<uint8_t>((count + kTogether - 1) / kTogether);
     ++histogram[groups[row]];
-  }
+  });
   // where the rows, and the lists, of each length begin
   int64_t row_at[kMostGroups + 1], list_at[kMostGroups + 1];
-  int64_t rows = 0, events = 0;
-  chunk.ends[0] = 0;
+  int64_t rows = histogram[0], events = 0;
+  row_at[0] = 0;
+  chunk.ends[0] = rows;
   // lists are written row by row, each with an overhang that the next of its length writes over; a gap takes the last's
   for (int length = 1; length <= kMostGroups; ++length) {
     row_at[length] = rows;
@@ -216,10 +246,10 @@ inline void list_events(const Product& p, Chunk& chunk) {
   chunk.order.resize(static_cast<size_t>(rows));
   uint16_t* offsets = chunk.offsets.at_least(events);
   const auto none = static_cast<uint16_t>(chunk.words * 64 * kStride);
-  for (int64_t row = 0; row < p.rows; ++row) {
+  over_rows_of_part([&](int64_t row) {
     const int length = groups[row];
-    if (length == 0) continue;
     chunk.order[static_cast<size_t>(row_at[length]++)] = static_cast<uint32_t>(row);
+    if (length == 0) return;
     uint16_t* list = offsets + list_at[length];
     list_at[length] += length * kTogether;
     uint16_t* at = list;
@@ -227,17 +257,23 @@ inline void list_events(const Product& p, Chunk& chunk) {
       at = list_word(p.words[row * width + chunk.first_word + word], static_cast<uint16_t>(word * 64 * kStride), at);
     const uint64_t nones = none * 0x0001000100010001ull;
     std::memcpy(at, &nones, sizeof nones);
-  }
+  });
 }
 
-inline void add_events(const Chunk& chunk, const float* panel, float* sums) {
+// Adds the events of a chunk to 32 columns of the sums, or begins the sums at `low` and `high`.
+template <bool begins>
+void add_events(const Chunk& chunk, const float* panel, Lanes low, Lanes high, float* sums) {
   const auto* bytes = reinterpret_cast<const char*>(panel);
   const uint16_t* list = const_cast<Chunk&>(chunk).offsets.at_least(0);
-  int64_t place = 0;
+  int64_t place = begins ? 0 : chunk.ends[0];
+  for (; place < chunk.ends[0]; ++place) {
+    float* sum = sums + chunk.order[static_cast<size_t>(place)] * kWide;
+    store(sum, low), store(sum + kLanes, high);
+  }
   for (int length = 1; length <= kMostGroups; ++length, list += kOverhang)
     for (; place < chunk.ends[length]; ++place) {
       float* sum = sums + chunk.order[static_cast<size_t>(place)] * kWide;
-      Lanes a = load(sum), b = load(sum + kLanes), c = splat(0.0f), d = splat(0.0f);
+      Lanes a = begins ? low : load(sum), b = begins ? high : load(sum + kLanes), c = splat(0.0f), d = splat(0.0f);
       for (int group = 0; group < length; ++group, list += kTogether) {
         uint64_t four;
         std::memcpy(&four, list, sizeof four);
@@ -267,19 +303,31 @@ struct Selection {
     }
     const int64_t width = words_of(p.inner);
     chunks = (width + kChunkWords - 1) / kChunkWords;
-    if (static_cast<int64_t>(lists.size()) < chunks) lists.resize(static_cast<size_t>(chunks));
-    parallel(chunks, p.threads, [&](int64_t index) {
-      Chunk& chunk = lists[static_cast<size_t>(index)];
+    if (static_cast<int64_t>(lists.size()) < p.parts * chunks) lists.resize(static_cast<size_t>(p.parts * chunks));
+    parallel(p.parts * chunks, p.threads, [&](int64_t task) {
+      Chunk& chunk = lists[static_cast<size_t>(task)];
+      const int64_t index = task % chunks;
       chunk.first_word = index * width / chunks;
       chunk.words = (index + 1) * width / chunks - chunk.first_word;
-      list_events(p, chunk);
+      list_events(p, part_of(p, task / chunks), chunk);
     });
   }
 };
 
-// Adds the product's columns [from, from + 32) to the sums of rows [first, first + rows), which lie 32 floats apart.
-inline void add_block(const Product& p, Selection& bits, int64_t from, int64_t first, int64_t rows, float* sums) {
+inline void fill(float* sums, int64_t rows, Lanes low, Lanes high) {
+  for (int64_t row = 0; row < rows; ++row) store(sums + row * kWide, low), store(sums + row * kWide + kLanes, high);
+}
+
+// The product's columns [from, from + 32) of a part of its rows; the sums' rows lie 32 floats apart, the first at `sums`.
+inline void sum_block(const Product& p, Selection& bits, int64_t from, int64_t index_of_part, float* sums) {
   static thread_local Buffer<float> panel_buffer, table_buffer;
+  const Part part = part_of(p, index_of_part);
+  const Lanes start[2] = {bias_of(p, from), bias_of(p, from + kLanes)};
+  if (p.inner == 0)
+    return over_stretches(p, part, [&](int64_t first, int64_t rows) {
+      for (int64_t row = first; row < first + rows; ++row)
+        store(sums + row * kWide, start[0]), store(sums + row * kWide + kLanes, start[1]);
+    });
   if (p.method == kSubsets) {
     float* tables = table_buffer.at_least(kGroups * kSums * kLanes);
     float* panel = panel_buffer.at_least(kPass * kWide);
@@ -288,45 +336,42 @@ inline void add_block(const Product& p, Selection& bits, int64_t from, int64_t f
       const int64_t begin = pass * kPass, inputs = std::min<int64_t>(kPass, p.inner - begin);
       gather_panel(p, begin, inputs, from, kWide, panel);
       std::memset(panel + inputs * kWide, 0, static_cast<size_t>((kPass - inputs) * kWide) * sizeof(float));
+      const auto add = pass == 0 ? add_subsets<true> : add_subsets<false>;
       for (int64_t lane = 0; lane < kWide && from + lane < p.columns; lane += kLanes) {
         make_tables(panel + lane, kWide, tables);
-        add_subsets(stream + pass * p.rows + first, rows, tables, sums + lane);
+        over_stretches(p, part, [&](int64_t first, int64_t rows) {
+          add(stream + pass * p.rows + first, rows, tables, start[lane / kLanes], sums + first * kWide + lane);
+        });
       }
     }
     return;
   }
   float* panel = panel_buffer.at_least((kChunkWords * 64 + 1) * kWide);
   for (int64_t index = 0; index < bits.chunks; ++index) {
-    const Chunk& chunk = bits.lists[static_cast<size_t>(index)];
+    const Chunk& chunk = bits.lists[static_cast<size_t>(index_of_part * bits.chunks + index)];
     const int64_t begin = chunk.first_word * 64, inputs = std::min(chunk.words * 64, p.inner - begin);
     gather_panel(p, begin, inputs, from, kWide, panel);
     std::memset(panel + chunk.words * 64 * kWide, 0, kWide * sizeof(float));
-    add_events(chunk, panel, sums);
+    const auto add = index == 0 ? add_events<true> : add_events<false>;
+    add(chunk, panel, start[0], start[1], sums);
   }
 }
 
-inline void fill(float* sums, int64_t rows, Lanes low, Lanes high) {
-  for (int64_t row = 0; row < rows; ++row) store(sums + row * kWide, low), store(sums + row * kWide + kLanes, high);
-}
-
-inline void multiply(const Product& p) {
+inline void multiply(Product p) {
   if (p.rows == 0 || p.columns == 0) return;
   static thread_local Selection held;
   Selection& bits = held;
-  bits.prepare(p);
   const int64_t blocks = (p.columns + kWide - 1) / kWide;
-  // few columns: rows are split as well, as long as a table is used often enough to be worth making
-  const int64_t splits = p.method == kEvents ? 1 : std::clamp<int64_t>(2 * p.threads / blocks, 1, std::max<int64_t>(1, p.rows / 256));
-  const int64_t share = (p.rows + splits - 1) / splits;
-  parallel(blocks * splits, p.threads, [&](int64_t task) {
-    const int64_t from = task / splits * kWide;
-    const int64_t first = task % splits * share, rows = std::min(share, p.rows - first);
-    if (rows <= 0) return;
+  p.threads = worth(p.rows * p.inner / 4 * p.columns, p.threads);
+  p.parts = parts_for(blocks, p.rows, p.rows, p.threads);
+  bits.prepare(p);
+  parallel(blocks * p.parts, p.threads, [&](int64_t task) {
+    const int64_t from = task / p.parts * kWide;
+    const Part part = part_of(p, task % p.parts);
     static thread_local Buffer<float> sum_buffer;
-    float* sums = sum_buffer.at_least(rows * kWide);
-    fill(sums, rows, bias_of(p, from), bias_of(p, from + kLanes));
-    add_block(p, bits, from, first, rows, sums);
-    put_block(p, sums, first, rows, from);
+    float* sums = sum_buffer.at_least(p.rows * kWide);
+    sum_block(p, bits, from, task % p.parts, sums);
+    put_block(p, sums + part.first * kWide, part.first, part.count, from);
   });
 }
 

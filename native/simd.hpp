@@ -20,7 +20,7 @@ typedef float Lanes __attribute__((vector_size(64)));
 typedef float LooseLanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef int32_t IntLanes __attribute__((vector_size(64)));
 
-inline Lanes splat(float value) { return Lanes{} + value; }
+inline Lanes splat(float value) { return value - Lanes{}; }  // less zero is nothing; plus zero would turn -0 into 0
 inline Lanes load(const float* from) { return *reinterpret_cast<const LooseLanes*>(from); }
 inline void store(float* to, Lanes value) { *reinterpret_cast<LooseLanes*>(to) = value; }
 
@@ -69,6 +69,15 @@ inline uint64_t above(Lanes value, Lanes threshold) {
 // 1 where value > threshold, else 0
 inline Lanes step_above(Lanes value, Lanes threshold) {
   return value > threshold ? splat(1.0f) : splat(0.0f);
+}
+
+// a b + c, where the last bit is nobody's: in one rounding, if the processor can
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+  return a * b + c;
+#endif
 }
 
 inline Lanes magnitude(Lanes value) { return value < splat(0.0f) ? -value : value; }

@@ -31,8 +31,10 @@ int find_torch(dl_phdr_info* library, size_t, void* found) {
 
 // GNU's, LLVM's and Intel's runtimes all offer this entry; asked of torch's library, its own runtime answers.
 StartRegion find_runtime() {
-#if defined(__linux__) && !defined(SPIKELEDGER_OWN_THREADS)
+#if defined(__linux__)
   pthread_atfork(nullptr, nullptr, [] { forked = true; });
+#endif
+#if defined(__linux__) && !defined(SPIKELEDGER_OWN_THREADS)
   std::string path;
   dl_iterate_phdr(find_torch, &path);
   if (path.empty()) return nullptr;

@@ -11,7 +11,8 @@
 # This is the neuromorphic exercise of the Neuro4ML course (week 8, 2024) as a notebook. You map a spiking network onto
 # a small chip, count what happens there, and train it on timing patterns while you watch its energy.
 #
-# All energies are **estimated**: counts times the exercise's own two prices. Nothing here was measured.
+# All energies are **estimated**: counts times the exercise's own two prices. Nothing here was measured. To open this
+# page as a notebook, run `make notebook`; it is written to `out/neuro4ml.ipynb`.
 
 # %%
 import os
@@ -20,7 +21,7 @@ import torch
 
 import spikeledger as sl
 from spikeledger.chip import exercise
-from spikeledger.chip.picture import draw_epochs
+from spikeledger.chip.picture import draw_epochs, draw_placement
 from spikeledger.datasets.randman import randman
 from spikeledger.errors import CapacityError
 
@@ -71,6 +72,9 @@ with torch.no_grad():
 mapped = exercise.fit_on_chip(sparse)
 for name in sl.list_chips():
     print(sl.load_chip(name).check(mapped))
+
+# %%
+draw_placement(sl.place(mapped, "loihi"))  # the layer on each core, and the packets over each link
 
 # %% [markdown]
 # ## Training

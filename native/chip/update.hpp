@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)
+// not for sanitizers: the choice between clones runs before theirs is ready
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(SPIKELEDGER_OWN_THREADS)
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define CLONES

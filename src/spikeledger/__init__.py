@@ -35,9 +35,13 @@ if TYPE_CHECKING:
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
     from .networks import zoo as zoo
+    from .networks.delays import Delay as Delay
     from .networks.event_driven import event_driven as event_driven
     from .networks.neurons import IF as IF
     from .networks.neurons import LIF as LIF
+    from .networks.neurons import AdaptiveLIF as AdaptiveLIF
+    from .networks.neurons import Synaptic as Synaptic
+    from .networks.recurrent import Recurrent as Recurrent
     from .networks.spiking import SpikingNetwork as SpikingNetwork
     from .networks.spiking import over_time as over_time
     from .recording.neurons import declare_neuron as declare_neuron
@@ -55,10 +59,14 @@ if TYPE_CHECKING:
     from .study.opponent import fair_opponents as fair_opponents
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
+    from .training import losses as losses
+    from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
     from .training.checkpoints import save_network as save_network
     from .training.evaluate import evaluate as evaluate
     from .training.fit import fit as fit
+    from .training.pruning import Pruning as Pruning
+    from .training.pruning import prune as prune
 
 __version__ = "0.1.0"
 
@@ -66,6 +74,10 @@ __version__ = "0.1.0"
 _HOMES: dict[str, tuple[str, str]] = {
     "IF": ("networks.neurons", "IF"),
     "LIF": ("networks.neurons", "LIF"),
+    "Delay": ("networks.delays", "Delay"),
+    "Synaptic": ("networks.neurons", "Synaptic"),
+    "AdaptiveLIF": ("networks.neurons", "AdaptiveLIF"),
+    "Recurrent": ("networks.recurrent", "Recurrent"),
     "SpikingNetwork": ("networks.spiking", "SpikingNetwork"),
     "backend": ("kernels.choice", "backend"),
     "event_driven": ("networks.event_driven", "event_driven"),
@@ -78,6 +90,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_dataset": ("datasets", "load_dataset"),
     "list_datasets": ("datasets", "list_datasets"),
     "fit": ("training.fit", "fit"),
+    "losses": ("training.losses", ""),
+    "prune": ("training.pruning", "prune"),
+    "Pruning": ("training.pruning", "Pruning"),
+    "Adam": ("training.adam", "Adam"),
     "evaluate": ("training.evaluate", "evaluate"),
     "save_network": ("training.checkpoints", "save_network"),
     "load_network": ("training.checkpoints", "load_network"),

@@ -68,6 +68,33 @@ def test_simulate_saves_what_happened(network: str, tmp_path: Path, capsys: pyte
     assert sl.Activity.load(out).total("synaptic_op") == found["events"]["synaptic_op"]
 
 
+@needs_native
+def test_simulate_says_how_long_how_alike_and_what_was_learned(
+    network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "in.npy", (np.random.default_rng(0).random((8, 3, 12)) < 0.5).astype(np.float32))
+    arguments = ["chip", "simulate", network, "-c", "loihi", "--inputs", str(tmp_path / "in.npy")]
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["duration"]["depth"] == 2 and found["duration"]["static_joules"] > 0
+    assert found["duration"]["sample"] == pytest.approx(found["seconds"] / 3)
+    assert found["torch"]["differing_spikes"] == 0 and found["torch"]["same_answers"] == 3
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "busiest core" in said and "through 2 layers" in said and "differ from torch's in float32: 0" in said
+    layer = next(p.layer for p in sl.map_network(_read(network), np.zeros((1, 1, 12), np.float32)).projections)
+    assert main([*arguments, "--learn", layer, "--json"]) == 0
+    learned = json.loads(capsys.readouterr().out)["learned"][layer]
+    assert learned["weight_updates"] > 0 and learned["largest_change"] > 0
+    assert main([*arguments, "--learn", "fc9"]) == 2 and "unknown layer" in capsys.readouterr().err
+
+
+def _read(path: str) -> nn.Module:
+    from spikeledger.networks.nir import read_nir
+
+    return read_nir(path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 import spikeledger as sl
+from repository import ROOT
 from spikeledger.chip import exercise
 from spikeledger.chip.limits import list_chips, load_chip
 from spikeledger.chip.picture import draw_epochs
 from spikeledger.chip.trace import map_network
 from spikeledger.datasets.randman import SpikeTimes, load_randman, randman
 from spikeledger.errors import CapacityError, DataError, InputError
+from spikeledger.study.neuro4ml import run_study
 
 
 def inputs() -> torch.Tensor:
@@ -138,11 +140,36 @@ def test_training_learns_and_its_energy_is_accounted() -> None:
 
 
 @pytest.mark.slow
-def test_training_reaches_97_percent_on_randman() -> None:
-    train, test = randman(dimensions=2, alpha=2.0, seed=42).split(seed=0)
-    model = exercise.network(128, seed=2)
-    history = exercise.train(model, lambda e: train.batches(64, seed=e), lambda: test.batches(64))
-    assert max(epoch.accuracy for epoch in history) >= 0.97
+@pytest.mark.parametrize("seed", [42, 1, 3])  # the course's own, and the two that learn most slowly of six
+def test_training_reaches_97_percent_on_randman(seed: int) -> None:
+    found = run_study(ROOT / "studies" / "neuro4ml.toml", network={"seed": seed})
+    assert max(epoch.accuracy for epoch in found.history) >= 0.97
+
+
+@pytest.mark.peer
+def test_the_trainer_s_spikes_and_gradients_are_snntorch_s() -> None:
+    snntorch = pytest.importorskip("snntorch")
+    from snntorch import functional
+
+    data = randman(samples=8, steps=60, seed=42)
+    trains, labels = data.trains(), data.labels
+    model = exercise.network(32, seed=42)
+    spikes = model(trains)
+    exercise.loss(spikes, labels).backward()
+    torch.manual_seed(42)
+    first, second = nn.Linear(128, 32), nn.Linear(32, 10)
+    hidden, answer = snntorch.Leaky(beta=0.95), snntorch.Leaky(beta=0.95)
+    before, last, out = hidden.init_leaky(), answer.init_leaky(), []
+    for x in trains:
+        fired, before = hidden(first(x), before)
+        fired, last = answer(second(fired), last)
+        out.append(fired)
+    functional.ce_rate_loss()(torch.stack(out), labels).backward()
+    assert torch.equal(torch.stack(out), spikes)
+    for ours, theirs in ((model[0], first), (model[2], second)):
+        assert ours.weight.grad is not None and theirs.weight.grad is not None
+        largest = theirs.weight.grad.abs().max()
+        assert torch.allclose(ours.weight.grad / largest, theirs.weight.grad / largest, rtol=0, atol=1e-5)
 
 
 def test_randman_is_seeded_and_survives_its_files(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import spikeledger as sl
 from chip.networks import exact, random_graph
 from spikeledger.chip.limits import Chip, load_chip
 from spikeledger.chip.network import Network
+from spikeledger.chip.picture import link_loads
 from spikeledger.chip.placement import place
 from spikeledger.chip.slices import cut
 from spikeledger.chip.trace import map_network
@@ -125,3 +126,36 @@ def test_a_chip_file_without_sense_or_source_does_not_load(tmp_path: object, tex
     path.write_text(text)
     with pytest.raises(ProfileError):
         load_chip(path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_links_carry_what_hops_count(seed: int) -> None:
+    mesh = {"columns": 5, "rows": 4, "cores_per_router": 3, "chips": 2, **CITED}
+    device = Chip.model_validate({"name": "a", "title": "a", "core": {"neurons": 10, **CITED}, "mesh": mesh})
+    placed = place(mlp(), device, seed=seed, rounds=5, method="greedy" if seed else "annealed")
+    across, down = link_loads(placed)
+    assert across.shape == (4, 9) and down.shape == (3, 10)
+    assert across.sum() + down.sum() == pytest.approx(placed.cost)
+    slow = {}
+    sites = [*placed.positions.tolist(), [0, 0]]
+    for source, target in np.argwhere(placed.traffic):
+        (x, y), (to_x, to_y) = sites[source], sites[target]
+        for k in range(min(x, to_x), max(x, to_x)):
+            slow["across", y, k] = slow.get(("across", y, k), 0) + placed.traffic[source, target]
+        for k in range(min(y, to_y), max(y, to_y)):
+            slow["down", k, to_x] = slow.get(("down", k, to_x), 0) + placed.traffic[source, target]
+    assert np.count_nonzero(across) + np.count_nonzero(down) == len(slow)
+    for (kind, row, column), load in slow.items():
+        assert (across if kind == "across" else down)[row, column] == load
+
+
+def test_the_picture_has_a_square_a_core_and_a_line_a_link() -> None:
+    placed = place(mlp(), chip(neurons=40))
+    figure = placed.show()
+    layers, links = figure.axes[:2]
+    across, down = link_loads(placed)
+    assert len(layers.collections[0].get_paths()) == placed.core_count == len(layers.texts)
+    assert len(links.collections[-1].get_paths()) == np.count_nonzero(across) + np.count_nonzero(down)
+    assert sum(int(text.get_text()) for text in layers.texts) == placed.network.neurons
+    alone = place(sl.map_network(sl.zoo.mlp(4, 3, 2), torch.rand(1, 4)), "odin").show()
+    assert "none" in alone.axes[1].texts[0].get_text() and "one core" in alone.get_suptitle()

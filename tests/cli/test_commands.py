@@ -96,6 +96,48 @@ def test_train_then_record_then_price_then_show(run: Run, tmp_path: Path) -> Non
     assert "v100" in shown.out
 
 
+def test_train_to_an_energy_budget(run: Run, tmp_path: Path) -> None:
+    asked = ("train", "--epochs", 2, "--profile", "seneca-22nm", "--out", tmp_path / "net")
+    plain = json.loads(run(*asked, "--json").out)["history"][-1]["joules_per_sample"]
+    told = run(*asked, "--energy-budget", plain / 2, "--json")
+    assert told.code == 0
+    found = json.loads(told.out)
+    assert found["profile"] == "seneca-22nm"
+    assert found["history"][-1]["joules_per_sample"] == pytest.approx(plain / 2, rel=0.1)
+    assert "of a budget of" in run(*asked, "--energy-budget", plain / 2).out
+    assert int((sl.load_network(tmp_path / "net").layers.fc1.weight == 0).sum()) > 1000
+
+
+@pytest.mark.parametrize("loss", ["first_spike", "membrane"])
+def test_the_back_end_and_the_loss_are_chosen_and_told(run: Run, tmp_path: Path, loss: str) -> None:
+    options = ("--epochs", 1, "--backend", "reference", "--loss", loss, "--json")
+    found = run("train", *options, "--prune", 0.5, "--out", tmp_path / "net")
+    assert json.loads(found.out)["backend"] == "reference"
+    weights = sl.load_network(tmp_path / "net").layers
+    assert int((weights.fc1.weight == 0).sum() + (weights.fc2.weight == 0).sum()) == (64 * 256 + 256 * 10) // 2
+    compared = run("compare", *options, "--samples", 20, "--profiles", "horowitz-45nm", "--out", tmp_path / "compared")
+    assert json.loads(compared.out)["backend"] == "reference"
+    assert f"--loss {loss} --backend reference" in (tmp_path / "compared" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--backend", "cuda"), "unknown back end 'cuda'"),
+        (("--loss", "rates"), "did you mean 'rate'"),
+        (("--energy-budget", "0"), "above 0"),
+        (("--prune", "1"), "below 1"),
+        (("--energy-budget", "1e-7", "--kind", "ann"), "the ordinary twin has none"),
+        (("--energy-budget", "1e-7", "--profile", "lohi"), "did you mean 'loihi'"),
+    ],
+)
+def test_train_refuses_what_cannot_be(run: Run, tmp_path: Path, options: tuple[str, ...], says: str) -> None:
+    found = run("train", "--out", tmp_path / "net", *options)
+    assert found.code == 2
+    assert says in found.err
+    assert not (tmp_path / "net").exists()
+
+
 def test_record_inputs_of_your_own_with_a_network_of_your_own(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import torch\ndef make_model():\n    return torch.nn.Sequential(torch.nn.Linear(6, 2), torch.nn.ReLU())\n"

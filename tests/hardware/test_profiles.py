@@ -20,7 +20,7 @@ from spikeledger.errors import InputError, ProfileError
 from spikeledger.events import EVENTS
 from spikeledger.hardware import catalog
 from spikeledger.hardware.catalog import list_profiles, load_profile, parse_profile
-from spikeledger.hardware.limits import Capacities, Limits
+from spikeledger.hardware.limits import Limits
 from spikeledger.hardware.memory import Level
 from spikeledger.hardware.profile import HardwareProfile, Precision, Price, Static, Timing
 from spikeledger.hardware.template import check_profile, write_template
@@ -267,7 +267,7 @@ def test_the_catalogue_page_is_what_the_command_makes(capfd: pytest.CaptureFixtu
 
 def test_every_field_of_the_format_is_in_the_docs() -> None:
     page = (ROOT / "docs" / "reference" / "profiles.md").read_text(encoding="utf-8")
-    fields = {field for part in (HardwareProfile, Timing, Precision, Level, Limits, Capacities, Price, Static)
+    fields = {field for part in (HardwareProfile, Timing, Precision, Level, Limits, Price, Static)
               for field in part.model_fields}  # fmt: skip
     assert not [field for field in fields if field not in page]
 

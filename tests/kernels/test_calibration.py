@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spikeledger.cli.app import main
 from spikeledger.kernels import costs
 from spikeledger.kernels.choice import native
 
@@ -30,3 +31,13 @@ def test_nothing_is_measured_by_itself_and_what_is_remembered_is_used(
         assert costs.measured() == costs.PRICES
     finally:
         costs.measured.cache_clear()
+
+
+def test_a_command_calibrates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(costs, "calibrate", lambda: (1.0, 1.0))
+    assert main(["calibrate"]) == 0
+    (kept,) = tmp_path.rglob("*.json")
+    assert str(kept) in capsys.readouterr().out

@@ -14,13 +14,15 @@ from spikeledger.kernels.choice import native
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
 
+# built for sanitizers, the core starts plain threads: torch's runtime is not built for them
+RUNTIME = "own" if "build/sanitize" in spikeledger.__file__ else "torch"
 BEGIN = """
 import os, torch, spikeledger as sl
 from spikeledger.kernels.choice import native
 torch.set_num_threads(2)
 neuron, currents = sl.LIF(0.9), torch.rand(20, 64, 256)
 spikes = neuron(currents)
-assert native().thread_runtime() == "torch", native().thread_runtime()
+print(native().thread_runtime())
 """
 FORK = """
 child = os.fork()
@@ -40,6 +42,23 @@ class Rows(Dataset):
 for batch in DataLoader(Rows(), num_workers=2, batch_size=2):
     assert batch.shape == (2, 64, 256)
 """
+CONVOLUTION = """
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+layers = sl.event_driven(nn.Sequential(sl.over_time(nn.Conv2d(32, 64, 3)), sl.LIF(), sl.over_time(nn.MaxPool2d(2)),
+                                       nn.Flatten(2), nn.Linear(2304, 5), sl.LIF()))
+images = (torch.rand(4, 6, 32, 14, 14) < 0.05).float()
+with torch.no_grad():
+    expected = layers(images)
+class Rows(Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, index):
+        with torch.no_grad():
+            return layers(images)[index]
+for first, batch in enumerate(DataLoader(Rows(), num_workers=2, batch_size=2)):
+    assert torch.equal(batch, expected[2 * first : 2 * first + 2])
+"""
 THREADS = """
 import threading
 found = []
@@ -52,14 +71,19 @@ assert all(torch.equal(one, spikes) for one in found) and len(found) == 3
 """
 
 
-@pytest.mark.parametrize("deed", ["", FORK, WORKERS, THREADS], ids=["exit", "fork", "workers", "threads"])
+@pytest.mark.parametrize(
+    "deed", ["", FORK, WORKERS, CONVOLUTION, THREADS], ids=["exit", "fork", "workers", "convolution", "threads"]
+)
 def test_nothing_hangs_or_crashes(deed: str) -> None:
+    if deed in (WORKERS, CONVOLUTION) and "build/sanitize-thread" in spikeledger.__file__:
+        pytest.skip("the thread sanitizer stops where threads are started after a fork, as DataLoader does")
     source = str(Path(spikeledger.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "2"}
     ran = subprocess.run(
         [sys.executable, "-c", BEGIN + deed], env=environment, capture_output=True, text=True, timeout=120
     )
     assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split()[0] == RUNTIME
 
 
 def test_without_a_compiler_it_is_said_once() -> None:

@@ -56,6 +56,50 @@ def test_spikes_and_gradients_are_the_same(density: float, options: dict[str, An
         torch.testing.assert_close(one, other, **GRADIENT)
 
 
+class Dropped(nn.Module):
+    """Dropout as event-driven layers do it: the masks are those of `torch.rand`, drawn from torch's own generator."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values * (torch.rand(values.shape) < 1 - self.share) / (1 - self.share)
+
+
+def with_documented_dropout(layers: nn.Sequential) -> None:
+    if native() is not None:
+        for name, layer in layers.named_children():
+            if isinstance(layer, nn.Dropout):
+                setattr(layers, name, Dropped(layer.p))
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+@pytest.mark.parametrize("density", [0.1, 0.5])
+def test_dropped_spikes_are_zero_bits(share: float, density: float) -> None:
+    torch.manual_seed(0)
+    plain = plain_of(sl.zoo.mlp(100, 70, 30, 10, encoder=None, timesteps=6, dropout=share))
+    with_exact_weights(plain)
+    events = sl.event_driven(plain)
+    with_documented_dropout(plain.layers)
+    inputs = (torch.rand(6, 9, 100) < density).float()
+    found = []
+    for network in (plain, events):
+        torch.manual_seed(1)
+        found.append(gradients(network, inputs))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, **GRADIENT)
+
+
+def test_dropout_leaves_the_mean_as_it_was() -> None:
+    layers = nn.Sequential(sl.IF(), nn.Dropout(0.4), nn.Linear(50, 40, bias=False))
+    events = sl.event_driven(layers)
+    inputs = (torch.rand(5, 4000, 50) < 0.5).float() * 2
+    mean = events(inputs).mean((0, 1))
+    still = events.eval()(inputs).mean((0, 1))
+    torch.testing.assert_close(mean, still, rtol=0.0, atol=0.02)
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_whole_networks_of_the_zoo_are_the_same(training: bool) -> None:
     for name in ("mlp-s", "mlp-m", "cnn-s"):
@@ -64,6 +108,8 @@ def test_whole_networks_of_the_zoo_are_the_same(training: bool) -> None:
             with_exact_weights(plain)
             plain.train(training)
             events = sl.event_driven(plain)
+            if training:
+                with_documented_dropout(plain.layers)
             images = torch.randint(0, 5, (4, 1, 12, 12)) / 4
             found = []
             for network in (plain, events):

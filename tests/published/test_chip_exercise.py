@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from spikeledger.activity import Activity
-from spikeledger.hardware.catalog import load_profile
 from spikeledger.ledger import price
 from spikeledger.study.counts import activity_from_events, activity_from_spikes
 
@@ -35,13 +34,6 @@ def test_the_expected_results_come_out_exactly() -> None:
     assert counts == {"neuron_update": 11_000, "synaptic_op": 389_740}
     assert ledger.joules == pytest.approx(1.29487e-6, rel=1e-12)
     assert "incoming" in ledger.caveats[0]
-
-
-def test_memory_is_58720_bytes() -> None:
-    capacities = load_profile(CHIP).capacities
-    assert capacities is not None
-    assert capacities.footprint(110, 13_800) == 58_720
-    assert (capacities.neurons, capacities.synapses) == (1024, 65_536)
 
 
 @pytest.mark.parametrize(

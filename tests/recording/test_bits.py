@@ -24,6 +24,17 @@ def layers(shape: str) -> list[nn.Module]:
         parts = [nn.Linear(40, 70, bias=False), sl.LIF(threshold=0.3), nn.Linear(70, 10)]
     elif shape == "neurons first":
         parts = [sl.LIF(threshold=0.5), nn.Linear(40, 9), sl.LIF(threshold=0.1, learn_beta=True)]
+    elif shape in ("wide", "wide and pooled", "wide, no neurons", "one-dimensional"):
+        first = sl.over_time(nn.Conv2d(8, 48, (1, 3), padding="same", bias=False))
+        second = sl.over_time(nn.Conv2d(48, 64, (1, 3), stride=2))
+        parts = [nn.Unflatten(2, (8, 1, 5)), first, sl.LIF(threshold=0.4), second, sl.IF()]
+        if shape == "wide and pooled":
+            parts = [*parts[:3], sl.over_time(nn.MaxPool2d((1, 2), 1)), *parts[3:]]
+        if shape == "wide, no neurons":
+            parts = [*parts[:3], nn.Dropout(), second]
+        if shape == "one-dimensional":
+            parts = [nn.Unflatten(2, (8, 5)), sl.over_time(nn.Conv1d(8, 96, 3, padding=1)), sl.LIF(threshold=0.4),
+                     sl.over_time(nn.Conv1d(96, 64, 3)), sl.LIF(), nn.Flatten(2), nn.Linear(192, 7)]  # fmt: skip
     else:
         conv = sl.over_time(nn.Conv2d(1, 3, 3, padding=1))
         parts = [nn.Unflatten(2, (1, 5, 8)), conv, sl.LIF(threshold=0.2), nn.Flatten(2), nn.Linear(120, 10), sl.IF()]
@@ -36,7 +47,11 @@ def layers(shape: str) -> list[nn.Module]:
     return parts
 
 
-@pytest.mark.parametrize("shape", ["perceptron", "read-out", "neurons first", "convolution", "pooled"])
+SHAPES = ["perceptron", "read-out", "neurons first", "convolution", "pooled"]
+WIDE = ["wide", "wide and pooled", "wide, no neurons", "one-dimensional"]
+
+
+@pytest.mark.parametrize("shape", SHAPES + WIDE)
 @pytest.mark.parametrize("graded", [False, True])
 def test_bits_count_like_floats(shape: str, graded: bool) -> None:
     x = (torch.rand(6, 5, 40, generator=torch.Generator().manual_seed(1)) < 0.3).float()
@@ -52,6 +67,7 @@ def test_bits_count_like_floats(shape: str, graded: bool) -> None:
         assert torch.equal(torch.cat([out, again], 1), expected)
         found.append(recorder.activity(samples=5, timesteps=6))
     plain, bits = found
+    assert any(sum(tally.per_neuron) > 0 for key, tally in plain.tallies.items() if tally.per_neuron is not None)
     assert not plain.uncounted and not bits.uncounted
     assert plain.layers == bits.layers
     for name in plain.layers:

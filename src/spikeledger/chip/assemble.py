@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from .network import Network, Population, Projection
 from .synapses import Convolution, Fan, Sparse, Synapses, from_matrix, merged
-from .terms import Operator, Term, refuse
+from .terms import Operator, Pairs, Term, refuse
 
+_MOST_UNROLLED = 1 << 24  # synapses of a convolution that are kept one by one
 _MOST_MERGED = 1 << 28  # pairs that are looked at where pooling windows overlap
 
 
@@ -48,25 +49,54 @@ class Arrival:
         cls, term: Term, row: int, rows: int, *, size: int, step: int, target: str, static: bool
     ) -> Iterable[Arrival]:
         """The arrivals that one row of a term holds, one for each step of the source."""
-        if term.operator is None:
-            pairs = term.spikes(row, rows)
-            outputs = at = np.zeros(0, np.int64)
-            factors = np.zeros(0)
-        else:
-            outputs, at, factors = term.row(row, rows)
-            assert term.pairs is not None
-            pairs = term.pairs
-            if not len(at):
-                return
-        if not len(pairs.spikes):
+        operator = term.operator
+        if operator is None:
+            nothing = np.zeros(0, np.int64)
+            yield from cls._sent(
+                term.source, target, step, None, term.spikes(row, rows), nothing, nothing, np.zeros(0), size, static
+            )
             return
+        numbers, at, factors = term.row(row, rows)
+        assert term.pairs is not None
+        of_row, outputs = np.divmod(numbers, operator.targets)
+        for each in np.unique(of_row):  # a delay behind the operator brings rows of other steps here
+            chosen = of_row == each
+            first, last = np.searchsorted(term.pairs.places, [each * operator.sources, (each + 1) * operator.sources])
+            pairs = Pairs(
+                term.pairs.spikes[first:last], term.pairs.places[first:last] - each * operator.sources,
+                term.pairs.scales[first:last],
+            )  # fmt: skip
+            yield from cls._sent(
+                term.source, target, step, operator, pairs, at[chosen], outputs[chosen], factors[chosen], size, static
+            )
+
+    @classmethod
+    def _sent(
+        cls, source: str, target: str, step: int, operator: Operator | None, pairs: Pairs, at: NDArray[np.int64],
+        outputs: NDArray[np.int64], factors: NDArray[np.float64], size: int, static: bool,
+    ) -> Iterable[Arrival]:  # fmt: skip
+        """One arrival for each step at which the spikes of these pairs were sent."""
         when, neurons = np.divmod(pairs.spikes, size)
         for sent in np.unique(when):
             chosen = when == sent
+            if operator is not None and not _reaches(operator, pairs.places[chosen], outputs):
+                continue
             yield cls(
-                term.source, target, step, 0 if static else step - int(sent), term.operator, neurons[chosen],
+                source, target, step, 0 if static else step - int(sent), operator, neurons[chosen],
                 pairs.places[chosen], pairs.scales[chosen], at, outputs, factors,
             )  # fmt: skip
+
+
+def _reaches(operator: Operator, places: NDArray[np.int64], outputs: NDArray[np.int64]) -> bool:
+    """Whether any of some places lies in the window of any of some outputs; where time is an axis, not all do."""
+    if operator.kind != "conv" or len(outputs) == operator.targets:
+        return True
+    stride, padding, dilation, groups = operator.settings
+    spoken = torch.zeros(1, *operator.in_shape, dtype=torch.float32)
+    spoken.view(-1)[torch.from_numpy(places)] = 1
+    ones = torch.ones(operator.weight.shape, dtype=torch.float32)
+    heard = torch.nn.functional.conv2d(spoken, ones, None, stride, padding, dilation, groups)
+    return bool(heard.view(-1)[torch.from_numpy(outputs)].any())
 
 
 def assemble(
@@ -85,8 +115,11 @@ def assemble(
         size = int(np.prod(facts["shape"]))
         biases = facts["biases"]
         last = max(biases)
-        if last > 0 and not torch.equal(biases[last], biases[last - 1]):
-            raise refuse(f"neurons '{path}' receive a constant current that changes from step to step")
+        if not all(torch.equal(biases[last], earlier) for earlier in biases.values()):
+            raise refuse(
+                f"neurons '{path}' receive a constant current that changes from step to step: a bias must flow always, "
+                "so put delays before the layer that has one"
+            )
         beta = facts["beta"]
         if isinstance(beta, np.ndarray) and beta.size != size:  # one a channel
             shape = populations[path]["shape"]
@@ -161,13 +194,45 @@ def _synapses(
             moved[arrival.at] = array[arrival.outputs] * arrival.factors[:, None].astype(array.dtype)
             array = moved
         return from_matrix(array)
+    stride, padding, dilation, groups = operator.settings
+    high, wide = operator.in_shape[1:]
     if not plain:
         channels = arrival.factors.reshape(array.shape[0], -1) if straight else arrival.factors[:0]
         if not straight or len(arrival.at) != targets or not np.all(channels == channels[:, :1]):
-            raise refuse(f"the outputs of convolution '{operator.layer}' are cut, permuted or scaled one by one")
+            whole = Convolution(array, (operator.in_shape[0], high, wide), stride, padding, dilation, groups)
+            return _unrolled(whole, arrival, targets)
         array = array * channels[:, 0].astype(array.dtype)[:, None, None, None]
-    stride, padding, dilation, groups = operator.settings
-    high, wide = operator.in_shape[1:]
     return Convolution(
         np.ascontiguousarray(array), (operator.in_shape[0], high, wide), stride, padding, dilation, groups
     )
+
+
+def _unrolled(convolution: Convolution, arrival: Arrival, targets: int) -> Sparse:
+    """Single synapses of a convolution whose outputs are cut, permuted or scaled one by one, as one over time is."""
+    used = np.unique(arrival.places)
+    if int(convolution.fan_out[used].sum()) > _MOST_UNROLLED:
+        raise refuse(
+            f"the outputs of convolution '{arrival.layer}' are cut, permuted or scaled one by one, and it has more than "
+            f"{_MOST_UNROLLED:,} synapses, too many to keep one by one"
+        )
+    nominal = replace(convolution, weight=np.ones_like(convolution.weight))
+    order = np.argsort(arrival.outputs, kind="stable")
+    outputs, at, factors = arrival.outputs[order], arrival.at[order], arrival.factors[order]
+    if np.any(np.diff(outputs) == 0):
+        raise refuse(f"an output of convolution '{arrival.layer}' goes to several neurons: give each its own channel")
+    sources, found, weights, dense = [], [], [], 0
+    row = np.zeros(convolution.targets, convolution.weight.dtype)
+    for place in used:
+        reached = nominal.reached(int(place))
+        row[reached] = 0
+        convolution.deliver(row, int(place), 1.0)
+        where = np.minimum(np.searchsorted(outputs, reached), len(outputs) - 1)
+        kept = outputs[where] == reached
+        dense += int(kept.sum())
+        sources.append(np.full(int(kept.sum()), place))
+        found.append(at[where[kept]])
+        weights.append(row[reached[kept]] * factors[where[kept]].astype(row.dtype))
+    edges = Sparse.from_edges(
+        np.concatenate(sources), np.concatenate(found), np.concatenate(weights), convolution.sources, targets
+    )
+    return replace(edges, dense_ops=dense)

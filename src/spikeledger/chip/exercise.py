@@ -128,6 +128,11 @@ def summary(
     )  # fmt: skip
 
 
+def loss(spikes: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the output spikes `[T, B, classes]` at each step, the mean over steps and samples."""
+    return nn.functional.cross_entropy(spikes.flatten(0, 1), labels.repeat(len(spikes)))
+
+
 def train(
     model: nn.Module,
     train_batches: Callable[[int], Iterable[tuple[Tensor, Tensor]]],
@@ -157,12 +162,11 @@ def train(
         model.train()
         for trains, labels in train_batches(number):
             spikes = model(trains)  # [T, B, classes]
-            loss = nn.functional.cross_entropy(spikes.flatten(0, 1), labels.repeat(len(spikes)))
-            loss = loss if penalty is None else loss + penalty(spikes)
+            found = loss(spikes, labels) if penalty is None else loss(spikes, labels) + penalty(spikes)
             optimiser.zero_grad()
-            loss.backward()
+            found.backward()
             optimiser.step()
-            losses.append(float(loss.detach()))
+            losses.append(float(found.detach()))
             if not math.isfinite(losses[-1]):
                 raise InputError(f"the loss became {losses[-1]} in epoch {number}: use a smaller learning rate")
         schedule.step()

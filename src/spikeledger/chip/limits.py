@@ -1,21 +1,24 @@
 """Chips and what fits on them: `load_chip("loihi").check(network)` names every limit that fails, and where.
 
-A chip is a TOML file: capacities of one core, the mesh of cores, and, where they are published, the times of a step.
-Every table of numbers names its source.
+A chip is a TOML file: what one core holds, the mesh of cores, and, where they are published, the times of a step. This
+is the one place of such limits; the bits of a weight and of a membrane are those of the profile that prices the chip.
+Every table of numbers names its source, and in `assumed` the numbers that the source does not give.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import os
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from ..errors import ProfileError, unknown_name
+from ..hardware.catalog import load_profile
 from ..hardware.cited import Part, Sourced
 
 if TYPE_CHECKING:
@@ -23,9 +26,23 @@ if TYPE_CHECKING:
     from .viability import Viability
 
 _LARGEST_FILE = 1 << 20
+_WEIGHT_BITS, _STATE_BITS = 8, 24  # of a chip that says nothing and names no profile
 
 
-class Core(Sourced):
+class Facts(Sourced):
+    """Numbers of a chip with their source; `assumed` names those that the source does not give."""
+
+    assumed: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_what_it_has(self) -> Self:
+        strangers = [name for name in self.assumed if name not in self.model_fields_set]
+        if strangers:
+            raise ValueError(f"assumed names {strangers}, which are not among its numbers")
+        return self
+
+
+class Core(Facts):
     """What one core holds; a limit that is left out is not known to exist."""
 
     neurons: int = Field(gt=0)
@@ -33,29 +50,42 @@ class Core(Sourced):
     axons_in: int | None = Field(None, gt=0)  # distinct presynaptic neurons of a core
     axons_out: int | None = Field(None, gt=0)  # pairs of a neuron and another core that it sends to
     fan_in: int | None = Field(None, gt=0)  # synapses of one neuron
+    delay_steps: int | None = Field(None, gt=0)  # the longest delay of a synapse
     memory_bytes: int | None = Field(None, gt=0)  # neurons and synapses together
     neuron_bytes: float = Field(0.0, ge=0)
-    synapse_bytes: float = Field(0.0, ge=0)
-    weight_bits: int = Field(8, ge=1, le=32)
-    state_bits: int = Field(24, ge=2, le=48)
+    synapse_bytes: float = Field(0.0, ge=0)  # of a chip with memory_bytes and without this: the bits of a weight
+    weight_bits: int = Field(0, ge=0, le=32)  # 0: those of the profile
+    state_bits: int = Field(0, ge=0, le=48)
     shares_weights: bool = False  # a convolution's kernel is stored once a core
 
 
-class Mesh(Sourced):
-    """Cores of a chip as a grid, and how many chips work together."""
+class Mesh(Facts):
+    """Routers of a chip as a grid, the cores at them, and how many chips work together, side by side."""
 
     columns: int = Field(1, gt=0)
     rows: int = Field(1, gt=0)
+    cores_per_router: int = Field(1, gt=0)
+    cores: int = Field(0, ge=0)  # of one chip; 0: every router has all of its cores
     chips: int = Field(1, gt=0)
 
-    @property
-    def cores(self) -> int:
-        """Cores of one chip."""
-        return self.columns * self.rows
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("cores"):
+            return given
+        sides = [given.get(name, 1) for name in ("columns", "rows", "cores_per_router")]
+        return {**given, "cores": math.prod(sides)} if all(isinstance(side, int) for side in sides) else given
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        most = self.columns * self.rows * self.cores_per_router
+        if self.cores > most:
+            raise ValueError(f"{self.cores:,} cores are more than its routers have: {most:,}")
+        return self
 
 
-class Seconds(Sourced):
-    """How long each part of a step takes on one core; a step ends when the busiest core and the barrier are through."""
+class Seconds(Facts):
+    """How long each part of a step takes; see `duration` for how they make up a step."""
 
     synaptic_op: float = Field(0.0, ge=0)
     update: float = Field(0.0, ge=0)
@@ -80,6 +110,15 @@ class Chip(Part):
     def _sensible(self) -> Self:
         if self.mesh.cores * self.mesh.chips > 1_000_000:
             raise ValueError(f"a machine of {self.mesh.cores * self.mesh.chips:,} cores is more than this can place")
+        bits = load_profile(self.profile).precision if self.profile else None
+        weight = self.core.weight_bits or (bits.weight_bits if bits else _WEIGHT_BITS)
+        found: dict[str, Any] = {
+            "weight_bits": weight,
+            "state_bits": self.core.state_bits or (bits.state_bits if bits else _STATE_BITS),
+        }
+        if self.core.memory_bytes and "synapse_bytes" not in self.core.model_fields_set:
+            found["synapse_bytes"] = weight / 8
+        object.__setattr__(self, "core", self.core.model_copy(update=found))
         return self
 
     def check(self, network: Network) -> Viability:

@@ -18,6 +18,8 @@ Reading = Callable[[nn.Module, str], Facts | None]
 def _own(module: Any, path: str) -> Facts:
     if type(module).__name__ not in ("IF", "LIF"):
         raise refuse(f"neurons '{path}' are {type(module).__name__}, and chips here run IF and LIF")
+    if not module.plain:
+        raise refuse(f"neurons '{path}' wait after a spike, and chips here have no refractory period")
     return {
         "beta": _numbers(module.decay()), "threshold": module.threshold, "reset": module.reset,
         "reset_delay": module.reset_delay, "stepwise": False,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
-from .limits import Chip, load_chip
+from .limits import Chip, Mesh, load_chip
 from .machine import grain, outward
 from .network import Network
 from .packing import alone, pack
@@ -38,7 +38,7 @@ class Placement:
     """Where a network lies on a chip.
 
     `borders` and `cores` are the slices of each population, in the machine's order, and the core of each; `positions`
-    are the columns and rows of the cores, int64 `[cores, 2]`; `traffic` is spikes from core to core, the last row from
+    are the columns and rows of the cores' routers, int64 `[cores, 2]`; `traffic` is spikes from core to core, the last row from
     the input; `packets` and `hops` are what one spike of each neuron makes, int32 `[N]`.
     """
 
@@ -121,15 +121,13 @@ def place(
     if count > mesh.cores * used:
         raise InputError(f"{count:,} cores of one slice each are more than '{device.name}' has: use method='annealed'")
     cores |= {name: np.zeros(1, np.int32) for name in network.inputs}
-    sites = np.array([(x, y) for y in range(mesh.rows) for x in range(mesh.columns * used)], np.int64)
+    sites = _sites(mesh, used)
     rates = _rates(network, activity)
     traffic = _traffic(network, slices.borders, cores, count, rates)
-    if method == "in_order":
-        positions = sites[:count]
-    else:
-        positions = _greedy(traffic, sites)
+    chosen = np.arange(count) if method == "in_order" else _greedy(traffic, sites)
     if method == "annealed":
-        positions = _annealed(traffic, positions, sites, seed, rounds)
+        chosen = _annealed(traffic, chosen, sites, seed, rounds)
+    positions = sites[chosen]
     packets, hops = _routes(network, slices.borders, cores, positions)
     return Placement(network, device, slices.borders, cores, positions, traffic, packets, hops, method, seed)
 
@@ -138,6 +136,13 @@ def moved(placement: Placement, positions: Ints) -> Placement:
     """The same slices with their cores at other places."""
     packets, hops = _routes(placement.network, placement.borders, placement.cores, positions)
     return replace(placement, positions=positions, packets=packets, hops=hops)
+
+
+def _sites(mesh: Mesh, chips: int) -> Ints:
+    """Column and row of the router of each core that there is, chip by chip, row by row, int64 `[cores, 2]`."""
+    routers = np.array([(x, y) for y in range(mesh.rows) for x in range(mesh.columns)], np.int64)
+    one = np.repeat(routers, mesh.cores_per_router, axis=0)[: mesh.cores]
+    return np.concatenate([one + np.array([number * mesh.columns, 0]) for number in range(chips)])
 
 
 def _single(network: Network) -> Slices:
@@ -228,11 +233,11 @@ def _cost(traffic: NDArray[np.float64], positions: Ints) -> float:
 
 
 def _greedy(traffic: NDArray[np.float64], sites: Ints) -> Ints:
-    """One core after another, the one with most traffic to those that stand first, each at its cheapest free site."""
+    """The site of each core: the one with most traffic to those that stand comes first, to its cheapest free site."""
     count = traffic.shape[1]
     both = traffic[:-1] + traffic[:-1].T
     taken = np.zeros(len(sites), bool)
-    positions = np.zeros((count, 2), np.int64)
+    chosen = np.zeros(count, np.int64)
     # cost of each site for each core, from the cores that stand
     pull, price = traffic[-1].copy(), sites.sum(-1)[None] * traffic[-1][:, None]
     waiting = np.ones(count, bool)
@@ -240,45 +245,45 @@ def _greedy(traffic: NDArray[np.float64], sites: Ints) -> Ints:
         strength = np.where(waiting, pull + 1e-9 * both.sum(1), -1.0)
         core = int(np.argmax(strength))
         site = int(np.argmin(np.where(taken, np.inf, price[core] + 1e-6 * sites.sum(-1))))
-        positions[core], taken[site], waiting[core] = sites[site], True, False
+        chosen[core], taken[site], waiting[core] = site, True, False
         pull += both[core]
         price = price + both[core][:, None] * np.abs(sites - sites[site]).sum(-1)[None]
-    return positions
+    return chosen
 
 
-def _annealed(traffic: NDArray[np.float64], positions: Ints, sites: Ints, seed: int, rounds: int) -> Ints:
+def _annealed(traffic: NDArray[np.float64], chosen: Ints, sites: Ints, seed: int, rounds: int) -> Ints:
     """Swap two cores, or move one to a free site, if that is cheaper, or sometimes while it is hot."""
-    count = len(positions)
+    count = len(chosen)
     if count < 2:
-        return positions
+        return chosen
     rng = np.random.default_rng(seed)
     both = traffic[:-1] + traffic[:-1].T
     corner = traffic[-1]
-    at = {tuple(site): -1 for site in sites.tolist()} | {tuple(p): k for k, p in enumerate(positions.tolist())}
-    now = positions.copy()
-    best, best_cost = now.copy(), _cost(traffic, now)
+    standing, now = chosen.copy(), sites[chosen]
+    at = np.full(len(sites), -1)
+    at[standing] = np.arange(count)
+    best, best_cost = standing.copy(), _cost(traffic, now)
     cost = best_cost
     tries = rounds * count
     heat = 0.02 * best_cost / count
     near = rng.integers(0, count, tries), rng.integers(0, len(sites), tries), rng.random(tries)
     for k in range(tries):
-        first, site = int(near[0][k]), tuple(sites[near[1][k]].tolist())
-        second = at[site]
+        first, site = int(near[0][k]), int(near[1][k])
+        second, old = int(at[site]), int(standing[first])
         if second == first:
             continue
-        old = tuple(now[first].tolist())
-        change = _move(both, corner, now, first, np.array(site), second)
+        change = _move(both, corner, now, first, sites[site], second)
         if second >= 0:
             change += _move(both, corner, now, second, now[first], first)
         temperature = heat * (1 - k / tries) ** 2 + 1e-12
         if change < 0 or near[2][k] < np.exp(-min(change / temperature, 700.0)):
-            now[first] = site
+            standing[first], now[first] = site, sites[site]
             at[site], at[old] = first, second
             if second >= 0:
-                now[second] = old
+                standing[second], now[second] = old, sites[old]
             cost += change
             if cost < best_cost - 1e-9:
-                best, best_cost = now.copy(), cost
+                best, best_cost = standing.copy(), cost
     return best
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,27 +17,51 @@ _DECAY_STEPS = 4096  # a decay is a 12-bit fraction
 _MEMBRANE_SHIFT = 6  # a membrane has this many more bits than a weight, as far as its own bits allow
 
 
-def fixed_point(network: Network, chip: Chip) -> tuple[Network, float]:
-    """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
+@dataclass(frozen=True)
+class Grain:
+    """What one step of a weight and one of a membrane are worth, and the largest integer that a weight holds."""
 
-    For each population `weight = unit x integer` with `unit = largest incoming weight / (2^(weight_bits - 1) - 1)`;
-    membranes count in `unit / 2^shift`. All sums stay exact integers, so a run is what the chip's adders would give.
+    weight: float
+    membrane: float
+    largest: int
+
+
+def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
+    """The units of each population: `weight = largest incoming weight / (2^(weight_bits - 1) - 1)`.
+
+    Membranes count in `weight / 2^shift`, as far as the threshold leaves room. `room` is the largest weight that a layer
+    may come to while it learns.
     """
-    largest_integer = 2 ** (chip.core.weight_bits - 1) - 1 or 1
+    most = 2 ** (chip.core.weight_bits - 1) - 1 or 1
     limit = float(2 ** (chip.core.state_bits - 1) - 1)
-    units: dict[str, tuple[float, float]] = {}  # of a weight, and of the membrane
-    populations: dict[str, Population] = {}
+    found = {}
     for name, population in network.populations.items():
         largest = max(
-            (p.synapses.largest * (float(np.abs(p.fan.scales).max()) if p.fan else 1.0) for p in network.into(name)),
+            (
+                max(p.synapses.largest, (room or {}).get(p.layer, 0.0))
+                * (float(np.abs(p.fan.scales).max()) if p.fan else 1.0)
+                for p in network.into(name)
+            ),
             default=0.0,
         )
-        unit = largest / largest_integer if largest else population.threshold / largest_integer
+        unit = largest / most if largest else population.threshold / most
         shift = _MEMBRANE_SHIFT
         while shift > 0 and population.threshold / unit * 2**shift > limit / 2:
             shift -= 1
-        coarse, unit = unit, unit / 2**shift
-        units[name] = (coarse, unit)
+        found[name] = Grain(unit, unit / 2**shift, most)
+    return found
+
+
+def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None = None) -> tuple[Network, float]:
+    """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
+
+    Integers count in the units of `grains`. All sums stay exact integers, so a run is what the chip's adders would give.
+    """
+    limit = float(2 ** (chip.core.state_bits - 1) - 1)
+    units = grains(network, chip) if units is None else units
+    populations: dict[str, Population] = {}
+    for name, population in network.populations.items():
+        unit = units[name].membrane
         if not population.spiking:
             populations[name] = population
             continue
@@ -52,13 +78,13 @@ def fixed_point(network: Network, chip: Chip) -> tuple[Network, float]:
         )  # fmt: skip
     projections = []
     for projection in network.projections:
-        (coarse, unit), fan = units[projection.target], projection.fan
+        grain, fan = units[projection.target], projection.fan
         if fan is not None:  # pooling is folded into the weights' unit
             factor = float(np.abs(fan.scales).max()) or 1.0
             fan = dataclasses.replace(fan, scales=fan.scales / factor)
         else:
             factor = 1.0
-        synapses = _rounded(projection.synapses, factor, coarse, unit)
+        synapses = _rounded(projection.synapses, factor, grain.weight, grain.membrane)
         projections.append(dataclasses.replace(projection, synapses=synapses, fan=fan))
     return Network(populations, tuple(projections), network.output, network.name), limit
 

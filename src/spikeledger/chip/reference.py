@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .machine import Counts
-from .network import Network, Population
+from .network import Network, Population, Projection
 
 Currents = NDArray[Any]
 
@@ -42,7 +42,7 @@ def run_reference(
                 population = network.populations[name]
                 if population.spiking:
                     slot = waiting[name][t % len(waiting[name])]
-                    values, active = _advance(population, membranes[name], slot, dtype, limit)
+                    values, active = advance(population, membranes[name], slot, dtype, limit)
                     slot[:] = 0
                     counts.active[name] += active
                     if sample < len(counts.rasters[name]):
@@ -53,11 +53,13 @@ def run_reference(
                 counts.per_step[name][t] += np.count_nonzero(values)
                 if steps - 1 - t < depth[name]:
                     counts.late[name][steps - 1 - t] += values != 0
-                _deliver(network, name, values, waiting, t)
+                for projection in network.out_of(name):
+                    slots = waiting[projection.target]
+                    deliver(projection, values, slots[(t + projection.delay) % len(slots)])
     return counts
 
 
-def _advance(
+def advance(
     population: Population, membrane: Currents, current: Currents, dtype: Any, limit: float
 ) -> tuple[Currents, NDArray[np.bool_]]:
     """One step of the equations of `networks.neurons`, in place; spikes, and which neurons had an input."""
@@ -81,13 +83,12 @@ def _advance(
     return fired.astype(dtype), total != 0
 
 
-def _deliver(network: Network, name: str, values: Currents, waiting: Mapping[str, Currents], t: int) -> None:
-    for projection in network.out_of(name):
-        slots = waiting[projection.target]
-        currents = slots[(t + projection.delay) % len(slots)]
-        for source in np.flatnonzero(values):
-            if projection.fan is None:
-                projection.synapses.deliver(currents, int(source), values[source])
-                continue
-            for place, scale in zip(*projection.fan.row(int(source)), strict=True):
-                projection.synapses.deliver(currents, int(place), values[source] * scale)
+def deliver(projection: Projection, values: Currents, currents: Currents, synapses: Any = None) -> None:
+    """Add what one step's spikes send through a projection, or through other synapses in its place."""
+    synapses = projection.synapses if synapses is None else synapses
+    for source in np.flatnonzero(values):
+        if projection.fan is None:
+            synapses.deliver(currents, int(source), values[source])
+            continue
+        for place, scale in zip(*projection.fan.row(int(source)), strict=True):
+            synapses.deliver(currents, int(place), values[source] * scale)

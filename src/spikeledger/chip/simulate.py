@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from ..activity import Activity, InputClass, Layer, Tally, arrival
 from ..errors import InputError, unknown_name
 from . import machine
+from .duration import Duration, duration, way_seconds
+from .learning import PairRule, learned, plastic, run_learning
 from .limits import Chip, load_chip
 from .machine import Counts, Machine
 from .network import Network
 from .placement import Placement, place
-from .precision import fixed_point
+from .precision import fixed_point, grains
 from .reference import run_reference
 from .synapses import Convolution
 
@@ -55,6 +57,12 @@ class Run:
     packets: NDArray[np.int64] | None = None
     hops: NDArray[np.int64] | None = None
     rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # population -> [T, B, N]
+    network: Network | None = None  # as it is after the run: with the weights that it learned
+
+    @property
+    def duration(self) -> Duration | None:
+        """Seconds of a step, of a sample, and from the first input to the last answer; None if nothing is known."""
+        return duration(self.placement, self.activity) if self.placement is not None else None
 
     def answers(self) -> NDArray[np.int64]:
         """The output neuron that spikes most, `[B]`."""
@@ -101,7 +109,7 @@ def run(
     layout: Layout | None = None,
     seed: int = 0,
     keep: Iterable[str] = (),
-    learning: Iterable[str] = (),
+    learning: Iterable[str] | Mapping[str, PairRule] = (),
 ) -> Run:
     """The same as `simulate`, with the answer and each core's work.
 
@@ -112,8 +120,10 @@ def run(
         threads: of the native core; the result does not depend on it.
         seed: of the encoder's random numbers.
         keep: populations whose spikes are kept for all samples.
-        learning: layers whose `weight_update`s by pair STDP are counted: a spike updates every synapse that it leaves by,
-            and every synapse of the neuron that sends it. They are counted only: the weights of a run stand still.
+        learning: layers and the `PairRule` by which their weights change from step to step and sample to sample, as
+            `learning.py` does it; the result's `network` has them as they are at the end. Names alone count the
+            `weight_update`s of pair STDP while the weights stand still: a spike updates every synapse that it arrives
+            by, and every synapse of the neuron that sends it.
     """
     for what, given, known in (("rule", rule, RULES), ("precision", precision, PRECISIONS)):
         if given not in known:
@@ -126,26 +136,45 @@ def run(
         placement = place(mapped, device)
     if placement is not None and placement.network.neurons != mapped.neurons:
         raise InputError("the placement belongs to another network: place this one")
+    rules = learning if isinstance(learning, Mapping) else {}
+    mapped = plastic(mapped, rules) if rules else mapped
     dtype, limit, running = np.dtype(np.float64 if precision != "float32" else np.float32), 0.0, mapped
+    units = None
     if precision == "chip":
         if device is None:
             raise InputError("precision='chip' needs a chip: name one")
-        running, limit = fixed_point(mapped, device)
+        units = grains(mapped, device, {layer: max(abs(rule.low), abs(rule.high)) for layer, rule in rules.items()})
+        running, limit = fixed_point(mapped, device, units)
     steps, samples = values.shape[:2]
     books = {name: values.reshape(steps, samples, -1) for name in running.inputs}
     kept = {running.output, *keep}
-    if backend == "reference" or (backend == "auto" and machine.native is None):
+    updates, after = None, mapped
+    if rules:
+        counts, updates, changed = run_learning(
+            running, books, rules, steps=steps, samples=samples, dtype=dtype, limit=limit, keep=kept, grains=units,
+            seed=seed,
+        )  # fmt: skip
+        after = learned(mapped, changed)
+    elif backend == "reference" or (backend == "auto" and machine.native is None):
         counts = run_reference(running, books, steps=steps, samples=samples, dtype=dtype, limit=limit, keep=kept)
     else:
         ready_to_run = Machine(running, placement, dtype=dtype, limit=limit)
         counts = ready_to_run.run(books, steps=steps, samples=samples, threads=threads, keep=kept)
     rasters = {name: counts.rasters[name].swapaxes(0, 1) for name in kept}
     activity = account(
-        running, counts, values, steps, samples, rule=rule, placement=placement, learning=frozenset(learning)
+        running,
+        counts,
+        values,
+        steps,
+        samples,
+        rule=rule,
+        placement=placement,
+        learning=frozenset(learning),
+        updates=updates,
     )
     return Run(
         activity, rasters[running.output], placement,
-        counts.core_synapses, counts.core_spikes, counts.packets, counts.hops, rasters,
+        counts.core_synapses, counts.core_spikes, counts.packets, counts.hops, rasters, after,
     )  # fmt: skip
 
 
@@ -172,7 +201,7 @@ def ready(
 def account(
     network: Network, counts: Counts, values: NDArray[Any], steps: int, samples: int, *, rule: Rule = "fan_out",
     placement: Placement | None = None,
-    learning: frozenset[str] = frozenset(),
+    learning: frozenset[str] = frozenset(), updates: Mapping[str, int] | None = None,
 ) -> Activity:  # fmt: skip
     """The `Activity` of a run: spikes times fan-out, and what moved over the mesh.
 
@@ -211,11 +240,11 @@ def account(
                 nonzero_parameters=synapses.stored, inputs=inputs, magnitude=magnitude, source=source.name,
             )  # fmt: skip
             add(projection.layer, "dense_op", None, synapses.dense * steps * samples)
-            if projection.layer in learning:
-                sent = int(counts.spikes[source.name] @ projection.fan_out)
-                add(projection.layer, "weight_update", None, sent + int(counts.spikes[name] @ projection.fan_in))
+            arrived = counts.spikes[source.name] - counts.late[source.name][: projection.delay].sum(0)
+            if projection.layer in learning and updates is None:
+                own = int(counts.spikes[name] @ projection.fan_in)
+                add(projection.layer, "weight_update", None, int(arrived @ projection.fan_out) + own)
             if rule == "fan_out":
-                arrived = counts.spikes[source.name] - counts.late[source.name][: projection.delay].sum(0)
                 add(projection.layer, arrival(inputs), arrived * projection.fan_out)
             else:
                 add(projection.layer, "synaptic_op", None, int(counts.spikes[name] @ projection.fan_in))
@@ -231,12 +260,16 @@ def account(
         if placement is not None and name in placement.packets:
             add(name, "packet", counts.spikes[name] * placement.packets[name])
             add(name, "hop", counts.spikes[name] * placement.hops[name])
-    timed = counts.seconds is not None and placement is not None and placement.chip.seconds is not None
+    for layer, count in (updates or {}).items():
+        add(layer, "weight_update", None, count)
+    seconds = None
+    if counts.seconds is not None and placement is not None and placement.chip.seconds is not None:
+        seconds = float(counts.seconds.sum()) + steps * samples * way_seconds(placement)
     return Activity(
         layers, tallies, samples, steps, (),
         {n: c for n, c in counts.per_step.items() if network.populations[n].spiking},
         {n: r[0] for n, r in counts.rasters.items()},
-        seconds=float(counts.seconds.sum()) if timed and counts.seconds is not None else None,
+        seconds=seconds,
         producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ values moves these numbers in the same way, whatever it is called with.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,6 +59,9 @@ MOVES: frozenset[str] = frozenset(
         "constant_pad_nd",
         "as_strided",
         "unsafe_split",
+        "gather",
+        "index",
+        "where",
     ]
 )
 #: operators whose result has the places of their first argument
@@ -73,6 +77,12 @@ class Operator:
     weight: Tensor
     in_shape: tuple[int, ...]
     settings: tuple[Any, ...] = ()
+    targets: int = 0  # places of one row of its output
+
+    @property
+    def sources(self) -> int:
+        """Places of one row of its input."""
+        return math.prod(self.in_shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +98,9 @@ class Pairs:
 class Term:
     """Spikes of one source in a tensor: `index` is 0 where there is none, else 1 + a number.
 
-    The number is `step * size + neuron` of the source; after pooling a place of `pairs`; after a weighted operator a
-    place of its output. `scale` is the factor at each place.
+    The number is `step * size + neuron` of the source; after pooling a place of `pairs`; after a weighted operator
+    `row * targets + place` of its output, with places of `pairs` counted over the rows of its input likewise. `scale` is
+    the factor at each place.
     """
 
     source: str
@@ -147,23 +158,29 @@ Form = tuple[Term, ...] | Opaque
 
 
 def multiplied(terms: Sequence[Term], operator: Operator, rows: int, out_shape: tuple[int, ...]) -> Form:
-    """The form of a weighted operator's output `[rows, *out]`: one term a source and row."""
+    """The form of a weighted operator's output `[rows, *out]`: one term a source."""
     found = []
-    targets = int(np.prod(out_shape[1:]))
+    operator = replace(operator, targets=int(np.prod(out_shape[1:])))
     for term in terms:
         if term.operator is not None:
             return Opaque(
                 f"'{term.operator.layer}' and '{operator.layer}' follow each other with no neurons between them: "
                 "merge their weights, or put neurons between"
             )
-        for number in range(rows):
-            pairs = term.spikes(number, rows)
-            if not len(pairs.spikes):
-                continue
-            index = torch.zeros(rows, targets, dtype=torch.int64)
-            index[number] = torch.arange(1, targets + 1)
+        pairs = term.spikes(0, 1)
+        if len(pairs.spikes):
+            index = _numbered(pairs.places // operator.sources, rows, operator.targets)
             found.append(Term(term.source, index.reshape(out_shape), 1.0, pairs, operator))
     return tuple(found)
+
+
+def _numbered(reached: NDArray[np.int64], rows: int, places: int) -> Tensor:
+    """Numbers from 1 on `[rows, places]`, and 0 in rows that no spike reached."""
+    index = torch.arange(1, rows * places + 1).reshape(rows, places)
+    silent = torch.ones(rows, dtype=torch.bool)
+    silent[torch.from_numpy(np.unique(reached))] = False
+    index[silent] = 0
+    return index
 
 
 def pooled(
@@ -180,27 +197,24 @@ def pooled(
     elements, window = np.nonzero(local)
     inside = local[elements, window] - 1
     factor = factors.reshape(-1).double().numpy()[window]
-    places_out = local.shape[1]
+    places_out, order = local.shape[1], np.argsort(inside, kind="stable")
     found = []
     for term in terms:
         if term.operator is not None:
             return Opaque(f"{name} pools the currents of '{term.operator.layer}': pool spikes, behind the neurons")
-        for number in range(rows):
-            before = term.spikes(number, rows)
-            if not len(before.spikes):
-                continue
-            # spikes -> places before the pooling (channel, inside) -> windows (channel, window)
-            channel, at = np.divmod(before.places, space)
-            order = np.argsort(inside, kind="stable")
-            first = np.searchsorted(inside[order], at, "left")
-            counts = np.searchsorted(inside[order], at, "right") - first
-            step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-            chosen = order[np.repeat(first, counts) + step]
-            places = np.repeat(channel, counts) * places_out + window[chosen]
-            pairs = Pairs(np.repeat(before.spikes, counts), places, factor[chosen] * np.repeat(before.scales, counts))
-            index = torch.zeros(rows, channels * places_out, dtype=torch.int64)
-            index[number] = torch.arange(1, channels * places_out + 1)
-            found.append(Term(term.source, index.reshape(out_shape), 1.0, pairs))
+        before = term.spikes(0, 1)
+        if not len(before.spikes):
+            continue
+        # spikes -> places before the pooling (row and channel, inside) -> windows (row and channel, window)
+        channel, at = np.divmod(before.places, space)
+        first = np.searchsorted(inside[order], at, "left")
+        counts = np.searchsorted(inside[order], at, "right") - first
+        step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        chosen = order[np.repeat(first, counts) + step]
+        places = np.repeat(channel, counts) * places_out + window[chosen]
+        pairs = Pairs(np.repeat(before.spikes, counts), places, factor[chosen] * np.repeat(before.scales, counts))
+        index = _numbered(channel // channels, rows, channels * places_out)
+        found.append(Term(term.source, index.reshape(out_shape), 1.0, pairs))
     return tuple(found)
 
 
@@ -256,6 +270,12 @@ def _moving(func: Any, args: tuple[Any, ...], numbers: Callable[[Any], Any]) -> 
         return [numbers(args[0]), *args[1:]]
     if name == "constant_pad_nd":
         return [numbers(args[0]), args[1]]
+    if name == "gather":
+        return [numbers(args[0]), *args[1:]]
+    if name == "index":
+        return [numbers(args[0]), args[1]]
+    if name == "where":
+        return [args[0], *(numbers(each) for each in args[1:])]
     return [numbers(each) for each in args]
 
 

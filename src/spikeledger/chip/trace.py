@@ -3,7 +3,8 @@
 Every neuron module is made silent, so that what reaches the next is its constant part; beside it the tracer
 follows, operator by operator, where spikes would have gone. It understands what is linear between neurons:
 linear layers, convolutions, average pooling, batch norm in evaluation, additions, constant factors, masks and all that
-moves values, in any module and any loop over time. Anything else is refused in one sentence.
+moves values, in any module and any loop over time; max pooling of spikes becomes neurons. Anything else is refused in
+one sentence.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..errors import InputError
 from . import terms as algebra
 from .assemble import Arrival, assemble
+from .depth import deepest_delay, evaluation
+from .maximum import ANY, is_maximum, sums_of_windows
 from .network import Network
 from .neurons import neuron_reading
 from .terms import MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
 Layout = Literal["B", "TB", "BT"]
-_STEPS = 3  # of the traced run: enough to see what a connection with delay 1 does again and again
-_MOST_STEPS = 48
+_STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
 
 
 def map_network(
@@ -52,16 +54,9 @@ def map_network(
         if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
             bad = int((~torch.isfinite(parameter)).sum())
             raise refuse(f"'{path}' has {bad:,} values that are NaN or infinite")
-    steps = _STEPS
-    while True:
-        tracer = _Tracer(network, steps)
-        tracer.run(tensor, found)
-        deepest = max((arrival.delay for arrival in tracer.arrivals), default=0)
-        if deepest < steps - 1 or steps > _MOST_STEPS:
-            break
-        steps *= 4
-    if deepest >= steps - 1 > _MOST_STEPS:
-        raise refuse(f"it has a delay of more than {_MOST_STEPS} steps")
+    # what is sent at one step must be seen to arrive at two
+    tracer = _Tracer(network, max(_STEPS, deepest_delay(network, tensor, found) + 2))
+    tracer.run(tensor, found)
     return assemble(tracer.populations, tracer.arrivals, tracer.output, name or type(network).__name__, dtype)
 
 
@@ -82,6 +77,7 @@ class _Tracer:
         self.arrivals: list[Arrival] = []
         self.calls: dict[str, int] = {}
         self.places: list[str] = []
+        self.maxima: dict[str, str] = {}  # a max pooling, and the first source that it was met with
         self.output = ""
         self.muted = 0
         self.mode = _Watcher(self)
@@ -92,7 +88,7 @@ class _Tracer:
         dtype = next((p.dtype for p in self.network.parameters()), torch.get_default_dtype())
         silence = torch.zeros(*leading, *features, dtype=dtype)
         self._send("input", silence, len(layout), "input")
-        with _evaluation(self.network), torch.no_grad(), self._active():
+        with evaluation(self.network), torch.no_grad(), self._active():
             result = self.network(silence)
         result = result[0] if isinstance(result, tuple) else result
         form = self.forms.get(result) if isinstance(result, Tensor) else None
@@ -188,10 +184,12 @@ class _Tracer:
         known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
         known.update(facts)
         known.setdefault("biases", {}).update({base + row: rows[row].clone() for row in range(steps)})
+        last = base + steps - 1  # what came at earlier steps than the last two is no more needed
+        self.arrivals = [each for each in self.arrivals if each.target != path or each.step >= last - 1]
         for term in form:
             size = max(torch.Size(self.populations[term.source]["shape"]).numel(), 1)
             static = self.populations[term.source].get("static", False)
-            for row in range(steps):
+            for row in range(max(steps - 2, 0), steps):
                 self.arrivals += Arrival.of(term, row, steps, size=size, step=base + row, target=path, static=static)
 
     # -- operators ----------------------------------------------------------------------------------------------------
@@ -242,6 +240,8 @@ class _Tracer:
             factor = factor if weight is None else factor * weight
             factor = factor.reshape(1, -1, *[1] * (values.dim() - 2))
             return tuple(term.times(factor) for term in form)
+        if isinstance(form, tuple) and is_maximum(name):
+            return self._maximum(name, form, args, out, place)
         if (isinstance(form, tuple) and "pool" in name) or name == "mean":
             return _pooled(name, form or (), args, kwargs, out, place)
         return Opaque(f"'{place or 'the network'}' applies {name} to spikes or currents, which synapses cannot do")
@@ -268,6 +268,22 @@ class _Tracer:
             settings = [[1, *settings[0]], [0, *settings[1]], [1, *settings[2]]]
         operator = Operator(self._layer(weight), "conv", kernel, shape, (*map(tuple, settings), groups))
         return algebra.multiplied(form, operator, values.shape[0], tuple(out.shape))
+
+    def _maximum(self, name: str, form: tuple[Term, ...], args: tuple[Any, ...], out: Tensor, place: str) -> Form:
+        """Neurons that fire if any spike of their window comes; one population a place and source."""
+        inputs = [path for path, each in self.populations.items() if each["kind"] == "input"]
+        counts, size = sums_of_windows(name, form, args, out, place, inputs)
+        if isinstance(counts, Opaque):
+            return counts
+        path = f"{place or 'network'} (max)"
+        owner = self.maxima.setdefault(path, form[0].source)
+        path = path if owner == form[0].source else f"{path} of {form[0].source}"
+        currents = torch.zeros_like(out)
+        self.forms[currents] = counts
+        self._receive(path, currents, False, dict(ANY))
+        self._send(path, out, 1, "neurons")
+        sent = self.forms[out]
+        return tuple(term.times(size) for term in sent) if size != 1 else sent
 
     def _layer(self, weight: Tensor) -> str:
         path = self.weights.get(weight.untyped_storage().data_ptr(), "")
@@ -300,9 +316,7 @@ def _pooled(
 ) -> Form:
     values = args[0]
     if not (name.startswith(("avg_pool", "_adaptive_avg_pool", "adaptive_avg_pool")) or name == "mean"):
-        return Opaque(
-            f"'{place}' is a {name.removesuffix('_with_indices')}, and a synapse cannot choose: use average pooling"
-        )
+        return Opaque(f"'{place}' is a {name}, and a synapse cannot do that: use average or max pooling")
     space = values.shape[2:]
     if name == "mean":
         axes = sorted(
@@ -356,14 +370,3 @@ def _tensors(args: Any) -> Iterator[Tensor]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _tensors(value)
-
-
-@contextmanager
-def _evaluation(network: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

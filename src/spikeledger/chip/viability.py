@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ _HELP = {
     "axons_out": "make the layer behind it smaller, so that it lies on fewer cores",
     "fan_in": "prune, or split the layer before it into groups",
     "cores": "make the network smaller, or use more chips",
+    "delay_steps": "shorten the delay, or pass the spike on through a neuron on the way",
 }
 _WORDS = {
     "neurons": "neurons", "synapses": "synapses", "memory_bytes": "bytes of memory", "axons_in": "input axons",
     "axons_out": "output axons", "fan_in": "synapses at one neuron", "cores": "cores",
+    "delay_steps": "steps of delay at one synapse",
 }  # fmt: skip
 
 
@@ -36,6 +38,7 @@ class Shortage:
     needs: int
     has: int
     layer: str = ""
+    assumed: bool = False  # the chip's source does not give this limit
 
     @property
     def excess(self) -> float:
@@ -49,8 +52,10 @@ class Shortage:
 
     def __str__(self) -> str:
         where = f"layer '{self.layer}' needs" if self.layer else "the network needs"
-        scope = "on the chip" if self.limit == "cores" or not self.layer else "in one core"
-        return f"{where} {self.needs:,} {_WORDS[self.limit]} {scope}, and there are {self.has:,}: {self.help}"
+        one = self.limit in ("fan_in", "delay_steps")  # of one neuron or synapse, wherever it lies
+        scope = "" if one else " in one core" if self.layer else " on the chip"
+        sure = " (assumed)" if self.assumed else ""
+        return f"{where} {self.needs:,} {_WORDS[self.limit]}{scope}, and there are {self.has:,}{sure}: {self.help}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,8 @@ class Viability:
             "synapses": self.network.synapses, "stored_weights": self.network.stored_weights, "cores": self.cores,
             "chips": self.chips, "binding": self.binding, "share": self.share, "memory_bytes": self.memory_bytes,
             "shortages": [
-                {"limit": s.limit, "layer": s.layer, "needs": s.needs, "has": s.has, "excess": s.excess, "help": s.help}
+                {"limit": s.limit, "layer": s.layer, "needs": s.needs, "has": s.has, "excess": s.excess,
+                 "assumed": s.assumed, "help": s.help}
                 for s in self.shortages
             ],
             "caveat": self.chip.caveat,
@@ -104,17 +110,28 @@ class Viability:
 
     def __str__(self) -> str:
         if self.fits:
+            mesh, limit = self.chip.mesh, "an assumed" if self.binding in self.chip.core.assumed else "the"
+            used = f"{self.cores:,} of {mesh.cores:,} cores"
+            if self.chips > 1:
+                used = f"{self.cores:,} cores, {self.chips:,} of {mesh.chips:,} chips of {mesh.cores:,}"
             return (
-                f"{self.chip.name}: fits on {self.cores:,} of {self.chip.mesh.cores:,} cores a chip, "
-                f"{self.chips:,} chips; binds most: {_WORDS[self.binding]} ({100 * self.share:.0f} %)"
+                f"{self.chip.name}: fits on {used}; binds most: {_WORDS[self.binding]} ({100 * self.share:.0f} % of "
+                f"{limit} limit)"
             )
         return f"{self.chip.name}: does not fit. " + "; ".join(str(each) for each in self.shortages)
 
 
 def check(network: Network, chip: Chip) -> Viability:
     """Count what a network takes of a chip, and name every limit that fails."""
+    found = _counted(network, chip)
+    unsure = {*chip.core.assumed, "cores"} if {"cores", "chips"} & {*chip.mesh.assumed} else {*chip.core.assumed}
+    marked = (replace(each, assumed=each.limit in unsure) for each in found.shortages)
+    return replace(found, shortages=tuple(marked))
+
+
+def _counted(network: Network, chip: Chip) -> Viability:
     core, single = chip.core, chip.mesh.cores * chip.mesh.chips == 1
-    shortages: list[Shortage] = []
+    shortages = _late(network, core.delay_steps)
     if single:  # nothing can be spread: the limits are those of the whole network
         stored = network.stored_weights if core.shares_weights else network.synapses
         for limit, needs, has in (("neurons", network.neurons, core.neurons), ("synapses", stored, core.synapses)):
@@ -137,6 +154,14 @@ def check(network: Network, chip: Chip) -> Viability:
         shortages.append(Shortage("cores", packed, chip.mesh.cores * chip.mesh.chips))
     binding, share = _binding(slices, chip)
     return Viability(chip, network, tuple(shortages), min(cores, packed), binding, share, chip.memory_bytes(network))
+
+
+def _late(network: Network, most: int | None) -> list[Shortage]:
+    """Layers whose spikes are under way for longer than a synapse can hold them."""
+    longest: dict[str, int] = {}
+    for projection in network.projections:
+        longest[projection.layer] = max(longest.get(projection.layer, 0), projection.delay)
+    return [Shortage("delay_steps", each, most, layer) for layer, each in longest.items() if most and each > most]
 
 
 def viability(network: Network, chips: Iterable[str | Chip] | None = None) -> list[Viability]:

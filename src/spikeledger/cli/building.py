@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
 from .options import ENCODERS, at_least
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
     from ..training.history import Fit
 
 
-def check(data: str, network: str, *, timesteps: int, epochs: int, encoder: str, seed: int) -> None:
+def check(
+    data: str, network: str, *, timesteps: int, epochs: int, encoder: str, seed: int, neuron: str = "lif"
+) -> None:
     """Refuse names and numbers that cannot be used."""
     from ..datasets import list_datasets
-    from ..networks.zoo import PLANS
+    from ..networks.zoo import NEURONS, PLANS
 
     for kind, given, known in (
         ("data set", data, list_datasets()), ("network", network, PLANS), ("encoder", encoder, ENCODERS),
+        ("neuron", neuron, NEURONS),
     ):  # fmt: skip
         if given not in known:
             raise unknown_name(kind, given, known)
@@ -31,19 +35,30 @@ def check(data: str, network: str, *, timesteps: int, epochs: int, encoder: str,
     at_least("seed", seed, 0)
 
 
-def spiking_network(data: Dataset, name: str, *, timesteps: int, encoder: str, seed: int) -> SpikingNetwork:
+def check_backend(name: str) -> AbstractContextManager[None]:
+    """A back end by name, for a `with` block; one that this machine lacks is said now."""
+    from ..kernels.choice import backend
+
+    return backend(name)
+
+
+def spiking_network(
+    data: Dataset, name: str, *, timesteps: int, encoder: str, seed: int, neuron: str = "lif"
+) -> SpikingNetwork:
     """A network of the zoo for the samples and classes of a data set."""
     from ..networks import zoo
 
-    return zoo.build(name, data.input_shape, len(data.classes), timesteps=timesteps, encoder=encoder, seed=seed)
+    return zoo.build(
+        name, data.input_shape, len(data.classes), neuron=neuron, timesteps=timesteps, encoder=encoder, seed=seed
+    )
 
 
-def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int) -> Fit:
-    """Train a network and save it; after Ctrl-C too, which then goes on its way."""
+def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int, **training: Any) -> Fit:
+    """Train a network and save it; after Ctrl-C too, which then goes on its way. `training` is for `fit`."""
     from ..training.checkpoints import save_network
     from ..training.fit import fit
 
-    run = fit(network, data, epochs=epochs, seed=seed)
+    run = fit(network, data, epochs=epochs, seed=seed, **training)
     if run.history:
         save_network(folder, network)
     if run.stopped:

@@ -122,13 +122,22 @@ def simulate(
     precision: Annotated[str, typer.Option(help="float32, float64, or chip for the chip's own bits.")] = "float32",
     rule: Annotated[str, typer.Option(help="fan_out, or published (the Neuro4ML exercise's).")] = "fan_out",
     threads: Annotated[int, typer.Option(help="Threads of the simulator.")] = 1, seed: options.Seed = 0,
+    learn: Annotated[
+        list[str] | None, typer.Option(help="A layer whose weights change by pair STDP; may be given again.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File for the activity (.npz).")] = None,
     picture: Picture = None, root: options.Root = None, json: options.Json = False,
 ) -> None:  # fmt: skip
     """Run samples on a placed network: spikes, synaptic operations, packets, hops and seconds.
 
+    All spikes are compared with torch's, and the share that differs is printed: rounding, or the chip's few bits.
+
     Example: spikeledger chip simulate my-network --chip loihi --data mnist --samples 100 -o activity.npz
     """
+    import numpy as np
+
+    from ..chip.agreement import agreement
+    from ..chip.learning import PairRule, weights
     from ..chip.placement import place as place_network
     from ..chip.simulate import run
     from ..errors import InputError
@@ -159,7 +168,14 @@ def simulate(
         moved(0, 2)
         placed = place_network(map_network(model, values), chip, method=method, seed=seed)  # type: ignore[arg-type]
         moved(1, 2)
-        ran = run(model, values, placement=placed, precision=precision, rule=rule, threads=threads, seed=seed)  # type: ignore[arg-type]
+        rules = {layer: PairRule() for layer in learn or ()}
+        mapped = placed.network
+        keep = [name for name, each in mapped.populations.items() if each.spiking]
+        ran = run(
+            model, values, placement=placed, precision=precision, rule=rule, threads=threads, seed=seed,  # type: ignore[arg-type]
+            keep=keep, learning=rules,
+        )  # fmt: skip
+        alike = None if rules else agreement(ran, model, values, seed=seed)
         moved(2, 2)
     if out is not None:
         ran.activity.save(out)
@@ -173,18 +189,55 @@ def simulate(
     }  # fmt: skip
     if labels is not None:
         answer["accuracy"] = float((ran.answers() == labels).mean())
+    if alike is not None:
+        answer["torch"] = {
+            "spikes": alike.spikes, "differing_spikes": alike.differing, "differing_share": alike.share,
+            "same_answers": alike.same_answers,
+        }  # fmt: skip
+        if labels is not None:
+            answer["torch"]["accuracy"] = float((alike.answers == labels).mean())
+    for layer in rules:
+        assert ran.network is not None
+        change = np.abs(weights(ran.network, layer) - weights(mapped, layer))
+        answer.setdefault("learned", {})[layer] = {
+            "weight_updates": activity.total("weight_update", layer), "mean_change": float(change.mean()),
+            "largest_change": float(change.max()),
+        }  # fmt: skip
+    took = ran.duration
+    answer["duration"] = None if took is None else took.to_dict()
     if ran.core_synapses is not None:
         answer["busiest_core_synaptic_ops"] = int(ran.core_synapses.sum(0).max())
     if json:
         print_json(answer)
         return
     typer.echo(f"{activity!r} on {placed!r}")
-    if activity.seconds is not None:
+    if took is not None:
         from ..units import si
 
-        typer.echo(f"estimated time on the chip: {si(activity.seconds / activity.samples, 's')} a sample")
+        parts = (
+            f"{si(took.cores, 's')} busiest core, {si(took.ways, 's')} way of {took.hops} hops, "
+            f"{si(took.barrier, 's')} barrier"
+        )
+        typer.echo(f"a step: {si(took.step, 's')} ({parts})")
+        typer.echo(
+            f"a sample: {si(took.sample, 's')}; to its answer, through {took.depth} layers: {si(took.latency, 's')}"
+        )
+        if took.static_joules is not None:
+            typer.echo(f"static energy of {placed.chips:,} chips meanwhile: {si(took.static_joules, 'J')} a sample")
+        typer.echo(f"times are {took.kind}: {took.source}")
     if labels is not None:
-        typer.echo(f"accuracy: {100 * answer['accuracy']:.2f} %")
+        theirs = f" (torch: {100 * answer['torch']['accuracy']:.2f} %)" if alike is not None else ""
+        typer.echo(f"accuracy: {100 * answer['accuracy']:.2f} %{theirs}")
+    if alike is not None:
+        typer.echo(
+            f"spikes that differ from torch's in {precision}: {alike.differing:,} for {alike.spikes:,} "
+            f"({100 * alike.share:.4f} %); the same answer to {alike.same_answers:,} of {alike.samples:,} samples"
+        )
+    for layer, facts in answer.get("learned", {}).items():
+        typer.echo(
+            f"'{layer}' learned: {facts['weight_updates']:,} updates, weights moved by {facts['mean_change']:.3g} on "
+            f"average and {facts['largest_change']:.3g} at most"
+        )
 
 
 def _model(network: str, dt: float | None) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,12 +19,15 @@ def compare(
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
+    neuron: options.Neuron = "lif",
     profiles: Annotated[
         str, typer.Option(help="Devices, comma-separated: names, TOML files, or 'ann_profile:snn_profile'.")
     ] = "horowitz-45nm,loihi,v100",
     bill: options.Bill = None,
     rate_hz: Annotated[float, typer.Option(help="Inferences per second, for the joules of a day.")] = 1.0,
     samples: options.Samples = None,
+    loss: options.Loss = "rate",
+    backend: options.Backend = "auto",
     seed: options.Seed = 0,
     root: options.Root = None,
     out: Annotated[Path, typer.Option(help="Folder for the report, the figures and the networks.")] = Path(
@@ -53,34 +56,46 @@ def compare(
 
     from . import building, console, folders
 
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed)
+    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
+    from ..kernels.choice import name as name_of_backend
     from ..networks import zoo
     from ..study.comparison import compare as compare_networks
+    from ..training import losses
 
-    part = load_dataset(data, root=root)
-    if samples is not None:
-        part = part.subset(test=samples, seed=seed)
-    snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed)
-    ann = zoo.twin(snn, seed=seed)
-    folders.prepare(out)
-    for kind, one in (("ann", ann), ("snn", snn)):
-        console.say(f"training the {kind.upper()} {network} on {data}")
-        building.train_and_save(one, part, out / kind, epochs=epochs, seed=seed)
-    with console.progress("recording the test samples") as progress:
-        comparison = compare_networks(
-            ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
-            names=(f"{network} ANN", f"{network} SNN, {encoder} code, T = {timesteps}"),
-        )  # fmt: skip
+    losses.loss(loss)
+    with building.check_backend(backend):
+        ran_on = name_of_backend()
+        part = load_dataset(data, root=root)
+        if samples is not None:
+            part = part.subset(test=samples, seed=seed)
+        snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
+        ann = zoo.twin(snn, seed=seed)
+        folders.prepare(out)
+        for kind, one in (("ann", ann), ("snn", snn)):
+            console.say(f"training the {kind.upper()} {network} on {data}")
+            own = "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss  # the twin has no spikes to time
+            building.train_and_save(one, part, out / kind, epochs=epochs, seed=seed, loss=own)
+        other = "" if neuron == "lif" else f"{neuron} neurons, "
+        with console.progress("recording the test samples") as progress:
+            comparison = compare_networks(
+                ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
+                names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
+            )  # fmt: skip
     command = (
         f"spikeledger compare --data {data} --network {network} --timesteps {timesteps} --epochs {epochs} "
         f"--encoder {encoder} --profiles {','.join(wanted)} --seed {seed}"
     )
-    for name, value in (("bill", bill), ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples)):
+    for name, value in (
+        ("neuron", None if neuron == "lif" else neuron), ("bill", bill),
+        ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples),
+        ("loss", None if loss == "rate" else loss), ("backend", None if backend == "auto" else backend),
+    ):  # fmt: skip
         command += "" if value is None else f" --{name} {value}"
-    _write(comparison, out, command)
+    told = {**comparison.to_dict(), "backend": ran_on}
+    _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}")
     if json:
-        console.print_json(comparison.to_dict())
+        console.print_json(told)
         return
     from ..report.tables import show
 
@@ -88,7 +103,7 @@ def compare(
     typer.echo(f"report: {out / 'report.html'}")
 
 
-def _write(comparison: Comparison, out: Path, command: str) -> None:
+def _write(comparison: Comparison, told: dict[str, Any], out: Path, command: str) -> None:
     import json
 
     from ..report.page import write_page
@@ -96,5 +111,5 @@ def _write(comparison: Comparison, out: Path, command: str) -> None:
 
     for kind in ("ann", "snn"):
         getattr(comparison, kind).activity.save(out / f"{kind}-activity.npz")
-    write_whole(out / "comparison.json", json.dumps(comparison.to_dict(), allow_nan=False, indent=1))
+    write_whole(out / "comparison.json", json.dumps(told, allow_nan=False, indent=1))
     write_page(comparison, out / "report.html", command=command)

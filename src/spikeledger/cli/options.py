@@ -14,6 +14,7 @@ Root = Annotated[
     Path | None, typer.Option(help="Folder with the data set's files; else SPIKELEDGER_DATA, else they are downloaded.")
 ]
 Network = Annotated[str, typer.Option(help="Network: mlp-s, mlp-m, mlp-l, cnn-s, cnn-m.")]
+Neuron = Annotated[str, typer.Option(help="Neurons: lif, if, plif (learned decay), synaptic, adaptive.")]
 Timesteps = Annotated[int, typer.Option(help="Steps that the spiking network takes for a sample.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the training samples.")]
 Encoder = Annotated[str, typer.Option(help="How values become spikes: rate, latency, direct.")]
@@ -21,6 +22,13 @@ Seed = Annotated[int, typer.Option(help="Of weights, order and encoder: the same
 Samples = Annotated[int | None, typer.Option(help="How many test samples, drawn with the seed; all by default.")]
 Bill = Annotated[
     str | None, typer.Option(help="Which events are charged: full, ops-only, ...; each profile's own by default.")
+]
+Backend = Annotated[
+    str, typer.Option(help="What neurons run on: auto (the fastest there is), reference (plain torch), cpu, gpu.")
+]
+Loss = Annotated[
+    str,
+    typer.Option(help="What training makes small: rate, count, membrane, mean_square, count_mean_square, first_spike."),
 ]
 AllowUncounted = Annotated[
     bool, typer.Option("--allow-uncounted", help="Price although something was not counted: a lower bound.")

@@ -140,8 +140,4 @@ def card(device: Any) -> list[tuple[str, str, str, str, str]]:
         rows.append(
             ("power limit", units.si(device.limits.watts, "W"), "at most", device.limits.kind, device.limits.source)
         )
-    if device.capacities is not None:
-        facts = device.capacities.model_dump(exclude_none=True, exclude={"kind", "source", "note"})
-        listed = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not False)
-        rows.append(("capacities", listed, "what fits", device.capacities.kind, device.capacities.source))
     return rows

@@ -17,6 +17,16 @@ def train(
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
+    neuron: options.Neuron = "lif",
+    loss: options.Loss = "rate",
+    profile: Annotated[
+        str, typer.Option(help="Device on which joules are estimated, and for which a budget holds.")
+    ] = ("horowitz-45nm"),
+    energy_budget: Annotated[
+        float | None, typer.Option(help="Joules a sample on the profile: what spends more is penalised and pruned.")
+    ] = None,
+    prune: Annotated[float | None, typer.Option(help="Share of the weights that become zero while it trains.")] = None,
+    backend: options.Backend = "auto",
     seed: options.Seed = 0,
     root: options.Root = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the network.")] = Path("network"),
@@ -24,24 +34,51 @@ def train(
 ) -> None:
     """Train a spiking network, or its ordinary twin, and save it in a folder.
 
+    With --energy-budget it is trained for a device: spikes above the budget are penalised, and weights are pruned until
+    it is kept; --prune says instead which share of the weights goes.
+
     Example: spikeledger train --data mnist --network mlp-s --epochs 5 --out my-network
     """
-    from ..errors import unknown_name
+    from ..errors import InputError, unknown_name
     from . import building, console, folders
 
     if kind not in ("ann", "snn"):
         raise unknown_name("kind of network", kind, ("ann", "snn"))
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed)
+    if energy_budget is not None and not energy_budget > 0:
+        raise InputError(f"--energy-budget is {energy_budget}, but needs to be joules a sample, above 0")
+    if prune is not None and not 0 < prune < 1:
+        raise InputError(f"--prune is {prune}, but needs to be a share above 0 and below 1")
+    if energy_budget is not None and kind == "ann":
+        raise InputError("--energy-budget penalises spikes, and the ordinary twin has none: use --kind snn, or --prune")
+    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
+    from ..hardware.catalog import load_profile
+    from ..kernels.choice import name as name_of_backend
     from ..networks import zoo
+    from ..training import losses
+    from ..training.pruning import Pruning
 
-    part = load_dataset(data, root=root)
-    made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed)
-    folders.prepare(out)
-    run = building.train_and_save(
-        made if kind == "snn" else zoo.twin(made, seed=seed), part, out, epochs=epochs, seed=seed
-    )
+    losses.loss(loss)
+    device = load_profile(profile)
+    schedule = None if prune is None else Pruning(prune)
+    if schedule is None and energy_budget is not None:
+        schedule = Pruning(joules=energy_budget, profile=device)
+    with building.check_backend(backend):
+        part = load_dataset(data, root=root)
+        made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
+        folders.prepare(out)
+        run = building.train_and_save(
+            made if kind == "snn" else zoo.twin(made, seed=seed), part, out, epochs=epochs, seed=seed, loss=loss,
+            profile=device, prune=schedule,
+            penalties=[] if energy_budget is None else [losses.joules(device, target=energy_budget)],
+        )  # fmt: skip
+        ran_on = name_of_backend()
     if json:
-        console.print_json({**run.to_dict(), "folder": str(out)})
-    else:
-        typer.echo(f"test accuracy {100 * (run.test_accuracy or 0):.2f} %, saved in {out}")
+        console.print_json({**run.to_dict(), "folder": str(out), "backend": ran_on})
+        return
+    typer.echo(f"test accuracy {100 * (run.test_accuracy or 0):.2f} % on the back end {ran_on}, saved in {out}")
+    if energy_budget is not None and run.best is not None and run.best.joules_per_sample is not None:
+        from .. import units
+
+        spent = units.joules(run.best.joules_per_sample)
+        typer.echo(f"estimated {spent} a sample on {device.name}, of a budget of {units.joules(energy_budget)}")

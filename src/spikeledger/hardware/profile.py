@@ -13,11 +13,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..events import EVENTS
 from .cited import Cited, Kind, Part, Scope, check_range, finite, worst_kind
-from .limits import Capacities, Limits
+from .limits import Limits
 from .memory import Level
 
 __all__ = [
-    "Capacities",
     "HardwareProfile",
     "Kind",
     "Level",
@@ -155,7 +154,7 @@ class Precision(Part):
 
 
 class HardwareProfile(Part):
-    """One device: prices by event, static power, time, memory, and what the device can hold."""
+    """One device: prices by event, static power, time, memory, and how much it can do; what fits on it is said by a chip."""
 
     name: str
     title: str
@@ -182,7 +181,6 @@ class HardwareProfile(Part):
     host: Static | None = None  # what must run beside the device and is not part of `static`
     timing: Timing | None = None
     limits: Limits | None = None
-    capacities: Capacities | None = None
 
     @field_validator("prices", "leaves_out")
     @classmethod
@@ -256,10 +254,7 @@ class HardwareProfile(Part):
         """Every part that carries numbers, with its path in the file."""
         parts: list[tuple[str, Cited]] = [(f"prices.{event}", price) for event, price in self.prices.items()]
         parts += [(f"memory.{level.name}", level) for level in self.memory]
-        named = {
-            "static": self.static, "host": self.host, "timing": self.timing, "limits": self.limits,
-            "capacities": self.capacities,
-        }  # fmt: skip
+        named = {"static": self.static, "host": self.host, "timing": self.timing, "limits": self.limits}
         return parts + [(name, part) for name, part in named.items() if part is not None]
 
     def __repr__(self) -> str:

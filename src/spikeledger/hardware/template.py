@@ -88,14 +88,6 @@ source = "REPLACE: paper, DOI, table or page"
 # source = "REPLACE: data sheet, page"
 # [limits.events_per_second]
 # synaptic_op = 1e10
-
-# What fits, for 'spikeledger chip'.
-# [capacities]
-# cores = 128
-# neurons_per_core = 1024
-# weight_bits = 8
-# kind = "claimed"
-# source = "REPLACE: data sheet, page"
 """
 
 #: high over low above which a range says little
@@ -135,8 +127,6 @@ def check_profile(profile: str | os.PathLike[str] | HardwareProfile) -> list[str
             remarks.append(f"{where}: the range of {low:.3g} to {high:.3g} is so wide that it decides little")
         if part.kind == "assumed":
             remarks.append(f"{where}: assumed ({part.note or part.source})")
-    if device.capacities is None:
-        remarks.append("capacities: none are given, so 'spikeledger chip' cannot place a network on it")
     return remarks
 
 

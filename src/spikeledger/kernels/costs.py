@@ -31,10 +31,10 @@ class Prices:
     """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a
     word that is searched for events; a multiply-add of the dense product."""
 
-    lookups: float = 2.6
+    lookups: float = 2.9
     entry: float = 0.5
-    event: float = 0.58
-    visit: float = 1.5
+    event: float = 0.42
+    visit: float = 4.0
     searched: float = 2.8
     dense: float = 0.0122
 

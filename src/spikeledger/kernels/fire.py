@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -11,14 +12,12 @@ from torch import Tensor
 
 from . import reference
 from .choice import native, runs_native, runs_triton, triton
+from .family import RESETS, SURROGATES, along
 from .planes import Planes, attach, empty_words
 from .refusal import once
 
 if TYPE_CHECKING:
     from ..networks.surrogates import Surrogate
-
-RESETS = {"subtract": 0, "zero": 1, "none": 2}
-SURROGATES = {"atan": 0, "fast_sigmoid": 1, "sigmoid": 2, "triangle": 3, "straight_through": 4}
 
 
 class Settings(NamedTuple):
@@ -48,6 +47,7 @@ def integrate_and_fire(
     known = surrogate.name in SURROGATES and currents.numel() > 0
     if not known or not runs_native(currents):
         backend: Any = triton() if known and runs_triton(currents) else reference
+        beta = along(beta, currents.shape[2:])
         start = currents.new_zeros(currents.shape[1:]) if membrane is None else membrane
         found: tuple[Tensor, Tensor] = backend.integrate_and_fire(
             currents, start, beta=beta, threshold=threshold, reset=reset, reset_delay=reset_delay, surrogate=surrogate
@@ -88,8 +88,16 @@ def decays(beta: Tensor | float, shape: Sequence[int], device: torch.device) -> 
     if isinstance(beta, Tensor) and beta.numel() == 1 and not beta.requires_grad:
         beta = float(beta)
     if isinstance(beta, Tensor):
-        return beta.to(torch.float32).expand(shape).reshape(-1).contiguous()
-    return torch.full((math.prod(shape),), beta, dtype=torch.float32, device=device)
+        fitting = along(beta.to(torch.float32), shape)
+        return fitting.expand(shape).reshape(-1).contiguous()  # type: ignore[union-attr]
+    return _same_decays(beta, math.prod(shape), device)
+
+
+@lru_cache(maxsize=64)
+def _same_decays(beta: float, count: int, device: torch.device) -> Tensor:
+    """Kept from step to step, since nobody writes to it; an ordinary tensor even where one is made in inference mode."""
+    with torch.inference_mode(False):
+        return torch.full((count,), beta, dtype=torch.float32, device=device)
 
 
 class _Fire(torch.autograd.Function):

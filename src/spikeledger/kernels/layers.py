@@ -1,9 +1,10 @@
-"""A linear layer and its neurons as one kernel on bit planes, forward and backward."""
+"""Linear layers, each with its neurons, as kernels on bit planes, forward and backward: one node of autograd's graph."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +16,19 @@ from .planes import Planes, empty_words
 from .products import EVENTS, SUBSETS
 from .refusal import once
 
-BLOCK = 32  # columns of a block of currents
+BLOCK = 32  # columns of a block of charges
+#: a layer of at most so many neurons hands the gradient of its inputs on as a product still to be made: the layer below
+#: makes it a tile at a time, in cache
+NARROW = 64
+
+
+class Layer(NamedTuple):
+    """A linear layer `weight` `[M, N]`, `bias` `[M]`, and the neurons behind it with their decay `beta`."""
+
+    weight: Tensor
+    bias: Tensor | None
+    beta: Tensor | float
+    settings: Settings
 
 
 def layer(
@@ -32,67 +45,111 @@ def layer(
     `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. Into `active`, int64 `[M]`,
     goes how often each neuron's current was not zero.
     """
-    beta = decays(beta, (weight.shape[0],), weight.device)
-    out, words = _Layer.apply(token, weight, bias, beta, planes, settings, active)
-    return out, Planes(words, (*planes.shape[:2], weight.shape[0]))
+    return stack(token, planes, (Layer(weight, bias, beta, settings),), active=active)
 
 
-class _Layer(torch.autograd.Function):
+def stack(
+    token: Tensor | None,
+    planes: Planes,
+    layers: Sequence[Layer],
+    *,
+    floats: bool = False,
+    active: Tensor | None = None,
+) -> tuple[Tensor, Planes]:
+    """The same of layers one behind the other; with `floats` the last spikes are ordinary ones, not only a token."""
+    tensors: list[Tensor | None] = []
+    for weight, bias, beta, _ in layers:
+        tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
+    found: tuple[Tensor, Tensor] = _Stack.apply(
+        planes, tuple(each.settings for each in layers), floats, active, token, *tensors
+    )
+    return found[0], Planes(found[1], (*planes.shape[:2], layers[-1].weight.shape[0]))
+
+
+class _Stack(torch.autograd.Function):
+    """What is kept for the way back: bits, and each neuron's charge at each step."""
+
     @staticmethod
     def forward(
         ctx: Any,
-        token: Tensor | None,
-        weight: Tensor,
-        bias: Tensor | None,
-        beta: Tensor,
         planes: Planes,
-        settings: Settings,
+        settings: Sequence[Settings],
+        floats: bool,
         active: Tensor | None,
+        token: Tensor | None,
+        *tensors: Tensor | None,
     ) -> Any:
-        core = native()
+        core, threads = native(), torch.get_num_threads()
         assert core is not None
-        steps, batch, inner = planes.shape
-        columns = weight.shape[0]
-        weight = weight.detach().contiguous()
         learns = any(ctx.needs_input_grad)
-        currents = torch.empty(math.ceil(columns / BLOCK) * BLOCK * planes.rows) if learns else None
-        words = empty_words(planes.rows, columns)
-        method = _method(planes.rows, inner, columns, planes.spikes)
-        core.layer(
-            steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias), beta.data_ptr(),
-            settings.threshold, settings.reset, settings.reset_delay, method,
-            torch.get_num_threads(), address(currents), words.data_ptr(), address(active),
-        )  # fmt: skip
-        ctx.save_for_backward(weight, beta, currents)
-        ctx.planes, ctx.settings = planes, settings
-        ctx.mark_non_differentiable(words)
-        # one number stands for all spikes: autograd asks for their shape, not for their values
-        return weight.new_zeros(1).expand(steps, batch, columns), words
+        kept: list[Tensor | None] = []
+        ctx.planes, ctx.settings = [], settings
+        for index, own in enumerate(settings):
+            weight, bias, beta = tensors[3 * index : 3 * index + 3]
+            assert weight is not None and beta is not None
+            steps, batch, inner = planes.shape
+            rows, columns = planes.rows, weight.shape[0]
+            weight = weight.detach().contiguous()
+            charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows) if learns else None
+            words = empty_words(rows, columns)
+            core.layer(
+                steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
+                beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
+                _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
+                address(active),
+            )  # fmt: skip
+            kept += [weight, beta, charges]
+            ctx.planes.append(planes)
+            planes = Planes(words, (steps, batch, columns))
+        ctx.save_for_backward(*kept)
+        ctx.mark_non_differentiable(planes.words)
+        ctx.set_materialize_grads(False)
+        # without floats one number stands for all spikes: autograd asks for their shape, not for their values
+        return planes.dense() if floats else torch.zeros(1).expand(planes.shape), planes.words
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _words: Any) -> Any:
-        weight, beta, currents = ctx.saved_tensors
-        core, planes, settings = native(), ctx.planes, ctx.settings
-        assert core is not None
+    def backward(ctx: Any, grad: Tensor | None, _words: Any) -> Any:
+        kept, wants = ctx.saved_tensors, ctx.needs_input_grad[4:]
+        grads: list[Tensor | None] = [None] * len(wants)
+        if grad is not None:
+            with torch.no_grad():
+                _go_back(ctx, kept, wants, grad.contiguous(), grads)
+        return (None, None, None, None, *once(grads, (grad, *kept), "an event-driven layer"))
+
+
+def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
+    """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
+    core, threads = native(), torch.get_num_threads()
+    assert core is not None
+    spikes_grad: Tensor | None = grad
+    above: Tensor | None = None  # the gradient of the currents of the layer above
+    above_weight: Tensor | None = None
+    for index in reversed(range(len(ctx.settings))):
+        weight, beta, charges = kept[3 * index : 3 * index + 3]
+        planes, own = ctx.planes[index], ctx.settings[index]
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
-        wants = ctx.needs_input_grad
-        with torch.no_grad():
-            spikes_grad = grad.contiguous()
-            to_currents = grad.new_empty(planes.rows, columns) if wants[0] else None
-            to_weight = torch.empty_like(weight) if wants[1] else None
-            to_bias = weight.new_empty(columns) if wants[2] else None
-            to_beta = torch.empty_like(beta) if wants[3] else None
-            turned = planes.turned() if wants[1] else None
-            core.layer_back(
-                steps, batch, inner, columns, beta.data_ptr(), settings.threshold, settings.reset,
-                settings.reset_delay, _method(inner, planes.rows, columns, planes.spikes), torch.get_num_threads(),
-                currents.data_ptr(), spikes_grad.data_ptr(), settings.surrogate, settings.slope, address(turned),
-                address(to_currents), address(to_weight), address(to_bias), address(to_beta),
-            )  # fmt: skip
-            to_token = None if to_currents is None else (to_currents @ weight).view(planes.shape)
-        grads = once((to_token, to_weight, to_bias, to_beta), (grad, weight, beta), "an event-driven layer")
-        return (*grads, None, None, None)
+        if above is not None and above_weight is not None:
+            spikes_grad = None if above.shape[1] <= NARROW else above @ above_weight
+        wanted = wants[3 * index + 1 : 3 * index + 4]
+        to_weight = torch.empty_like(weight) if wanted[0] else None
+        to_bias = torch.empty(columns) if wanted[1] else None
+        to_beta = torch.empty(columns) if wanted[2] else None
+        below = any(wants[: 3 * index + 1])
+        to_currents = torch.empty(planes.rows, columns) if below else None
+        turned = planes.turned() if to_weight is not None else None
+        core.layer_back(
+            steps, batch, inner, columns, beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
+            _method(inner, planes.rows, columns, planes.spikes), threads, charges.data_ptr(), address(spikes_grad),
+            address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate, own.slope,
+            address(turned), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
+        )  # fmt: skip
+        grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]
+        if not below:
+            return
+        above, above_weight = to_currents, weight
+    assert above is not None and above_weight is not None
+    grads[0] = (above @ above_weight).view(ctx.planes[0].shape)
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:

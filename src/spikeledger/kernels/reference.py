@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
     from ..networks.surrogates import Surrogate
+    from .family import Cells, State
 
 
 def integrate_and_fire(
@@ -47,6 +48,49 @@ def integrate_and_fire(
         else:
             membrane = charged
     return (torch.stack(spikes) if spikes else torch.zeros_like(currents)), membrane
+
+
+def run_cells(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, tuple[Any, ...]]:
+    """Spikes `[T, B, *N]` and the last state of any neuron of the family.
+
+    A reset carries no gradient; what a spike does to the threshold, and what it sends back to its population, does.
+    """
+    parts: tuple[Any, ...] = state
+    membrane, synapse, adaptation, waiting, fired = parts
+    constants: Any = cells
+    theta, beta = constants.threshold, constants.beta
+    spikes = []
+    for current in currents:
+        if constants.own is not None:
+            current = current + constants.own * fired
+        if constants.weight is not None:
+            current = current + fired @ constants.weight.t()
+        if constants.alpha is not None:
+            current = synapse = constants.alpha * synapse + current
+        before = membrane
+        if cells.reset_delay and cells.reset == "zero":
+            before = membrane * (1 - fired.detach())
+        membrane = beta * before + current
+        if cells.reset_delay and cells.reset == "subtract":
+            before = before - theta * fired.detach()
+            membrane = membrane - theta * fired.detach()
+        if waiting is not None:
+            membrane = torch.where(waiting > 0, before, membrane)
+        bar = theta if adaptation is None else theta + constants.strength * adaptation
+        spike = _spike(membrane - bar, cells.surrogate)
+        if waiting is not None:
+            spike = torch.where(waiting > 0, torch.zeros_like(spike), spike)
+            waiting = torch.where(spike.detach() > 0, float(cells.refractory), (waiting - 1).clamp_min(0))
+        if not cells.reset_delay and cells.reset == "subtract":
+            membrane = membrane - theta * spike.detach()
+        elif not cells.reset_delay and cells.reset == "zero":
+            membrane = membrane * (1 - spike.detach())
+        if adaptation is not None:
+            adaptation = constants.rho * adaptation + spike
+        fired = spike if fired is not None else None
+        spikes.append(spike)
+    stacked = torch.stack(spikes) if spikes else torch.zeros_like(currents)
+    return stacked, (membrane, synapse, adaptation, waiting, fired)
 
 
 def _fired(membrane: Tensor, threshold: float) -> Tensor:

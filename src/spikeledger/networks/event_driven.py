@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,10 @@ from torch.nn.modules import module as module_hooks
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import nonzero
-from ..kernels.fire import SURROGATES, Settings, fire_planes, settings_of
-from ..kernels.layers import layer as fused_layer
-from ..kernels.products import linear
-from .neurons import IF, LIF, Neuron
+from . import bit_layers
+from .bit_layers import Spikes, Weighted
+from .lifting import OverTime
+from .neurons import Neuron
 
 
 class Watcher(Protocol):
@@ -35,8 +35,8 @@ class Watcher(Protocol):
     def away(self) -> AbstractContextManager[None]:
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
-    def multiplied(self, layer: nn.Linear, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes went through a linear layer; `source` is the tensor that carried them."""
+    def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
+        """Spikes went through a weighted layer; `source` is the tensor that carried them."""
 
     def fired(self, neurons: Neuron, active: Tensor, planes: bits.Planes) -> None:
         """A population sent spikes; `active`, int64 `[*N]`, says how often each one's current was not zero."""
@@ -66,27 +66,15 @@ class EventDriven(nn.Sequential):
         flow: Tensor | Spikes = sequence
         index = 0
         while index < len(layers):
-            layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
-            if type(layer) is nn.Linear and _is_fused(following):
-                spikes = _spikes_into(layer, flow)
-                if spikes is not None:
-                    flow, index = _fused(layer, following, spikes), index + 2
-                    continue
-            flow, index = _through(layer, flow, _wants_bits(layers, index + 1)), index + 1
-        return _floats(flow)
-
-
-class Spikes:
-    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient."""
-
-    def __init__(self, planes: bits.Planes, token: Tensor | None) -> None:
-        self.planes = planes
-        self.token = token
-
-    def flattened(self) -> Spikes:
-        """`[T, B, *N]` as `[T, B, prod(N)]`."""
-        token = None if self.token is None else self.token.reshape(*self.planes.shape[:2], -1)
-        return Spikes(self.planes.flattened(), token)
+            layer = layers[index]
+            fused = bit_layers.pairs_from(layers, index)
+            spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
+            if spikes is not None:
+                index += 2 * len(fused)
+                flow = bit_layers.stacked(fused, spikes, floats=index == len(layers))
+                continue
+            flow, index = _through(layer, flow, bit_layers.wants_bits(layers, index + 1)), index + 1
+        return bit_layers.floats(flow)
 
 
 def event_driven(network: nn.Module) -> nn.Module:
@@ -120,7 +108,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
         with watching.away():
             told = _events(layer, following, flow, watching)
         if told is None:
-            told = layer(_told(flow, watching)), 1
+            told = _once(layer, flow, watching) or (layer(_told(flow, watching)), 1)
         flow, index = told[0], index + told[1]
     return _told(flow, watching)
 
@@ -129,131 +117,95 @@ def _events(
     layer: nn.Module, following: nn.Module | None, flow: Tensor | Spikes, watching: Watcher
 ) -> tuple[Tensor | Spikes, int] | None:
     """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not."""
-    if type(layer) is nn.Linear:
+    weighted = bit_layers.weighted(layer)
+    if weighted is not None:
         takes = isinstance(flow, Spikes) or watching.takes(flow)
-        spikes = _spikes_into(layer, flow) if takes else None
+        spikes = bit_layers.spikes_into(weighted, flow) if takes else None
         if spikes is None:
             return None
         source = flow if isinstance(flow, Tensor) else flow.planes.words
-        if not _is_fused(following):
-            currents: Tensor = linear(spikes.token, spikes.planes, layer.weight, layer.bias)
-            watching.multiplied(layer, source, spikes.planes)
+        if not bit_layers.is_fused(following):
+            currents = bit_layers.currents_of(weighted, spikes)
+            watching.multiplied(weighted, source, spikes.planes)
             return currents, 1
-        active = torch.zeros(layer.out_features, dtype=torch.int64)
-        sent = _fused(layer, following, spikes, active)
-        watching.multiplied(layer, source, spikes.planes)
+        active = torch.zeros(bit_layers.outputs_of(weighted, spikes), dtype=torch.int64)
+        sent = bit_layers.fused(weighted, following, spikes, active)
+        watching.multiplied(weighted, source, spikes.planes)
         watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
-        return sent, 2
-    if _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
-        token, planes = fire_planes(flow, layer.decay(), _settings(layer))  # type: ignore[operator, arg-type]
-        watching.fired(layer, nonzero(flow.detach()), planes)  # type: ignore[arg-type]
-        return Spikes(planes, token.view(flow.shape)), 1
-    if isinstance(flow, Spikes) and type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
+        return _tapped(sent, following, watching), 2
+    if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
+        sent = bit_layers.fired(layer, flow)
+        watching.fired(layer, nonzero(flow.detach()), sent.planes)  # type: ignore[arg-type]
+        return _tapped(sent, layer, watching), 1
+    if isinstance(flow, Spikes) and bit_layers.flattens(layer):
         return flow.flattened(), 1
     return None
+
+
+def _tapped(sent: Spikes, neurons: nn.Module | None, watching: Watcher) -> Spikes:
+    """Spikes whose gradient a watcher may add to: training penalises them here, without a float in between."""
+    tap = getattr(watching, "tap", None)
+    return sent if tap is None or sent.token is None else Spikes(sent.planes, tap(neurons, sent.token, sent.planes))
+
+
+def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[Tensor, int] | None:
+    """An image that stands still, multiplied once, for a watcher that asks for it."""
+    still = getattr(watching, "still", None)
+    weighted = bit_layers.weighted(layer)
+    if still is None or weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
+        return None
+    still(weighted, flow)
+    return _currents(layer, weighted, flow), 1
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
     with watching.away():
-        spikes = _floats(flow)
+        spikes = bit_layers.floats(flow)
         watching.unpacked(spikes, flow.planes)
     return spikes
 
 
 def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tensor | Spikes:
-    if type(layer) is nn.Linear:
-        return _currents(layer, flow)
-    if type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1:
-        if isinstance(flow, Tensor) and (known := bits.planes_of(flow)) is not None:
-            flow = Spikes(known, flow if flow.requires_grad else None)
+    weighted = bit_layers.weighted(layer)
+    if weighted is not None:
+        return _currents(layer, weighted, flow)
+    if bit_layers.flattens(layer):
+        flow = _as_bits(flow)
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
-    if type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training):
+    if bit_layers.passes(layer):
         return flow
-    if wants_bits and isinstance(layer, Neuron) and _is_fused(layer) and isinstance(flow, Tensor) and _fits(flow):
-        token, planes = fire_planes(flow, layer.decay(), _settings(layer))
-        return Spikes(planes, token.view(flow.shape))
-    return layer(_floats(flow))
+    if (
+        type(layer) is nn.Dropout
+        and isinstance(flow, Spikes)
+        and (left := bit_layers.dropped(flow, layer.p)) is not None
+    ):
+        return left
+    if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
+        return pooled
+    if wants_bits and bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
+        return bit_layers.fired(layer, flow)
+    return layer(bit_layers.floats(flow))
 
 
-def _fused(linear_layer: nn.Linear, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
-    """A linear layer and its neurons as one kernel."""
-    weight, bias = linear_layer.weight, linear_layer.bias
-    token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, neuron.decay(), _settings(neuron), active)
-    return Spikes(planes, token)
+def _as_bits(flow: Tensor | Spikes) -> Tensor | Spikes:
+    """The bits of a tensor that a kernel made."""
+    if isinstance(flow, Tensor) and (known := bits.planes_of(flow)) is not None:
+        return Spikes(known, flow if flow.requires_grad else None)
+    return flow
 
 
-def _is_fused(layer: nn.Module | None) -> bool:
-    """Whether a layer is neurons that the fused kernels know."""
-    return isinstance(layer, Neuron) and type(layer) in (IF, LIF) and layer.surrogate.name in SURROGATES
-
-
-def _settings(neuron: Neuron) -> Settings:
-    return settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
-
-
-def _currents(layer: nn.Linear, flow: Tensor | Spikes) -> Tensor:
-    if isinstance(flow, Tensor) and flow.dim() > 2 and flow.shape[0] > 1 and flow.stride(0) == 0:
-        once: Tensor = layer(flow[0])  # one image, shown at every step, is multiplied once
+def _currents(layer: nn.Module, weighted: Weighted, flow: Tensor | Spikes) -> Tensor:
+    if isinstance(flow, Tensor) and bit_layers.stands_still(flow):
+        once: Tensor = layer(flow[:1] if isinstance(layer, OverTime) else flow[0])
+        once = once[0] if isinstance(layer, OverTime) else once
         return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
-    spikes = _spikes_into(layer, flow)
+    spikes = bit_layers.spikes_into(weighted, flow)
     if spikes is None:
-        dense: Tensor = layer(_floats(flow))  # graded values; of what does not fit torch says best why
+        dense: Tensor = layer(bit_layers.floats(flow))  # graded values; of what does not fit torch says best why
         return dense
-    return linear(spikes.token, spikes.planes, layer.weight, layer.bias)
-
-
-def _spikes_into(layer: nn.Linear, flow: Tensor | Spikes) -> Spikes | None:
-    """What flows into a linear layer as bits; None if it is not spikes, or does not fit."""
-    if isinstance(flow, Tensor):
-        packed = bits.pack(flow) if _countable(flow, layer) else None
-        return None if packed is None else Spikes(packed, flow if flow.requires_grad else None)
-    return flow if len(flow.planes.shape) == 3 and flow.planes.columns == layer.in_features else None
-
-
-def _countable(flow: Tensor, layer: nn.Linear) -> bool:
-    """Whether a tensor may be spikes that are worth packing; graded ones are found out in their first row."""
-    if flow.dim() != 3 or flow.dtype != torch.float32 or not flow.numel() or flow.shape[2] != layer.in_features:
-        return False
-    if flow.stride(0) == 0 and flow.shape[0] > 1:
-        return False
-    return layer.weight.dtype == torch.float32 and runs_native(flow) and runs_native(layer.weight)
-
-
-def _fits(flow: Tensor) -> bool:
-    return flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
-
-
-def _wants_bits(layers: list[nn.Module], index: int) -> bool:
-    """Whether the next layer that does anything is one that works on bits."""
-    for layer in layers[index:]:
-        if type(layer) is nn.Linear:
-            return layer.weight.dtype == torch.float32
-        passes = isinstance(layer, nn.Flatten | nn.Identity) or (isinstance(layer, nn.Dropout) and not layer.training)
-        if not passes:
-            return False
-    return False
-
-
-def _floats(flow: Tensor | Spikes) -> Tensor:
-    if isinstance(flow, Tensor):
-        return flow
-    spikes: Tensor = _Unpack.apply(flow.token, flow.planes) if flow.token is not None else flow.planes.dense()
-    bits.attach(spikes, flow.planes)
-    return spikes
-
-
-class _Unpack(torch.autograd.Function):
-    """Bits to floats; the gradient goes on to the tensor that stands for the bits."""
-
-    @staticmethod
-    def forward(ctx: Any, token: Tensor, planes: bits.Planes) -> Tensor:
-        return planes.dense()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        return grad, None
+    return bit_layers.currents_of(weighted, spikes)
 
 
 def watched(network: nn.Module) -> bool:

@@ -8,6 +8,7 @@ block, not after each layer as their text says.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +22,16 @@ from .decoders import decoder as find_decoder
 from .encoders import Encoder
 from .encoders import encoder as find_encoder
 from .event_driven import EventDriven
-from .neurons import IF, LIF, Neuron
+from .neurons import IF, LIF, AdaptiveLIF, Neuron, Synaptic
 from .spiking import OverTime, SpikingNetwork, over_time
 
-NEURONS: dict[str, Callable[..., Neuron]] = {"lif": LIF, "if": IF}
+NEURONS: dict[str, Callable[..., Neuron]] = {
+    "lif": LIF,
+    "if": IF,
+    "plif": functools.partial(LIF, learn_beta=True),
+    "synaptic": Synaptic,
+    "adaptive": AdaptiveLIF,
+}
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from .books import Books
 from .census import Census
 from .origins import Origin
 from .populations import Population
-from .products import Product, row_sums
+from .products import Product, convolution, row_sums
 
 if TYPE_CHECKING:
     from ..kernels.planes import Planes
+    from ..networks.bit_layers import Weighted
     from ..networks.neurons import Neuron
 
 
@@ -60,17 +61,12 @@ class BitWatcher:
         finally:
             _push_mode(self._mode)
 
-    def multiplied(self, layer: nn.Linear, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, N]` went through a linear layer."""
-        weight = layer.weight.detach()
-        values = weight.new_empty(()).expand(planes.shape)  # nobody looks at the values: the bits are counted
-        outputs = planes.rows * layer.out_features
-        product = Product(
-            "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
-            outputs * layer.in_features, layer.bias, fan_out=row_sums,
-        )  # fmt: skip
+    def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
+        """Spikes `[T, B, *N]` went through a weighted layer."""
+        product = _product(layer, source, planes)
         origin = self.books.origins.get(source)
-        found = origin.counted(values, 2) if origin is not None else None  # the neurons that sent them counted
+        # the neurons that sent them counted
+        found = origin.counted(product.values, product.rows) if origin is not None else None
         if found is None:
             counts = planes.per_neuron().numpy()
             found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
@@ -93,3 +89,26 @@ class BitWatcher:
         origin = self.books.origins.get(planes.words)
         if origin is not None:
             self.books.origins.put(spikes, origin)
+
+
+def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
+    weight = layer.weight.detach()
+    nothing = weight.new_empty(())  # nobody looks at the values: the bits are counted
+    if isinstance(layer, nn.Linear):
+        outputs = planes.rows * layer.out_features
+        return Product(
+            "linear", source, nothing.expand(planes.shape), layer.weight, weight.t(), torch.matmul, 2, outputs,
+            outputs * layer.in_features, layer.bias, fan_out=row_sums,
+        )  # fmt: skip
+    values = nothing.expand(planes.rows, *planes.shape[2:])
+    same = isinstance(layer.padding, str) and layer.padding == "same"
+    padding = (
+        [d * (k - 1) // 2 for k, d in zip(layer.kernel_size, layer.dilation, strict=True)]
+        if same
+        else ([0] * (weight.dim() - 2) if isinstance(layer.padding, str) else list(layer.padding))
+    )
+    product = convolution(
+        lambda _: True, values, layer.weight, layer.bias, layer.stride, padding, layer.dilation, False,
+        [0] * len(padding), layer.groups,
+    )  # fmt: skip
+    return product._replace(arrived=source, matrix=weight)

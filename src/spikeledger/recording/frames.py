@@ -13,6 +13,7 @@ class Frame:
     muted: bool = False
     straight: bool = False  # a linear layer that is not listened to
     quiet: bool = False  # a neuron with weights of its own
+    sums: bool = False  # neurons' own connections: what they add up are currents, which cost the synapses alone
     pairs: int = 0  # products of two activations so far in this call
     products: int = -1  # what the books had when a module began that must multiply
 

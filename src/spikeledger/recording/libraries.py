@@ -22,7 +22,12 @@ def _ours(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
     return firing(first(output), args[0], "TB", state_variables=int(getattr(module, "state_variables", 1)))
 
 
-NEURONS["spikeledger", "Neuron"] = NeuronKind(_ours, at_rest=lambda module, args: len(args) < 2 or silent(args[1]))
+def _ours_at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
+    state = args[1] if len(args) > 1 else None
+    return state is None or silent(*(state if isinstance(state, tuple) else (state,)))
+
+
+NEURONS["spikeledger", "Neuron"] = NeuronKind(_ours, at_rest=_ours_at_rest)
 NEURONS["spikeledger", "Encoder"] = encoder("TB")
 
 # -- snnTorch: one step a call, [B, *N]; returns spikes, or (spikes, states...) --------------------------------------

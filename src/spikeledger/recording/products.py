@@ -124,7 +124,7 @@ def _dot(is_weight: IsWeight, left: Tensor, right: Tensor) -> Product | Coincide
     return _mv(is_weight, left[None], right) if is_weight(right) else Coincidence("dot", left[None], right[:, None])
 
 
-def _convolution(
+def convolution(
     is_weight: IsWeight,
     values: Tensor,
     weight: Tensor,
@@ -137,6 +137,8 @@ def _convolution(
     groups: int,
     *_: Any,
 ) -> Product:
+    """A convolution's product, of the arguments that torch's operator takes."""
+
     def linear(x: Tensor, w: Tensor) -> Tensor:
         out: Tensor = aten.convolution(x, w, None, stride, padding, dilation, transposed, output_padding, groups)
         return out
@@ -170,6 +172,6 @@ PRODUCTS: dict[str, Callable[..., Product | Coincidence]] = {
     "addmv": _addmv,
     "dot": _dot,
     "vdot": _dot,
-    "convolution": _convolution,
-    "_convolution": _convolution,
+    "convolution": convolution,
+    "_convolution": convolution,
 }

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
 from ..networks import event_driven
+from ..networks.recurrent import OneToOne, Recurrent
 from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
@@ -122,6 +123,7 @@ class Recorder:
         if not books.frames:
             self._begin(args)
         frame = Frame(path, products=books.products if isinstance(module, _WEIGHTED) else -1)
+        frame.sums = isinstance(module, Recurrent | OneToOne)
         if kind is not None and self._on and not books.quiet:
             population = books.populations.get(path)
             if self._restarts(path) and population is not None and kind.at_rest(module, args) is not False:

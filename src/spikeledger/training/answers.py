@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,18 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..networks.neurons import Neuron
 from ..networks.spiking import SpikingNetwork
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network gave for a batch: scores `[B, classes]`, and the output spikes `[T, B, N]` of a spiking one."""
+    """What a network gave for a batch: scores `[B, classes]`, and the output spikes `[T, B, N]` of a spiking one.
+
+    `membranes` `[T, B, N]`, kept where a loss asks, are those of the read-out neurons as though they never fired.
+    """
 
     scores: Tensor
     spikes: Tensor | None = None
+    membranes: Tensor | None = None
 
 
-def answer(network: nn.Module, samples: Tensor) -> Answer:
+def answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> Answer:
     """Run a network, spiking or not, on samples `[B, *N]`; sequences are `[B, T, *N]` and turned to time first.
 
     Raises:
@@ -29,8 +35,8 @@ def answer(network: nn.Module, samples: Tensor) -> Answer:
     if not isinstance(network, SpikingNetwork):
         found = Answer(network(samples))
     else:
-        spikes = network(sequences(network, samples))
-        found = Answer(network.decoder(spikes), spikes)
+        spikes, potentials = _spikes(network, sequences(network, samples), membranes)
+        found = Answer(network.decoder(spikes), spikes, potentials)
     scores = found.scores
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(samples):
         shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
@@ -39,6 +45,23 @@ def answer(network: nn.Module, samples: Tensor) -> Answer:
             "put a decoder or a last layer behind it"
         )
     return found
+
+
+def _spikes(network: SpikingNetwork, inputs: Tensor, membranes: bool) -> tuple[Tensor, Tensor | None]:
+    """Output spikes `[T, B, N]`, and the read-out's membranes without reset if asked for and if it has any."""
+    layers = network.layers
+    last = layers[-1] if len(layers) > 1 else None
+    if not membranes or not isinstance(last, Neuron):
+        return network(inputs), None
+    # the layers before the read-out, in a network of their own, so that its currents can be looked at
+    before = copy.copy(network)
+    before.__dict__["_modules"] = {**network._modules, "layers": layers[:-1]}
+    currents = before(inputs)
+    decay, membrane, found = last.decay(), torch.zeros_like(currents[0]), []
+    for current in currents:
+        membrane = decay * membrane + current
+        found.append(membrane)
+    return last(currents), torch.stack(found)
 
 
 def sequences(network: nn.Module, samples: Tensor) -> Tensor:

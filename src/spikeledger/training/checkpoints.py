@@ -87,7 +87,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
     """
     table, tensors = _read(Path(folder), "checkpoint")
     try:
-        optional = dict.fromkeys(("validation_accuracy", "spike_rate", "joules_per_sample"))
+        optional = dict.fromkeys(("validation_accuracy", "spike_rate", "joules_per_sample", "penalty"))
         history = tuple(Epoch(**{**optional, **row}) for row in table["history"])
         if [row.number for row in history] != list(range(1, len(history) + 1)):
             raise ValueError("its epochs are not numbered one by one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,13 +19,16 @@ from ..ledger import price
 from ..networks.spiking import SpikingNetwork
 from ..recording.neurons import Layout
 from ..recording.record import record
+from .adam import Adam
 from .answers import answer, check_fits, checked_samples, sequences
+from .budget import LOOKED_AT, Budget
 from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
 from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, reseed
 from .history import Epoch, Fit, best_of
-from .losses import Loss
+from .losses import Loss, Penalty, reads_membranes
 from .losses import loss as find_loss
 from .progress import Progress, Watch, watching
+from .pruning import Pruning
 
 #: samples that are recorded after each epoch to estimate its joules
 RECORDED_SAMPLES = 256
@@ -62,6 +65,9 @@ def fit(
     batch_size: int = 128,
     learning_rate: float | None = None,
     loss: str | Loss = "rate",
+    penalties: Sequence[Penalty] = (),
+    prune: Pruning | None = None,
+    keep_zeros: bool = True,
     validation: float = 0.1,
     profile: str | os.PathLike[str] | HardwareProfile | None = "horowitz-45nm",
     checkpoint: str | os.PathLike[str] | None = None,
@@ -81,7 +87,12 @@ def fit(
         data: inputs `[samples, *N]` and labels `[samples]` to train and to test.
         learning_rate: the highest one of the cycle; `LEARNING_RATES` of a spiking or an ordinary network by default.
         loss: a name of `LOSSES`, or a callable `(Answer, labels) -> number`.
-        validation: share of the training samples that is held out; with 0 the last epoch is the best.
+        penalties: what is added to the loss: `sl.losses.joules("loihi", target=1e-7)`, `synops`, `spike_rate`, or a
+            callable `Batch -> number`.
+        prune: pruning while it trains, `sl.Pruning(0.8)`.
+        keep_zeros: weights that are exactly zero stay so: they are synapses that were pruned.
+        validation: share of the training samples that is held out; with 0 the last epoch is the best, and so it is
+            with penalties or pruning, for an earlier epoch spent more.
         profile: what joules an epoch are estimated on, from the first 256 test samples; None for none.
         checkpoint: folder in which the run is kept after each epoch.
         resume: go on with the run in that folder, to the same figures as without the break; start where there is none.
@@ -110,8 +121,17 @@ def fit(
             check_fits("train", network, *train)
             check_fits("test", network, *test)
         held, kept = _split(len(train[0]), validation, seed)
+        budget = Budget(network, train[0][kept[:LOOKED_AT]], penalties, prune, keep_zeros)
+        settings |= budget.settings()
         run = _Run(
-            network, criterion, (train[0], train[1], kept), (train[0][held], train[1][held]), test, device, settings
+            network,
+            criterion,
+            budget,
+            (train[0], train[1], kept),
+            (train[0][held], train[1][held]),
+            test,
+            device,
+            settings,
         )
         if checkpoint is not None:
             run.go_on(checkpoint, resume=resume)
@@ -133,6 +153,7 @@ class _Run:
         self,
         network: nn.Module,
         criterion: Loss,
+        budget: Budget,
         train: tuple[Tensor, Tensor, Tensor],  # inputs, labels, and which of them are trained on
         held: tuple[Tensor, Tensor],
         test: tuple[Tensor, Tensor],
@@ -140,11 +161,12 @@ class _Run:
         settings: dict[str, Any],
     ) -> None:
         self.network, self.criterion, self.profile, self.settings = network, criterion, profile, settings
+        self.budget = budget
         self.train, self.held, self.test = train, held, test
         self.place = device_of(network)
         weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
         fused = self.place.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(weights, lr=settings["learning_rate"], fused=fused)
+        self.optimizer = Adam(weights, lr=settings["learning_rate"], fused=fused)
         self.best: dict[str, Tensor] = {}
         self.history: tuple[Epoch, ...] = ()
 
@@ -196,14 +218,15 @@ class _Run:
     def epoch(self, number: int, watch: Watch) -> Epoch:
         """One pass over the training samples, and what the network is worth after it."""
         began = time.perf_counter()
-        loss, accuracy = self.passed(number, watch)
+        loss, accuracy, penalty = self.passed(number, watch)
         held = evaluate(self.network, *self.held).accuracy if len(self.held[0]) else None
         test = evaluate(self.network, *self.test).accuracy
         rate, energy = _recorded(self.network, self.test[0][:RECORDED_SAMPLES], self.profile)
-        return Epoch(number, loss, accuracy, held, test, rate, energy, round(time.perf_counter() - began, 3))
+        seconds = round(time.perf_counter() - began, 3)
+        return Epoch(number, loss, accuracy, held, test, rate, energy, seconds, penalty)
 
-    def passed(self, number: int, watch: Watch) -> tuple[float, float]:
-        """Mean loss and accuracy of a pass; its random numbers follow from the seed and the epoch's number alone."""
+    def passed(self, number: int, watch: Watch) -> tuple[float, float, float | None]:
+        """Mean loss, accuracy and penalty of a pass; its random numbers follow from the seed and the epoch's number."""
         inputs, labels, kept = self.train
         size = self.settings["batch_size"]
         shuffle, code, network = _seeds(self.settings["seed"], number, 3)
@@ -211,18 +234,25 @@ class _Run:
         torch.manual_seed(network)
         reseed(self.network, code)
         self.network.train()
-        rates = self.learning_rates(number, math.ceil(len(order) / size))
-        summed, right, seen = 0.0, 0, 0
+        batches = math.ceil(len(order) / size)
+        rates = self.learning_rates(number, batches)
+        self.budget.begin_epoch()
+        membranes = reads_membranes(self.criterion)
+        summed, penalised, right, seen = 0.0, 0.0, 0, 0
         for done, (batch, rate) in enumerate(zip(order.split(size), rates, strict=True), start=1):
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             target = labels[batch].to(self.place)
-            found = answer(self.network, inputs[batch].to(self.place))
+            with self.budget.listening() as tap:
+                found = answer(self.network, inputs[batch].to(self.place), membranes=membranes)
             loss = self.criterion(found, target)
+            penalty = self.budget.penalty(tap, len(batch))
             self.optimizer.zero_grad()
-            loss.backward()
+            (loss if penalty is None else loss + penalty).backward()
             self.optimizer.step()
+            self.budget.after(batches * (number - 1) + done, batches * self.settings["epochs"])
             summed += float(loss.detach()) * len(batch)
+            penalised += 0.0 if penalty is None else float(penalty.detach()) * len(batch)
             right += int((found.scores.detach().argmax(1) == target).sum())
             seen += len(batch)
             if not math.isfinite(summed):
@@ -232,7 +262,7 @@ class _Run:
                 )
             if done % GLANCE == 0:
                 watch.batch(done, summed / seen, right / seen)
-        return summed / seen, right / seen
+        return summed / seen, right / seen, penalised / seen if self.budget.watches else None
 
     def learning_rates(self, number: int, batches: int) -> Iterator[float]:
         """The learning rate of each batch of an epoch."""

@@ -23,12 +23,15 @@ class Epoch:
     spike_rate: float | None  # spikes a neuron and step; None without spiking neurons
     joules_per_sample: float | None  # estimated; None where the profile cannot price the network
     seconds: float = field(compare=False)
+    penalty: float | None = None  # mean over the pass, not in `loss`; None without penalties and without pruning
 
     def __str__(self) -> str:
         parts = [f"epoch {self.number}", f"loss {self.loss:.4f}", f"train {self.train_accuracy:.2%}"]
         if self.validation_accuracy is not None:
             parts.append(f"validation {self.validation_accuracy:.2%}")
         parts.append(f"test {self.test_accuracy:.2%}")
+        if self.penalty:
+            parts.append(f"penalty {self.penalty:.4f}")
         if self.spike_rate is not None:
             parts.append(f"{self.spike_rate:.3f} spikes a neuron and step")
         energy = "not given" if self.joules_per_sample is None else f"{units.joules(self.joules_per_sample)} a sample"
@@ -42,7 +45,7 @@ class Fit:
     Attributes:
         history: the epochs that were finished.
         best_epoch: number of the epoch whose weights the network has: the highest validation accuracy, of equals the
-            latest; 0 if none was finished.
+            latest; with penalties or pruning the last; 0 if none was finished.
         stopped: whether Ctrl-C ended it early.
         profile: what the joules are estimated on; None if they were not asked for.
     """
@@ -75,6 +78,11 @@ class Fit:
 
 
 def best_of(history: tuple[Epoch, ...]) -> int:
-    """The epoch to keep: the highest validation accuracy, of equals the latest; without validation the last."""
+    """The epoch to keep: the highest validation accuracy, of equals the latest; without validation the last.
+
+    With penalties or pruning it is the last too: an earlier epoch may be more often right because it spent more.
+    """
+    if any(row.penalty is not None for row in history):
+        return history[-1].number
     ranked = [(-1.0 if row.validation_accuracy is None else row.validation_accuracy, row.number) for row in history]
     return max(ranked, default=(0.0, 0))[1]

@@ -1,0 +1,335 @@
+// Convolutions of spikes, and the neurons behind them, on bits: for each output position the rows of the weight that its
+// spikes select are summed. Spikes of an image lie position by position, channels together: what a row of the kernel sees
+// is then one run of bits, and its events one run of a list. Two ways of summing, as in products.hpp: events and subsets.
+#pragma once
+
+#include <mutex>
+
+#include "neurons.hpp"
+#include "patches.hpp"
+#include "products.hpp"
+
+namespace spikeledger::SPIKELEDGER_SET {
+
+// Where a weight's tap (channel, ky, kx) is in our order, (ky, kx, channel)
+inline int64_t row_of(const Convolution& c, int64_t tap) {
+  const int64_t window = c.kernel_height * c.kernel_width;
+  return tap % window * c.channels + tap / window;
+}
+
+// The weight as blocks of filters, each [taps + 1, lanes * 16]: row (ky, kx, channel), and a row of zeros at the end
+inline void arrange_weight(const Convolution& c, const float* weight, float* out) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes;
+  parallel(blocks.count * blocks.lanes, c.threads, [&](int64_t group) {
+    float* to = out + group / blocks.lanes * (taps + 1) * wide + group % blocks.lanes * kLanes;
+    const int64_t here = std::clamp<int64_t>(c.filters - group * kLanes, 0, kLanes);
+    store(to + taps * wide, splat(0.0f));
+    for (int64_t tap = 0; tap < taps; tap += kLanes) {
+      Lanes block[kLanes];
+      for (int64_t line = 0; line < kLanes; ++line)
+        block[line] = line < here ? load(weight + (group * kLanes + line) * taps + tap, taps - tap) : splat(0.0f);
+      exchange_rows<8>(block), exchange_rows<4>(block), exchange_rows<2>(block), exchange_rows<1>(block);
+      for (int64_t line = 0; line < std::min<int64_t>(kLanes, taps - tap); ++line)
+        store(to + row_of(c, tap + line) * wide, block[line]);
+    }
+  });
+}
+
+// And back: of the first share's sums, to which the others are added
+inline void return_weight(const Convolution& c, const float* sums, int64_t shares, float* weight, float* bias) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, share_size = blocks.count * (taps + 1) * wide;
+  parallel(blocks.count * blocks.lanes, c.threads, [&](int64_t group) {
+    const float* from = sums + group / blocks.lanes * (taps + 1) * wide + group % blocks.lanes * kLanes;
+    const int64_t here = std::clamp<int64_t>(c.filters - group * kLanes, 0, kLanes);
+    const auto sum = [&](int64_t row) {
+      Lanes whole = load(from + row * wide);
+      for (int64_t share = 1; share < shares; ++share) whole += load(from + share * share_size + row * wide);
+      return whole;
+    };
+    if (here > 0 && bias != nullptr) store(bias + group * kLanes, sum(taps), here);
+    for (int64_t tap = 0; tap < taps && here > 0; tap += kLanes) {
+      Lanes block[kLanes];
+      for (int64_t line = 0; line < kLanes; ++line)
+        block[line] = tap + line < taps ? sum(row_of(c, tap + line)) : splat(0.0f);
+      exchange_rows<8>(block), exchange_rows<4>(block), exchange_rows<2>(block), exchange_rows<1>(block);
+      for (int64_t line = 0; line < here; ++line)
+        store(weight + (group * kLanes + line) * taps + tap, block[line], taps - tap);
+    }
+  });
+}
+
+// ---- events ----------------------------------------------------------------------------------------------------------
+
+constexpr int kPair = 4;  // lists are padded to a multiple
+constexpr int64_t kManyWeights = 1 << 18;
+
+template <int lanes>
+inline void gather(const uint32_t* list, int64_t count, const float* weight, Lanes* sum) {
+  Lanes other[lanes] = {};
+  for (int64_t n = 0; n < count; n += kPair)
+    for (int k = 0; k < kPair; k += 2) {
+      const float *one = weight + list[n + k] * (lanes * kLanes), *two = weight + list[n + k + 1] * (lanes * kLanes);
+      for (int lane = 0; lane < lanes; ++lane) {
+        sum[lane] += load(one + lane * kLanes);
+        other[lane] += load(two + lane * kLanes);
+      }
+    }
+  for (int lane = 0; lane < lanes; ++lane) sum[lane] += other[lane];
+}
+
+// Sums of one band at one step, [positions, filters], over the block's filters
+template <int lanes>
+void add_events_of(const Convolution& c, const Band& band, EventLists& lists, const float* weight, float* sums) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), wide = lanes * kLanes;
+  static thread_local Buffer<uint32_t> buffer;
+  uint32_t* list = buffer.at_least(taps + 64);
+  // a weight that does not fit the second cache is taken block by block
+  const int64_t together = blocks.count * taps * wide > kManyWeights ? 1 : blocks.count;
+  for (int64_t task = 0; task < blocks.count / together * band.rows * c.out_width; ++task) {
+    const int64_t first = task / (band.rows * c.out_width) * together, place = task % (band.rows * c.out_width);
+    const int64_t count = lists.window(c, place / c.out_width, place % c.out_width, list);
+    for (int pad = 0; pad < kPair; ++pad) list[count + pad] = static_cast<uint32_t>(taps);
+    float* to = sums + place * c.filters;
+    for (int64_t block = first; block < first + together; ++block) {
+      const int64_t from = block * wide;
+      Lanes sum[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int64_t at = from + lane * kLanes;
+        sum[lane] = c.bias != nullptr && at < c.filters ? load(c.bias + at, c.filters - at) : splat(0.0f);
+      }
+      gather<lanes>(list, count, weight + block * (taps + 1) * wide, sum);
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int64_t at = from + lane * kLanes;
+        if (at < c.filters) store(to + at, sum[lane], c.filters - at);
+      }
+    }
+  }
+}
+
+// ---- subsets ---------------------------------------------------------------------------------------------------------
+
+template <int groups>
+inline void add_subset_groups(const uint64_t* stream, int64_t rows, const float* tables, float* sums, int64_t stride,
+                              int64_t here) {
+  const auto* bytes = reinterpret_cast<const char*>(tables);
+  for (int64_t row = 0; row < rows; ++row) {
+    const uint64_t word = stream[row];
+    Lanes even = load(sums + row * stride, here), odd = splat(0.0f);
+    for (int group = 0; group < groups; ++group) {
+      const auto place = static_cast<int64_t>(word >> (group * kGroup) & ((kSums - 1) << kGroup));
+      const Lanes found = load(reinterpret_cast<const float*>(bytes + group * kSums * kLineBytes + place));
+      if (group % 2 == 0) even += found; else odd += found;
+    }
+    store(sums + row * stride, even + odd, here);
+  }
+}
+
+inline void add_groups(int64_t groups, const uint64_t* stream, int64_t rows, const float* tables, float* sums,
+                       int64_t stride, int64_t here) {
+  if (groups <= 2) return add_subset_groups<2>(stream, rows, tables, sums, stride, here);
+  if (groups <= 4) return add_subset_groups<4>(stream, rows, tables, sums, stride, here);
+  if (groups <= 6) return add_subset_groups<6>(stream, rows, tables, sums, stride, here);
+  add_subset_groups<8>(stream, rows, tables, sums, stride, here);
+}
+
+// Sums of one band at all steps, each [positions, filters], `stride` apart; `stream` holds its windows, 48 bits a pass
+inline void add_windows(const Convolution& c, const uint64_t* stream, int64_t positions, const float* weight, float* sums,
+                        int64_t stride) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), passes = (taps + kPass - 1) / kPass, wide = blocks.lanes * kLanes;
+  const int64_t rows = c.steps * positions;
+  static thread_local Buffer<float> table_buffer, panel_buffer;
+  float* tables = table_buffer.at_least(kGroups * kSums * kLanes);
+  float* panel = panel_buffer.at_least(kPass * kLanes);
+  for (int64_t from = 0; from < c.filters; from += kLanes) {
+    const int64_t here = c.filters - from;
+    const float* mine = weight + from / wide * (taps + 1) * wide + from % wide;
+    const Lanes start = c.bias != nullptr ? load(c.bias + from, here) : splat(0.0f);
+    for (int64_t step = 0; step < c.steps; ++step)
+      for (int64_t row = 0; row < positions; ++row) store(sums + step * stride + row * c.filters + from, start, here);
+    for (int64_t pass = 0; pass < passes; ++pass) {
+      const int64_t begin = pass * kPass, inputs = std::min<int64_t>(kPass, taps - begin);
+      for (int64_t row = 0; row < kPass; ++row)
+        store(panel + row * kLanes, row < inputs ? load(mine + (begin + row) * wide) : splat(0.0f));
+      make_tables(panel, kLanes, tables);
+      for (int64_t step = 0; step < c.steps; ++step)
+        add_groups((inputs + kGroup - 1) / kGroup, stream + pass * rows + step * positions, positions, tables,
+                   sums + step * stride + from, c.filters, here);
+    }
+  }
+}
+
+// ---- forward ---------------------------------------------------------------------------------------------------------
+
+// Currents of one band of one sample at all steps, each [positions, filters], `stride` apart
+inline void band_currents(const Convolution& c, const uint64_t* images, const Band& band, const float* weight, float* sums,
+                          int64_t stride) {
+  const int64_t positions = band.rows * c.out_width, size = image_words(c);
+  const Blocks blocks(c.filters);
+  if (c.method == kEvents) {
+    static thread_local EventLists lists;
+    for (int64_t step = 0; step < c.steps; ++step) {
+      lists.list(c, images + (step * c.batch + band.sample) * size, band);
+      float* to = sums + step * stride;
+      switch (blocks.lanes) {
+        case 1: add_events_of<1>(c, band, lists, weight, to); break;
+        case 2: add_events_of<2>(c, band, lists, weight, to); break;
+        case 3: add_events_of<3>(c, band, lists, weight, to); break;
+        default: add_events_of<4>(c, band, lists, weight, to);
+      }
+    }
+    return;
+  }
+  const int64_t rows = c.steps * positions, passes = (taps_of(c) + kPass - 1) / kPass;
+  static thread_local Buffer<uint64_t> buffer;
+  uint64_t* stream = buffer.at_least(passes * rows);
+  for (int64_t step = 0; step < c.steps; ++step)
+    stream_windows(c, images + (step * c.batch + band.sample) * size, band, kPass, kGroup, rows, stream + step * positions);
+  add_windows(c, stream, positions, weight, sums, stride);
+}
+
+// Currents [T * B, H, W, filters]
+inline void convolve(const Convolution& c, const float* weight, float* out) {
+  const Blocks blocks(c.filters);
+  const int64_t places = c.out_height * c.out_width;
+  static thread_local Buffer<float> weight_buffer;
+  static thread_local Buffer<uint64_t> image_buffer;
+  float* arranged = weight_buffer.at_least(blocks.count * (taps_of(c) + 1) * blocks.lanes * kLanes);
+  uint64_t* images = image_buffer.at_least(c.steps * c.batch * image_words(c));
+  arrange_weight(c, weight, arranged);
+  arrange_images(c, images);
+  over_bands(c, [&](const Band& band) {
+    band_currents(c, images, band, arranged, out + band.place(c) * c.filters, c.batch * places * c.filters);
+  });
+}
+
+// The same and the neurons behind it: spikes as words [T * B, words_of(filters * H * W)]. Currents, if kept, lie band by
+// band, each [T, positions, filters], as `convolve_back` finds them.
+inline void convolve_fire(const Convolution& c, const float* weight, const Firing& out, const float* beta, float threshold,
+                          int reset, bool delayed, float* currents, int64_t* active) {
+  const Blocks blocks(c.filters);
+  const int64_t places = c.out_height * c.out_width, field = words_of(c.filters);
+  static thread_local Buffer<float> weight_buffer;
+  static thread_local Buffer<uint64_t> image_buffer, field_buffer;
+  float* arranged = weight_buffer.at_least(blocks.count * (taps_of(c) + 1) * blocks.lanes * kLanes);
+  uint64_t* images = image_buffer.at_least(c.steps * c.batch * image_words(c));
+  uint64_t* fields = field_buffer.at_least(c.steps * c.batch * places * field);
+  arrange_weight(c, weight, arranged);
+  arrange_images(c, images);
+  std::mutex counting;
+  over_bands(c, [&](const Band& band) {
+    const int64_t positions = band.rows * c.out_width, width = positions * c.filters, words = words_of(width);
+    static thread_local Buffer<float> buffer;
+    static thread_local Buffer<uint64_t> bits;
+    float* sums = currents != nullptr ? currents + band.place(c) * c.steps * c.filters : buffer.at_least(c.steps * width);
+    band_currents(c, images, band, arranged, sums, width);
+    uint64_t* spikes = bits.at_least(c.steps * words + 1);
+    fire({c.steps, 1, width, sums, nullptr, beta + band.first * c.out_width * c.filters, threshold, reset, delayed, 1},
+         {nullptr, spikes, nullptr});
+    for (int64_t step = 0; step < c.steps; ++step)
+      cut_fields(spikes + step * words, positions, c.filters,
+                 fields + ((step * c.batch + band.sample) * places + band.first * c.out_width) * field);
+    if (active != nullptr) {
+      const std::lock_guard guard(counting);
+      for (int64_t step = 0; step < c.steps; ++step)
+        for (int64_t n = 0; n < width; ++n)
+          active[n % c.filters * places + band.first * c.out_width + n / c.filters] += sums[step * width + n] != 0.0f;
+    }
+  });
+  parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
+    spread_fields(fields + image * places * field, places, c.filters, out.words + image * words_of(places * c.filters));
+  });
+}
+
+// ---- backward --------------------------------------------------------------------------------------------------------
+
+// Gradient of the currents [T * B, H, W, filters] from that of the spikes, which lies so, or as [T * B, filters, H, W].
+// Gradients of beta come sample by sample: [B, positions * filters].
+inline void convolve_learn(const Convolution& c, const float* currents, const float* beta, float threshold, int reset,
+                           bool delayed, const float* spikes_grad, bool channels_last, int surrogate, float slope,
+                           float* out, float* beta_grad) {
+  const int64_t places = c.out_height * c.out_width;
+  over_bands(c, [&](const Band& band) {
+    const int64_t positions = band.rows * c.out_width, width = positions * c.filters, first = band.first * c.out_width;
+    static thread_local Buffer<float> in_buffer, out_buffer;
+    float *arrived = in_buffer.at_least(c.steps * width), *left = out_buffer.at_least(c.steps * width);
+    for (int64_t step = 0; step < c.steps; ++step) {
+      const float* image = spikes_grad + (step * c.batch + band.sample) * places * c.filters;
+      if (channels_last)
+        std::memcpy(arrived + step * width, image + first * c.filters, static_cast<size_t>(width) * sizeof(float));
+      else
+        turn_floats(image + first, places, c.filters, positions, arrived + step * width, c.filters);
+    }
+    learn({c.steps, 1, width, currents + band.place(c) * c.steps * c.filters, nullptr, beta + first * c.filters, threshold,
+           reset, delayed, 1},
+          {arrived, nullptr, surrogate, slope, left, nullptr,
+           beta_grad != nullptr ? beta_grad + (band.sample * places + first) * c.filters : nullptr});
+    for (int64_t step = 0; step < c.steps; ++step)
+      std::memcpy(out + ((step * c.batch + band.sample) * places + first) * c.filters, left + step * width,
+                  static_cast<size_t>(width) * sizeof(float));
+  });
+}
+
+template <int lanes>
+inline void scatter(const uint32_t* list, int64_t count, const Lanes* grad, float* sums) {
+  for (int64_t n = 0; n < count; ++n) {
+    float* to = sums + list[n] * (lanes * kLanes);
+    for (int lane = 0; lane < lanes; ++lane) store(to + lane * kLanes, load(to + lane * kLanes) + grad[lane]);
+  }
+}
+
+// One block's gradient of the weight, [taps + 1, lanes * 16], over a share of the images; the last row is the bias's
+template <int lanes>
+void weight_share(const Convolution& c, const uint64_t* images, int64_t first, int64_t last, int64_t block,
+                  const float* grad, float* sums) {
+  const int64_t taps = taps_of(c), wide = lanes * kLanes, places = c.out_height * c.out_width;
+  std::memset(sums, 0, static_cast<size_t>((taps + 1) * wide) * sizeof(float));
+  static thread_local EventLists lists;
+  static thread_local Buffer<uint32_t> buffer;
+  uint32_t* list = buffer.at_least(taps + 64);
+  const Band whole{0, 0, c.out_height};
+  for (int64_t image = first; image < last; ++image) {
+    lists.list(c, images + image * image_words(c), whole);
+    const float* row = grad + image * places * c.filters + block * wide;
+    for (int64_t place = 0; place < places; ++place, row += c.filters) {
+      int64_t count = lists.window(c, place / c.out_width, place % c.out_width, list);
+      list[count++] = static_cast<uint32_t>(taps);
+      Lanes flow[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int64_t rest = c.filters - block * wide - lane * kLanes;
+        flow[lane] = rest > 0 ? load(row + lane * kLanes, rest) : splat(0.0f);
+      }
+      scatter<lanes>(list, count, flow, sums);
+    }
+  }
+}
+
+// Gradients of weight [filters, channels, kernel] and bias (or null) from that of the currents [T * B, H, W, filters].
+// The shares of the images are the same for any number of threads, and so is the order of the sums.
+inline void convolve_weight(const Convolution& c, const float* grad, float* to_weight, float* to_bias) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, size = (taps + 1) * wide;
+  const int64_t total = c.steps * c.batch;
+  const int64_t shares = std::clamp<int64_t>(std::min(total / 8, (1 << 21) / (taps * c.filters)), 2, 16);
+  static thread_local Buffer<float> sum_buffer;
+  static thread_local Buffer<uint64_t> image_buffer;
+  uint64_t* images = image_buffer.at_least(total * image_words(c));
+  float* sums = sum_buffer.at_least(shares * blocks.count * size);
+  arrange_images(c, images);
+  parallel(shares * blocks.count, c.threads, [&](int64_t task) {
+    const int64_t share = task / blocks.count, block = task % blocks.count;
+    const int64_t first = share * total / shares, last = (share + 1) * total / shares;
+    switch (blocks.lanes) {
+      case 1: return weight_share<1>(c, images, first, last, block, grad, sums + task * size);
+      case 2: return weight_share<2>(c, images, first, last, block, grad, sums + task * size);
+      case 3: return weight_share<3>(c, images, first, last, block, grad, sums + task * size);
+      default: return weight_share<4>(c, images, first, last, block, grad, sums + task * size);
+    }
+  });
+  return_weight(c, sums, shares, to_weight, to_bias);
+}
+
+}  // namespace spikeledger::SPIKELEDGER_SET

@@ -1,0 +1,92 @@
+"""How many spikes of a simulated run differ from those of the torch network: rounding, or the chip's few bits.
+
+In float64, and wherever sums are exact, none does. In float32 torch and the simulator add in another order, and a neuron
+within a rounding error of its threshold may answer differently; in a chip's integers weights themselves are others.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .simulate import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Places (a neuron, a step, a sample) that were compared, spikes of torch among them, and places that differ.
+
+    `answers` are torch's: the output neuron that spikes most, int64 `[B]`.
+    """
+
+    places: int
+    spikes: int
+    differing: int
+    same_answers: int  # samples whose most active output neuron is the same
+    samples: int
+    answers: NDArray[np.int64]
+
+    @property
+    def share(self) -> float:
+        """Differing places for each spike of torch."""
+        return self.differing / max(self.spikes, 1)
+
+
+def agreement(
+    ran: Run, network: nn.Module, inputs: Any, *, layout: str | None = None, seed: int = 0, batch_size: int = 256
+) -> Agreement:
+    """Compare the kept spikes of a run, at least its output's, with torch's for the same inputs and seed.
+
+    Raises:
+        InputError: the run is of another network.
+    """
+    modules = dict(network.named_modules())
+    names = [name for name in ran.rasters if name in modules]
+    assert ran.network is not None
+    if ran.network.output not in names:
+        raise InputError(
+            f"the run's output '{ran.network.output}' is no module of this network: give the network that ran"
+        )
+    tensor = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
+    tensor = tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+    axis = str(layout or getattr(network, "input_layout", "TB")).index("B")
+    reseed = getattr(network, "reseed", None)
+    if callable(reseed):
+        reseed(seed)
+    fired: dict[str, list[Tensor]] = {}
+    training = network.training
+    with ExitStack() as stack, torch.no_grad():
+        stack.callback(network.train, training)
+        network.eval()
+        for name in names:
+
+            def note(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
+                fired.setdefault(name, []).append(output[0] if isinstance(output, tuple) else output)
+
+            stack.callback(modules[name].register_forward_hook(note).remove)
+        whole: dict[str, list[Tensor]] = {name: [] for name in names}
+        for part in tensor.split(batch_size, axis):
+            fired.clear()
+            network(part)
+            for name, calls in fired.items():
+                steps, batch = len(ran.rasters[name]), part.shape[axis]
+                trains = torch.stack(calls) if len(calls) > 1 else calls[0]
+                whole[name].append(trains.reshape(steps, batch, -1))
+    places = spikes = differing = 0
+    for name, parts in whole.items():
+        theirs = torch.cat(parts, dim=1).numpy() != 0
+        ours = ran.rasters[name] != 0
+        places, spikes = places + ours.size, spikes + int(theirs.sum())
+        differing += int((ours != theirs).sum())
+    answers = (torch.cat(whole[ran.network.output], dim=1) != 0).sum(0).numpy().argmax(-1)
+    same = np.equal(answers, ran.answers())
+    return Agreement(places, spikes, differing, int(same.sum()), len(same), answers)

@@ -1,0 +1,263 @@
+"""STDP on the chip: weights that change while a network runs, by what a synapse sees of its two neurons.
+
+    rule = PairRule(increase=0.01, decrease=0.012, high=0.5)
+    ran = run(net, inputs, "loihi", learning={"fc1": rule})
+    weights(ran.network, "fc1")  # [out, in], as a torch.nn.Linear holds them
+
+Every neuron leaves a trace that a spike raises and that fades; a spike meets the weight that its synapse has when it
+arrives. Where learning is on, one sample runs after another, step by step in numpy, apart from the native machine, which
+knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, unknown_name
+from .machine import Counts
+from .network import Network, Projection
+from .precision import Grain
+from .reference import advance, deliver
+from .synapses import Dense, Sparse, record_type
+
+Values = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PairRule:
+    """Pair STDP with traces: every pair of a sender's and a receiver's spike counts.
+
+        x <- x exp(-1 / tau_before) + arriving spike,  y <- y exp(-1 / tau_after) + own spike
+        a spike arrives:       w <- w - decrease y     (of the steps before this one)
+        the receiver fires:    w <- w + increase x     (this step's arrivals among them: they came first)
+
+    Weights stay in `low .. high`. Times are in steps. In a chip's integers a change is rounded to its weight's unit, up
+    or down by chance (`stochastic`, so that changes below a unit are not lost) or to the `nearest`.
+
+    Source: traces after Morrison, Diesmann & Gerstner 2008, Biol. Cybern. 98:459; the constants are those of Song,
+    Miller & Abbott 2000, Nat. Neurosci. 3:919, for weights up to 1 and steps of 1 ms (both quoted from memory).
+    """
+
+    increase: float = 0.005
+    decrease: float = 0.00525
+    tau_before: float = 20.0
+    tau_after: float = 20.0
+    low: float = 0.0
+    high: float = 1.0
+    rounding: Literal["stochastic", "nearest"] = "stochastic"
+
+    def __post_init__(self) -> None:
+        for what in ("increase", "decrease", "tau_before", "tau_after", "low", "high"):
+            if not math.isfinite(getattr(self, what)):
+                raise InputError(f"the {what} of a learning rule is {getattr(self, what)}, but must be a finite number")
+        if min(self.tau_before, self.tau_after) <= 0:
+            raise InputError(f"traces fade with times above 0 steps, not {self.tau_before:g} and {self.tau_after:g}")
+        if self.low > self.high:
+            raise InputError(f"weights cannot stay in {self.low:g} .. {self.high:g}: give low below high")
+        if self.rounding not in ("stochastic", "nearest"):
+            raise unknown_name("rounding", self.rounding, ("stochastic", "nearest"))
+
+
+class _Plastic:
+    """The synapses of one projection, with traces of both ends; rows lie by sender, `columns` find them by receiver."""
+
+    def __init__(self, projection: Projection, rule: PairRule, dtype: Any, grain: Grain | None, seed: int) -> None:
+        synapses = projection.synapses
+        assert isinstance(synapses, Sparse)
+        self.rule, self.delay, self.dtype = rule, projection.delay, np.dtype(dtype)
+        self.starts, self.targets = synapses.starts, synapses.targets
+        self.reached = synapses.records["target"].astype(np.int64)
+        self.weights = synapses.records["weight"].astype(self.dtype)
+        self.senders = np.repeat(np.arange(synapses.sources), np.diff(synapses.starts))
+        self.columns = np.argsort(self.reached, kind="stable")
+        self.column_starts = np.concatenate([[0], np.cumsum(np.bincount(self.reached, minlength=self.targets))])
+        unit = grain.membrane if grain else 1.0
+        self.increase, self.decrease = rule.increase / unit, rule.decrease / unit
+        self.low, self.high = rule.low / unit, rule.high / unit
+        self.step = grain.weight / grain.membrane if grain else 0.0
+        if grain:
+            most = grain.largest * self.step
+            self.low, self.high = max(self.low, -most), min(self.high, most)
+        self.chance = np.random.default_rng(seed)
+        self.fade = math.exp(-1 / rule.tau_before), math.exp(-1 / rule.tau_after)
+        self.updates = 0
+        self.before, self.after = np.zeros(synapses.sources), np.zeros(synapses.targets)
+
+    def forget(self) -> None:
+        """No spike has been, as before the first step of a sample."""
+        self.before[:] = self.after[:] = 0
+
+    def deliver(self, currents: Values, source: int, value: float) -> None:
+        row = slice(self.starts[source], self.starts[source + 1])
+        currents[self.reached[row]] += self.weights[row] * currents.dtype.type(value)
+
+    def learn(self, arrived: NDArray[np.int64], fired: NDArray[np.int64]) -> None:
+        """Change weights after one step, by who sent what arrived and who fired."""
+        self.before *= self.fade[0]
+        self.after *= self.fade[1]
+        for source in arrived:
+            row = np.arange(self.starts[source], self.starts[source + 1])
+            self._change(row, -self.decrease * self.after[self.reached[row]])
+        self.before[arrived] += 1
+        for target in fired:
+            column = self.columns[self.column_starts[target] : self.column_starts[target + 1]]
+            self._change(column, self.increase * self.before[self.senders[column]])
+        self.after[fired] += 1
+
+    def _change(self, places: NDArray[np.int64], change: NDArray[np.float64]) -> None:
+        self.updates += len(places)
+        wanted = self.weights[places] + change
+        if self.step:
+            scaled = wanted / self.step
+            up = self.chance.random(len(places)) if self.rule.rounding == "stochastic" else 0.5
+            # what needs no change is not rounded: its weight is a whole number of units
+            wanted = np.where(change == 0, wanted, np.floor(scaled + up) * self.step)
+        # a weight that began outside stays until it moves
+        self.weights[places] = np.where(change == 0, self.weights[places], np.clip(wanted, self.low, self.high))
+
+    def synapses(self, unit: float) -> Sparse:
+        """The synapses as they are now, in the network's own unit; those that came to 0 still exist."""
+        dtype = np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
+        records = np.empty(len(self.weights), record_type(dtype))
+        records["target"], records["weight"] = self.reached, self.weights * unit
+        return Sparse(self.starts, records, self.targets)
+
+
+def plastic(network: Network, rules: Mapping[str, PairRule]) -> Network:
+    """The network with single synapses in the layers that learn; one whose weight comes to 0 still exists.
+
+    Raises:
+        InputError: a layer is unknown, shares its weights, or lies behind a pooling.
+    """
+    known = {projection.layer for projection in network.projections}
+    for name in rules.keys() - known:
+        raise unknown_name("layer", name, known)
+    found = {}
+    for number, projection in enumerate(network.projections):
+        if projection.layer in rules:
+            if projection.fan is not None:
+                raise InputError(
+                    f"layer '{projection.layer}' lies behind a pooling or a selection, where several places share a "
+                    "synapse: let a layer learn that hears neurons directly"
+                )
+            found[number] = _sparse(projection.synapses, projection.layer)
+    return learned(network, found)
+
+
+def run_learning(
+    network: Network, inputs: Mapping[str, Values], rules: Mapping[str, PairRule], *, steps: int, samples: int,
+    dtype: Any = np.float32, limit: float = 0.0, keep: Iterable[str] = (),
+    grains: Mapping[str, Grain] | None = None, seed: int = 0,
+) -> tuple[Counts, dict[str, int], dict[int, Sparse]]:  # fmt: skip
+    """Run samples one after another while weights change.
+
+    Args:
+        network: with single synapses where it learns, as `plastic` gives it.
+        rules: layer -> its rule; every projection of the layer learns.
+        limit, grains: of a network in a chip's integers: the largest membrane, and the units of each population.
+
+    Returns:
+        Counts of the run, weight updates by layer, and the synapses at the end by the number of their projection.
+    """
+    moving = {
+        number: _Plastic(
+            each, rules[each.layer], dtype, grains[each.target] if grains else None, seed + number
+        )
+        for number, each in enumerate(network.projections)
+        if each.layer in rules
+    }  # fmt: skip
+    counts, kept = Counts(), set(keep)
+    depth = {name: max((p.delay for p in network.out_of(name)), default=0) for name in network.order}
+    for name, population in network.populations.items():
+        counts.spikes[name], counts.active[name] = np.zeros((2, population.size), np.int64)
+        counts.per_step[name] = np.zeros(steps, np.int64)
+        counts.late[name] = np.zeros((depth[name], population.size), np.int64)
+        if population.spiking:
+            counts.rasters[name] = np.zeros((samples if name in kept else 1, steps, population.size), np.uint8)
+    for sample in range(samples):
+        sent = {name: np.zeros((steps, each.size), dtype) for name, each in network.populations.items()}
+        waiting = {
+            name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
+            for name, each in network.populations.items()
+        }
+        membranes = {
+            name: np.broadcast_to(np.asarray(each.start, dtype), each.size).copy()
+            for name, each in network.populations.items()
+        }
+        for each in moving.values():
+            each.forget()
+        for t in range(steps):
+            for name in network.order:
+                population = network.populations[name]
+                if population.spiking:
+                    slot = waiting[name][t % len(waiting[name])]
+                    for number, each in moving.items():  # with the weight that a synapse has when a spike arrives
+                        projection = network.projections[number]
+                        if projection.target == name and t >= projection.delay:
+                            deliver(projection, sent[projection.source][t - projection.delay], slot, each)
+                    values, active = advance(population, membranes[name], slot, dtype, limit)
+                    slot[:] = 0
+                    counts.active[name] += active
+                    if sample < len(counts.rasters[name]):
+                        counts.rasters[name][sample, t] = values
+                else:
+                    values = np.asarray(inputs[name][t, sample], dtype)
+                sent[name][t] = values
+                for number, projection in enumerate(network.projections):
+                    if projection.source == name and number not in moving:
+                        slots = waiting[projection.target]
+                        deliver(projection, values, slots[(t + projection.delay) % len(slots)])
+            for number, each in moving.items():
+                projection = network.projections[number]
+                arrived = sent[projection.source][t - projection.delay] if t >= projection.delay else np.zeros(0)
+                each.learn(np.flatnonzero(arrived), np.flatnonzero(sent[projection.target][t]))
+        for name, trains in sent.items():
+            spikes = trains != 0
+            counts.spikes[name] += spikes.sum(0)
+            counts.per_step[name] += spikes.sum(1)
+            last = spikes[::-1][: depth[name]]
+            counts.late[name][: len(last)] += last
+    updates = {name: 0 for name in rules}
+    for number, each in moving.items():
+        updates[network.projections[number].layer] += each.updates
+    unit = {number: grains[network.projections[number].target].membrane if grains else 1.0 for number in moving}
+    return counts, updates, {number: each.synapses(unit[number]) for number, each in moving.items()}
+
+
+def learned(network: Network, synapses: Mapping[int, Sparse]) -> Network:
+    """The network with other synapses, by the number of their projection."""
+    projections = tuple(
+        dataclasses.replace(each, synapses=synapses[number]) if number in synapses else each
+        for number, each in enumerate(network.projections)
+    )
+    return dataclasses.replace(network, projections=projections)
+
+
+def weights(network: Network, layer: str) -> NDArray[np.float64]:
+    """The weights of a layer as a matrix `[targets, sources]`, as a `torch.nn.Linear` holds them; 0 is no synapse."""
+    found = [each for each in network.projections if each.layer == layer]
+    if not found:
+        raise unknown_name("layer", layer, {each.layer for each in network.projections})
+    synapses = _sparse(found[0].synapses, layer)
+    matrix = np.zeros((synapses.targets, synapses.sources))
+    senders = np.repeat(np.arange(synapses.sources), np.diff(synapses.starts))
+    matrix[synapses.records["target"], senders] = synapses.records["weight"]
+    return matrix
+
+
+def _sparse(synapses: Any, layer: str) -> Sparse:
+    if isinstance(synapses, Sparse):
+        return synapses
+    if isinstance(synapses, Dense):
+        source, target = np.nonzero(synapses.weight)
+        return Sparse.from_edges(source, target, synapses.weight[source, target], synapses.sources, synapses.targets)
+    raise InputError(
+        f"layer '{layer}' is a convolution, whose weights many synapses share: STDP changes single synapses"
+    )

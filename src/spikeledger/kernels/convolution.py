@@ -1,0 +1,308 @@
+"""Convolutions of spikes on bit planes, alone or with the neurons behind them, forward and backward.
+
+A window's spikes select rows of the weight, whose sum is the current: what a position costs follows from how many spikes
+it sees. Inside, channels lie last; planes keep the order of their tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .choice import native
+from .costs import PASS, PRICES, SUMS, measured
+from .fire import Settings, address, decays
+from .planes import Planes, empty_words
+from .products import EVENTS, SUBSETS
+from .refusal import once
+
+Pair = tuple[int, int]
+_MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
+_MARGIN = 0.9  # what is not clearly cheaper stays dense
+_MANY = 1 << 18  # weights, more than the second cache holds
+_BAND = 1 << 17  # currents of a band of rows, at all steps
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes of a two-dimensional convolution: channels and image in, filters and image out, kernel, and its steps."""
+
+    channels: int
+    image: Pair
+    filters: int
+    out: Pair
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+
+    @property
+    def taps(self) -> int:
+        """Weights of one filter."""
+        return self.channels * math.prod(self.kernel)
+
+    @property
+    def places(self) -> int:
+        """Positions of the output."""
+        return math.prod(self.out)
+
+    def sizes(self, steps: int, batch: int) -> list[int]:
+        """As the native core wants them."""
+        return [
+            steps, batch, self.channels, *self.image, self.filters, *self.out,
+            *self.kernel, *self.stride, *self.padding, *self.dilation,
+        ]  # fmt: skip
+
+
+def geometry_of(layer: nn.Conv1d | nn.Conv2d, shape: tuple[int, ...]) -> Geometry | None:
+    """The geometry of a layer on images `[C, H, W]` (or rows `[C, L]`); None of one that the kernels do not know."""
+    flat = isinstance(layer, nn.Conv1d)
+    fits = len(shape) == (2 if flat else 3) and shape[0] == layer.in_channels and min(shape) > 0
+    if not fits or layer.groups != 1 or layer.padding_mode != "zeros":
+        return None
+    kernel, stride, dilation = (_pair(sizes) for sizes in (layer.kernel_size, layer.stride, layer.dilation))
+    if isinstance(layer.padding, str):
+        around = [d * (k - 1) if layer.padding == "same" else 0 for k, d in zip(kernel, dilation, strict=True)]
+        if any(size % 2 for size in around):  # torch pads one side more
+            return None
+        padding = (around[0] // 2, around[1] // 2)
+    else:
+        padding = _pair(layer.padding, 0)
+    image = (1, shape[1]) if flat else (shape[1], shape[2])
+    out = tuple(
+        (size + 2 * p - d * (k - 1) - 1) // s + 1
+        for size, k, s, p, d in zip(image, kernel, stride, padding, dilation, strict=True)
+    )
+    padded = (out[1] - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1
+    if min(out) < 1 or padded * shape[0] > _MOST_BITS - 64:
+        return None
+    return Geometry(shape[0], image, layer.out_channels, (out[0], out[1]), kernel, stride, padding, dilation)
+
+
+def _pair(sizes: tuple[int, ...], first: int = 1) -> Pair:
+    return (first, sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
+def convolve(
+    token: Tensor | None, planes: Planes, weight: Tensor, bias: Tensor | None, geometry: Geometry, method: int
+) -> Tensor:
+    """Currents `[T, B, F, *N]`, channels last in memory, of spikes `[T, B, C, *N]`; `token` takes their gradient."""
+    out: Tensor = _Convolve.apply(token, weight, bias, planes, geometry, method)
+    return out.view(*planes.shape[:2], geometry.filters, *_seen(geometry, weight))
+
+
+def convolve_fire(
+    token: Tensor | None,
+    planes: Planes,
+    weight: Tensor,
+    bias: Tensor | None,
+    beta: Tensor | float,
+    settings: Settings,
+    geometry: Geometry,
+    method: int,
+    active: Tensor | None = None,
+) -> tuple[Tensor, Planes]:
+    """Spikes `[T, B, F, *N]`, as bits and a token for their gradient, of a convolution and the neurons behind it.
+
+    Into `active`, int64 `[F, *N]`, goes how often each neuron's current was not zero.
+    """
+    shape = (geometry.filters, *_seen(geometry, weight))
+    decay = decays(beta, shape, weight.device).view(geometry.filters, -1).t().reshape(-1)  # position by position
+    out, words = _ConvolveFire.apply(token, weight, bias, decay, planes, settings, geometry, method, active)
+    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape))
+
+
+def _seen(geometry: Geometry, weight: Tensor) -> tuple[int, ...]:
+    return geometry.out if weight.dim() == 4 else geometry.out[1:]
+
+
+class _Convolve(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        token: Tensor | None,
+        weight: Tensor,
+        bias: Tensor | None,
+        planes: Planes,
+        geometry: Geometry,
+        method: int,
+    ) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.planes, ctx.geometry = planes, geometry
+        ctx.like = None if token is None else token.shape
+        out = torch.empty(planes.rows, *geometry.out, geometry.filters)
+        weight = weight.detach().contiguous()
+        _core().convolve(
+            geometry.sizes(*planes.shape[:2]), planes.words.data_ptr(), weight.data_ptr(), address(bias), method,
+            torch.get_num_threads(), out.data_ptr(),
+        )  # fmt: skip
+        return out.permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (weight,) = ctx.saved_tensors
+        with torch.no_grad():
+            flow = grad.contiguous(memory_format=torch.channels_last)
+            found = _products(flow, weight, ctx.planes, ctx.geometry, ctx.needs_input_grad[:3], ctx.like)
+        return (*once(found, (grad, weight), "an event-driven layer"), None, None, None)
+
+
+class _ConvolveFire(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        token: Tensor | None,
+        weight: Tensor,
+        bias: Tensor | None,
+        beta: Tensor,
+        planes: Planes,
+        settings: Settings,
+        geometry: Geometry,
+        method: int,
+        active: Tensor | None,
+    ) -> Any:
+        steps, batch = planes.shape[:2]
+        learns = any(ctx.needs_input_grad)
+        currents = torch.empty(planes.rows * geometry.places * geometry.filters) if learns else None
+        words = empty_words(planes.rows, geometry.places * geometry.filters)
+        kernel = weight.detach().contiguous()
+        _core().convolve_fire(
+            geometry.sizes(steps, batch), planes.words.data_ptr(), kernel.data_ptr(), address(bias), method,
+            torch.get_num_threads(), beta.data_ptr(), settings.threshold, settings.reset, settings.reset_delay,
+            address(currents), words.data_ptr(), address(active),
+        )  # fmt: skip
+        ctx.save_for_backward(weight, beta, currents)
+        ctx.planes, ctx.settings, ctx.geometry = planes, settings, geometry
+        ctx.like = None if token is None else token.shape
+        ctx.mark_non_differentiable(words)
+        # one number stands for all spikes: autograd asks for their shape, not for their values
+        return weight.new_zeros(1).expand(planes.rows, geometry.filters, *geometry.out), words
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _words: Any) -> Any:
+        weight, beta, currents = ctx.saved_tensors
+        planes, settings, geometry = ctx.planes, ctx.settings, ctx.geometry
+        steps, batch = planes.shape[:2]
+        wants = ctx.needs_input_grad
+        with torch.no_grad():
+            last = grad.is_contiguous(memory_format=torch.channels_last)
+            spikes_grad = grad if last else grad.contiguous()
+            flow = grad.new_empty(planes.rows, *geometry.out, geometry.filters)
+            to_beta = beta.new_empty(batch, beta.numel()) if wants[3] else None
+            _core().convolve_learn(
+                geometry.sizes(steps, batch), torch.get_num_threads(), currents.data_ptr(), beta.data_ptr(),
+                settings.threshold, settings.reset, settings.reset_delay, spikes_grad.data_ptr(), last,
+                settings.surrogate, settings.slope, flow.data_ptr(), address(to_beta),
+            )  # fmt: skip
+            found = _products(flow.permute(0, 3, 1, 2), weight, planes, geometry, wants[:3], ctx.like)
+            to_beta = None if to_beta is None else to_beta.sum(0)
+        grads = once((*found, to_beta), (grad, weight, beta), "an event-driven layer")
+        return (*grads, None, None, None, None, None)
+
+
+def _products(
+    flow: Tensor, weight: Tensor, planes: Planes, geometry: Geometry, wants: tuple[bool, ...], like: torch.Size | None
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Gradients of spikes, weight and bias from that of the currents `[T * B, F, H, W]`, channels last in memory."""
+    to_token = to_weight = to_bias = None
+    kernel = weight.detach().view(geometry.filters, geometry.channels, *geometry.kernel)
+    if wants[1] and cheapest(geometry, planes, learns=True) == "events":
+        to_weight = torch.empty(kernel.shape)
+        to_bias = weight.new_empty(geometry.filters) if wants[2] else None
+        _core().convolve_weight(
+            geometry.sizes(*planes.shape[:2]), planes.words.data_ptr(), torch.get_num_threads(),
+            flow.permute(0, 2, 3, 1).data_ptr(), to_weight.data_ptr(), address(to_bias),
+        )  # fmt: skip
+        wants = (wants[0], False, False)
+    if any(wants):
+        spikes = planes.dense().view(planes.rows, geometry.channels, *geometry.image) if wants[1] else flow.new_empty(1)
+        if not wants[1]:
+            spikes = spikes.expand(planes.rows, geometry.channels, *geometry.image)
+        # torch is faster with channels last, but for tiny images
+        layout = torch.channels_last if geometry.places > 25 else torch.contiguous_format
+        found = torch.ops.aten.convolution_backward(
+            flow.contiguous(memory_format=layout), spikes, kernel.contiguous(memory_format=layout),
+            [geometry.filters], geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), 1, wants,
+        )  # fmt: skip
+        to_token = None if found[0] is None or like is None else found[0].view(like)
+        to_weight, to_bias = (found[1], found[2]) if wants[1] else (to_weight, found[2] if wants[2] else to_bias)
+    return to_token, None if to_weight is None else to_weight.view(weight.shape), to_bias
+
+
+# -- what it will cost -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Nanoseconds of one thread for: a bit of the input put in order; a position's window; a block of 64 filters there;
+    16 weights of an event, forward and backward; eight look-ups of 16 filters; a weight laid out, and its gradient's
+    shares summed; a position and a multiply-add of the dense product."""
+
+    arrange: float = 0.05
+    window: float = 20.0
+    block: float = 16.0
+    event: float = 0.33
+    learned: float = 0.65
+    lookups: float = 4.5
+    laid_out: float = 0.5
+    shared: float = 2.0
+    dense_position: float = 7.0
+    dense: float = 0.011
+
+
+CONVOLUTION = Prices()
+
+
+def cheapest(geometry: Geometry, planes: Planes, *, learns: bool = False, dense: bool = True) -> str:
+    """`events`, `subsets` or `dense`, whichever costs least; where it `learns`, for the gradient of the weight."""
+    costs = estimates(geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns)
+    if not dense:
+        del costs["dense"]
+    return min(costs, key=costs.__getitem__)
+
+
+def worth_packing(geometry: Geometry, steps: int, batch: int) -> bool:
+    """Whether there is a density at which bits would cost less than floats."""
+    costs = estimates(geometry, steps, batch, 0)
+    return min(costs, key=costs.__getitem__) != "dense"
+
+
+def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns: bool = False) -> dict[str, float]:
+    """Nanoseconds of each method on one thread, for images `[T, B, ...]` with so many spikes in all."""
+    price, own = CONVOLUTION, measured()
+    events_here, subsets_here = own.event / PRICES.event, own.lookups / PRICES.lookups  # as `costs.remember` found
+    rows, taps, filters = steps * batch, geometry.taps, geometry.filters
+    positions, lanes = rows * geometry.places, math.ceil(filters / 16)
+    blocks = math.ceil(lanes / 4)
+    # an input's windows, on average: those at the border are fewer
+    seen = spikes * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
+    costs = {"dense": _MARGIN * positions * (price.dense_position + taps * filters * price.dense)}
+    arranged = rows * geometry.channels * math.prod(geometry.image) * price.arrange
+    if learns:
+        visits = positions * blocks * (price.window + price.block)
+        scattered = seen * lanes * price.learned * (1 + taps / 2500)  # sums that do not fit the first cache
+        costs["events"] = (arranged + visits + scattered) * events_here + filters * taps * price.shared
+        return costs
+    weights = filters * taps * price.laid_out
+    windows = blocks if filters * taps > _MANY else 1  # a large weight is taken block by block
+    visits = positions * (windows * price.window + blocks * price.block)
+    costs["events"] = (arranged + visits + seen * lanes * price.event) * events_here + weights
+    band = min(geometry.out[0], max(1, _BAND // max(1, steps * geometry.out[1] * filters)))
+    tables = batch * math.ceil(geometry.out[0] / band) * SUMS * PRICES.entry
+    passes = math.ceil(taps / PASS)
+    lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
+    costs["subsets"] = (arranged + lookups) * subsets_here + weights
+    return costs
+
+
+METHODS = {"events": EVENTS, "subsets": SUBSETS}
+
+
+def _core() -> Any:
+    core = native()
+    assert core is not None  # planes are made by the native core only
+    return core

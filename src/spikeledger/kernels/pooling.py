@@ -1,0 +1,92 @@
+"""Max pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .choice import native
+from .planes import Planes, empty_words
+from .refusal import once
+
+Pair = tuple[int, int]
+
+
+class Pooling(NamedTuple):
+    """Sizes of a max pooling: channels, image in and out, window, and its steps."""
+
+    channels: int
+    image: Pair
+    out: Pair
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+
+
+def pooling_of(layer: nn.MaxPool2d, shape: tuple[int, ...]) -> Pooling | None:
+    """The sizes of a layer on images `[C, H, W]`; None of one that is left to torch."""
+    if layer.return_indices or layer.ceil_mode or len(shape) != 3 or min(shape) < 1:
+        return None
+    kernel, padding, dilation = (_pair(size) for size in (layer.kernel_size, layer.padding, layer.dilation))
+    stride = kernel if layer.stride is None else _pair(layer.stride)
+    out = [
+        (size + 2 * p - d * (k - 1) - 1) // s + 1
+        for size, k, s, p, d in zip(shape[1:], kernel, stride, padding, dilation, strict=True)
+    ]
+    # of what is not legal torch says best why; with both of the others a window may lie beside the image altogether
+    legal = all(2 * p <= k for p, k in zip(padding, kernel, strict=True)) and (dilation == (1, 1) or padding == (0, 0))
+    if min(out) < 1 or not legal:
+        return None
+    return Pooling(shape[0], (shape[1], shape[2]), (out[0], out[1]), kernel, stride, padding, dilation)
+
+
+def _pair(size: Any) -> Pair:
+    return (int(size[0]), int(size[1])) if isinstance(size, tuple | list) else (int(size), int(size))
+
+
+def max_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Tensor | None, Planes]:
+    """Spikes `[T, B, C, H', W']`, as bits and a token for their gradient, of spikes `[T, B, C, H, W]`."""
+    shape = (*planes.shape[:2], pooling.channels, *pooling.out)
+    words = empty_words(planes.rows, pooling.channels * pooling.out[0] * pooling.out[1])
+    _core().max_pool(_sizes(planes, pooling), planes.words.data_ptr(), torch.get_num_threads(), words.data_ptr())
+    carrier = None if token is None else _MaxPool.apply(token, planes, pooling)
+    return carrier, Planes(words, shape)
+
+
+class _MaxPool(torch.autograd.Function):
+    """The gradient's way back, which is torch's: to the first of a window's spikes, or to its first neuron."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, planes: Planes, pooling: Pooling) -> Tensor:
+        ctx.planes, ctx.pooling = planes, pooling
+        return token.new_zeros(1).expand(*planes.shape[:2], pooling.channels, *pooling.out)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        planes: Planes = ctx.planes
+        with torch.no_grad():
+            flow = grad.contiguous()
+            found = torch.empty(planes.shape)
+            _core().max_pool_back(
+                _sizes(planes, ctx.pooling), planes.words.data_ptr(), torch.get_num_threads(), flow.data_ptr(),
+                found.data_ptr(),
+            )  # fmt: skip
+        (to_token,) = once((found,), (grad,), "an event-driven layer")
+        return to_token, None, None
+
+
+def _sizes(planes: Planes, pooling: Pooling) -> list[int]:
+    """As the native core wants them: those of a convolution with as many filters as channels."""
+    return [
+        *planes.shape[:2], pooling.channels, *pooling.image, pooling.channels, *pooling.out,
+        *pooling.kernel, *pooling.stride, *pooling.padding, *pooling.dilation,
+    ]  # fmt: skip
+
+
+def _core() -> Any:
+    core = native()
+    assert core is not None  # planes are made by the native core only
+    return core

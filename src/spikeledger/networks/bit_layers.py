@@ -1,0 +1,271 @@
+"""What layers do with spikes as bits: linear layers, convolutions, max pooling and neurons, each by its kernel.
+
+A layer that takes no bits, or would be slower on them than on floats, is run as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..kernels import planes as bits
+from ..kernels.choice import runs_native
+from ..kernels.codes import rate_planes
+from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.family import SURROGATES
+from ..kernels.fire import Settings, fire_planes, settings_of
+from ..kernels.layers import Layer, stack
+from ..kernels.layers import layer as fused_layer
+from ..kernels.pooling import max_pool, pooling_of
+from ..kernels.products import linear
+from .lifting import OverTime
+from .neurons import Neuron
+
+Weighted = nn.Linear | nn.Conv1d | nn.Conv2d
+
+
+class Spikes:
+    """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient.
+
+    Each is worth `scale`: what dropout leaves of them is worth `1 / (1 - p)`.
+    """
+
+    def __init__(self, planes: bits.Planes, token: Tensor | None, scale: float = 1.0) -> None:
+        self.planes = planes
+        self.token = token
+        self.scale = scale
+
+    def flattened(self) -> Spikes:
+        """`[T, B, *N]` as `[T, B, prod(N)]`."""
+        token = None if self.token is None else self.token.reshape(*self.planes.shape[:2], -1)
+        return Spikes(self.planes.flattened(), token, self.scale)
+
+
+# -- which layers ------------------------------------------------------------------------------------------------------
+
+
+def weighted(layer: nn.Module) -> Weighted | None:
+    """The weighted layer that a layer on `[T, B, *N]` is, if kernels know it."""
+    inner = layer.module if type(layer) is OverTime else layer
+    if type(inner) is nn.Linear:
+        return inner if inner is layer else None
+    return inner if type(inner) in (nn.Conv1d, nn.Conv2d) and inner is not layer else None  # type: ignore[return-value]
+
+
+def is_fused(layer: nn.Module | None) -> bool:
+    """Whether a layer is neurons that the fused kernels know."""
+    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.name in SURROGATES
+
+
+def flattens(layer: nn.Module) -> bool:
+    """Whether a layer makes `[T, B, prod(N)]` of `[T, B, *N]`."""
+    return type(layer) is nn.Flatten and layer.start_dim == 2 and layer.end_dim == -1
+
+
+def passes(layer: nn.Module) -> bool:
+    """Whether a layer does nothing."""
+    return type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training)
+
+
+def wants_bits(layers: list[nn.Module], index: int) -> bool:
+    """Whether the next layer that does anything is one that works on bits."""
+    for layer in layers[index:]:
+        found = weighted(layer)
+        if found is not None:
+            return found.weight.dtype == torch.float32
+        pools = type(layer) is OverTime and type(layer.module) is nn.MaxPool2d
+        if not (pools or isinstance(layer, nn.Flatten | nn.Dropout) or passes(layer)):
+            return False
+    return False
+
+
+# -- from floats to bits and back --------------------------------------------------------------------------------------
+
+
+def fits(flow: Tensor) -> bool:
+    """Whether neurons may turn a tensor of currents into bits."""
+    return flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
+
+
+def spikes_into(layer: Weighted, flow: Tensor | Spikes) -> Spikes | None:
+    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats."""
+    shape = tuple(flow.shape if isinstance(flow, Tensor) else flow.planes.shape)
+    if isinstance(layer, nn.Linear):
+        geometry = None
+        if len(shape) != 3 or shape[2] != layer.in_features:
+            return None
+    else:
+        geometry = geometry_of(layer, shape[2:]) if len(shape) > 3 else None
+        if geometry is None:
+            return None
+    if isinstance(flow, Tensor):
+        if not _countable(flow, layer.weight):
+            return None
+        if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
+            return None
+        packed = bits.pack(flow)
+        if packed is None:
+            return None
+        flow = Spikes(packed, flow if flow.requires_grad else None)
+    if geometry is not None and cheapest(geometry, flow.planes) == "dense":
+        return None
+    return flow
+
+
+def _countable(flow: Tensor, weight: Tensor) -> bool:
+    """Whether a tensor may be spikes that are worth packing; graded ones are found out in their first row."""
+    if flow.dtype != torch.float32 or not flow.numel() or stands_still(flow):
+        return False
+    return weight.dtype == torch.float32 and runs_native(flow) and runs_native(weight)
+
+
+def stands_still(flow: Tensor) -> bool:
+    """Whether a tensor is one image, shown at every step."""
+    return flow.dim() > 2 and flow.shape[0] > 1 and flow.stride(0) == 0
+
+
+def floats(flow: Tensor | Spikes) -> Tensor:
+    """What flows, as an ordinary tensor."""
+    if isinstance(flow, Tensor):
+        return flow
+    spikes: Tensor = _Unpack.apply(flow.token, flow.planes) if flow.token is not None else flow.planes.dense()
+    if flow.scale != 1:
+        return spikes * flow.scale
+    bits.attach(spikes, flow.planes)
+    return spikes
+
+
+class _Unpack(torch.autograd.Function):
+    """Bits to floats; the gradient goes on to the tensor that stands for the bits."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, planes: bits.Planes) -> Tensor:
+        return planes.dense()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad, None
+
+
+# -- layers ------------------------------------------------------------------------------------------------------------
+
+
+def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
+    """The currents that spikes from `spikes_into` make in a weighted layer."""
+    if isinstance(layer, nn.Linear):
+        return linear(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias)
+    geometry, method = _way(layer, spikes)
+    return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
+
+
+def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
+    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`."""
+    weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
+    if isinstance(layer, nn.Linear):
+        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, active)
+    else:
+        geometry, method = _way(layer, spikes)
+        token, planes = convolve_fire(
+            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, active
+        )
+    return Spikes(planes, token)
+
+
+def pairs_from(layers: list[nn.Module], index: int) -> list[tuple[Weighted, Any]]:
+    """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
+    pairs: list[tuple[Weighted, Any]] = []
+    for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
+        found = weighted(layer)
+        if found is None or not is_fused(following) or found.weight.dtype != torch.float32:
+            break
+        if pairs and not (isinstance(found, nn.Linear) and pairs[-1][0].weight.shape[0] == found.in_features):
+            break
+        pairs.append((found, following))
+        if not isinstance(found, nn.Linear):
+            break
+    return pairs
+
+
+def stacked(pairs: list[tuple[Weighted, Any]], spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
+    """Layers from `pairs_from` as one node of autograd's graph; of linear ones with spikes as `floats` if wanted."""
+    if not isinstance(pairs[0][0], nn.Linear):
+        return fused(*pairs[0], spikes)
+    layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
+    layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
+    found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
+    if not floats:
+        return Spikes(planes, found)
+    bits.attach(found, planes)
+    return found
+
+
+def outputs_of(layer: Weighted, spikes: Spikes) -> tuple[int, ...]:
+    """The shape `[*N]` of a weighted layer's outputs."""
+    if isinstance(layer, nn.Linear):
+        return (layer.out_features,)
+    geometry, _ = _way(layer, spikes)
+    return (geometry.filters, *(geometry.out[1:] if isinstance(layer, nn.Conv1d) else geometry.out))
+
+
+def _worth(layer: Weighted, spikes: Spikes) -> Tensor:
+    """A layer's weights for spikes of a scale."""
+    return layer.weight if spikes.scale == 1 else layer.weight * spikes.scale
+
+
+def _way(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[Geometry, int]:
+    geometry = geometry_of(layer, spikes.planes.shape[2:])
+    assert geometry is not None  # `spikes_into` asked
+    return geometry, METHODS[cheapest(geometry, spikes.planes, dense=False)]
+
+
+def fired(neuron: Any, currents: Tensor) -> Spikes:
+    """What neurons make of currents, as bits."""
+    token, planes = fire_planes(currents, neuron.decay(), _settings(neuron))
+    return Spikes(planes, token.view(currents.shape))
+
+
+def _settings(neuron: Neuron) -> Settings:
+    return settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
+
+
+def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
+    """Max pooling of spikes, which is whether any of a window's fired; None of any other layer."""
+    inner = layer.module if type(layer) is OverTime else None
+    pooling = pooling_of(inner, spikes.planes.shape[2:]) if type(inner) is nn.MaxPool2d else None
+    if pooling is None:
+        return None
+    token, planes = max_pool(spikes.token, spikes.planes, pooling)
+    return Spikes(planes, token, spikes.scale)
+
+
+def dropped(spikes: Spikes, share: float) -> Spikes | None:
+    """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
+
+    The random numbers are the next of torch's own generator. The rest are zero bits, and each spike that stays is worth
+    `1 / (1 - share)`, which goes into the product's weights.
+    """
+    if not 0 < share < 1:
+        return spikes if share == 0 else None
+    shape = spikes.planes.shape
+    rates = torch.full((1, spikes.planes.columns), 1 - share)
+    stays = rate_planes(rates, spikes.planes.rows, torch.default_generator)
+    if stays is None:
+        return None
+    stays = bits.Planes(stays.words, shape)
+    token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
+    return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
+
+
+class _Drop(torch.autograd.Function):
+    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, stays: bits.Planes) -> Tensor:
+        ctx.stays = stays
+        return token.view_as(token)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * ctx.stays.dense(), None

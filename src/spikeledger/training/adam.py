@@ -1,0 +1,71 @@
+"""Adam, in one native call a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..kernels.choice import native, runs_native
+
+#: options under which a step is more than the native one does
+_MORE = ("amsgrad", "maximize", "capturable", "differentiable", "weight_decay", "decoupled_weight_decay")
+
+
+class Adam(torch.optim.Adam):
+    """`torch.optim.Adam`: same arguments, state and results within rounding, with one native call a step.
+
+    `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, `w = w - lr m' / (sqrt(v') + eps)`, with `m'` and
+    `v'` corrected for their start at 0. Where weights lie on another device, are not float32, or an option asks for
+    more, torch's own step is taken.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Take a step; `closure`, if given, computes the loss anew and its value is returned."""
+        groups = None if closure is not None else [self._addresses(group) for group in self.param_groups]
+        if groups is None or any(found is None for found in groups):
+            return super().step(closure)
+        core = native()
+        assert core is not None
+        for group, found in zip(self.param_groups, groups, strict=True):
+            if found is None:
+                continue
+            touched, addresses = found
+            (beta1, beta2), threads = group["betas"], torch.get_num_threads()
+            core.adam(addresses, group["lr"], beta1, beta2, group["eps"], threads)
+            torch.autograd.graph.increment_version(touched)
+        return None
+
+    def _addresses(self, group: dict[str, Any]) -> tuple[list[Tensor], list[tuple[int, ...]]] | None:
+        """Where a group's weights, gradients, moments and steps lie; None where torch shall take the step."""
+        if any(group.get(option) for option in _MORE) or isinstance(group["lr"], Tensor):
+            return None
+        touched: list[Tensor] = []
+        addresses: list[tuple[int, ...]] = []
+        for weight in group["params"]:
+            grad = weight.grad
+            if grad is None:
+                continue
+            if not weight.numel():
+                return None
+            state = self.state[weight] or self._first(weight)
+            mean, square, taken = state["exp_avg"], state["exp_avg_sq"], state["step"]
+            numbers = (weight, grad, mean, square)
+            if not runs_native(weight) or any(not _plain(each, weight) for each in numbers) or not _plain(taken, taken):
+                return None
+            addresses.append((*(each.data_ptr() for each in (*numbers, taken)), weight.numel()))
+            touched += [weight, mean, square, taken]
+        return touched, addresses
+
+    def _first(self, weight: Tensor) -> dict[str, Tensor]:
+        state: dict[str, Tensor] = self.state[weight]
+        state["step"] = torch.zeros((), dtype=torch.float32)
+        state["exp_avg"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
+        state["exp_avg_sq"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
+        return state
+
+
+def _plain(tensor: Tensor, like: Tensor) -> bool:
+    return tensor.is_cpu and tensor.dtype == torch.float32 and tensor.shape == like.shape and tensor.is_contiguous()

@@ -1,0 +1,262 @@
+"""Fewer synapses: the smallest weights become zeros, at once or step by step while a network trains.
+
+A mask is the weights' zeros and nothing else: a zero weight is no synapse to the recorder, the chip, NIR and a file of
+weights, and `fit` leaves zeros at zero.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..activity import Activity
+from ..errors import InputError, unknown_name
+from ..hardware.profile import HardwareProfile
+from .slopes import Slopes, slopes
+from .tap import arrivals_of
+
+#: prunings of one run; between them the network has time to mend
+STAGES = 16
+
+
+def prune(
+    network: nn.Module,
+    fraction: float | Mapping[str, float] | None = None,
+    *,
+    joules: float | None = None,
+    profile: str | os.PathLike[str] | HardwareProfile | None = None,
+    activity: Activity | None = None,
+    thrift: float = 0.0,
+) -> int:
+    """Make the smallest weights of a network zero, in place: `sl.prune(net, 0.8)`; gives how many are zero now.
+
+    The weights with the least `|w| / cost^thrift` go first, where `cost` is what a synapse spends a sample: how often
+    something arrives at it, times what that costs on the profile.
+
+    Args:
+        fraction: share of the weights that shall be zero, of all weighted layers together or by layer's name.
+        joules: instead of a share: go on until the network is estimated to cost so much a sample on `profile`.
+        profile: where a synapse's cost is taken from; without one a cost is a number of arrivals.
+        activity: a recording of this network, which says what arrives where: `sl.record(net, samples)`.
+        thrift: 0 goes by size alone; above 0, weights behind busy inputs go before those behind quiet ones.
+
+    Raises:
+        InputError: shares, joules or layers that cannot be, or a budget that no pruning reaches.
+    """
+    weights = prunable(network)
+    if (fraction is None) == (joules is None):
+        raise InputError("say how much is pruned: fraction=0.8 (a share of the weights), or joules=1e-7 with a profile")
+    if not (math.isfinite(thrift) and thrift >= 0):
+        raise InputError(f"a thrift of {thrift} was given: it must be finite and at least 0")
+    if (joules is not None or thrift) and activity is None:
+        raise InputError(
+            "what a synapse costs needs a recording of this network: pass activity=sl.record(net, samples)"
+        )
+    costs: dict[str, Tensor] = {}
+    if activity is not None:
+        if joules is not None and profile is None:
+            raise InputError("a budget in joules needs the device that it holds on: pass profile='loihi'")
+        each = None if profile is None else slopes(activity, profile)
+        costs = synapse_costs(weights, activity, each)
+    if joules is not None:
+        assert activity is not None and profile is not None
+        _to_budget(weights, costs, _spent(activity, slopes(activity, profile)), joules, thrift)
+    else:
+        _by_share(weights, costs, fraction, thrift)
+    return sum(int((weight == 0).sum()) for weight in weights.values())
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """Pruning step by step while a network trains: `sl.fit(net, data, prune=sl.Pruning(0.8))`.
+
+    After a share `begin` of the run and up to `end`, the share of zeros rises as `f (1 - (1 - x)^3)` (Zhu & Gupta 2017,
+    arXiv:1710.01878), or the joules fall from what the network costs to the budget by the same law; then the rest of
+    the run mends what was cut. Arguments as of `prune`.
+    """
+
+    fraction: float | Mapping[str, float] | None = None
+    joules: float | None = None
+    profile: str | os.PathLike[str] | HardwareProfile | None = None
+    thrift: float = 0.0
+    begin: float = 0.1
+    end: float = 0.6
+
+    def __post_init__(self) -> None:
+        if (self.fraction is None) == (self.joules is None):
+            raise InputError("say how much is pruned: Pruning(0.8), or Pruning(joules=1e-7, profile='loihi')")
+        if not 0 <= self.begin <= self.end <= 1:
+            raise InputError(f"pruning from {self.begin} to {self.end} of a run: give shares, 0 <= begin <= end <= 1")
+        if self.joules is not None and self.profile is None:
+            raise InputError("a budget in joules needs the device that it holds on: pass profile='loihi'")
+
+    def __str__(self) -> str:
+        on = self.profile.name if isinstance(self.profile, HardwareProfile) else self.profile
+        shares = dict(self.fraction) if isinstance(self.fraction, Mapping) else self.fraction
+        what = f"{shares}" if self.joules is None else f"joules={self.joules:g}, profile={str(on)!r}"
+        return f"Pruning({what}, thrift={self.thrift:g}, begin={self.begin:g}, end={self.end:g})"
+
+    def due(self, step: int, steps: int) -> tuple[float, float] | None:
+        """What is to be pruned after a step: the share of the whole that shall be done by then, and the share of what
+        is left that this is; None where nothing is to be done. A budget is seen to once more at the very end."""
+        first = min(round(self.begin * steps), steps - 1)
+        last = min(max(round(self.end * steps), first + 1), steps)
+        before, now = (_done(each, first, last) for each in (step - 1, step))
+        if now > before:
+            return now, 1 - (1 - now) / (1 - before)
+        return (1.0, 1.0) if step == steps and self.joules is not None else None
+
+    def apply(self, network: nn.Module, activity: Activity, done: float, part: float) -> None:
+        """Prune until that share of the whole is done; of joules, which move by themselves, that part of what is left."""
+        weights = prunable(network)
+        each = None if self.profile is None else slopes(activity, self.profile)
+        costs = synapse_costs(weights, activity, each)
+        if self.joules is not None:
+            assert each is not None
+            spent = _spent(activity, each)
+            if each.fixed >= self.joules:
+                raise _unreachable(self.joules, each.fixed)
+            _to_budget(weights, costs, spent, spent + (self.joules - spent) * part, self.thrift)
+        else:
+            _by_share(weights, costs, self.fraction, self.thrift, done)
+
+
+def prunable(network: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights of linear and convolutional layers, by the layer's name."""
+    found: dict[str, nn.Parameter] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            found[name] = module.weight  # type: ignore[assignment]
+    if not found:
+        raise InputError(f"{type(network).__name__} has no linear or convolutional layer, so no weight to prune")
+    return found
+
+
+def pruned(network: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+    """Weights with zeros, each with its mask; a matrix of nothing but zeros is not pruned, it is just not begun."""
+    pairs = [
+        (weight, weight.detach() != 0) for weight in network.parameters() if weight.dim() > 1 and weight.requires_grad
+    ]
+    return [(weight, mask) for weight, mask in pairs if bool(mask.any()) and not bool(mask.all())]
+
+
+def synapse_costs(weights: Mapping[str, nn.Parameter], activity: Activity, each: Slopes | None) -> dict[str, Tensor]:
+    """What each weight spends a sample, of the weight's shape: joules, or arrivals where there is no profile.
+
+    For a linear layer, what arrives at its input; a weight that several synapses share has the mean of its layer.
+    """
+    costs = {}
+    for name, weight in weights.items():
+        if name not in activity.layers_by_name:
+            raise InputError(f"layer '{name}' did not run in the recording: record the network that is to be pruned")
+        event = arrivals_of(activity, name)
+        slope = 1.0 if each is None else each.each.get((name, event), 0.0)
+        tally = activity.tallies.get((name, event))
+        fans = activity.fan_out(name).reshape(-1)
+        samples = max(activity.samples, 1)
+        if tally is not None and tally.per_neuron is not None and weight.dim() == 2 and fans.size == weight.shape[1]:
+            arrivals = tally.per_neuron.reshape(-1) / np.maximum(fans, 1) / samples
+            costs[name] = torch.from_numpy(slope * arrivals).to(torch.float64).expand(weight.shape)
+        else:
+            synapses = max(int((weight != 0).sum()), 1)
+            shared = slope * (0 if tally is None else tally.count) / synapses / samples
+            costs[name] = torch.full_like(weight, shared, dtype=torch.float64)
+    return costs
+
+
+def _spent(activity: Activity, each: Slopes) -> float:
+    counts = (slope * activity.total(event, layer) for (layer, event), slope in each.each.items())
+    return each.fixed + sum(counts) / max(activity.samples, 1)
+
+
+def _by_share(
+    weights: Mapping[str, nn.Parameter],
+    costs: Mapping[str, Tensor],
+    fraction: float | Mapping[str, float] | None,
+    thrift: float,
+    done: float = 1.0,
+) -> None:
+    """Make a share of all weights zero, or a share of each layer's that is named."""
+    if not isinstance(fraction, Mapping):
+        _smallest(weights, costs, _share(fraction or 0.0) * done, thrift)
+        return
+    for name, share in fraction.items():
+        if name not in weights:
+            raise unknown_name("layer with weights", name, weights)
+        _smallest({name: weights[name]}, costs, _share(share) * done, thrift)
+
+
+def _smallest(weights: Mapping[str, nn.Parameter], costs: Mapping[str, Tensor], share: float, thrift: float) -> None:
+    """Make that share of the weights zero; those that are zero already count."""
+    scores = _scores(weights, costs, thrift)
+    count = math.floor(share * scores.numel() + 0.5)
+    chosen = torch.zeros(scores.numel(), dtype=torch.bool)
+    chosen[torch.topk(scores, count, largest=False, sorted=False).indices] = True
+    _zero(weights, chosen)
+
+
+def _to_budget(
+    weights: Mapping[str, nn.Parameter],
+    costs: Mapping[str, Tensor],
+    spent: float,
+    joules: float,
+    thrift: float,
+) -> None:
+    """Make weights zero, the smallest first, until their costs have come down to the budget."""
+    scores = _scores(weights, costs, thrift)
+    flat = torch.cat([costs[name].reshape(-1) for name in weights])
+    saves = (flat > 0) & torch.cat([weight.detach().reshape(-1) != 0 for weight in weights.values()]).cpu()
+    order = torch.argsort(scores, stable=True)
+    order = order[saves[order]]
+    saved = torch.cumsum(flat[order], 0)
+    needed = spent - joules
+    if needed <= 0:
+        return
+    count = int(torch.searchsorted(saved, needed)) + 1
+    if count > len(order):
+        raise _unreachable(joules, spent - (float(saved[-1]) if len(saved) else 0.0))
+    chosen = torch.zeros(scores.numel(), dtype=torch.bool)
+    chosen[order[:count]] = True
+    _zero(weights, chosen)
+
+
+def _scores(weights: Mapping[str, nn.Parameter], costs: Mapping[str, Tensor], thrift: float) -> Tensor:
+    """What goes first has least: `|w| / cost^thrift`; what is zero already has -1, what costs nothing has infinity."""
+    parts = []
+    for name, weight in weights.items():
+        size = weight.detach().abs().to("cpu", torch.float64)
+        score = size / costs[name] ** thrift if thrift else size
+        parts.append(torch.where(size == 0, -1.0, score).reshape(-1))
+    return torch.cat(parts)
+
+
+def _zero(weights: Mapping[str, nn.Parameter], chosen: Tensor) -> None:
+    with torch.no_grad():
+        sizes = [weight.numel() for weight in weights.values()]
+        for weight, part in zip(weights.values(), chosen.split(sizes), strict=True):
+            weight.masked_fill_(part.view(weight.shape).to(weight.device), 0.0)
+
+
+def _share(share: float) -> float:
+    if not 0 <= share < 1:
+        raise InputError(f"a share of {share} of the weights was to be pruned: give 0 to below 1")
+    return float(share)
+
+
+def _done(step: int, first: int, last: int) -> float:
+    """The share of a pruning that is done after so many steps: `1 - (1 - x)^3`, in `STAGES`."""
+    stage = min(max(math.floor(STAGES * (step - first) / (last - first)), 0), STAGES)
+    return 1 - (1 - stage / STAGES) ** 3
+
+
+def _unreachable(joules: float, left: float) -> InputError:
+    return InputError(
+        f"a budget of {joules:.3g} J a sample cannot be reached by pruning: {left:.3g} J would be left without a "
+        "synapse; they are static power, updates of neurons, or products of a device that skips no zeros"
+    )
