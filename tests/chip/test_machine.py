@@ -54,7 +54,9 @@ def test_runs_longer_than_a_byte_can_count(steps: int) -> None:
     network = random_graph(7)
     values = np.random.default_rng(1).integers(0, 2, (steps, 1, network.populations["input"].size)).astype(np.float64)
     native = Machine(network, dtype=np.float64).run({"input": values}, steps=steps, samples=1, threads=2)
-    slow = run_reference(network, {"input": values}, steps=steps, samples=1, dtype=np.dtype(np.float64), limit=0.0, keep=())
+    slow = run_reference(
+        network, {"input": values}, steps=steps, samples=1, dtype=np.dtype(np.float64), limit=0.0, keep=()
+    )
     for name in network.populations:
         assert np.array_equal(native.spikes[name], slow.spikes[name])
         assert np.array_equal(native.active[name], slow.active[name])
