@@ -26,6 +26,7 @@ class Slices:
     borders: dict[str, Ints]
     neurons: dict[str, Ints] = field(default_factory=dict)  # one a slice, as all that follow
     stored: dict[str, Ints] = field(default_factory=dict)  # synapses
+    memory: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # bytes
     axons_in: dict[str, Ints] = field(default_factory=dict)
     axons_out: dict[str, Ints] = field(default_factory=dict)
     failures: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (population, limit): needs, has
@@ -58,6 +59,8 @@ def cut(network: Network, chip: Chip) -> Slices:
         for name, border in borders.items():
             found.neurons[name] = np.diff(border)
             found.stored[name] = stored_synapses(network, name, chip, border)
+            each = chip.neuron_bytes(network.populations[name])
+            found.memory[name] = found.neurons[name] * each + found.stored[name] * core.synapse_bytes
         found.axons_in.update(_axons_in(network, borders) if core.axons_in else {})
         found.axons_out.update(_axons_out(network, borders) if core.axons_out else {})
         wanted = dict(parts)
@@ -102,8 +105,7 @@ def _pressure(found: Slices, name: str, chip: Chip) -> list[tuple[str, int, int]
     if core.synapses:
         rows.append(("synapses", int(stored.max()), core.synapses))
     if core.memory_bytes:
-        memory = neurons * core.neuron_bytes + stored * core.synapse_bytes
-        rows.append(("memory_bytes", math.ceil(memory.max()), core.memory_bytes))
+        rows.append(("memory_bytes", math.ceil(found.memory[name].max()), core.memory_bytes))
     if core.axons_in and name in found.axons_in:
         rows.append(("axons_in", int(found.axons_in[name].max()), core.axons_in))
     if core.axons_out and name in found.axons_out:
