@@ -18,7 +18,9 @@ _OWN = ("IF", "LIF", "Synaptic", "AdaptiveLIF")
 
 def _own(module: Any, path: str) -> Facts:
     if type(module).__name__ not in _OWN:
-        raise refuse(f"neurons '{path}' are {type(module).__name__}, and chips here run {', '.join(_OWN)}: use one of them")
+        raise refuse(
+            f"neurons '{path}' are {type(module).__name__}, and chips here run {', '.join(_OWN)}: use one of them"
+        )
     cells = module.cells()
     given = {name: getattr(cells, name) for name in ("alpha", "rho", "strength")}
     return {

@@ -56,7 +56,8 @@ def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None
 def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None = None) -> tuple[Network, float]:
     """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
 
-    Integers count in the units of `grains`; a synaptic current and an adaptation have the membrane's bits. All sums stay exact integers, so a run is what the chip's adders would give.
+    Integers count in the units of `grains`; a synaptic current and an adaptation have the membrane's unit and bits. All
+    sums stay exact integers, so a run is what the chip's adders would give.
     """
     limit = float(2 ** (chip.core.state_bits - 1) - 1)
     units = grains(network, chip) if units is None else units
@@ -76,7 +77,9 @@ def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None 
             population, threshold=threshold, bias=np.rint(np.asarray(population.bias, np.float64) / unit),
             start=np.rint(np.asarray(population.start, np.float64) / unit),
             strength=np.rint(np.asarray(population.strength, np.float64) / unit),
-            **{name: _fraction(getattr(population, name)) for name in ("beta", "alpha", "rho")},
+            beta=_fraction(population.beta),
+            alpha=None if population.alpha is None else _fraction(population.alpha),
+            rho=None if population.rho is None else _fraction(population.rho),
         )  # fmt: skip
     projections = []
     for projection in network.projections:
@@ -91,8 +94,8 @@ def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None 
     return Network(populations, tuple(projections), network.output, network.name), limit
 
 
-def _fraction(decay: float | Array | None) -> NDArray[np.float64] | None:
-    return None if decay is None else np.floor(np.asarray(decay, np.float64) * _DECAY_STEPS + 0.5) / _DECAY_STEPS
+def _fraction(decay: float | Array) -> NDArray[np.float64]:
+    return np.floor(np.asarray(decay, np.float64) * _DECAY_STEPS + 0.5) / _DECAY_STEPS
 
 
 def _rounded(synapses: Synapses, factor: float, coarse: float, unit: float) -> Synapses:
