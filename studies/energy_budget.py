@@ -89,6 +89,7 @@ def draw(rows: list[Trained], devices: list[str], path: Path) -> None:
                         color=colours.get(encoder), linestyle="", label=f"{encoder}, no budget" if full else None,
                     )  # fmt: skip
         panel.set_xscale("log")
+        panel.xaxis.set_minor_formatter("")
         panel.set_xlabel(f"estimated joules a sample on {device}")
         panel.grid(alpha=0.3)
     panels[0][0].set_ylabel("test accuracy, %")

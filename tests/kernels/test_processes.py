@@ -75,6 +75,8 @@ assert all(torch.equal(one, spikes) for one in found) and len(found) == 3
     "deed", ["", FORK, WORKERS, CONVOLUTION, THREADS], ids=["exit", "fork", "workers", "convolution", "threads"]
 )
 def test_nothing_hangs_or_crashes(deed: str) -> None:
+    if deed in (WORKERS, CONVOLUTION) and "build/sanitize-thread" in spikeledger.__file__:
+        pytest.skip("the thread sanitizer stops where threads are started after a fork, as DataLoader does")
     source = str(Path(spikeledger.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "2"}
     ran = subprocess.run(

@@ -119,7 +119,7 @@ def test_the_gradient_is_that_of_the_counts_written_out(backend: str) -> None:
         torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_below_the_target_and_a_gradient_of_the_logarithm_above() -> None:
+def test_nothing_below_the_target_and_a_share_of_what_can_be_saved_above() -> None:
     network, x = made("mlp-s", "direct")
     batch, _ = heard(network, x, recorded(network, x))
     amount = float(batch.synops.detach()) / len(x)
@@ -130,6 +130,17 @@ def test_nothing_below_the_target_and_a_gradient_of_the_logarithm_above() -> Non
     (slope,) = torch.autograd.grad(penalty, counts)
     # a fall of all spikes by a share p lowers it by 0.3 p
     assert float((slope * counts).sum().detach()) == pytest.approx(0.3)
+
+
+def test_the_inputs_share_is_not_pressed_out_of_the_hidden_spikes() -> None:
+    network, x = made("mlp-s", "rate")
+    activity = recorded(network, x)
+    batch, _ = heard(network, x, activity)
+    penalty = sl.losses.joules("odin", target=1e-12, weight=0.3)(batch)
+    counts = batch.spikes["layers.neuron_fc1"]
+    (slope,) = torch.autograd.grad(penalty, counts)
+    share = activity.total("synaptic_op", "layers.fc2") / activity.total("synaptic_op")
+    assert float((slope * counts).sum().detach()) == pytest.approx(0.3 * share)
 
 
 def test_rates_and_their_layers() -> None:

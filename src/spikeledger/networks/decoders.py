@@ -28,9 +28,17 @@ class LatencyDecoder(Decoder):
     """First spike: the earlier, the better, `1 - t_first / T`; a neuron that never fired scores 0."""
 
     def forward(self, spikes: Tensor) -> Tensor:
-        steps = spikes.shape[0]
-        # the running sum is 0 before the first spike and at least 1 from it on: its clamp counts the steps from there
-        return spikes.cumsum(0).clamp(max=1).sum(0) / steps
+        return earliness(spikes)
+
+
+def earliness(spikes: Tensor) -> Tensor:
+    """`1 - t_first / T` of each neuron `[B, *N]`, 0 where it never fired.
+
+    It is the mean over t of `1 - Q[t]`, where `Q[t] = prod_{u <= t} (1 - S[u])` says that nothing has fired. So its
+    derivative by one spike is what that spike changes: moving the first one earlier, or taking it away; those that come
+    after the first get none.
+    """
+    return (1 - torch.cumprod(1 - spikes, 0)).mean(0)
 
 
 class PopulationDecoder(Decoder):

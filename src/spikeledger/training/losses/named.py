@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ...errors import InputError, unknown_name
+from ...networks.decoders import earliness
 from ..answers import Answer
 
 #: what rates in [0, 1] are multiplied by before the softmax; on bare rates of ten classes cross entropy cannot fall
@@ -79,17 +79,14 @@ def membrane_maximum(found: Answer, labels: Tensor) -> Tensor:
 def first_spike_cross_entropy(found: Answer, labels: Tensor) -> Tensor:
     """Cross entropy of how early a neuron first fires: `CE(SHARPNESS * (1 - t_first / T))`; silence counts as T.
 
-    `1 - t_first/T` is the mean over t of `1 - Q[t]`, and `Q[t] = prod_{u <= t} (1 - S[u])` says that nothing has fired.
-    Its derivative by one spike is what that spike changes: moving the first one earlier, or taking it away; those that
-    come after the first get none.
+    Its derivative is exact: see `networks.decoders.earliness`.
 
     Raises:
         InputError: the network has no output spikes.
     """
     if found.spikes is None:
         raise InputError("the loss 'first_spike' needs output spikes, which this network has none of: choose 'rate'")
-    silent = torch.cumprod(1 - found.spikes, 0)
-    return functional.cross_entropy(SHARPNESS * _by_class((1 - silent).mean(0), found), labels)
+    return functional.cross_entropy(SHARPNESS * _by_class(earliness(found.spikes), found), labels)
 
 
 def _by_class(values: Tensor, found: Answer) -> Tensor:

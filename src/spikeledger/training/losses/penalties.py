@@ -1,8 +1,9 @@
 """What spikes cost while a network learns: penalties on rates, on synaptic operations and on joules of a profile.
 
-Each is nothing below its target and `weight * (amount - target) / spent` above it, where `spent` is the part of the
-amount that spikes decide, at its present value. So its gradient is `weight d log(spent)`: the weight says how much loss
-is worth a fall of the spikes' part by the factor e, whatever the unit and whatever cannot be saved.
+Each is nothing below its target and `weight * (amount - target) / movable` above it, where `movable` is the part of the
+amount that hangs on spikes and synapses, at its present value. So the weight says how much loss a fall of that part by
+one per cent is worth, a hundred times; whatever the unit, and whatever static power is in the bill. Where most of it is
+the input's, the network's own spikes are pressed that much less, and pruning has to save it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from ...activity import Activity
 from ...errors import InputError
 from ...hardware.catalog import load_profile
 from ...hardware.profile import HardwareProfile
-from ..slopes import Slopes, slopes
+from ..slopes import VARIABLE, Slopes, slopes
 from ..tap import Batch
+
+#: what spikes and synapses decide; updates with an input hardly ever stop
+MOVABLE = ("spike", "synaptic_op", "mac")
 
 #: a penalty of a batch: one number that is differentiable in its spikes
 Penalty = Callable[[Batch], Tensor]
@@ -38,8 +42,8 @@ class SpikeRate:
     def __call__(self, batch: Batch) -> Tensor:
         rate = self.amount(batch)
         if self.both_sides:
-            return self.weight * torch.log((rate + 1e-9) / self.target).abs()
-        return _above(rate, 0.0, self.target, self.weight)
+            return self.weight * torch.log(rate.clamp_min(torch.finfo(rate.dtype).tiny) / self.target).abs()
+        return _above(rate, rate, self.target, self.weight)
 
     def amount(self, batch: Batch) -> Tensor:
         """Spikes a neuron and step of a batch."""
@@ -62,23 +66,12 @@ class SynOps:
     weight: float
 
     def __call__(self, batch: Batch) -> Tensor:
-        fixed, spent = self.amounts(batch)
-        return _above(spent, fixed, self.target, self.weight)
+        amount = self.amount(batch)
+        return _above(amount, amount, self.target, self.weight)
 
     def amount(self, batch: Batch) -> Tensor:
         """Synaptic operations a sample of a batch, the input's included."""
         return batch.synops / batch.samples
-
-    def amounts(self, batch: Batch) -> tuple[float, Tensor]:
-        """What no spike of the network can change, and what it can."""
-        total = self.amount(batch)
-        counts = [
-            batch.count("synaptic_op", name)
-            for name, layer in batch.facts.layers_by_name.items()
-            if layer.weighted and layer.inputs != "graded" and batch.arrived[name].requires_grad
-        ]
-        spent = torch.stack(counts).sum() / batch.samples if counts else torch.zeros_like(total)
-        return float((total - spent).detach()), spent
 
 
 @dataclass(frozen=True)
@@ -99,27 +92,17 @@ class Joules:
         return f"Joules({self.profile.name!r}, target={self.target:g}, weight={self.weight:g}{more})"
 
     def __call__(self, batch: Batch) -> Tensor:
-        fixed, spent = self.amounts(batch)
-        return _above(spent, fixed, self.target, self.weight)
+        return _above(self.amount(batch), self._sum(batch, MOVABLE), self.target, self.weight)
 
     def amount(self, batch: Batch) -> Tensor:
         """Joules a sample of a batch: what `sl.price` would charge for these counts."""
-        fixed, spent = self.amounts(batch)
-        return fixed + spent
+        return self.slopes(batch.facts).fixed + self._sum(batch, VARIABLE)
 
-    def amounts(self, batch: Batch) -> tuple[float, Tensor]:
-        """What no spike of the network can change, and what it can."""
-        found = self.slopes(batch.facts)
-        parts = [
-            # joules/event * events = joules
-            slope * batch.count(event, layer)
-            for (layer, event), slope in found.each.items()
-        ]
-        learned = [part for part in parts if part.requires_grad]
-        # samples share what was spent: joules / samples
-        rest = sum(float(part) for part in parts if not part.requires_grad) / batch.samples
-        spent = torch.stack(learned).sum() / batch.samples if learned else torch.zeros((), dtype=torch.float64)
-        return found.fixed + rest, spent
+    def _sum(self, batch: Batch, events: tuple[str, ...]) -> Tensor:
+        each = self.slopes(batch.facts).each
+        # joules/event * events = joules
+        parts = [slope * batch.count(event, layer) for (layer, event), slope in each.items() if event in events]
+        return torch.stack(parts).sum() / batch.samples if parts else torch.zeros((), dtype=torch.float64)
 
     def slopes(self, facts: Activity) -> Slopes:
         """What each event costs in the network that was recorded."""
@@ -177,12 +160,12 @@ def joules(
     return Joules(load_profile(profile), float(target), _checked(weight), bill, tuple(leave_out))
 
 
-def _above(spent: Tensor, fixed: float, target: float, weight: float) -> Tensor:
-    """`weight (fixed + spent - target) / spent` where that is above 0, with `spent` below the line as it stands."""
-    scale = float(spent.detach())
-    if scale <= 0 or fixed + scale <= target:
-        return 0.0 * spent
-    return weight * (spent + (fixed - target)) / scale
+def _above(amount: Tensor, movable: Tensor, target: float, weight: float) -> Tensor:
+    """`weight (amount - target) / movable` where that is above 0, with `movable` as it stands."""
+    scale = float(movable.detach())
+    if scale <= 0 or float(amount.detach()) <= target:
+        return 0.0 * amount
+    return weight * (amount - target) / scale
 
 
 def _checked(weight: float) -> float:
