@@ -196,3 +196,29 @@ def test_a_cuba_lif_file_runs_from_the_command_line(tmp_path: Path, capsys: pyte
         spike = membrane > 1
         membrane, fired = membrane * ~spike, fired + int(spike.sum())
     assert found["events"]["spike"] == fired > 0
+
+
+@needs_native
+@pytest.mark.peer
+@pytest.mark.parametrize(("reset", "late"), [("subtract", True), ("zero", True), ("zero", False), ("none", True)])
+def test_snntorch_s_synaptic_spikes_alike(reset: str, late: bool) -> None:
+    snntorch = pytest.importorskip("snntorch")
+
+    class Theirs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(12, 9)
+            self.neurons = snntorch.Synaptic(0.83, 0.91, reset_mechanism=reset, reset_delay=late)
+
+        def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+            synapse, membrane = self.neurons.reset_mem()
+            found = []
+            for step in sequence:
+                spike, synapse, membrane = self.neurons(self.fc(step), synapse, membrane)
+                found.append(spike)
+            return torch.stack(found)
+
+    network, inputs = exact(Theirs()), spikes(30, 2, 12, rate=0.2)
+    with torch.no_grad():
+        expected = network(inputs).numpy()
+    assert 0 < expected.mean() < 1 and np.array_equal(run(network, inputs).output, expected)

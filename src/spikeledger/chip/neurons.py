@@ -31,14 +31,26 @@ def _own(module: Any, path: str) -> Facts:
 
 
 def _snntorch(module: Any, path: str) -> Facts:
-    if type(module).__name__ != "Leaky":
-        raise refuse(f"neurons '{path}' are snnTorch's {type(module).__name__}, and chips here run Leaky")
+    kind = type(module).__name__
+    if kind not in ("Leaky", "Synaptic"):
+        raise refuse(f"neurons '{path}' are snnTorch's {kind}, and chips here run Leaky and Synaptic: use one of them")
     if module.inhibition or float(module.graded_spikes_factor) != 1:
         raise refuse(f"neurons '{path}' have inhibition or graded spikes, and chips here send one spike of size 1")
-    return {
+    facts = {
         "beta": _numbers(module.beta.clamp(0, 1)), "threshold": float(module.threshold),
         "reset": module.reset_mechanism, "reset_delay": bool(module.reset_delay), "stepwise": True,
     }  # fmt: skip
+    if kind == "Leaky":
+        return facts
+    if module.reset_mechanism == "subtract" and not module.reset_delay:
+        raise refuse(
+            f"neurons '{path}' are snnTorch's Synaptic with reset_delay=False, which may subtract twice for one spike: "
+            "use its default, or sl.Synaptic"
+        )
+    facts["alpha"] = _numbers(module.alpha.clamp(0, 1))
+    if module.reset_mechanism == "zero" and module.reset_delay:  # the step of the reset takes no input: it waits
+        facts |= {"reset_delay": False, "refractory": 1}
+    return facts
 
 
 def _encoder(module: nn.Module, path: str) -> None:
