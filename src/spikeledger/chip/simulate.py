@@ -276,6 +276,7 @@ def account(
         {n: r[0] for n, r in counts.rasters.items()},
         seconds=seconds,
         producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
+        chips=placement.chips if placement else 1,
     )  # fmt: skip
 
 
