@@ -102,7 +102,7 @@ def measure(rounds: int, threads: int, *, cpu: bool = False) -> None:
     clock = time.process_time if cpu else time.perf_counter
     x = (torch.rand(STEPS, BATCH, 784, generator=torch.Generator().manual_seed(0)) < DENSITY).float()
     print(f"T = {STEPS}, batch {BATCH}, density {DENSITY}, {threads} threads, {rounds} rounds: median ms, ratio")
-    print(f"{'':28s}{'uncounted':>10s}{'one batch':>18s}{'a batch of many':>18s}")
+    print(f"{'':28s}{'uncounted':>10s}{'one batch':>18s}{'a batch of many':>18s}{'set-up and account':>20s}")
     for name, make in NETWORKS.items():
         try:
             network, run = make()
@@ -127,7 +127,9 @@ def measure(rounds: int, threads: int, *, cpu: bool = False) -> None:
                     if index >= 3:
                         times[kind].append(took)
         plain, one, many = (statistics.median(times[kind]) * 1e3 for kind in ("plain", "one", "many"))
-        print(f"{name:28s}{plain:10.2f}{one:10.2f} {one / plain:6.2f}x{many:10.2f} {many / plain:6.2f}x")
+        print(
+            f"{name:28s}{plain:10.2f}{one:10.2f} {one / plain:6.2f}x{many:10.2f} {many / plain:6.2f}x{one - many:20.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 // Counted, not moved: how often each column of bits or floats is not zero, and whether floats are spikes of one size.
 #pragma once
 
+#include <atomic>
 #include <bit>
 #include <cmath>
+#include <vector>
 
 #include "kernels.hpp"
 #include "planes.hpp"
 #include "simd.hpp"
+#include "threads.hpp"
 
 namespace spikeledger::SPIKELEDGER_SET {
 
@@ -26,7 +29,7 @@ inline Words carry(Words& ones, Words a, Words b) {
 }
 
 // Vertical counters: digit d holds bit d of the count of each of 512 columns; eight rows at a time reach digit 3.
-inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts) {
+inline void count_columns(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts) {
   constexpr int kDigits = 20;
   const int64_t width = words_of(columns);
   const uint64_t* end = words + rows * width;
@@ -53,14 +56,50 @@ inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, 
         add(carry(digit[2], e, f), 3);
       }
       for (; row < last; ++row) add(eight(words + row * width + word, wide, end), 0);
-      for (int64_t column = 0; column < here; ++column) {
-        int64_t sum = 0;
-        for (int place = 0; place < places; ++place)
-          sum += static_cast<int64_t>(digit[place][column / 64] >> (column % 64) & 1) << place;
-        counts[word * 64 + column] += sum;
+      for (int64_t at = 0; at < wide; ++at) {
+        int64_t sums[64] = {};
+        for (int place = 0; place < places; ++place) {  // place by place, so that columns are neighbours in a register
+          const uint64_t bits = digit[place][at];
+          for (int column = 0; column < 64; ++column) sums[column] += static_cast<int64_t>((bits >> column & 1) << place);
+        }
+        for (int64_t column = 0; column < std::min<int64_t>(64, here - at * 64); ++column)
+          counts[(word + at) * 64 + column] += sums[column];
       }
     }
   }
+}
+
+// Work on the rows cut in parts, each with counts of its own, which are added up: `work(first, rows, counts)`
+template <typename Work>
+void count_in_parts(int64_t rows, int64_t columns, int64_t parts, int64_t* counts, int threads, const Work& work) {
+  const int64_t share = (rows + parts - 1) / parts;
+  std::vector<int64_t> others(static_cast<size_t>((parts - 1) * columns));
+  parallel(parts, threads, [&](int64_t part) {
+    const int64_t first = std::min(rows, part * share);
+    work(first, std::min(rows - first, share), part == 0 ? counts : others.data() + (part - 1) * columns);
+  });
+  for (int64_t part = 1; part < parts; ++part)
+    for (int64_t n = 0; n < columns; ++n) counts[n] += others[static_cast<size_t>((part - 1) * columns + n)];
+}
+
+inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads) {
+  const int64_t parts = worth(rows * columns / 4, threads);
+  count_in_parts(rows, columns, parts, counts, threads, [&](int64_t first, int64_t here, int64_t* mine) {
+    count_columns(words + first * words_of(columns), here, columns, mine);
+  });
+}
+
+// As `pack`, and each column's spikes are counted while its words are in the cache
+inline bool pack_counted(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads) {
+  const int64_t parts = std::clamp<int64_t>(rows * columns >> 18, 1, 64);
+  std::atomic<bool> binary{true};
+  count_in_parts(rows, columns, parts, counts, worth(rows * columns, threads), [&](int64_t first, int64_t here, int64_t* mine) {
+    uint64_t* to = words + first * words_of(columns);
+    if (binary.load(std::memory_order_relaxed) && !pack(dense + first * columns, here, columns, to, 1))
+      binary.store(false, std::memory_order_relaxed);
+    count_columns(to, here, columns, mine);
+  });
+  return binary;
 }
 
 // Floats [steps, batch, places], a row's places side by side: non-zero values of each place and of each step, and their

@@ -109,6 +109,14 @@ struct Layer {
   int threads;
 };
 
+// What a layer's neurons did, added to: how often each one's current was not zero and each fired, [columns], and the spikes
+// of each step. Null where nobody counts.
+struct Counts {
+  int64_t* active;
+  int64_t* spikes;
+  int64_t* steps;
+};
+
 // Gradient of the spikes [T, B, columns] in, or what it is a product of: the gradient of the currents of the layer above
 // [T, B, above] and that layer's weight [above, columns]. Of currents [T, B, columns] (or null), weight, bias and beta (or
 // null) out.
@@ -166,21 +174,22 @@ struct Kernels {
   void (*learn)(const Population&, const Backward&);
   // 0/1 floats to words; false, with words undefined, if any value is neither
   bool (*pack)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads);
+  // the same, and the spikes of each column are added to counts [columns]
+  bool (*pack_counted)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads);
   void (*unpack)(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads);
   void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
   int64_t (*population_count)(const uint64_t* words, int64_t count);
   // spikes of each column, added to counts [columns]
-  void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts);
+  void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads);
   int (*census)(const Look&);  // the values' class
   void (*multiply)(Product);
   // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
-  // active: how often each current is not zero, added to [columns], or null where nobody counts
-  void (*layer)(const Layer&, float* charges, uint64_t* words, int64_t* active);
+  void (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);
   void (*layer_back)(const Layer&, const float* charges, const LayerBackward&);
   // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
   void (*convolve)(const Convolution&, const float* weight, float* currents);
-  // and the neurons behind them, `active` as above, [filters, out_height, out_width]; beta and its gradient lie position
-  // by position; currents, opaque but of the same size, are kept for `convolve_learn`, or null
+  // and the neurons behind them; beta and its gradient lie position by position; currents, opaque but of the same size, are
+  // kept for `convolve_learn`, or null; how often each is not zero is added to active [filters, out_height, out_width], or null
   void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold,
                         int reset, bool delayed, float* currents, int64_t* active);
   // gradient of the currents from that of the spikes [T * B, ...], whose channels may lie last

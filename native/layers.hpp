@@ -3,6 +3,9 @@
 // neuron's charge at each step, so that the way back computes nothing again.
 #pragma once
 
+#include <atomic>
+#include <bit>
+
 #include "neurons.hpp"
 #include "products.hpp"
 
@@ -11,19 +14,20 @@ namespace spikeledger::SPIKELEDGER_SET {
 constexpr int64_t kRows = 32;  // samples of a tile
 
 // Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
-// Charges are kept where there is room for them. Where `counts`, how often each current is not zero is added to
-// `active`, for as many neurons as the block has.
+// Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as
+// many neurons as the block has; other threads may add to it too.
 template <int reset, bool delayed, bool counts>
 void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, Lanes low, Lanes high,
-                int64_t columns, uint32_t* out, int64_t out_stride, int64_t* active) {
+                int64_t columns, uint32_t* out, int64_t out_stride, const Counts& done) {
   const Lanes threshold = splat(layer.threshold);
   const bool narrow = columns <= kLanes;  // half a block will do
-  IntLanes low_active = {}, high_active = {};
+  IntLanes low_active = {}, high_active = {}, low_spikes = {}, high_spikes = {};
   for (int64_t first = part.first; first < part.first + part.count; first += kRows) {
     const int64_t rows = std::min(kRows, part.first + part.count - first);
     alignas(64) float membrane[kRows * kWide] = {};
     for (int64_t step = 0; step < layer.steps; ++step) {
       const int64_t line = step * layer.batch + first;
+      int64_t fired = 0;
       for (int64_t row = 0; row < rows; ++row) {
         float* at = membrane + row * kWide;
         const float* current = currents + (line + row) * kWide;
@@ -33,8 +37,11 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold);
         store(at, kept<reset, delayed>(a, threshold));
         if (charges != nullptr) store(charge, a);
+        if constexpr (counts) low_spikes -= a > threshold;
         if (narrow) {
-          out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold));
+          const auto bits = static_cast<uint32_t>(above(a, threshold));
+          out[(line + row) * out_stride] = bits;
+          if constexpr (counts) fired += std::popcount(bits);
           continue;
         }
         const Lanes also = load(current + kLanes);
@@ -42,12 +49,20 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold);
         store(at + kLanes, kept<reset, delayed>(b, threshold));
         if (charges != nullptr) store(charge + kLanes, b);
-        out[(line + row) * out_stride] = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
+        if constexpr (counts) high_spikes -= b > threshold;
+        const auto bits = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
+        out[(line + row) * out_stride] = bits;
+        if constexpr (counts) fired += std::popcount(bits);
       }
+      if constexpr (counts) std::atomic_ref(done.steps[step]).fetch_add(fired, std::memory_order_relaxed);
     }
   }
   if constexpr (counts)
-    for (int64_t n = 0; n < columns; ++n) active[n] += n < kLanes ? low_active[n] : high_active[n - kLanes];
+    for (int64_t n = 0; n < columns; ++n) {
+      const int64_t lane = n % kLanes;
+      std::atomic_ref(done.active[n]).fetch_add(n < kLanes ? low_active[lane] : high_active[lane], std::memory_order_relaxed);
+      std::atomic_ref(done.spikes[n]).fetch_add(n < kLanes ? low_spikes[lane] : high_spikes[lane], std::memory_order_relaxed);
+    }
 }
 
 template <bool counts>
@@ -161,17 +176,18 @@ inline auto learn_block_of(const Layer& layer, int surrogate) {
   }
 }
 
-inline void layer(const Layer& l, float* charges, uint64_t* words, int64_t* active) {
+inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
   const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
   Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, threads};
   product.repeats = std::max<int64_t>(1, l.steps);
-  product.parts = active != nullptr ? 1 : parts_for(blocks, l.batch, rows, threads);  // two threads may not count at once
+  product.parts = parts_for(blocks, l.batch, rows, threads);
   static thread_local Selection held;
   Selection& bits = held;
   bits.prepare(product);
   const int64_t halves = 2 * words_of(l.columns);
-  const auto fire = active != nullptr ? fire_block_of<true>(l) : fire_block_of<false>(l);
+  const bool counts = done.active != nullptr;
+  const auto fire = counts ? fire_block_of<true>(l) : fire_block_of<false>(l);
   parallel(blocks * product.parts, threads, [&](int64_t task) {
     const int64_t block = task / product.parts, from = block * kWide;
     const Part part = part_of(product, task % product.parts);
@@ -179,8 +195,9 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, int64_t* acti
     float* sums = buffer.at_least(rows * kWide);
     sum_block(product, bits, from, task % product.parts, sums);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
-    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns),
-         std::min(kWide, l.columns - from), out, halves, active != nullptr ? active + from : nullptr);
+    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns),
+         some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), out, halves,
+         counts ? Counts{done.active + from, done.spikes + from, done.steps} : done);
     if (block == blocks - 1 && blocks % 2 == 1)
       over_stretches(product, part, [&](int64_t first, int64_t count) {
         for (int64_t row = first; row < first + count; ++row) out[row * halves + 1] = 0;

@@ -106,7 +106,9 @@ NB_MODULE(_native, module) {
       Release());
   module.def(
       "pack",
-      [](Address dense, int64_t rows, int64_t columns, Address words, int threads) {
+      [](Address dense, int64_t rows, int64_t columns, Address words, Address counts, int threads) {
+        if (auto* spikes = at<int64_t>(counts))
+          return chosen->pack_counted(at<const float>(dense), rows, columns, at<uint64_t>(words), spikes, threads);
         return chosen->pack(at<const float>(dense), rows, columns, at<uint64_t>(words), threads);
       },
       Release());
@@ -127,8 +129,8 @@ NB_MODULE(_native, module) {
       Release());
   module.def(
       "column_counts",
-      [](Address words, int64_t rows, int64_t columns, Address counts) {
-        chosen->column_counts(at<const uint64_t>(words), rows, columns, at<int64_t>(counts));
+      [](Address words, int64_t rows, int64_t columns, Address counts, int threads) {
+        chosen->column_counts(at<const uint64_t>(words), rows, columns, at<int64_t>(counts), threads);
       },
       Release());
   module.def(
@@ -166,10 +168,12 @@ NB_MODULE(_native, module) {
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
          Address beta, float threshold, int reset, bool delayed, int method, int threads, Address charges, Address out,
-         Address active) {
+         Address counts) {
+        Counts done{};  // [columns], [columns], [steps], one behind the other
+        if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
         chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
-                      at<float>(charges), at<uint64_t>(out), at<int64_t>(active));
+                      at<float>(charges), at<uint64_t>(out), done);
       },
       Release());
   module.def(

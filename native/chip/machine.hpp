@@ -173,10 +173,13 @@ class Machine {
       if (raster) std::memcpy(raster + first, spiked, n);
       std::memset(spiked + n, 0, chunk - n);
       int count = 0;
-      for (int64_t word = 0; word < n; word += 8) {
-        uint64_t bits;
-        std::memcpy(&bits, spiked + word, 8);
-        for (; bits; bits &= bits - 1) found[count++] = int32_t(word + __builtin_ctzll(bits) / 8);
+      for (int64_t word = 0; word < n; word += 64) {  // 64 bytes of 0 or 1 as the bits of one number
+        uint64_t bits = 0, eight;
+        for (int k = 0; k < 8; ++k) {
+          std::memcpy(&eight, spiked + word + 8 * k, 8);
+          bits |= (eight * 0x0102040810204080u >> 56) << 8 * k;
+        }
+        for (; bits; bits &= bits - 1) found[count++] = int32_t(word + __builtin_ctzll(bits));
       }
       for (int k = 0; k < count; ++k) {
         const int64_t i = first + found[k];

@@ -160,11 +160,14 @@ float random_updates(Out<float> cells, In<uint32_t> targets, int64_t rounds) {
   float* to = cells.data();
   const uint32_t* index = targets.data();
   const int64_t n = int64_t(targets.size());
-  for (int64_t r = 0; r < rounds; ++r)
-    for (int64_t i = 0; i < n; ++i) {
-      __builtin_prefetch(to + index[i + 32 < n ? i + 32 : i], 1);
+  const int64_t lead = std::min<int64_t>(32, n);
+  for (int64_t r = 0; r < rounds; ++r) {
+    for (int64_t i = 0; i < n - lead; ++i) {
+      __builtin_prefetch(to + index[i + lead], 1);
       to[index[i]] += 1.0f;
     }
+    for (int64_t i = n - lead; i < n; ++i) to[index[i]] += 1.0f;
+  }
   return to[0];
 }
 

@@ -31,9 +31,11 @@ def instructions(request: pytest.FixtureRequest):
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 64), (9, 65), (255, 784), (4100, 130), (3, 1100)])
 def test_columns_of_bits(instructions: None, rows: int, columns: int, density: float) -> None:
     spikes = (torch.rand(1, rows, columns, generator=torch.Generator().manual_seed(rows)) < density).float()
-    bits = pack(spikes)
-    assert bits is not None
+    bits, counted = pack(spikes), pack(spikes, count=True)
+    assert bits is not None and counted is not None
     assert torch.equal(bits.per_neuron(), spikes.sum((0, 1)).long())
+    assert torch.equal(counted.per_neuron(), bits.per_neuron()) and torch.equal(counted.words, bits.words)
+    assert pack(spikes * 2, count=True) is None or not spikes.any()
     assert torch.equal(bits.sample(rows - 1), spikes[:, rows - 1])
 
 

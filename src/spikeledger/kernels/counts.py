@@ -1,8 +1,8 @@
-"""How often each place of a float tensor is not zero, in one read of it."""
+"""How often each place of a float tensor is not zero, in one read of it; and what a population of neurons did."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +11,13 @@ from torch import Tensor
 
 from .choice import native, runs_native
 
+if TYPE_CHECKING:
+    from .planes import Planes
+
+Class = Literal["silent", "spikes", "graded"]
+
 #: the native core's classes, in its order
-_CLASSES: tuple[Literal["silent", "spikes", "graded"], ...] = ("silent", "spikes", "graded")
+_CLASSES: tuple[Class, ...] = ("silent", "spikes", "graded")
 
 
 class Look(NamedTuple):
@@ -20,35 +25,65 @@ class Look(NamedTuple):
 
     places: NDArray[np.int64]
     steps: NDArray[np.int64]
-    inputs: Literal["silent", "spikes", "graded"]
+    inputs: Class
+    magnitude: float
+
+
+class Deeds(NamedTuple):
+    """What a population did, int64, one behind the other: currents of each neuron that were not zero `[prod(N)]`, its
+    spikes `[prod(N)]`, and the spikes of each step `[T]`; then the spikes' class, and their one magnitude."""
+
+    counts: NDArray[np.int64]
+    inputs: Class
     magnitude: float
 
 
 def look(values: Tensor, rows: int, *, by_step: bool = False) -> Look | None:
     """The counts of `[*rows, *N]`; None where the native core cannot look. `by_step`: the first of two rows is time."""
-    if values.dtype is not torch.float32 or values.is_neg() or not runs_native(values):
+    rules = _extent(values, rows, by_step)
+    if rules is None:
         return None
-    shape = values.shape
-    total = values.numel()
-    if not total:
-        return None
-    steps, batch = (shape[0], shape[1:rows].numel()) if by_step else (1, shape[:rows].numel())
-    width = total // (steps * batch)
-    if values.is_contiguous():
-        step_stride, row_stride = batch * width, width
-    elif rows == 2 and values[0, 0].is_contiguous():
-        steps, batch = shape[0], shape[1]
-        step_stride, row_stride = values.stride(0), values.stride(1)
-    else:
-        return None
-    core = native()
-    assert core is not None
+    steps, _, width, _, _ = rules
     counts = np.zeros(width + steps, np.int64)
     start = counts.ctypes.data
-    kind, magnitude = core.census(
-        values.data_ptr(), steps, batch, width, step_stride, row_stride, start, start + 8 * width
-    )
-    return Look(counts[:width], counts[width:], _CLASSES[kind], magnitude if kind == 1 else 0.0)
+    inputs, magnitude = _census(values, rules, start, start + 8 * width)
+    return Look(counts[:width], counts[width:], inputs, magnitude)
+
+
+def deeds(spikes: Tensor, currents: Tensor | None, rows: int) -> Deeds | None:
+    """What neurons did, from floats `[T, B, *N]` (two `rows`) or `[B, *N]`; None where the native core cannot look."""
+    rules = _extent(spikes, rows, rows == 2)
+    arriving = None if currents is None else _extent(currents, rows, False)
+    if rules is None or (arriving is None and currents is not None):
+        return None
+    steps, _, width, _, _ = rules
+    counts = np.zeros(2 * width + steps, np.int64)
+    start = counts.ctypes.data
+    if currents is not None and arriving is not None:
+        _census(currents, arriving, start, 0)
+    inputs, magnitude = _census(spikes, rules, start + 8 * width, start + 16 * width)
+    return Deeds(counts, inputs, magnitude)
+
+
+def room(neurons: int, steps: int) -> Tensor:
+    """Where a kernel that fires counts what it does: the zeros of its `Deeds`."""
+    return torch.zeros(2 * neurons + steps, dtype=torch.int64)
+
+
+def done(counts: Tensor, planes: Planes) -> Deeds:
+    """What a kernel counted in its room while it made these bits."""
+    return Deeds(counts.numpy(), "spikes", 1.0) if planes.spikes else Deeds(counts.numpy(), "silent", 0.0)
+
+
+def of_bits(currents: Tensor, planes: Planes) -> Deeds:
+    """What neurons did that made these bits of float32 currents `[T, B, *N]` on the CPU."""
+    return of_active(nonzero(currents), planes)
+
+
+def of_active(active: Tensor, planes: Planes) -> Deeds:
+    """The same, of how often each neuron's current was not zero, `[*N]`."""
+    counts = torch.cat([active.flatten(), planes.per_neuron().flatten(), torch.tensor(planes.per_step())])
+    return done(counts, planes)
 
 
 def nonzero(values: Tensor) -> Tensor:
@@ -57,3 +92,28 @@ def nonzero(values: Tensor) -> Tensor:
     if found is None:
         return (values != 0).sum((0, 1))
     return torch.from_numpy(found.places).view(values.shape[2:])
+
+
+def _extent(values: Tensor, rows: int, by_step: bool) -> tuple[int, int, int, int, int] | None:
+    """Steps, batch, places, and the strides of the first two; None where the native core cannot look."""
+    if values.dtype is not torch.float32 or not runs_native(values) or values.is_neg():
+        return None
+    total = values.numel()
+    if not total:
+        return None
+    shape = values.shape
+    if values.is_contiguous():
+        every = shape[0] if rows == 1 else shape[:rows].numel()
+        steps, width = shape[0] if by_step else 1, total // every
+        batch = every // steps
+        return steps, batch, width, batch * width, width
+    if rows == 2 and values[0, 0].is_contiguous():
+        return shape[0], shape[1], total // (shape[0] * shape[1]), values.stride(0), values.stride(1)
+    return None
+
+
+def _census(values: Tensor, rules: tuple[int, ...], places: int, steps: int) -> tuple[Class, float]:
+    core = native()
+    assert core is not None
+    kind, magnitude = core.census(values.data_ptr(), *rules, places, steps)
+    return _CLASSES[kind], magnitude if kind == 1 else 0.0

@@ -38,14 +38,14 @@ def layer(
     bias: Tensor | None,
     beta: Tensor | float,
     settings: Settings,
-    active: Tensor | None = None,
+    counts: Tensor | None = None,
 ) -> tuple[Tensor, Planes]:
     """Spikes `[T, B, M]`, as bits and a token for their gradient, of spikes `[T, B, N]` through `weight` `[M, N]`.
 
-    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. Into `active`, int64 `[M]`,
-    goes how often each neuron's current was not zero.
+    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. What the
+    neurons did is added to `counts`, a `counts.room`.
     """
-    return stack(token, planes, (Layer(weight, bias, beta, settings),), active=active)
+    return stack(token, planes, (Layer(weight, bias, beta, settings),), counts=counts)
 
 
 def stack(
@@ -54,14 +54,14 @@ def stack(
     layers: Sequence[Layer],
     *,
     floats: bool = False,
-    active: Tensor | None = None,
+    counts: Tensor | None = None,
 ) -> tuple[Tensor, Planes]:
     """The same of layers one behind the other; with `floats` the last spikes are ordinary ones, not only a token."""
     tensors: list[Tensor | None] = []
     for weight, bias, beta, _ in layers:
         tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
     found: tuple[Tensor, Tensor] = _Stack.apply(
-        planes, tuple(each.settings for each in layers), floats, active, token, *tensors
+        planes, tuple(each.settings for each in layers), floats, counts, token, *tensors
     )
     return found[0], Planes(found[1], (*planes.shape[:2], layers[-1].weight.shape[0]))
 
@@ -75,7 +75,7 @@ class _Stack(torch.autograd.Function):
         planes: Planes,
         settings: Sequence[Settings],
         floats: bool,
-        active: Tensor | None,
+        counts: Tensor | None,
         token: Tensor | None,
         *tensors: Tensor | None,
     ) -> Any:
@@ -96,7 +96,7 @@ class _Stack(torch.autograd.Function):
                 steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
                 beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
                 _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
-                address(active),
+                address(counts),
             )  # fmt: skip
             kept += [weight, beta, charges]
             ctx.planes.append(planes)

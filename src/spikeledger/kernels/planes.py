@@ -27,6 +27,7 @@ class Planes:
     words: Tensor
     shape: tuple[int, ...]
     version: int = field(default=0, compare=False)
+    counted: Tensor | None = field(default=None, compare=False)  # spikes of each neuron, int64 [prod(N)], where known
 
     @property
     def rows(self) -> int:
@@ -50,8 +51,11 @@ class Planes:
 
     def per_neuron(self) -> Tensor:
         """Spikes of each neuron over all steps and samples, int64 `[*N]`."""
+        if self.counted is not None:
+            return self.counted.view(self.shape[2:])
         counts = torch.zeros(self.columns, dtype=torch.int64)
-        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr())
+        threads = torch.get_num_threads()
+        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr(), threads)
         return counts.view(self.shape[2:])
 
     def per_step(self) -> list[int]:
@@ -87,8 +91,9 @@ def empty_words(rows: int, columns: int) -> Tensor:
     return torch.empty(rows * words_of(columns), dtype=torch.int64)
 
 
-def pack(spikes: Tensor) -> Planes | None:
-    """The planes of a float32 tensor `[T, B, *N]`; None if any value is neither 0 nor 1."""
+def pack(spikes: Tensor, *, count: bool = False) -> Planes | None:
+    """The planes of a float32 tensor `[T, B, *N]`; None if any value is neither 0 nor 1. `count`: they will be asked
+    how often each neuron fired, which costs least while they are packed."""
     known = planes_of(spikes)
     if known is not None:
         return known
@@ -96,9 +101,11 @@ def pack(spikes: Tensor) -> Planes | None:
     rows, columns = shape[0] * shape[1], math.prod(shape[2:])
     spikes = spikes.detach().contiguous()
     words = empty_words(rows, columns)
-    if not _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), torch.get_num_threads()):
+    counts = torch.zeros(columns, dtype=torch.int64) if count else None
+    at = 0 if counts is None else counts.data_ptr()
+    if not _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), at, torch.get_num_threads()):
         return None
-    return Planes(words, shape)
+    return Planes(words, shape, counted=counts)
 
 
 def attach(spikes: Tensor, planes: Planes) -> None:

@@ -14,6 +14,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
 from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.counts import Deeds, done, of_active, room
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -89,8 +90,11 @@ def fits(flow: Tensor) -> bool:
     return flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
 
 
-def spikes_into(layer: Weighted, flow: Tensor | Spikes) -> Spikes | None:
-    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats."""
+def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) -> Spikes | None:
+    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats.
+
+    `count`: somebody will ask how often each fired, which costs least while they are packed.
+    """
     shape = tuple(flow.shape if isinstance(flow, Tensor) else flow.planes.shape)
     if isinstance(layer, nn.Linear):
         geometry = None
@@ -105,7 +109,7 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes) -> Spikes | None:
             return None
         if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
-        packed = bits.pack(flow)
+        packed = bits.pack(flow, count=count)
         if packed is None:
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
@@ -160,17 +164,32 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
-def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
-    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`."""
+def fused(layer: Weighted, neuron: Any, spikes: Spikes, counts: Tensor | None = None) -> Spikes:
+    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`.
+
+    Into `counts` goes what the neurons did: all of it (a `counts.room`) behind a linear layer, how often each one's
+    current was not zero behind a convolution.
+    """
     weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
     if isinstance(layer, nn.Linear):
-        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, active)
+        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, counts)
     else:
         geometry, method = _way(layer, spikes)
         token, planes = convolve_fire(
-            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, active
+            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, counts
         )
     return Spikes(planes, token)
+
+
+def fused_and_counted(layer: Weighted, neuron: Any, spikes: Spikes) -> tuple[Spikes, Deeds]:
+    """The same, and what the neurons did."""
+    if isinstance(layer, nn.Linear):
+        counts = room(layer.out_features, spikes.planes.shape[0])
+        sent = fused(layer, neuron, spikes, counts)
+        return sent, done(counts, sent.planes)
+    active = torch.zeros(outputs_of(layer, spikes), dtype=torch.int64)
+    sent = fused(layer, neuron, spikes, active)
+    return sent, of_active(active, sent.planes)
 
 
 def pairs_from(layers: list[nn.Module], index: int) -> list[tuple[Weighted, Any]]:

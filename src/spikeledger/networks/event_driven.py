@@ -16,7 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.counts import nonzero
+from ..kernels.counts import Deeds, of_bits
 from . import bit_layers
 from .bit_layers import Spikes, Weighted
 from .lifting import OverTime
@@ -36,10 +36,10 @@ class Watcher(Protocol):
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes went through a weighted layer; `source` is the tensor that carried them."""
+        """Spikes go through a weighted layer; `source` is the tensor that carried them."""
 
-    def fired(self, neurons: Neuron, active: Tensor, planes: bits.Planes) -> None:
-        """A population sent spikes; `active`, int64 `[*N]`, says how often each one's current was not zero."""
+    def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
+        """A population sent spikes, and did this."""
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""
@@ -103,14 +103,19 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
     """The same, and the watcher is told of everything; a layer fused with its neurons counts their currents itself."""
     flow: Tensor | Spikes = sequence
     index = 0
-    while index < len(layers):
-        layer, following = layers[index], layers[index + 1] if index + 1 < len(layers) else None
+    while True:
         with watching.away():
-            told = _events(layer, following, flow, watching)
-        if told is None:
-            told = _once(layer, flow, watching) or (layer(_told(flow, watching)), 1)
+            while index < len(layers):
+                following = layers[index + 1] if index + 1 < len(layers) else None
+                told = _events(layers[index], following, flow, watching)
+                if told is None:
+                    break
+                flow, index = told[0], index + told[1]
+            floats = _told(flow, watching)
+        if index == len(layers):
+            return floats
+        told = _once(layers[index], floats, watching) or (layers[index](floats), 1)
         flow, index = told[0], index + told[1]
-    return _told(flow, watching)
 
 
 def _events(
@@ -120,25 +125,24 @@ def _events(
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
         takes = isinstance(flow, Spikes) or watching.takes(flow)
-        spikes = bit_layers.spikes_into(weighted, flow) if takes else None
+        spikes = bit_layers.spikes_into(weighted, flow, count=True) if takes else None
         if spikes is None:
             return None
         source = flow if isinstance(flow, Tensor) else flow.planes.words
+        watching.multiplied(weighted, source, spikes.planes)  # while the bits are still in the cache
         if not bit_layers.is_fused(following):
-            currents = bit_layers.currents_of(weighted, spikes)
-            watching.multiplied(weighted, source, spikes.planes)
-            return currents, 1
-        active = torch.zeros(bit_layers.outputs_of(weighted, spikes), dtype=torch.int64)
-        sent = bit_layers.fused(weighted, following, spikes, active)
-        watching.multiplied(weighted, source, spikes.planes)
-        watching.fired(following, active, sent.planes)  # type: ignore[arg-type]
+            return bit_layers.currents_of(weighted, spikes), 1
+        sent, deeds = bit_layers.fused_and_counted(weighted, following, spikes)
+        watching.fired(following, deeds, sent.planes)  # type: ignore[arg-type]
         return _tapped(sent, following, watching), 2
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         sent = bit_layers.fired(layer, flow)
-        watching.fired(layer, nonzero(flow.detach()), sent.planes)  # type: ignore[arg-type]
+        watching.fired(layer, of_bits(flow.detach(), sent.planes), sent.planes)  # type: ignore[arg-type]
         return _tapped(sent, layer, watching), 1
-    if isinstance(flow, Spikes) and bit_layers.flattens(layer):
-        return flow.flattened(), 1
+    if bit_layers.flattens(layer):
+        if isinstance(flow, Spikes):
+            return flow.flattened(), 1
+        return (flow, 1) if flow.dim() == 3 else None  # nothing to flatten: torch gives the same tensor back
     return None
 
 
@@ -161,9 +165,8 @@ def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[T
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
-    with watching.away():
-        spikes = bit_layers.floats(flow)
-        watching.unpacked(spikes, flow.planes)
+    spikes = bit_layers.floats(flow)
+    watching.unpacked(spikes, flow.planes)
     return spikes
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +18,7 @@ from .populations import Population
 from .products import Product, convolution, row_sums
 
 if TYPE_CHECKING:
+    from ..kernels.counts import Deeds
     from ..kernels.planes import Planes
     from ..networks.bit_layers import Weighted
     from ..networks.neurons import Neuron
@@ -36,7 +37,7 @@ class BitWatcher:
         self.books = books
         self._meet = meet
         self._paths = paths
-        self._mode = mode
+        self._away = _Away(mode)
 
     def alone(self) -> bool:
         """Whether the recorder is the only one who looks on."""
@@ -52,28 +53,24 @@ class BitWatcher:
         origin = self.books.origins.get(values)
         return origin is None or (origin.fold is None and origin.unit is None)
 
-    @contextmanager
-    def away(self) -> Iterator[None]:
+    def away(self) -> AbstractContextManager[None]:
         """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
-        _pop_mode()
-        try:
-            yield
-        finally:
-            _push_mode(self._mode)
+        return self._away
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, *N]` went through a weighted layer."""
-        product = _product(layer, source, planes)
-        origin = self.books.origins.get(source)
-        # the neurons that sent them counted
-        found = origin.counted(product.values, product.rows) if origin is not None else None
-        if found is None:
-            counts = planes.per_neuron().numpy()
-            found = Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
-        self.books._multiplied(product, None, found)
+        """Spikes `[T, B, *N]` go through a weighted layer."""
 
-    def fired(self, neurons: Neuron, active: Tensor, planes: Planes) -> None:
-        """A population sent spikes `[T, B, *N]`; `active` says how often each one's current was not zero."""
+        def look(unit: float | None) -> Census:  # nobody counted them when they were sent
+            counts = planes.per_neuron().numpy()
+            return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
+
+        def product() -> Product:
+            return _product(layer, source, planes)
+
+        self.books.multiplied(layer, source, planes.shape, 2, None, product, look)
+
+    def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
+        """A population sent spikes `[T, B, *N]`, and did this."""
         path = self._paths.get(id(neurons), "")
         population = self.books.populations.get(path)
         if population is None:
@@ -81,7 +78,7 @@ class BitWatcher:
             self.books.order.setdefault(path)
         if self._meet(path):
             population.step = 0
-        seen = population.book_bits(planes, active, neurons.state_variables)
+        seen = population.book_bits(planes, deeds, neurons.state_variables)
         self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
@@ -112,3 +109,16 @@ def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
         [0] * len(padding), layer.groups,
     )  # fmt: skip
     return product._replace(arrived=source, matrix=weight)
+
+
+class _Away:
+    """Takes the recorder's mode off the stack for a while; a generator would cost several times as much."""
+
+    def __init__(self, mode: TorchDispatchMode) -> None:
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        _pop_mode()
+
+    def __exit__(self, *_: object) -> None:
+        _push_mode(self._mode)

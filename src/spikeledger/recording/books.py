@@ -7,7 +7,7 @@ Two maps follow tensors while they live: `weights` holds those that were compute
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product, scaling
 from .rules import Rule
-from .synapses import PairAccount, SynapseAccount
+from .synapses import Line, PairAccount, SynapseAccount
 from .tracking import TensorMap, elements, nonzero_elements, tensors_in
 from .weights import Weight
 
@@ -47,6 +47,7 @@ class Books:
     unfolded: set[str] = field(default_factory=set)  # poolings whose output something else needed too
     origins: TensorMap[Origin] = field(default_factory=TensorMap)
     censuses: TensorMap[tuple[int, int, Census]] = field(default_factory=TensorMap)
+    lines: dict[int, Line] = field(default_factory=dict)  # linear layers as they ran last, by identity
 
     def __post_init__(self) -> None:
         self._bookings: dict[str, Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], None]] = {
@@ -137,11 +138,40 @@ class Books:
         else:
             self._multiplied(product, out)
 
-    def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> None:
+    def multiplied(
+        self, layer: nn.Module, source: Tensor, shape: tuple[int, ...], rows: int, out: Tensor | None,
+        product: Callable[[], Product], look: Callable[[float | None], Census],
+    ) -> None:  # fmt: skip
+        """Book a layer that was not listened to and multiplied values of a shape that `source` carried; `rows` of its axes
+        are time and batch.
+
+        As long as its weights stay as they are, calls with one shape differ in what arrives and in nothing else; only a
+        call that differs otherwise is told as a `product`. `look` is asked if nobody has counted what arrives.
+        """
+        self.products += 1
+        origin = self.origins.get(source)
+        seen = origin.counted(shape, rows) if origin is not None else None
+        if seen is None:
+            seen = look(origin.unit if origin is not None else None)
+        line = self.lines.get(id(layer))
+        if origin is not None and (origin.fold is not None or origin.kind == "binary"):
+            self._multiplied(product(), out, seen)
+        elif line is not None and line.holds(layer, shape):
+            line.book(seen)
+            if out is not None:
+                self.origins.put(out, line.currents)
+        else:
+            told = product()
+            account = self._multiplied(told, out, seen)
+            if account is not None:
+                self.lines[id(layer)] = Line(layer, shape, told, account)
+
+    def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> SynapseAccount | None:
+        """Book a product; its account, if it has one whose weights are parameters."""
         known = self.weights.get(product.weight)
         if known is None and not self.frames:
             self.miss(product.operator, "it ran outside the network's modules: call it inside one")
-            return
+            return None
         layer = known.layer(product.weight) if known is not None and known.name else self.place
         account = self.synapses.get(layer)
         origin = self.origins.get(product.arrived)
@@ -150,8 +180,7 @@ class Books:
             account = self.synapses[layer] = SynapseAccount(layer, product.operator)
             self.order.setdefault(layer)
             account.source = origin.source if origin else ""
-            if known is not None:
-                account.store(product.matrix, weights=True)
+            account.stored = known is None
             if product.bias is not None and product.bias in self.weights:
                 account.store(product.bias, weights=False)
         if origin is not None and origin.kind == "binary":
@@ -166,6 +195,7 @@ class Books:
         account.book(product, seen, key=known.version if known is not None else None, fold=fold)
         if out is not None:
             self.origins.put(out, Origin("currents", layer))
+        return account if known is not None and known.version is not None and known.owner is product.weight else None
 
     def _pair(self, pair: Coincidence, out: Tensor) -> None:
         self._spoil([pair.left, pair.right])
@@ -291,7 +321,7 @@ class Books:
         if len({(origin.kind, origin.source) for origin in found}) > 1:
             binary = next((origin for origin in found if origin.kind == "binary"), None)
             one = binary or Origin("values", one.source)
-        kept = replace(one, fold=None, census=None)
+        kept = one._replace(fold=None, census=None)
         for result in tensors_in((out,), {}):
             self.origins.put(result, kept)
 
@@ -333,20 +363,21 @@ class Books:
 
     def fired(self, path: str, firing: Firing) -> None:
         """Book one call of a neuron or encoder module."""
-        if firing.spikes.dim() < 2:
+        leading = len(firing.layout)
+        if firing.spikes.dim() < leading:
             raise ValueError(f"its output has the shape {list(firing.spikes.shape)}, without a batch axis")
-        if not firing.updates and census(firing.spikes, 2).inputs == "graded":
+        if not firing.updates and census(firing.spikes, leading).inputs == "graded":
             self.origins.put(firing.sent, Origin("input", "input"))
             return
         population = self.populations.get(path)
         if population is None:
-            shape = tuple(firing.spikes.shape[2:])
+            shape = tuple(firing.spikes.shape[leading:])
             population = self.populations[path] = Population(path, shape, firing.spiking)
             self.order.setdefault(path)
         seen = population.book(firing)
-        rows = firing.spikes.shape[:2].numel()
+        steps, batch = firing.extent
         kind = "spikes" if firing.spiking else "values"
-        self.origins.put(firing.sent, Origin(kind, path, None, firing.unit, seen, rows))
+        self.origins.put(firing.sent, Origin(kind, path, None, firing.unit, seen, steps * batch))
 
     def sent_outside(self, output: Tensor) -> None:
         """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
@@ -365,19 +396,22 @@ class Books:
 
     def _census(self, arrived: Tensor, values: Tensor, rows: int, origin: Origin | None) -> Census:
         """The census of a tensor: known from the neurons that sent it, remembered from another look, or looked up."""
-        if arrived is not values:
-            return census(values, rows, unit=origin.unit if origin else None)
-        seen = origin.counted(values, rows) if origin is not None else None
+        seen = origin.counted(values.shape, rows) if origin is not None and arrived is values else None
         if seen is not None:
             return seen
+        unit = origin.unit if origin is not None else None
+        return census(values, rows, unit=unit) if arrived is not values else self.look(values, rows, unit)
+
+    def look(self, values: Tensor, rows: int, unit: float | None = None) -> Census:
+        """The census of a tensor, remembered while it stays as it is."""
         if values.is_inference():
-            return census(values, rows, unit=origin.unit if origin else None)
+            return census(values, rows, unit=unit)
         known = self.censuses.get(values)
-        if known is None or known[:2] != (values._version, rows):
-            found = census(values, rows, unit=origin.unit if origin else None)
-            known = (values._version, rows, found)
-            self.censuses.put(values, known)
-        return known[2]
+        if known is not None and known[0] == values._version and known[1] == rows:
+            return known[2]
+        found = census(values, rows, unit=unit)
+        self.censuses.put(values, (values._version, rows, found))
+        return found
 
     def add(self, operator: str, event: str, count: int, *, place: str | None = None, outputs: int = 0) -> None:
         """Add events of a module that are only totals."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass
+@dataclass(slots=True)
 class Frame:
     """A module that is running. Inside a neuron nothing is booked, or (`quiet`) only products."""
 

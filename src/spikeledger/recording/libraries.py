@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .neurons import NEURONS, Firing, NeuronKind, encoder, firing, first, layered, silent
+from .neurons import NEURONS, Firing, NeuronKind, encoder, firing, first, silent
 
 
 def _call(module: nn.Module, method: str) -> None:
@@ -169,15 +169,7 @@ def _sinabs(spiking: bool) -> NeuronKind:
             spikes, currents = (value.unflatten(0, squeezed) for value in (sent, current))
         else:
             spikes, currents = sent, current
-        return Firing(
-            sent,
-            layered(spikes, "BT"),
-            layered(currents, "BT"),
-            max(states, 1),
-            spiking,
-            True,
-            1.0 if spiking else None,
-        )
+        return Firing(sent, spikes, currents, "BT", max(states, 1), spiking, True, 1.0 if spiking else None)
 
     def at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
         return silent(getattr(module, "v_mem", None))

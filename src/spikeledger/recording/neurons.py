@@ -16,18 +16,27 @@ LAYOUTS: tuple[Layout, ...] = ("B", "TB", "BT")
 
 
 class Firing(NamedTuple):
-    """What one call of a neuron module did: values sent and currents, both `[T, B, *N]`.
+    """What one call of a neuron module did: values sent and currents, both of one layout.
 
     An encoder has no currents and no updates. `unit` is the size of one spike where a neuron may send several at once.
     """
 
     sent: Tensor  # the tensor that the module returned, whose origin this is
-    spikes: Tensor  # the same as `[T, B, *N]`
+    spikes: Tensor  # the same, in this layout
     currents: Tensor | None
+    layout: str = "TB"
     state_variables: int = 1
     spiking: bool = True  # False: a leaky read-out, which sends its membrane
     updates: bool = True  # False: an encoder
     unit: float | None = None
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Steps and samples."""
+        shape = self.spikes.shape
+        if self.layout == "B":
+            return 1, shape[0]
+        return (shape[0], shape[1]) if self.layout == "TB" else (shape[1], shape[0])
 
 
 @dataclass(frozen=True)
@@ -53,8 +62,8 @@ def firing(
     out: Tensor, current: Any, layout: str, *, state_variables: int = 1, spiking: bool = True, unit: float | None = None
 ) -> Firing:
     """The reading of a neuron with one current and one output of the same layout."""
-    currents = layered(current, layout) if isinstance(current, Tensor) else None
-    return Firing(out, layered(out, layout), currents, state_variables, spiking, True, unit)
+    currents = current if isinstance(current, Tensor) else None
+    return Firing(out, out, currents, layout, state_variables, spiking, True, unit)
 
 
 def first(output: Any) -> Tensor:
@@ -152,7 +161,7 @@ def encoder(layout: Layout) -> NeuronKind:
 
     def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
         out = first(output)
-        return Firing(out, layered(out, layout), None, 0, True, False)
+        return Firing(out, out, None, layout, 0, True, False)
 
     read.encodes = True  # type: ignore[attr-defined]
     return NeuronKind(read)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -60,8 +61,7 @@ class Fold:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a tensor's values were made.
 
     `kind` is `spikes` (a known population's), `input` (the network's own), `currents` (a weighted operator's),
@@ -86,13 +86,13 @@ class Origin:
             known = None if rows is None else known.shaped(tuple(out.shape[rows:]))
         if fold is self.fold and known is self.census:
             return self
-        return replace(self, fold=fold, census=known)
+        return self._replace(fold=fold, census=known)
 
-    def counted(self, values: Tensor, rows: int) -> Census | None:
-        """The census of a tensor with this origin, if it is known without looking."""
-        if self.census is None or values.shape[:rows].numel() != self.row_count:
+    def counted(self, shape: tuple[int, ...], rows: int) -> Census | None:
+        """The census of a tensor of some shape with this origin, if it is known without looking."""
+        if self.census is None or math.prod(shape[:rows]) != self.row_count:
             return None
-        return self.census.shaped(tuple(values.shape[rows:]))
+        return self.census.shaped(tuple(shape[rows:]))
 
 
 def leading(shape: torch.Size, count: int) -> int | None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..activity import Counts, InputClass, Layer, merge_class
 from ..errors import InputError
-from ..kernels.counts import look
+from ..kernels.counts import Deeds, deeds
 from .census import Census, census
 from .neurons import Firing
+from .tracking import first_sample
+
+if TYPE_CHECKING:
+    from ..kernels.planes import Planes
 
 
 @dataclass
@@ -27,110 +32,116 @@ class Population:
     path: str
     shape: tuple[int, ...]
     spiking: bool
-    spikes: Counts = field(init=False)
-    active: Counts = field(init=False)
+    counts: Counts = field(init=False)  # active updates, then spikes, of each neuron
     state_variables: int = 0
     updates: int = 0  # of each neuron
-    per_step: list[int] = field(default_factory=list)
+    unseen: int = 0  # of the updates, those whose input was not seen: they may have been active
     raster: list[NDArray[np.uint8]] = field(default_factory=list)
     step: int = 0  # of the present run of the network
     longest: int = 0  # steps of the longest run
+    _by_step: Counts = field(default_factory=lambda: np.zeros(32, np.int64))  # spikes; more room than steps
 
     def __post_init__(self) -> None:
-        self.spikes = np.zeros(self.shape, np.int64)
-        self.active = np.zeros(self.shape, np.int64)
+        self.neurons = math.prod(self.shape)
+        self.counts = np.zeros(2 * self.neurons, np.int64)
+
+    @property
+    def per_step(self) -> Counts:
+        """Spikes of all neurons and samples at each step."""
+        return self._by_step[: len(self.raster)].copy()
 
     def book(self, firing: Firing) -> Census | None:
         """Add one call and give the census of what it sent, over all its steps and samples; None for a read-out."""
-        steps, batch, *shape = firing.spikes.shape
-        if tuple(shape) != self.shape:
-            raise InputError(
-                f"neurons '{self.path}' ran with the shapes {list(self.shape)} and {shape} in one recording"
-            )
-        self.state_variables = max(self.state_variables, firing.state_variables)
+        spikes, currents, rows = firing.spikes, firing.currents, len(firing.layout)
+        shape = spikes.shape
+        if shape[rows:] != self.shape:
+            shapes = f"{list(self.shape)} and {list(shape[rows:])}"
+            raise InputError(f"neurons '{self.path}' ran with the shapes {shapes} in one recording")
+        steps, batch = firing.extent
+        if firing.state_variables > self.state_variables:
+            self.state_variables = firing.state_variables
         if firing.updates:
             self.updates += steps * batch
-            currents = firing.currents
-            if currents is not None and currents.shape == firing.spikes.shape:
-                self.active += census(currents, 2, classify=False).nonzero
-            else:  # what arrives inside (recurrent weights) is not seen: every update may have had an input
-                self.active += steps * batch
-        seen = self._fired(firing, steps, batch) if firing.spiking else None
-        self.step += steps
-        self.longest = max(self.longest, self.step)
-        return seen
+            if currents is None or currents.shape != shape:
+                # what arrives inside (recurrent weights) is not seen: every update may have had an input
+                currents, self.unseen = None, self.unseen + steps * batch
+        if firing.layout == "BT":
+            spikes, currents = spikes.transpose(0, 1), None if currents is None else currents.transpose(0, 1)
+        done = deeds(spikes, currents, rows)
+        if done is None or (firing.unit is not None and done.inputs != "silent" and done.magnitude != firing.unit):
+            done = _step_by_step(spikes.detach(), currents, rows, firing.unit)
+        if firing.spiking:
+            return self._sent(done, steps, lambda begun: first_sample(spikes, rows, begun))
+        self.counts[: self.neurons] += done.counts[: self.neurons]
+        self._stepped(steps)
+        return None
 
-    def book_bits(self, planes: Any, active: Tensor, state_variables: int) -> Census:
-        """The same for spikes that are bits `[T, B, *N]`: their kernel counts them, and the currents `[*N]`."""
+    def book_bits(self, planes: Planes, done: Deeds, state_variables: int) -> Census:
+        """The same for spikes that are bits `[T, B, *N]`, which were counted when they were made."""
         steps, batch = planes.shape[:2]
-        self.state_variables = max(self.state_variables, state_variables)
+        if state_variables > self.state_variables:
+            self.state_variables = state_variables
         self.updates += steps * batch
-        self.active += active.numpy()
-        counts: Counts = planes.per_neuron().numpy()
-        self.spikes += counts
-        if self.step + steps > len(self.per_step):  # only the first sample's first run is drawn
-            rows = planes.sample(0).to(torch.uint8).numpy()
-            self.raster += list(rows[len(self.per_step) - self.step :])
-            self.per_step += [0] * (self.step + steps - len(self.per_step))
-        for step, count in enumerate(planes.per_step(), start=self.step):
-            self.per_step[step] += count
+        return self._sent(done, steps, lambda begun: planes.sample(0)[begun:].numpy().astype(np.bool_))
+
+    def _sent(self, done: Deeds, steps: int, first: Callable[[int], NDArray[np.bool_]]) -> Census:
+        """Add spikes; `first(begun)` gives the first sample's from some step on: only its first run is drawn."""
+        found, both, begun = done.counts, 2 * self.neurons, self.step
+        if begun + steps > len(self.raster):
+            self._draw(begun + steps, first)
+        self.counts += found[:both]
+        self._by_step[begun : begun + steps] += found[both:]
+        self._stepped(steps)
+        sent = found[self.neurons : both]
+        return Census(sent if len(self.shape) == 1 else sent.reshape(self.shape), done.inputs, done.magnitude)
+
+    def _draw(self, end: int, first: Callable[[int], NDArray[np.bool_]]) -> None:
+        drawn = len(self.raster)
+        seen = first(drawn - self.step)
+        if not seen.size:  # an empty batch has no first sample
+            seen = np.zeros((end - drawn, self.neurons), np.bool_)
+        self.raster.extend(seen.reshape(end - drawn, self.neurons).view(np.uint8))
+        if end > len(self._by_step):
+            self._by_step = np.concatenate([self._by_step, np.zeros(max(end, len(self._by_step)), np.int64)])
+
+    def _stepped(self, steps: int) -> None:
         self.step += steps
-        self.longest = max(self.longest, self.step)
-        return Census(counts, "spikes", 1.0) if counts.any() else Census(counts, "silent", 0.0)
-
-    def _fired(self, firing: Firing, steps: int, batch: int) -> Census | None:
-        spikes = firing.spikes.detach()
-        seen = look(spikes, 2, by_step=True)
-        if seen is not None and (firing.unit is None or seen.inputs == "silent" or seen.magnitude == firing.unit):
-            begun = len(self.per_step) - self.step  # steps that another batch had before: only the first's is drawn
-            if begun < steps:
-                drawn = spikes.numpy()[begun:, 0].reshape(steps - begun, -1)
-                self.raster += list(np.not_equal(drawn, 0).view(np.uint8))
-                self.per_step += [0] * (steps - begun)
-            for at, count in enumerate(seen.steps.tolist(), start=self.step):
-                self.per_step[at] += count
-            counts = seen.places.reshape(self.shape)
-            self.spikes += counts
-            return Census(counts, seen.inputs, seen.magnitude)
-        return self._fired_by_step(firing, spikes, steps, batch)
-
-    def _fired_by_step(self, firing: Firing, spikes: Tensor, steps: int, batch: int) -> Census | None:
-        found: tuple[InputClass, float] = ("silent", 0.0)
-        total: Counts | None = None
-        for step in range(steps):
-            one = census(spikes[step], 1, unit=firing.unit)
-            counts = one.nonzero
-            if one.inputs != "silent":
-                found = merge_class(found, (one.inputs, one.magnitude))
-            total = counts if total is None else total + counts
-            at = self.step + step
-            if at == len(self.per_step):
-                self.per_step.append(0)
-                first = spikes[step, 0] if batch else torch.zeros(self.shape)
-                self.raster.append((first != 0).flatten().to(torch.uint8).cpu().numpy())
-            self.per_step[at] += int(counts.sum())
-        if total is None:
-            return None
-        self.spikes += total
-        return Census(total, found[0], found[1])
+        if self.step > self.longest:
+            self.longest = self.step
 
     def close(self) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
         """The layer's facts and its events, `(event, count, by neuron)`."""
-        neurons = int(np.prod(self.shape))
+        neurons = self.neurons
         kind = "neuron" if self.updates else "encoder"
         layer = Layer(
             self.path, kind, self.shape, outputs=neurons, state=self.state_variables * neurons,
             spiking=self.updates > 0 and self.spiking,
         )  # fmt: skip
-        updates = np.full(self.shape, self.updates, np.int64)
+        spikes = self.counts[neurons:].copy()
+        updates, active = np.full(neurons, self.updates, np.int64), self.counts[:neurons] + self.unseen
         return layer, [
-            ("spike", int(self.spikes.sum()), self.spikes),
+            ("spike", int(spikes.sum()), spikes),
             ("neuron_update", self.updates * neurons, updates),
-            ("active_update", int(self.active.sum()), self.active),
+            ("active_update", int(active.sum()), active),
         ]
 
     def raster_array(self) -> NDArray[np.uint8]:
         """Spikes `[T, N]` of the first sample."""
         if not self.raster:
-            return np.zeros((0, int(np.prod(self.shape))), np.uint8)
+            return np.zeros((0, self.neurons), np.uint8)
         return np.stack(self.raster)
+
+
+def _step_by_step(spikes: Tensor, currents: Tensor | None, rows: int, unit: float | None) -> Deeds:
+    """What neurons did, for what the native core does not look at."""
+    found: tuple[InputClass, float] = ("silent", 0.0)
+    places = spikes.shape[rows:].numel()
+    total, counts = np.zeros(places, np.int64), []
+    for step in spikes if rows == 2 else (spikes,):
+        one = census(step, 1, unit=unit)
+        if one.inputs != "silent":
+            found = merge_class(found, (one.inputs, one.magnitude))
+        total += one.nonzero.ravel()
+        counts.append(int(one.nonzero.sum()))
+    active = np.zeros(places, np.int64) if currents is None else census(currents, rows, classify=False).nonzero.ravel()
+    return Deeds(np.concatenate([active, total, np.array(counts, np.int64)]), *found)  # type: ignore[arg-type]

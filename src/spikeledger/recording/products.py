@@ -14,6 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..activity import Counts
+from ..kernels.counts import look
+from .tracking import presence
+
 aten = torch.ops.aten
 Linear = Callable[[Tensor, Tensor], Tensor]
 IsWeight = Callable[[Tensor], bool]
@@ -33,7 +37,7 @@ class Product(NamedTuple):
     dense: int  # multiply-accumulates of a machine that skips nothing, padding included
     bias: Tensor | None = None
     geometry: tuple[Any, ...] = ()  # what distinguishes `linear` from that of another call with the same shapes
-    fan_out: Callable[[Tensor], Tensor] | None = None  # a short cut: fan-out of each place from the mask of `matrix`
+    fan_out: Callable[[Tensor], Counts] | None = None  # a short cut: fan-out of each place from `matrix`
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,15 @@ def _matmul(
     )
 
 
-def row_sums(mask: Tensor) -> Tensor:
-    """How many entries of each row of a mask are there, int64."""
+def row_sums(matrix: Tensor) -> Counts:
+    """How many entries of each row of a matrix are not zero, int64."""
+    seen = look(matrix.mT, 1) if matrix.dim() == 2 else None
+    if seen is not None:
+        return seen.places
+    mask = presence(matrix)
     if mask.is_cpu and mask.shape[-1] < 1 << 16:  # torch's own takes six times as long
-        return torch.from_numpy(np.add.reduce(mask.numpy().view(np.uint8), axis=-1, dtype=np.uint16).astype(np.int64))
-    return mask.sum(-1, dtype=torch.int64)
+        return np.add.reduce(mask.numpy().view(np.uint8), axis=-1, dtype=np.uint16).astype(np.int64)
+    return mask.sum(-1, dtype=torch.int64).cpu().numpy()
 
 
 def _mm(is_weight: IsWeight, left: Tensor, right: Tensor, **_: Any) -> Product | Coincidence:
@@ -156,7 +164,7 @@ def scaling(values: Tensor, weight: Tensor) -> Product:
     matrix = weight.expand(values.shape[1:])
     return Product(
         "one_to_one", values, values, weight, matrix, torch.mul, 1, values.numel(), values.numel(),
-        fan_out=lambda mask: mask.to(torch.int64),
+        fan_out=lambda matrix: presence(matrix).cpu().numpy().astype(np.int64),
     )  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
 
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
@@ -24,7 +24,7 @@ from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
 from .frames import Frame
-from .neurons import has_weights, kind_of
+from .neurons import NeuronKind, has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
@@ -51,15 +51,15 @@ class Recorder:
         self.network = network
         self.samples = samples
         self.books = Books(pooling, weights_of(network))
-        self._paths = {id(module): name for name, module in network.named_modules()}
-        self._kinds = {id(module): kind_of(module) for module in network.modules()}
-        self._weighted = {id(m) for m in network.modules() if self._kinds[id(m)] is not None and has_weights(m)}
+        self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
         self._met: set[str] = set()  # populations that ran in the present call of the network
         self._told = False  # whether `record` says where sequences start, so that nobody has to guess
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
-        self._bits = BitWatcher(self.books, self._paths, self._mode, self._restarts)
+        self._bits = BitWatcher(
+            self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
+        )
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
@@ -78,11 +78,14 @@ class Recorder:
         before = register_module_forward_pre_hook(self._enter)
         after = register_module_forward_hook(self._leave, always_call=True)
         outer, event_driven.watcher = event_driven.watcher, self._bits
-        self._listen(True)
+        self._mode.__enter__()
+        self._on = True
         try:
             yield self
         finally:
-            self._listen(False)
+            self._listen(True)
+            self._mode.__exit__(None, None, None)
+            self._on = False
             event_driven.watcher = outer
             self.books.frames.clear()
             self.books.quiet = 0
@@ -107,35 +110,33 @@ class Recorder:
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
     def _listen(self, on: bool) -> None:
+        """Go on or pause; torch knows all the while that a mode is active, so that compiled code stays out of the way."""
         if on != self._on:
             self._on = on
             if on:
-                self._mode.__enter__()
+                _push_mode(self._mode)
             else:
-                self._mode.__exit__(None, None, None)
+                _pop_mode()
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        path = self._paths.get(id(module))
-        if path is None:
+        part = self._parts.get(id(module))
+        if part is None:
             return
         books = self.books
-        kind = self._kinds[id(module)]
         if not books.frames:
             self._begin(args)
-        frame = Frame(path, products=books.products if isinstance(module, _WEIGHTED) else -1)
-        frame.sums = isinstance(module, Recurrent | OneToOne)
-        if kind is not None and self._on and not books.quiet:
-            population = books.populations.get(path)
-            if self._restarts(path) and population is not None and kind.at_rest(module, args) is not False:
-                population.step = 0
-            if id(module) in self._weighted:
-                frame.quiet = True
-                books.quiet += 1
-            else:
-                frame.muted = True
-        elif kind is None and self._on and not books.quiet and multiplies_once(module, args):
-            values, weight = args[0], module.weight
-            frame.straight = values not in books.weights and weight in books.weights
+        frame = Frame(part.path, products=books.products if part.multiplies else -1, sums=part.sums)
+        if self._on and not books.quiet:
+            kind = part.kind
+            if kind is not None:
+                if self._restarts(part.path):
+                    population = books.populations.get(part.path)
+                    if population is not None and kind.at_rest(module, args) is not False:
+                        population.step = 0
+                frame.quiet, frame.muted = part.quiet, not part.quiet
+                books.quiet += part.quiet
+            elif part.multiplies and multiplies_once(module, args):
+                frame.straight = args[0] not in books.weights and module._parameters["weight"] in books.weights
         books.frames.append(frame)
         if frame.muted or frame.straight:
             self._listen(False)
@@ -157,10 +158,11 @@ class Recorder:
             self._seen_samples += first.shape[0]
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        path = self._paths.get(id(module))
+        part = self._parts.get(id(module))
         books = self.books
-        if path is None or not books.frames or books.frames[-1].path != path:
+        if part is None or not books.frames or books.frames[-1].path != part.path:
             return
+        path = part.path
         frame = books.frames[-1]
         if frame.straight:
             self._went_straight(module, args, output)
@@ -181,10 +183,20 @@ class Recorder:
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
-        self.books.products += 1
         try:
-            if output is not None:  # None: it raised
-                self.books._multiplied(product(module, args[0]), output)
+            if output is None:  # it raised
+                self.books.products += 1
+            else:
+                values, books = args[0], self.books
+                books.multiplied(
+                    module,
+                    values,
+                    values.shape,
+                    1,
+                    output,
+                    lambda: product(module, values),
+                    lambda unit: books.look(values, 1, unit),
+                )
         except SpikeLedgerError:
             raise
         except Exception as error:
@@ -193,7 +205,7 @@ class Recorder:
             self._listen(True)
 
     def _fired(self, path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        kind = self._kinds[id(module)]
+        kind = self._parts[id(module)].kind
         assert kind is not None
         try:
             self.books.fired(path, kind.read(module, args, output))
@@ -216,6 +228,22 @@ class Recorder:
                     account.settle(all_of_it=False)
             finally:
                 self._listen(True)
+
+
+class _Part(NamedTuple):
+    """What is known of one of the network's modules."""
+
+    path: str
+    kind: NeuronKind | None
+    quiet: bool  # a neuron with weights of its own
+    multiplies: bool  # a module that multiplies whenever it is called
+    sums: bool  # connections around neurons, whose currents arrive beside others
+
+    @classmethod
+    def of(cls, path: str, module: nn.Module) -> _Part:
+        kind = kind_of(module)
+        quiet = kind is not None and has_weights(module)
+        return cls(path, kind, quiet, isinstance(module, _WEIGHTED), isinstance(module, Recurrent | OneToOne))
 
 
 class _Listener(TorchDispatchMode):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from torch import nn
 
 from ..activity import Activity, Counts, Layer, Tally, Uncounted
@@ -60,7 +59,7 @@ def statement(
     return Activity(
         layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps,
         uncounted=_uncounted(books, network),
-        spikes_per_step={name: np.array(one.per_step, np.int64) for name, one in sent},
+        spikes_per_step={name: one.per_step for name, one in sent},
         rasters={name: one.raster_array() for name, one in sent},
         backend="reference", pooling=books.pooling, fan_outs=fans, nonzero_activations=nonzero,
     )  # fmt: skip

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census
 from .fan_out import fan_out, reach
-from .origins import Fold
+from .origins import Fold, Origin
 from .products import Coincidence, Product
 from .tracking import nonzero_elements, presence
 
@@ -21,23 +21,37 @@ class _Batch:
     """Non-zero values that arrived while the weights stood still: `events = nonzero . fan_out`."""
 
     product: Product  # of the first call; its tensors are let go of
-    mask: Tensor
+    present: Counts | Tensor  # fan-out of each place where a short cut gives it, else which weights are not zero
     shape: tuple[int, ...]  # of one row of values
     nonzero: Counts
     fold: Fold | None = None
     folded: Counts | None = None
+    open: bool = True  # whether calls may still be added
+
+    @staticmethod
+    def presence(product: Product, fold: Fold | None) -> Counts | Tensor:
+        """What of a product's weights decides how many events there are."""
+        if product.fan_out is not None and fold is None:
+            return product.fan_out(product.matrix)
+        return presence(product.matrix)
+
+    def stands(self, present: Counts | Tensor) -> bool:
+        """Whether weights have their zeros where this batch's have them, as far as it matters."""
+        if isinstance(present, Tensor):
+            return isinstance(self.present, Tensor) and torch.equal(present, self.present)
+        return np.array_equal(present, self.present)
 
     def fan_out(self) -> Counts:
         """Existing synapses that leave each place, int64."""
-        if self.product.fan_out is not None:
-            return self.product.fan_out(self.mask).cpu().numpy().reshape(self.nonzero.shape)
-        mask = self.mask.to(torch.float64)
-        linear = self.product.linear
-        return fan_out(lambda x: linear(x, mask), self.shape, self.mask.device).reshape(self.nonzero.shape)
+        if not isinstance(self.present, Tensor):
+            return self.present.reshape(self.nonzero.shape)
+        mask, linear = self.present.to(torch.float64), self.product.linear
+        return fan_out(lambda x: linear(x, mask), self.shape, mask.device).reshape(self.nonzero.shape)
 
     def folded_fan_out(self, fold: Fold, present: Counts) -> Counts:
         """Existing synapses that leave each place before the pooling; exact where `present` is not zero."""
-        mask, steps, linear = self.mask.to(torch.float64), fold.steps, self.product.linear
+        assert isinstance(self.present, Tensor)
+        mask, steps, linear = self.present.to(torch.float64), fold.steps, self.product.linear
 
         def whole(x: Tensor) -> Tensor:
             for step in steps:
@@ -45,8 +59,8 @@ class _Batch:
             return linear(x.reshape(-1, *self.shape[1:]), mask)
 
         if not fold.overlaps:
-            return fan_out(whole, fold.shape, self.mask.device).reshape(present.shape)
-        return reach(whole, fold.shape, present, self.mask.device)
+            return fan_out(whole, fold.shape, mask.device).reshape(present.shape)
+        return reach(whole, fold.shape, present, mask.device)
 
 
 @dataclass
@@ -80,27 +94,33 @@ class SynapseAccount:
     pools: set[str] = field(default_factory=set)
     fans: Counts | None = None  # fan-out of each place, of the latest weights
     folded_fans: Counts | None = None
+    latest: _Batch | None = field(default=None, repr=False)  # of the latest call
+    stored: bool = True  # whether the weights that it keeps are noted
     _open: dict[object, tuple[object, _Batch]] = field(default_factory=dict, repr=False)
     _pending: list[_Batch] = field(default_factory=list, repr=False)
 
     def book(self, product: Product, census: Census, *, key: object, fold: Fold | None) -> None:
         """Add one call; `key` is the weights' present version (None: unknown), so that their zeros are found once."""
-        self.calls += 1
-        self.dense += product.dense
-        self.bias_adds += product.outputs if product.bias is not None else 0
-        self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
+        self.add(product.dense, product.outputs if product.bias is not None else 0, census)
         way = (
             product.matrix.shape, product.geometry, census.nonzero.shape,
             None if fold is None else (fold.shape, fold.pools, fold.geometry),
         )  # fmt: skip
         known, batch = self._open.get(way, (None, None))
         if batch is None or key is None or known != key:
-            mask = presence(product.matrix)
-            if batch is None or not torch.equal(mask, batch.mask):
+            present = _Batch.presence(product, fold)
+            if batch is None or not batch.stands(present):
                 if batch is not None:
                     self._pending.append(batch)
-                batch = self._started(product, mask, census, fold)
+                    batch.open = False
+                batch = self._started(product, present, census, fold)
             self._open[way] = (key, batch)
+            if not self.stored:
+                self.stored = True
+                self.store(
+                    product.matrix, weights=True, nonzero=None if isinstance(present, Tensor) else int(present.sum())
+                )
+        self.latest = batch
         batch.nonzero += census.nonzero
         if fold is not None:
             self.folded_calls += 1
@@ -111,7 +131,15 @@ class SynapseAccount:
             )
             batch.folded = before.nonzero if batch.folded is None else batch.folded + before.nonzero
 
-    def _started(self, product: Product, mask: Tensor, census: Census, fold: Fold | None) -> _Batch:
+    def add(self, dense: int, bias_adds: int, census: Census) -> None:
+        """Add what one call comes to, but for what arrived at each place."""
+        self.calls += 1
+        self.dense += dense
+        self.bias_adds += bias_adds
+        if census.inputs != self.inputs or census.magnitude != self.magnitude:
+            self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
+
+    def _started(self, product: Product, present: Counts | Tensor, census: Census, fold: Fold | None) -> _Batch:
         row = (1,) * product.rows + tuple(product.values.shape[product.rows :])
         if self.shape is None:
             self.shape = census.nonzero.shape
@@ -122,11 +150,11 @@ class SynapseAccount:
             product.operator, nothing, nothing, nothing, nothing, product.linear, product.rows, 0, 0,
             fan_out=product.fan_out,
         )  # fmt: skip
-        return _Batch(rule, mask, row, np.zeros_like(census.nonzero), fold)
+        return _Batch(rule, present, row, np.zeros_like(census.nonzero), fold)
 
-    def store(self, stored: Tensor, *, weights: bool) -> None:
-        """Note the numbers that the layer keeps: its weights, or its biases."""
-        nonzero = nonzero_elements(stored)
+    def store(self, stored: Tensor, *, weights: bool, nonzero: int | None = None) -> None:
+        """Note the numbers that the layer keeps: its weights, or its biases; `nonzero` if that many are known."""
+        nonzero = nonzero_elements(stored) if nonzero is None else nonzero
         self.parameters += stored.numel()
         self.nonzero_parameters += nonzero
         if weights:
@@ -144,6 +172,7 @@ class SynapseAccount:
             self._pending += [batch for _, batch in self._open.values()]
             self._open.clear()
         for batch in self._pending:
+            batch.open = False
             fans = batch.fan_out()
             if not self.synapses:
                 self.synapses = int(fans.sum())
@@ -162,6 +191,8 @@ class SynapseAccount:
 
     def drop(self) -> None:
         """Forget what is pending: its fan-out could not be found, which the account says elsewhere."""
+        for _, batch in self._open.values():
+            batch.open = False
         self._pending.clear()
         self._open.clear()
 
@@ -187,6 +218,36 @@ class SynapseAccount:
             ("dense_op", self.dense, None),
             ("bias_add", self.bias_adds, None),
         ]
+
+
+class Line:
+    """A linear layer as it ran last: until its weights or its input's shape change, a call only adds to the account."""
+
+    __slots__ = ("account", "batch", "bias", "bias_adds", "currents", "dense", "shape", "version", "weight")
+
+    def __init__(self, layer: nn.Module, shape: tuple[int, ...], product: Product, account: SynapseAccount) -> None:
+        assert account.latest is not None
+        self.weight, self.bias = product.weight, layer._parameters.get("bias")
+        self.version, self.shape = product.weight._version, shape
+        self.account, self.batch = account, account.latest
+        self.dense, self.bias_adds = product.dense, product.outputs if product.bias is not None else 0
+        self.currents = Origin("currents", account.name)
+
+    def holds(self, layer: nn.Module, shape: tuple[int, ...]) -> bool:
+        """Whether a call with an input of this shape is like the last."""
+        found = layer._parameters
+        return (
+            found.get("weight") is self.weight
+            and found.get("bias") is self.bias
+            and shape == self.shape
+            and self.batch.open
+            and self.weight._version == self.version
+        )
+
+    def book(self, seen: Census) -> None:
+        """Add one call."""
+        self.account.add(self.dense, self.bias_adds, seen)
+        self.batch.nonzero += seen.nonzero
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -81,7 +82,18 @@ def presence(values: Tensor) -> Tensor:
     return values.detach() != 0
 
 
+def first_sample(values: Tensor, rows: int, begun: int) -> NDArray[np.bool_]:
+    """Which elements of the first of `[B, *N]` are not zero, or of `[T, B, *N]` (two `rows`) from some step on."""
+    array = _array(values)
+    if array is None:
+        array = (values.detach() != 0).cpu().numpy()
+    found: NDArray[np.bool_] = np.not_equal(array[begun:, :1] if rows == 2 else array[:1], 0)
+    return found
+
+
 def _array(values: Tensor) -> Any:
     """An ordinary tensor as numpy sees it, not copied; None for any other."""
     plain = values.is_cpu and type(values) in (Tensor, Parameter) and values.layout is torch.strided
-    return values.detach().numpy() if plain and values.dtype in _FORMATS and not values.is_neg() else None
+    if not plain or values.dtype not in _FORMATS or values.is_neg():
+        return None
+    return values.detach().numpy() if values.requires_grad else values.numpy()

@@ -39,9 +39,10 @@ def weights_of(network: nn.Module) -> TensorMap[Weight]:
     """The parameters and buffers of a network, but for the buffers of neurons: they hold the state."""
     found: TensorMap[Weight] = TensorMap()
     for path, module in network.named_modules():
-        tensors = list(module.named_parameters(recurse=False))
-        if kind_of(module) is None:
-            tensors += list(module.named_buffers(recurse=False))
-        for name, tensor in tensors:
-            found.put(tensor, Weight(f"{path}.{name}" if path else name, tensor))
+        books = (module._parameters,) if kind_of(module) is not None else (module._parameters, module._buffers)
+        own: set[int] = set()
+        for name, tensor in (row for book in books for row in book.items()):
+            if tensor is not None and id(tensor) not in own:  # the first name of two in one module
+                own.add(id(tensor))
+                found.put(tensor, Weight(f"{path}.{name}" if path else name, tensor))
     return found

@@ -18,6 +18,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..activity import Activity, arrival
 from ..errors import InputError
+from ..kernels.counts import Deeds
 from ..kernels.planes import Planes, planes_of
 from ..networks import event_driven
 from ..recording.neurons import kind_of
@@ -117,8 +118,9 @@ class Tap:
         if path in self._listened:
             self._add(self._arrived, path, planes.per_neuron().to(torch.float64).reshape(-1))
 
-    def fired(self, neurons: nn.Module, active: Tensor, planes: Planes) -> None:
-        self._add(self._active, self._paths.get(id(neurons), ""), active.reshape(-1))
+    def fired(self, neurons: nn.Module, deeds: Deeds, planes: Planes) -> None:
+        active = torch.from_numpy(deeds.counts[: planes.columns])
+        self._add(self._active, self._paths.get(id(neurons), ""), active)
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         pass
