@@ -116,7 +116,7 @@ class Machine:
         )
         self._machine.add_population(
             population.size, not population.spiking, channels, *facts, population.threshold,
-            RESETS.index(population.reset), population.reset_delay, limit, *more, population.refractory,
+            RESETS.index(population.reset), population.reset_delay, limit, *more, min(population.refractory, 2**31 - 1),
         )  # fmt: skip
 
     def _each(self, value: Any, population: Population, plain: bool) -> NDArray[Any]:
