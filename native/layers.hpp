@@ -176,7 +176,7 @@ inline auto learn_block_of(const Layer& layer, int surrogate) {
   }
 }
 
-inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
+inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
   const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
   Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, threads};
@@ -188,6 +188,7 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts&
   const int64_t halves = 2 * words_of(l.columns);
   const bool counts = done.active != nullptr;
   const auto fire = counts ? fire_block_of<true>(l) : fire_block_of<false>(l);
+  std::atomic<int64_t> spikes{0};
   parallel(blocks * product.parts, threads, [&](int64_t task) {
     const int64_t block = task / product.parts, from = block * kWide;
     const Part part = part_of(product, task % product.parts);
@@ -198,11 +199,17 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts&
     fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns),
          some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), out, halves,
          counts ? Counts{done.active + from, done.spikes + from, done.steps} : done);
+    int64_t sent = 0;
+    over_stretches(product, part, [&](int64_t first, int64_t count) {
+      for (int64_t row = first; row < first + count; ++row) sent += std::popcount(out[row * halves]);
+    });
+    spikes.fetch_add(sent, std::memory_order_relaxed);
     if (block == blocks - 1 && blocks % 2 == 1)
       over_stretches(product, part, [&](int64_t first, int64_t count) {
         for (int64_t row = first; row < first + count; ++row) out[row * halves + 1] = 0;
       });
   });
+  return spikes;
 }
 
 // The bias' gradient: a block's currents' gradients [rows, 32] summed, in four sums that do not wait for each other

@@ -92,7 +92,7 @@ class _Stack(torch.autograd.Function):
             weight = weight.detach().contiguous()
             charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows) if learns else None
             words = empty_words(rows, columns)
-            core.layer(
+            spikes = core.layer(
                 steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
                 beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
                 _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
@@ -100,7 +100,7 @@ class _Stack(torch.autograd.Function):
             )  # fmt: skip
             kept += [weight, beta, charges]
             ctx.planes.append(planes)
-            planes = Planes(words, (steps, batch, columns))
+            planes = Planes.of(words, (steps, batch, columns), spikes)
         ctx.save_for_backward(*kept)
         ctx.mark_non_differentiable(planes.words)
         ctx.set_materialize_grads(False)
