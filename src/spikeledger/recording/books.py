@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from ..errors import SpikeLedgerError
 from .census import Census, census
 from .frames import Frame, Pointwise
+from .looks import Looks
 from .neurons import Firing
 from .origins import Fold, Origin
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product, scaling
-from .rules import Rule
+from .rules import Rule, why_unknown
 from .synapses import Line, PairAccount, SynapseAccount
 from .tracking import TensorMap, elements, nonzero_elements, tensors_in
 from .weights import Weight
@@ -46,7 +47,7 @@ class Books:
     binary_outputs: dict[str, int] = field(default_factory=dict)  # place of an undeclared neuron -> calls
     unfolded: set[str] = field(default_factory=set)  # poolings whose output something else needed too
     origins: TensorMap[Origin] = field(default_factory=TensorMap)
-    censuses: TensorMap[tuple[int, int, Census]] = field(default_factory=TensorMap)
+    looks: Looks = field(default_factory=Looks)
     lines: dict[int, Line] = field(default_factory=dict)  # linear layers as they ran last, by identity
 
     def __post_init__(self) -> None:
@@ -94,9 +95,9 @@ class Books:
                         self.origins.put(out, Origin("random", "input"))
             elif self.frames and not self.quiet:
                 self._spoil(tensors)
-                self.miss(rule.name, _why_unknown(rule.name))
+                self.miss(rule.name, why_unknown(rule.name))
             elif self.frames and any(self.origins.get(tensor) is not None for tensor in tensors):
-                self.miss(rule.name, _why_unknown(rule.name))
+                self.miss(rule.name, why_unknown(rule.name))
         except SpikeLedgerError:
             raise
         except Exception as error:  # a rule that raises is a result: it is named, and pricing refuses
@@ -117,7 +118,7 @@ class Books:
             if any(result is tensor for tensor in tensors):
                 if not isinstance(result, nn.Parameter):  # a state kept in a buffer; a parameter was only trained
                     self.weights.drop(result)
-                self.censuses.drop(result)
+                self.looks.forget(result)
 
     # -- kinds of operators --------------------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Books:
         if origin is not None and origin.fold is not None and fold is None:
             self.unfolded.update(origin.fold.pools)
         if seen is None:
-            seen = self._census(product.arrived, product.values, product.rows, origin)
+            seen = self.looks.seen(product.arrived, product.values, product.rows, origin)
         account.book(product, seen, key=known.version if known is not None else None, fold=fold)
         if out is not None:
             self.origins.put(out, Origin("currents", layer))
@@ -233,7 +234,7 @@ class Books:
                 if pool.values.shape[:1].numel() == origin.fold.row_count:
                     fold = origin.fold.pooled(self.place, pool.linear, pool.overlaps, pool.geometry)
             elif origin.kind in ("spikes", "input", "binary"):
-                before = self._census(pool.values, pool.values, 1, origin)
+                before = self.looks.seen(pool.values, pool.values, 1, origin)
                 if before.inputs != "graded":
                     shape = (1, *pool.values.shape[1:])
                     fold = Fold(
@@ -379,39 +380,7 @@ class Books:
         kind = "spikes" if firing.spiking else "values"
         self.origins.put(firing.sent, Origin(kind, path, None, firing.unit, seen, steps * batch))
 
-    def sent_outside(self, output: Tensor) -> None:
-        """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
-        origin = self.origins.get(output)
-        if origin is None or origin.kind != "binary" or not output.is_floating_point():
-            return
-        if census(output, 1 if output.dim() else 0).inputs != "graded":
-            self.binary_outputs[origin.source] = self.binary_outputs.get(origin.source, 0) + 1
-
-    def came_from(self, out: Any) -> None:
-        """What a fused operator made was made here."""
-        for result in tensors_in((out,), {}):
-            self.origins.put(result, Origin("values", self.place))
-
     # -- what is shared ------------------------------------------------------------------------------------------------
-
-    def _census(self, arrived: Tensor, values: Tensor, rows: int, origin: Origin | None) -> Census:
-        """The census of a tensor: known from the neurons that sent it, remembered from another look, or looked up."""
-        seen = origin.counted(values.shape, rows) if origin is not None and arrived is values else None
-        if seen is not None:
-            return seen
-        unit = origin.unit if origin is not None else None
-        return census(values, rows, unit=unit) if arrived is not values else self.look(values, rows, unit)
-
-    def look(self, values: Tensor, rows: int, unit: float | None = None) -> Census:
-        """The census of a tensor, remembered while it stays as it is."""
-        if values.is_inference():
-            return census(values, rows, unit=unit)
-        known = self.censuses.get(values)
-        if known is not None and known[0] == values._version and known[1] == rows:
-            return known[2]
-        found = census(values, rows, unit=unit)
-        self.censuses.put(values, (values._version, rows, found))
-        return found
 
     def add(self, operator: str, event: str, count: int, *, place: str | None = None, outputs: int = 0) -> None:
         """Add events of a module that are only totals."""
@@ -426,9 +395,3 @@ class Books:
         """Name something that ran and that nobody counted."""
         key = (self.place if place is None else place, operator, reason)
         self.uncounted[key] = self.uncounted.get(key, 0) + 1
-
-
-def _why_unknown(name: str) -> str:
-    if name.startswith("quantized::"):
-        return "a quantised operator hides its weights: record the network before it is quantised"
-    return "this operator has no counting rule"

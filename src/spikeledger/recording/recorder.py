@@ -23,12 +23,14 @@ from ..networks.recurrent import OneToOne, Recurrent
 from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
+from .census import census
 from .frames import Frame
 from .neurons import NeuronKind, has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
 from .straight import multiplies_once, product
+from .tracking import tensors_in
 from .weights import weights_of
 
 #: operator overload -> its rule, and whether torch is asked to take it apart first
@@ -195,7 +197,7 @@ class Recorder:
                     1,
                     output,
                     lambda: product(module, values),
-                    lambda unit: books.look(values, 1, unit),
+                    lambda unit: books.looks.look(values, 1, unit),
                 )
         except SpikeLedgerError:
             raise
@@ -219,7 +221,7 @@ class Recorder:
         """A call from outside is over: weights that changed are settled, and a binary output is asked about."""
         first = output[0] if isinstance(output, tuple | list) and output else output
         if isinstance(first, Tensor):
-            self.books.sent_outside(first)
+            self._sent_outside(first)
         changed = [account for account in self.books.synapses.values() if account.restless]
         if changed:
             self._listen(False)
@@ -228,6 +230,15 @@ class Recorder:
                     account.settle(all_of_it=False)
             finally:
                 self._listen(True)
+
+    def _sent_outside(self, output: Tensor) -> None:
+        """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
+        origin = self.books.origins.get(output)
+        if origin is None or origin.kind != "binary" or not output.is_floating_point():
+            return
+        if census(output, 1 if output.dim() else 0).inputs != "graded":
+            asked = self.books.binary_outputs
+            asked[origin.source] = asked.get(origin.source, 0) + 1
 
 
 class _Part(NamedTuple):
@@ -284,7 +295,8 @@ class _Listener(TorchDispatchMode):
             raise
         except Exception as error:
             self.books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
-        self.books.came_from(out)
+        for result in tensors_in((out,), {}):
+            self.books.origins.put(result, Origin("values", self.books.place))
 
 
 def _look_up(func: Any) -> tuple[Rule, bool]:

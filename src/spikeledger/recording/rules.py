@@ -150,3 +150,10 @@ def rule_of(func: Any) -> Rule:
         if name in names:
             return Rule(kind, name, None, in_place)
     return Rule("unknown", full, None, in_place)
+
+
+def why_unknown(name: str) -> str:
+    """Why an operator is not counted."""
+    if name.startswith("quantized::"):
+        return "a quantised operator hides its weights: record the network before it is quantised"
+    return "this operator has no counting rule"
