@@ -1,12 +1,15 @@
 """How does the cost of a step grow with density, steps, width and batch? `python benchmarks/sweep.py --out out/bench`
 
 Ours and the dense floor in turn, one thing varied at a time; writes `training.md`, a table, and `training.svg`, a picture.
+With `--docs` both go into the book too: the table into `docs/explanation/kernels.md`, in place of the one there, and the
+picture beside it. Its words on the machine, and on where a step's time goes, are for a person to look over.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,12 @@ import torch
 from sides import Setting
 
 from spikeledger import kernels
+from spikeledger.writing import write_whole
 from training import installed, measure
+
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "kernels.md"
+PICTURE = PAGE.parent / "pictures" / "training.svg"
+TABLE = re.compile(r"^\| varied \|.*\n(?:\|.*\n)+", re.MULTILINE)
 
 BASE = Setting()
 VARIED: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -102,6 +110,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=Path("out/bench"))
+    parser.add_argument("--docs", action="store_true", help="refresh the book's table and picture as well")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     found = sweep(options.rounds)
@@ -111,6 +120,12 @@ def main() -> None:
     text = table(found, peers, options.threads)
     (options.out / "training.md").write_text(text, encoding="utf-8")
     draw(found, options.out / "training.svg", options.threads)
+    if options.docs:
+        page, rows = PAGE.read_text(encoding="utf-8"), TABLE.search(text)
+        if rows is None or len(TABLE.findall(page)) != 1:
+            raise SystemExit(f"{PAGE} has no table that begins with '| varied |': nothing was changed there")
+        write_whole(PAGE, TABLE.sub(lambda _: rows.group(), page))
+        write_whole(PICTURE, (options.out / "training.svg").read_text(encoding="utf-8"))
     print(text)
 
 

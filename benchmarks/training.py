@@ -22,6 +22,10 @@ from spikeledger import kernels
 NEEDS = {"SpikingJelly": "spikingjelly", "snnTorch": "snntorch"}
 
 
+#: steps before the first that is timed: until then the heap still grows, and a step is up to twice as slow
+WARM = 8
+
+
 def installed(side: str) -> bool:
     """Whether a side can run here."""
     return side not in NEEDS or importlib.util.find_spec(NEEDS[side]) is not None
@@ -38,7 +42,7 @@ def measure(setting: Setting, names: Sequence[str], rounds: int, cpu: bool) -> d
     """For each side: median milliseconds, median ratio to the floor, and the ratios' interquartile range."""
     steps = {name: SIDES[name](setting) for name in names}
     for step in steps.values():
-        for _ in range(3):
+        for _ in range(WARM):
             step()
     times: dict[str, list[float]] = {name: [] for name in names}
     order = list(names)

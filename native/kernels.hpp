@@ -172,10 +172,10 @@ struct Kernels {
   const char* name;
   void (*fire)(const Population&, const Firing&);
   void (*learn)(const Population&, const Backward&);
-  // 0/1 floats to words; false, with words undefined, if any value is neither
-  bool (*pack)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads);
+  // 0/1 floats to words: how many ones; -1, with words undefined, if any value is neither
+  int64_t (*pack)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads);
   // the same, and the spikes of each column are added to counts [columns]
-  bool (*pack_counted)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads);
+  int64_t (*pack_counted)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads);
   void (*unpack)(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads);
   void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
   int64_t (*population_count)(const uint64_t* words, int64_t count);
@@ -184,12 +184,13 @@ struct Kernels {
   int (*census)(const Look&);  // the values' class
   void (*multiply)(Product);
   // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
-  void (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);
+  // gives back all spikes
+  int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);
   void (*layer_back)(const Layer&, const float* charges, const LayerBackward&);
   // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
   void (*convolve)(const Convolution&, const float* weight, float* currents);
-  // and the neurons behind them; active: how often each current is not zero, added to, or null, [filters, out_height, out_width]; beta and its gradient lie position
-  // by position; currents, opaque but of the same size, are kept for `convolve_learn`, or null
+  // and the neurons behind them; beta and its gradient lie position by position; currents, opaque but of the same size, are
+  // kept for `convolve_learn`, or null; how often each is not zero is added to active [filters, out_height, out_width], or null
   void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold,
                         int reset, bool delayed, float* currents, int64_t* active);
   // gradient of the currents from that of the spikes [T * B, ...], whose channels may lie last

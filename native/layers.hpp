@@ -13,12 +13,9 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 
-// Parts of the samples are counted at the same time
-inline void add(int64_t& count, int64_t more) { std::atomic_ref(count).fetch_add(more, std::memory_order_relaxed); }
-
 // Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
-// Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as many neurons as
-// the block has.
+// Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as
+// many neurons as the block has; other threads may add to it too.
 template <int reset, bool delayed, bool counts>
 void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, Lanes low, Lanes high,
                 int64_t columns, uint32_t* out, int64_t out_stride, const Counts& done) {
@@ -57,13 +54,14 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         out[(line + row) * out_stride] = bits;
         if constexpr (counts) fired += std::popcount(bits);
       }
-      if constexpr (counts) add(done.steps[step], fired);
+      if constexpr (counts) std::atomic_ref(done.steps[step]).fetch_add(fired, std::memory_order_relaxed);
     }
   }
   if constexpr (counts)
     for (int64_t n = 0; n < columns; ++n) {
-      add(done.active[n], n < kLanes ? low_active[n] : high_active[n - kLanes]);
-      add(done.spikes[n], n < kLanes ? low_spikes[n] : high_spikes[n - kLanes]);
+      const int64_t lane = n % kLanes;
+      std::atomic_ref(done.active[n]).fetch_add(n < kLanes ? low_active[lane] : high_active[lane], std::memory_order_relaxed);
+      std::atomic_ref(done.spikes[n]).fetch_add(n < kLanes ? low_spikes[lane] : high_spikes[lane], std::memory_order_relaxed);
     }
 }
 
@@ -178,7 +176,7 @@ inline auto learn_block_of(const Layer& layer, int surrogate) {
   }
 }
 
-inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
+inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
   const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
   const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
   Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, threads};
@@ -188,7 +186,9 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts&
   Selection& bits = held;
   bits.prepare(product);
   const int64_t halves = 2 * words_of(l.columns);
-  const auto fire = done.active != nullptr ? fire_block_of<true>(l) : fire_block_of<false>(l);
+  const bool counts = done.active != nullptr;
+  const auto fire = counts ? fire_block_of<true>(l) : fire_block_of<false>(l);
+  std::atomic<int64_t> spikes{0};
   parallel(blocks * product.parts, threads, [&](int64_t task) {
     const int64_t block = task / product.parts, from = block * kWide;
     const Part part = part_of(product, task % product.parts);
@@ -196,14 +196,20 @@ inline void layer(const Layer& l, float* charges, uint64_t* words, const Counts&
     float* sums = buffer.at_least(rows * kWide);
     sum_block(product, bits, from, task % product.parts, sums);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
-    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns),
-         std::min(kWide, l.columns - from), out, halves,
-         done.active != nullptr ? Counts{done.active + from, done.spikes + from, done.steps} : done);
+    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns),
+         some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), out, halves,
+         counts ? Counts{done.active + from, done.spikes + from, done.steps} : done);
+    int64_t sent = 0;
+    over_stretches(product, part, [&](int64_t first, int64_t count) {
+      for (int64_t row = first; row < first + count; ++row) sent += std::popcount(out[row * halves]);
+    });
+    spikes.fetch_add(sent, std::memory_order_relaxed);
     if (block == blocks - 1 && blocks % 2 == 1)
       over_stretches(product, part, [&](int64_t first, int64_t count) {
         for (int64_t row = first; row < first + count; ++row) out[row * halves + 1] = 0;
       });
   });
+  return spikes;
 }
 
 // The bias' gradient: a block's currents' gradients [rows, 32] summed, in four sums that do not wait for each other

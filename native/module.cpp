@@ -171,7 +171,7 @@ NB_MODULE(_native, module) {
          Address counts) {
         Counts done{};  // [columns], [columns], [steps], one behind the other
         if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
-        chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
+        return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
                       at<float>(charges), at<uint64_t>(out), done);
       },

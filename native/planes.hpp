@@ -22,13 +22,16 @@ void over_rows(int64_t rows, int threads, const Work& work) {
   });
 }
 
-inline bool pack(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads) {
+// How many ones; -1, with words undefined, if any value is neither 0 nor 1
+inline int64_t pack(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads) {
   const int64_t width = words_of(columns);
   std::atomic<bool> binary{true};
+  std::atomic<int64_t> ones{0};
   over_rows(rows, worth(rows * columns, threads), [&](int64_t row) {
     if (!binary.load(std::memory_order_relaxed)) return;
     const float* values = dense + row * columns;
     IntLanes odd = {};  // not zero where some value is neither 0 nor 1
+    int64_t count = 0;
     for (int64_t word = 0; word < width; ++word) {
       uint64_t bits = 0;
       const int64_t end = std::min<int64_t>(columns, word * 64 + 64);
@@ -40,12 +43,14 @@ inline bool pack(const float* dense, int64_t rows, int64_t columns, uint64_t* wo
         bits |= above(value, splat(0.5f)) << (column - word * 64);
       }
       words[row * width + word] = bits;
+      count += std::popcount(bits);
     }
+    ones.fetch_add(count, std::memory_order_relaxed);
     int32_t any = 0;
     for (int lane = 0; lane < kLanes; ++lane) any |= odd[lane];
     if (any != 0) binary.store(false, std::memory_order_relaxed);
   });
-  return binary;
+  return binary ? ones.load() : -1;
 }
 
 inline void unpack(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads) {

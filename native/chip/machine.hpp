@@ -65,7 +65,7 @@ class Machine {
       if (p.input) continue;
       p.recent_active.zeros(p.size);
       if (!p.v.data()) p.v.zeros(p.size);
-      std::copy(p.start.begin(), p.start.end(), p.v.data());
+      p.rest(0, p.size);
       for (int64_t k = 0; k < blocks; ++k) most = std::max(most, p.borders[k + 1] - p.borders[k]);
       granules = std::max(granules, (most >> p.shift) + 2);
     }
@@ -121,7 +121,7 @@ class Machine {
           if (p.input) {
             read(p, b, bench, now, sample, t);
           } else {
-            if (t == 0 && sample) std::copy(p.start.begin() + p.borders[b], p.start.begin() + p.borders[b + 1], p.v + p.borders[b]);
+            if (t == 0 && sample) p.rest(p.borders[b], p.borders[b + 1]);
             for (const int k : p.in) gather(projections[k], p, b, bench, now, t);
             advance(p, b, bench, now, sample, t);
           }
@@ -166,15 +166,20 @@ class Machine {
     size_t slice = placed ? std::upper_bound(p.slices.begin(), p.slices.end(), begin) - p.slices.begin() - 1 : 0;
     for (int64_t first = begin; first < end; first += int64_t(chunk)) {
       const int64_t n = std::min(int64_t(chunk), end - first);
-      step(p.neurons, first, n, p.v + first, bench.currents + (first - begin), spiked, p.recent_spikes + first,
-           p.recent_active + first);
+      Real* currents = bench.currents + (first - begin);
+      uint8_t *recent_spikes = p.recent_spikes + first, *recent_active = p.recent_active + first;
+      if (p.cells.fired) step(p.neurons, p.cells, first, n, p.v + first, currents, spiked, recent_spikes, recent_active);
+      else step(p.neurons, first, n, p.v + first, currents, spiked, recent_spikes, recent_active);
       if (raster) std::memcpy(raster + first, spiked, n);
       std::memset(spiked + n, 0, chunk - n);
       int count = 0;
-      for (int64_t word = 0; word < n; word += 8) {
-        uint64_t bits;
-        std::memcpy(&bits, spiked + word, 8);
-        for (; bits; bits &= bits - 1) found[count++] = int32_t(word + __builtin_ctzll(bits) / 8);
+      for (int64_t word = 0; word < n; word += 64) {  // 64 bytes of 0 or 1 as the bits of one number
+        uint64_t bits = 0, eight;
+        for (int k = 0; k < 8; ++k) {
+          std::memcpy(&eight, spiked + word + 8 * k, 8);
+          bits |= (eight * 0x0102040810204080u >> 56) << 8 * k;
+        }
+        for (; bits; bits &= bits - 1) found[count++] = int32_t(word + __builtin_ctzll(bits));
       }
       for (int k = 0; k < count; ++k) {
         const int64_t i = first + found[k];

@@ -39,7 +39,8 @@ void bind(nb::module_& m, const char* name) {
       .def(
           "add_population",
           [](B& b, int64_t size, bool input, int64_t grain, In<Real> beta, In<Real> bias, In<Real> start,
-             double threshold, int reset, bool reset_delay, double limit) {
+             double threshold, int reset, bool reset_delay, double limit, std::optional<In<Real>> alpha,
+             std::optional<In<Real>> rho, std::optional<In<Real>> strength, int refractory) {
             auto& p = b.machine.populations.emplace_back();
             p.size = size, p.input = input, p.grain = grain;
             if (!input) {
@@ -47,9 +48,28 @@ void bind(nb::module_& m, const char* name) {
                            Reset(reset), reset_delay, Real(limit)};
               p.start.assign(size, start.data()[0]);
               if (start.size() > 1) std::copy_n(start.data(), size, p.start.begin());
+              if (alpha || rho || refractory) {
+                p.was.zeros(size);
+                p.cells.fired = p.was.data();
+              }
+              if (alpha) {
+                p.synapse.zeros(size);
+                p.cells.alpha = b.keep(*alpha), p.cells.synapse = p.synapse.data();
+              }
+              if (rho) {
+                p.adaptation.zeros(size);
+                p.cells.rho = b.keep(*rho), p.cells.strength = b.keep(*strength);
+                p.cells.adaptation = p.adaptation.data();
+              }
+              if (refractory) {
+                p.waiting.zeros(size);
+                p.cells.refractory = refractory, p.cells.waiting = p.waiting.data();
+              }
             }
             return int(b.machine.populations.size()) - 1;
-          })
+          },
+          "size"_a, "input"_a, "grain"_a, "beta"_a, "bias"_a, "start"_a, "threshold"_a, "reset"_a, "reset_delay"_a,
+          "limit"_a, "alpha"_a.none(), "rho"_a.none(), "strength"_a.none(), "refractory"_a)
       .def("place",
            [](B& b, int population, bool counted, In<int64_t> slices, In<int32_t> cores, In<int32_t> slice_of,
               std::optional<In<int32_t>> packets, std::optional<In<int32_t>> hops) {
@@ -140,11 +160,14 @@ float random_updates(Out<float> cells, In<uint32_t> targets, int64_t rounds) {
   float* to = cells.data();
   const uint32_t* index = targets.data();
   const int64_t n = int64_t(targets.size());
-  for (int64_t r = 0; r < rounds; ++r)
-    for (int64_t i = 0; i < n; ++i) {
-      __builtin_prefetch(to + index[i + 32 < n ? i + 32 : i], 1);
+  const int64_t lead = std::min<int64_t>(32, n);
+  for (int64_t r = 0; r < rounds; ++r) {
+    for (int64_t i = 0; i < n - lead; ++i) {
+      __builtin_prefetch(to + index[i + lead], 1);
       to[index[i]] += 1.0f;
     }
+    for (int64_t i = n - lead; i < n; ++i) to[index[i]] += 1.0f;
+  }
   return to[0];
 }
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #endif
 
-#include "update.hpp"
+#include "cells.hpp"
 
 namespace chip {
 
@@ -109,6 +109,9 @@ struct Population {
   int64_t grain = 1;  // a block begins at a multiple of it
   Neurons<Real> neurons{};
   Buffer<Real> v;
+  Cells<Real> cells;  // of neurons that keep more than a membrane
+  Buffer<Real> synapse, adaptation, was;
+  Buffer<int32_t> waiting;
   std::vector<Real> start;
   std::vector<int> in;         // projections that end here, in the order of their sums
   bool heard_at_once = false;  // by a projection without delay
@@ -134,6 +137,16 @@ struct Population {
   const Real* values = nullptr;  // of an input: [steps, samples, size]
 
   int64_t blocks() const { return int64_t(borders.size()) - 1; }
+
+  // The state before a sample's first step; a membrane that starts above the threshold has just fired.
+  void rest(int64_t begin, int64_t end) {
+    std::copy(start.begin() + begin, start.begin() + end, v + begin);
+    if (cells.synapse) std::fill(synapse + begin, synapse + end, Real(0));
+    if (cells.adaptation) std::fill(adaptation + begin, adaptation + end, Real(0));
+    if (cells.waiting) std::fill(waiting + begin, waiting + end, 0);
+    if (cells.fired)
+      for (int64_t i = begin; i < end; ++i) was.data()[i] = start[i] > neurons.threshold ? Real(1) : Real(0);
+  }
 };
 
 // What a thread works with: the currents of the block in hand, always zero between blocks, and what its cores did.

@@ -1,4 +1,4 @@
-#include "update.hpp"
+#include "cells.hpp"
 
 namespace chip {
 
@@ -9,6 +9,16 @@ CLONES void step(const Neurons<float>& p, size_t first, size_t n, float* v, floa
 CLONES void step(const Neurons<double>& p, size_t first, size_t n, double* v, double* current, uint8_t* fired,
                  uint8_t* spikes, uint8_t* active) {
   advance_any(p, first, n, v, current, fired, spikes, active);
+}
+CLONES void step(const Neurons<float>& p, const Cells<float>& c, size_t first, size_t n, float* v, float* current,
+                 uint8_t* fired, uint8_t* spikes, uint8_t* active) {
+  if (p.limit > 0) advance_cells<float, true>(p, c, first, n, v, current, fired, spikes, active);
+  else advance_cells<float, false>(p, c, first, n, v, current, fired, spikes, active);
+}
+CLONES void step(const Neurons<double>& p, const Cells<double>& c, size_t first, size_t n, double* v, double* current,
+                 uint8_t* fired, uint8_t* spikes, uint8_t* active) {
+  if (p.limit > 0) advance_cells<double, true>(p, c, first, n, v, current, fired, spikes, active);
+  else advance_cells<double, false>(p, c, first, n, v, current, fired, spikes, active);
 }
 CLONES void add_row(float* to, const float* weights, float value, size_t n) { add_row_any(to, weights, value, n); }
 CLONES void add_row(double* to, const double* weights, double value, size_t n) { add_row_any(to, weights, value, n); }

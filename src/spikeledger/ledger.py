@@ -262,7 +262,9 @@ def price(
         if line.event in excluded:
             dropped[line.event] = excluded[line.event]
         elif line.event == "second":
-            entries.append(_static(line, line.watts or device.static))
+            # a host is one, however many chips stand beside it
+            chips = 1 if line.watts is not None else activity.chips
+            entries.append(_static(line, line.watts or device.static, chips))
         elif cost is not None:
             entries.append(_entry(line, cost))
         elif not (device.all_in and term_of(line.event) in ("routing", "static")):
@@ -305,10 +307,11 @@ def _entry(line: Line, cost: Price) -> Entry:
     )  # fmt: skip
 
 
-def _static(line: Line, watts: Static | None) -> Entry:
+def _static(line: Line, watts: Static | None, chips: int) -> Entry:
     if watts is None:
         return Entry(line.layer, "second", line.count, 0.0, 0.0, 0.0, None, None, line.note)
-    # seconds * watts = joules
-    low = (line.count if line.low is None else line.low) * watts.low
-    high = (line.count if line.high is None else line.high) * watts.high
-    return Entry(line.layer, "second", line.count, line.count * watts.watts, low, high, None, None, watts.state)
+    # chips * seconds * watts = joules
+    low = chips * (line.count if line.low is None else line.low) * watts.low
+    high = chips * (line.count if line.high is None else line.high) * watts.high
+    state = f"{watts.state}; {chips:,} chips" if chips > 1 else watts.state
+    return Entry(line.layer, "second", line.count, chips * line.count * watts.watts, low, high, None, None, state)

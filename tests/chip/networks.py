@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -59,8 +61,19 @@ class Recurrent(nn.Module):
         return torch.cat(answers)
 
 
-def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32) -> Network:
-    """Populations of other sizes, constants and resets, joined at random: loops and delays too."""
+def _kind(rng: np.random.Generator, size: int) -> dict[str, Any]:
+    """What a random kind of neurons has beside its membrane."""
+    found: dict[str, Any] = {"refractory": int(rng.integers(0, 4)) if rng.random() < 0.4 else 0}
+    if rng.random() < 0.5:
+        found["alpha"] = rng.integers(0, 9, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 9) / 8)
+    if rng.random() < 0.4:
+        found["rho"] = rng.integers(0, 8, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 8) / 8)
+        found["strength"] = rng.integers(0, 5, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 5) / 8)
+    return found
+
+
+def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32, cells: bool = False) -> Network:
+    """Populations of other sizes, constants and resets, joined at random: loops and delays too; `cells` of any kind."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 24, populations + 1)
     made = {"input": Population("input", (int(sizes[0]),), "input")}
@@ -71,7 +84,7 @@ def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32) -
             beta=rng.integers(0, 9, size) / 8 if rng.random() < 0.5 else float(rng.integers(0, 9) / 8),
             threshold=float(rng.integers(1, 6) / 4), reset=str(rng.choice(["subtract", "zero", "none"])),  # type: ignore[arg-type]
             reset_delay=bool(rng.random() < 0.5), bias=rng.integers(-16, 48, size) / 256,
-            start=float(rng.integers(0, 8) / 8),
+            start=float(rng.integers(0, 8) / 8), **(_kind(rng, size) if cells else {}),
         )  # fmt: skip
     names = list(made)
     projections = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from spikeledger.chip.network import Network, Population, Projection
 from spikeledger.chip.placement import place
 from spikeledger.chip.simulate import run
 from spikeledger.chip.synapses import Dense
+from spikeledger.errors import InputError
 
 CITED = {"source": "made for a test"}
 needs_native = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
@@ -99,3 +102,32 @@ def test_static_energy_of_the_ledger_follows_the_simulated_time() -> None:
     assert ran.duration is not None and ran.duration.static_joules is not None
     assert static == pytest.approx(3 * ran.duration.static_joules, rel=1e-9)
     assert 465e-9 < ran.duration.step < 2e-6
+
+
+@needs_native
+def test_static_energy_is_that_of_every_chip_that_the_network_stands_on(tmp_path: Path) -> None:
+    inputs = np.ones((2, 1, 2), np.float32)
+    several = run(chain(), inputs, pair(mesh={"columns": 1, "chips": 2, **CITED}, profile="loihi"))
+    activity, took = several.activity, several.duration
+    assert took is not None and several.placement is not None and several.placement.chips == activity.chips == 2
+    ledger = sl.price(activity, "loihi")
+    static = next(entry for entry in ledger.entries if entry.event == "second")
+    watts = sl.load_profile("loihi").static
+    # both steps: core a 4 operations, 2 updates, 2 spikes, a hop and the barrier: 40 + 200 + 2000 + 5000 + 700 ns
+    seconds = 2 * 7940e-9
+    assert watts is not None and ledger.seconds == pytest.approx(seconds, rel=1e-12)
+    assert static.joules == pytest.approx(2 * watts.watts * seconds, rel=1e-12)
+    assert (static.low, static.high) == pytest.approx((2 * watts.low * seconds, 2 * watts.high * seconds), rel=1e-12)
+    assert took.static_joules == pytest.approx(static.joules, rel=1e-12) and "2 chips" in static.note
+    assert sl.Activity.load(activity.save(tmp_path / "a.npz")).chips == 2
+    alone = run(chain(), inputs, pair(profile="loihi")).activity
+    assert alone.chips == 1 and (activity + activity).chips == 2
+    with pytest.raises(InputError, match="2 chips, the other on 1"):
+        activity + alone
+    one = next(entry for entry in sl.price(alone, "loihi").entries if entry.event == "second")
+    assert one.joules == pytest.approx(watts.watts * seconds, rel=1e-12) and "chips" not in one.note
+
+
+def test_a_recorded_activity_is_one_chip_s() -> None:
+    network = sl.zoo.mlp(20, 12, 4, timesteps=10)
+    assert sl.record(network, np.random.default_rng(0).random((3, 20)).astype(np.float32)).chips == 1

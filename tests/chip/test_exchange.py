@@ -65,9 +65,9 @@ def resting(network: Network) -> Network:
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 10_000), st.booleans())
-def test_random_graphs_come_back_to_the_same_spikes(seed: int, through_nir: bool) -> None:
-    network = resting(random_graph(seed))
+@given(st.integers(0, 10_000), st.booleans(), st.booleans())
+def test_random_graphs_come_back_to_the_same_spikes(seed: int, through_nir: bool, cells: bool) -> None:
+    network = resting(random_graph(seed, cells=cells))
     size = network.populations["input"].size
     inputs = spikes(9, 2, size, seed=seed)
     expected = run(network, inputs.numpy(), backend="reference").output

@@ -159,3 +159,39 @@ def test_the_picture_has_a_square_a_core_and_a_line_a_link() -> None:
     assert sum(int(text.get_text()) for text in layers.texts) == placed.network.neurons
     alone = place(sl.map_network(sl.zoo.mlp(4, 3, 2), torch.rand(1, 4)), "odin").show()
     assert "none" in alone.axes[1].texts[0].get_text() and "one core" in alone.get_suptitle()
+
+
+def test_a_layer_that_no_cutting_helps_breaks_no_limit_of_its_neighbours() -> None:
+    network = sl.map_network(sl.zoo.mlp(10, 300, 40, 5), torch.rand(1, 10))
+    verdict = chip(neurons=100, axons_in=256, axons_out=30).check(network)
+    # a neuron of the second layer hears 300; in 40 slices of one neuron, one of the first would need 40 axons out
+    assert [(s.layer, s.limit, s.needs, s.has) for s in verdict.shortages] == [
+        ("layers.neuron_fc2", "axons_in", 300, 256)
+    ]
+    # where a layer must lie on many cores anyway, its senders' axons are short for themselves
+    verdict = chip(neurons=1, axons_out=30).check(network)
+    assert [(s.layer, s.limit, s.needs) for s in verdict.shortages if s.limit != "cores"] == [
+        ("layers.neuron_fc1", "axons_out", 40)
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), limits=st.tuples(*[st.integers(8, 60)] * 3))
+def test_input_axons_are_short_where_one_neuron_hears_too_many_and_only_there(
+    seed: int, limits: tuple[int, int, int]
+) -> None:
+    network, (synapses, axons_in, axons_out) = random_graph(seed), limits
+    verdict = chip(neurons=12, synapses=synapses, axons_in=axons_in, axons_out=axons_out).check(network)
+    short = {(s.layer, s.limit): s.needs for s in verdict.shortages if s.limit != "cores"}
+    for name, each in network.populations.items():
+        if not each.spiking:
+            continue
+        heard: dict[str, np.ndarray] = {}
+        for projection in network.into(name):
+            matrix = np.zeros((network.populations[projection.source].size, each.size), bool)
+            starts, records = projection.synapses.starts, projection.synapses.records  # type: ignore[union-attr]
+            matrix[np.repeat(np.arange(len(matrix)), np.diff(starts)), records["target"]] = True
+            heard[projection.source] = heard.get(projection.source, False) | matrix
+        senders = sum((matrix.sum(0) for matrix in heard.values()), np.zeros(each.size, np.int64))
+        assert ((name, "axons_in") in short) == (senders.max() > axons_in)
+        assert short.get((name, "axons_in"), 0) <= senders.max()

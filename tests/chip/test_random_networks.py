@@ -50,10 +50,17 @@ def random_network(seed: int) -> tuple[nn.Module, tuple[int, ...]]:
     rng = np.random.default_rng(seed)
 
     def neurons() -> nn.Module:
-        reset, late = str(rng.choice(["subtract", "zero"])), bool(rng.random() < 0.3)
-        return sl.LIF(
-            float(rng.integers(4, 9)) / 8, threshold=float(rng.integers(2, 5)) / 2, reset=reset, reset_delay=late
-        )
+        beta, alpha, rho = (float(number) / 8 for number in rng.integers((4, 0, 2), (9, 7, 8)))
+        options = {
+            "threshold": float(rng.integers(2, 5)) / 2, "reset": str(rng.choice(["subtract", "zero"])),
+            "reset_delay": bool(rng.random() < 0.3), "refractory": int(rng.integers(1, 4)) if rng.random() < 0.3 else 0,
+        }  # fmt: skip
+        kind = rng.choice(["lif", "synaptic", "adaptive", "both"])
+        if kind == "lif":
+            return sl.LIF(beta, **options)
+        if kind == "synaptic":
+            return sl.Synaptic(alpha, beta, **options)
+        return sl.AdaptiveLIF(beta, rho, 0.25, alpha=alpha if kind == "both" else None, **options)
 
     channels, side = int(rng.integers(1, 4)), int(rng.integers(6, 10))
     shape, layers, averaged = (
@@ -113,4 +120,4 @@ def test_random_networks_are_of_every_kind() -> None:
         network, shape = random_network(seed)
         seen |= {type(module).__name__ for module in network.modules()}
         fired += bool(run(network, spikes(8, 2, *shape, seed=seed, rate=0.1)).output.any())
-    assert {"Loop", "Skip", "MaxPool2d", "AvgPool2d", "Conv2d", "LIF"} <= seen and fired > 36
+    assert {"Loop", "Skip", "MaxPool2d", "AvgPool2d", "Conv2d", "LIF", "Synaptic", "AdaptiveLIF"} <= seen and fired > 36

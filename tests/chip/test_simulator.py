@@ -26,6 +26,14 @@ def lif(**options: object) -> nn.Module:
     return sl.LIF(0.875, **options)
 
 
+def synaptic(**options: object) -> nn.Module:
+    return sl.Synaptic(0.75, 0.875, **options)
+
+
+def adaptive(**options: object) -> nn.Module:
+    return sl.AdaptiveLIF(0.875, 0.75, 0.25, **options)
+
+
 def over(module: nn.Module) -> nn.Module:
     return sl.over_time(module)
 
@@ -36,7 +44,38 @@ NETWORKS = {
     "reset to zero": (
         lambda: nn.Sequential(nn.Linear(12, 9), lif(reset="zero"), nn.Linear(9, 4), lif(reset="none")), (12,)
     ),
+    "synaptic": (lambda: nn.Sequential(nn.Linear(12, 9), synaptic(), nn.Linear(9, 4), synaptic(reset="zero")), (12,)),
+    "synaptic, late reset": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 9), synaptic(reset_delay=True), nn.Linear(9, 4), synaptic(reset="zero", reset_delay=True)
+        ), (12,),
+    ),
+    "refractory": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 9), lif(refractory=2), nn.Linear(9, 5), lif(refractory=1, reset="zero", reset_delay=True),
+            nn.Linear(5, 4), lif(refractory=3, reset_delay=True), nn.Linear(4, 4), lif(refractory=1, reset="none"),
+        ), (12,),
+    ),
+    "adaptive": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 9), adaptive(), nn.Linear(9, 5), adaptive(alpha=0.5, reset="zero", refractory=2),
+            nn.Linear(5, 4), adaptive(reset_delay=True),
+        ), (12,),
+    ),
+    "synaptic convolution": (
+        lambda: nn.Sequential(
+            over(nn.Conv2d(2, 4, 3, padding=1)),
+            sl.Synaptic(torch.tensor([0.5, 0.75, 0.25, 0.0]), torch.tensor([0.5, 0.75, 0.875, 1.0]), refractory=1),
+            over(nn.AvgPool2d(2)), over(nn.Conv2d(4, 6, 3, stride=2)),
+            sl.AdaptiveLIF(0.5, torch.arange(6).view(6, 1, 1) / 8, torch.arange(4).view(1, 2, 2) / 8),
+            nn.Flatten(2), nn.Linear(24, 5), synaptic(),
+        ), (2, 10, 10),
+    ),
     "recurrent": (lambda: Recurrent(), (12,)),
+    "recurrent, synaptic": (
+        lambda: nn.Sequential(nn.Linear(12, 9), sl.Recurrent.all_to_all(synaptic(refractory=1), 9), nn.Linear(9, 4), lif()),
+        (12,),
+    ),
     "recurrent, late reset": (lambda: Recurrent("zero", True), (12,)),
     "conv": (
         lambda: nn.Sequential(
@@ -124,9 +163,12 @@ def test_networks_of_the_zoo_with_their_encoder(name: str) -> None:
 
 @needs_native
 @settings(max_examples=60)
-@given(seed=st.integers(0, 10**6), steps=st.integers(1, 12), threads=st.integers(1, 3), wide=st.booleans())
-def test_native_machine_is_its_oracle_on_random_graphs(seed: int, steps: int, threads: int, wide: bool) -> None:
-    network = random_graph(seed, dtype=np.float64 if wide else np.float32)
+@given(seed=st.integers(0, 10**6), steps=st.integers(1, 12), threads=st.integers(1, 3), wide=st.booleans(),
+       cells=st.booleans())  # fmt: skip
+def test_native_machine_is_its_oracle_on_random_graphs(
+    seed: int, steps: int, threads: int, wide: bool, cells: bool
+) -> None:
+    network = random_graph(seed, dtype=np.float64 if wide else np.float32, cells=cells)
     size = network.populations["input"].size
     inputs = np.random.default_rng(seed).integers(-1, 2, (steps, 2, size)) / 2
     options = {"precision": "float64" if wide else "float32", "keep": list(network.populations)[1:]}
@@ -138,16 +180,18 @@ def test_native_machine_is_its_oracle_on_random_graphs(seed: int, steps: int, th
 
 
 @settings(max_examples=15)
-@given(seed=st.integers(0, 10**6))
-def test_graph_and_dense_torch_agree(seed: int) -> None:
+@given(seed=st.integers(0, 10**6), cells=st.booleans())
+def test_graph_and_dense_torch_agree(seed: int, cells: bool) -> None:
     """A random graph as one dense matrix a projection, stepped in float64 by the equations themselves."""
-    network = random_graph(seed, dtype=np.float64)
+    network = random_graph(seed, dtype=np.float64, cells=cells)
     steps, size = 8, network.populations["input"].size
     inputs = (np.random.default_rng(seed).random((steps, 1, size)) < 0.5).astype(float)
     ran = run(network, inputs, precision="float64", keep=list(network.populations)[1:])
     fired = {name: np.zeros((steps, each.size)) for name, each in network.populations.items()}
     fired["input"] = inputs[:, 0]
     membrane = {name: np.full(each.size, each.start) for name, each in network.populations.items()}
+    was_fired = {name: membrane[name] > each.threshold for name, each in network.populations.items()}
+    synapse, raised, waits = ({name: np.zeros(each.size) for name, each in network.populations.items()} for _ in "123")
     events = 0
     for t in range(steps):
         for name in network.order:
@@ -163,11 +207,17 @@ def test_graph_and_dense_torch_agree(seed: int) -> None:
                     projection.synapses.deliver(matrix[i], i, 1.0)
                 current += fired[projection.source][t - projection.delay] @ matrix
                 events += int((fired[projection.source][t - projection.delay] @ (matrix != 0)).sum())
-            was = membrane[name] > each.threshold
+            if each.alpha is not None:
+                current = synapse[name] = each.alpha * synapse[name] + current
+            was, rests = was_fired[name], waits[name] > 0
             kept = np.where(was, 0, membrane[name]) if each.reset_delay and each.reset == "zero" else membrane[name]
             charged = each.beta * kept + current
             charged -= each.threshold * (was & each.reset_delay & (each.reset == "subtract"))
-            spike = charged > each.threshold
+            charged[rests] = (kept - each.threshold * (was & each.reset_delay & (each.reset == "subtract")))[rests]
+            spike = (charged > each.threshold + each.strength * raised[name]) & ~rests
+            waits[name] = np.where(spike, each.refractory, np.maximum(waits[name] - 1, 0))
+            raised[name] = (0 if each.rho is None else each.rho) * raised[name] + spike * (each.rho is not None)
+            was_fired[name] = spike
             if not each.reset_delay:
                 charged = charged - each.threshold * spike * (each.reset == "subtract")
                 charged = np.where(spike & (each.reset == "zero"), 0, charged)

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from spikeledger.errors import InputError
 from spikeledger.kernels import costs, planes, products
 from spikeledger.kernels.choice import native
+from spikeledger.kernels.fire import settings_of
+from spikeledger.kernels.layers import layer
+from spikeledger.networks.surrogates import surrogate
 from tolerance import PRODUCT
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
@@ -86,6 +89,9 @@ def test_planes_hold_what_was_packed(steps: int, batch: int, width: int, density
     spikes = (torch.rand(steps, batch, width) < density).float()
     bits = planes.pack(spikes)
     assert bits is not None
+    counted = planes.pack(spikes, count=True)
+    assert counted is not None
+    assert bits.spikes == counted.spikes == planes.Planes(bits.words, bits.shape).spikes == int(spikes.sum())
     assert torch.equal(bits.dense(), spikes)
     turned = planes.Planes(bits.turned(), (1, width, steps * batch))
     assert torch.equal(turned.dense()[0].T, spikes.flatten(0, 1))
@@ -98,6 +104,7 @@ def test_graded_values_are_not_packed(instruction_set: str, value: float) -> Non
     spikes = (torch.rand(2, 70, 100) < 0.5).float()
     spikes[1, 69, 99] = value
     assert planes.pack(spikes) is None
+    assert planes.pack(spikes, count=True) is None
     spikes[1, 69, 99] = -0.0
     bits = planes.pack(spikes)
     assert bits is not None
@@ -132,3 +139,13 @@ def test_second_derivatives_are_refused() -> None:
 def test_few_spikes_are_listed_and_many_looked_up() -> None:
     assert costs.cheapest(2560, 784, 256, 20_000) == "events"
     assert costs.cheapest(2560, 784, 256, 1_000_000) == "subsets"
+
+
+@pytest.mark.parametrize("columns", [1, 16, 33, 64, 100])
+def test_a_layer_counts_the_spikes_it_writes(instruction_set: str, columns: int) -> None:
+    torch.manual_seed(columns)
+    bits = planes.pack((torch.rand(6, 70, 90) < 0.2).float())
+    assert bits is not None
+    neurons = settings_of(1.0, "subtract", False, surrogate("atan"))
+    _, fired = layer(None, bits, torch.randn(columns, 90), None, 0.9, neurons)
+    assert fired.spikes == planes.Planes(fired.words, fired.shape).spikes > 0

@@ -101,3 +101,35 @@ def test_the_same_on_any_number_of_threads() -> None:
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def test_hooks_are_called_around_a_step() -> None:
+    (weight, *_) = weights()
+    optimizer = sl.Adam([weight])
+    called: list[str] = []
+    before = optimizer.register_step_pre_hook(lambda *_: called.append("before"))
+    after = optimizer.register_step_post_hook(lambda *_: called.append("after"))
+    weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    assert called == ["before", "after"]
+    before.remove(), after.remove()
+    optimizer.step()
+    assert called == ["before", "after"]
+
+
+def test_a_profiler_sees_the_step() -> None:
+    (weight, *_) = weights()
+    optimizer = sl.Adam([weight])
+    weight.grad = torch.ones_like(weight)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        optimizer.step()
+    assert "Optimizer.step#Adam.step" in {event.key for event in profile.key_averages()}
+
+
+@pytest.mark.parametrize("none", [True, False])
+def test_gradients_are_forgotten(none: bool) -> None:
+    (weight, *_) = weights()
+    optimizer = sl.Adam([weight])
+    weight.grad = torch.ones_like(weight)
+    optimizer.zero_grad(set_to_none=none)
+    assert weight.grad is None if none else not weight.grad.any()

@@ -96,8 +96,11 @@ class Activity:
     producer: str = "recorded"
     backend: str = ""
     pooling: str = "fold"
+    chips: int = 1  # that drew static power for these seconds; only a placed network stands on more than one
 
     def __post_init__(self) -> None:
+        if self.chips < 1:
+            raise InputError(f"a run needs at least 1 chip, not {self.chips}")
         if self.samples < 0 or self.timesteps < 0:
             raise InputError(
                 f"an activity needs samples and timesteps of at least 0, not {self.samples}, {self.timesteps}"
@@ -270,6 +273,8 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
         )
     if a.pooling != b.pooling:
         raise InputError(f"one activity has pooling='{a.pooling}', the other '{b.pooling}': record both alike")
+    if a.chips != b.chips:
+        raise InputError(f"one activity ran on {a.chips} chips, the other on {b.chips}: price each, and add the joules")
     layers: dict[str, Layer] = {}
     for name, first in a.layers_by_name.items():
         second = b.layers_by_name[name]
@@ -303,5 +308,5 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
         layers_by_name=layers, tallies=tallies, samples=samples, timesteps=timesteps, uncounted=tuple(missed.values()),
         fan_outs={**a.fan_outs, **b.fan_outs}, nonzero_activations=nonzero,
         spikes_per_step=steps, rasters=a.rasters, producer=a.producer, backend=a.backend, pooling=a.pooling,
-        seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds,
+        seconds=None if a.seconds is None or b.seconds is None else a.seconds + b.seconds, chips=a.chips,
     )  # fmt: skip

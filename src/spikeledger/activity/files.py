@@ -41,7 +41,7 @@ def write(activity: Activity, target: Path) -> Path:
     meta = {
         "format": _FORMAT, "version": _VERSION, "samples": activity.samples, "timesteps": activity.timesteps,
         "seconds": activity.seconds, "producer": activity.producer,
-        "backend": activity.backend, "pooling": activity.pooling,
+        "backend": activity.backend, "pooling": activity.pooling, "chips": activity.chips,
         "layers": [dataclasses.asdict(layer) for layer in activity.layers_by_name.values()],
         "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in activity.uncounted],
         "nonzero_activations": dict(activity.nonzero_activations), **rows,
@@ -105,7 +105,7 @@ def _read(source: Path) -> Activity:
             _text(name): _number(int, count) for name, count in meta.get("nonzero_activations", {}).items()
         },
         seconds=seconds, producer=_text(meta["producer"]),
-        backend=_text(meta["backend"]), pooling=_text(meta["pooling"]),
+        backend=_text(meta["backend"]), pooling=_text(meta["pooling"]), chips=_number(int, meta.get("chips", 1)),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .network import Network, Population, Projection
+from .network import CONSTANTS, Network, Population, Projection
 from .synapses import Convolution, Fan, Sparse, Synapses, from_matrix, merged
 from .terms import Operator, Pairs, Term, refuse
 
@@ -112,7 +112,6 @@ def assemble(
         if facts["kind"] == "input":
             made[path] = Population(path, facts["shape"], "input")
             continue
-        size = int(np.prod(facts["shape"]))
         biases = facts["biases"]
         last = max(biases)
         if not all(torch.equal(biases[last], earlier) for earlier in biases.values()):
@@ -120,14 +119,12 @@ def assemble(
                 f"neurons '{path}' receive a constant current that changes from step to step: a bias must flow always, "
                 "so put delays before the layer that has one"
             )
-        beta = facts["beta"]
-        if isinstance(beta, np.ndarray) and beta.size != size:  # one a channel
-            shape = populations[path]["shape"]
-            beta = np.ascontiguousarray(np.broadcast_to(beta.reshape(-1, *[1] * (len(shape) - 1)), shape)).ravel()
+        own = {name: _spread(facts[name], facts["shape"]) for name in CONSTANTS if name in facts}
         bias = biases[last].numpy().astype(np.float64)
         made[path] = Population(
-            path, facts["shape"], "neurons", beta, facts["threshold"], facts["reset"], facts["reset_delay"],
-            bias if bias.any() else 0.0,
+            path, facts["shape"], "neurons", threshold=facts["threshold"], reset=facts["reset"],
+            reset_delay=facts["reset_delay"], bias=bias if bias.any() else 0.0,
+            refractory=facts.get("refractory", 0), **own,
         )  # fmt: skip
     projections = []
     shared: dict[Any, Synapses] = {}
@@ -149,6 +146,16 @@ def assemble(
     used = {p.source for p in projections} | {p.target for p in projections}
     kept = {path: each for path, each in made.items() if each.spiking or path in used}
     return Network(kept, tuple(projections), output, name)
+
+
+def _spread(value: Any, shape: tuple[int, ...]) -> Any:
+    """A constant as one number or one a neuron; one axis beside several is that of the channels."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.size != np.prod(shape):
+        value = value.reshape(-1, *[1] * (len(shape) - 1)) if value.ndim == 1 else value
+        value = np.broadcast_to(value, shape)
+    return np.ascontiguousarray(value).ravel()
 
 
 def _projection(

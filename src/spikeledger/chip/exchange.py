@@ -5,6 +5,8 @@ Whatever the tracer understood can be written this way: loops, skips, delays, ma
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..networks.delays import Delay
-from ..networks.neurons import LIF
+from ..networks.neurons import LIF, AdaptiveLIF, Neuron, Synaptic
 from ..networks.nir_graph import Edge, NirNetwork
 from ..networks.nir_nodes import Neurons
 from ..networks.spiking import over_time
@@ -124,10 +126,18 @@ def _neurons(population: Population, whole: bool) -> Neurons:
     def spread(value: float | NDArray[np.floating]) -> Tensor:
         return torch.from_numpy(np.broadcast_to(np.asarray(value, np.float32), population.size).copy()).reshape(shape)
 
-    neuron = LIF(
-        spread(population.beta), threshold=population.threshold, reset=population.reset,
-        reset_delay=population.reset_delay,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "threshold": population.threshold, "reset": population.reset, "reset_delay": population.reset_delay,
+        "refractory": population.refractory,
+    }  # fmt: skip
+    beta, alpha = spread(population.beta), None if population.alpha is None else spread(population.alpha)
+    neuron: Neuron
+    if population.rho is not None:
+        neuron = AdaptiveLIF(beta, spread(population.rho), spread(population.strength), alpha=alpha, **options)
+    elif alpha is not None:
+        neuron = Synaptic(alpha, beta, **options)
+    else:
+        neuron = LIF(beta, **options)
     return Neurons(neuron, torch.ones(shape), spread(population.bias))
 
 

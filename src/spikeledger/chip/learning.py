@@ -24,7 +24,7 @@ from ..errors import InputError, unknown_name
 from .machine import Counts
 from .network import Network, Projection
 from .precision import Grain
-from .reference import advance, deliver
+from .reference import State, advance, deliver
 from .synapses import Dense, Sparse, record_type
 
 Values = NDArray[Any]
@@ -187,10 +187,7 @@ def run_learning(
             name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
             for name, each in network.populations.items()
         }
-        membranes = {
-            name: np.broadcast_to(np.asarray(each.start, dtype), each.size).copy()
-            for name, each in network.populations.items()
-        }
+        states = {name: State.rest(each, dtype) for name, each in network.populations.items()}
         for each in moving.values():
             each.forget()
         for t in range(steps):
@@ -202,7 +199,7 @@ def run_learning(
                         projection = network.projections[number]
                         if projection.target == name and t >= projection.delay:
                             deliver(projection, sent[projection.source][t - projection.delay], slot, each)
-                    values, active = advance(population, membranes[name], slot, dtype, limit)
+                    values, active = advance(population, states[name], slot, dtype, limit)
                     slot[:] = 0
                     counts.active[name] += active
                     if sample < len(counts.rasters[name]):

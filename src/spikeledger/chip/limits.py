@@ -22,7 +22,7 @@ from ..hardware.catalog import load_profile
 from ..hardware.cited import Part, Sourced
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .network import Network, Population
     from .viability import Viability
 
 _LARGEST_FILE = 1 << 20
@@ -52,7 +52,7 @@ class Core(Facts):
     fan_in: int | None = Field(None, gt=0)  # synapses of one neuron
     delay_steps: int | None = Field(None, gt=0)  # the longest delay of a synapse
     memory_bytes: int | None = Field(None, gt=0)  # neurons and synapses together
-    neuron_bytes: float = Field(0.0, ge=0)
+    neuron_bytes: float = Field(0.0, ge=0)  # with one state variable; 0: the memory is that of synapses only
     synapse_bytes: float = Field(0.0, ge=0)  # of a chip with memory_bytes and without this: the bits of a weight
     weight_bits: int = Field(0, ge=0, le=32)  # 0: those of the profile
     state_bits: int = Field(0, ge=0, le=48)
@@ -127,10 +127,16 @@ class Chip(Part):
 
         return check(network, self)
 
+    def neuron_bytes(self, population: Population) -> float:
+        """Bytes of one neuron: `neuron_bytes + (state variables - 1) x state_bits / 8`, where the chip counts any."""
+        more = (population.state_variables - 1) * self.core.state_bits / 8
+        return self.core.neuron_bytes + more if self.core.neuron_bytes else 0.0
+
     def memory_bytes(self, network: Network) -> float:
-        """Bytes that a network takes: `neurons x neuron_bytes + synapses x synapse_bytes`."""
+        """Bytes that a network takes: `neurons x bytes of a neuron + synapses x synapse_bytes`."""
         stored = network.stored_weights if self.core.shares_weights else network.synapses
-        return network.neurons * self.core.neuron_bytes + stored * self.core.synapse_bytes
+        neurons = sum(each.size * self.neuron_bytes(each) for each in network.populations.values() if each.spiking)
+        return neurons + stored * self.core.synapse_bytes
 
     def __repr__(self) -> str:
         return f"Chip({self.name!r}, {self.title!r}, {self.mesh.cores:,} cores x {self.mesh.chips:,} chips)"

@@ -103,14 +103,25 @@ class Machine:
 
     def _add(self, population: Population, limit: float) -> None:
         channels = self._grain[population.name]
-        facts = [
-            np.ascontiguousarray(inward(np.atleast_1d(np.asarray(value, self.dtype)), channels))
-            for value in (population.beta, population.bias, population.start)
-        ]
+        plain = population.state_variables == 1  # its constants may be one number; those of all others are one a neuron
+        facts, more = (
+            [
+                None if value is None else np.ascontiguousarray(inward(self._each(value, population, plain), channels))
+                for value in values
+            ]
+            for values in (
+                (population.beta, population.bias, population.start),
+                (population.alpha, population.rho, None if population.rho is None else population.strength),
+            )
+        )
         self._machine.add_population(
             population.size, not population.spiking, channels, *facts, population.threshold,
-            RESETS.index(population.reset), population.reset_delay, limit,
+            RESETS.index(population.reset), population.reset_delay, limit, *more, min(population.refractory, 2**31 - 1),
         )  # fmt: skip
+
+    def _each(self, value: Any, population: Population, plain: bool) -> NDArray[Any]:
+        array = np.atleast_1d(np.asarray(value, self.dtype))
+        return array if plain else np.broadcast_to(array, population.size)
 
     def _place(self, name: str) -> bool:
         """Say which parts of a population lie on which cores; whether its arrivals are counted one by one."""

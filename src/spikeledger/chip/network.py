@@ -21,6 +21,7 @@ from .synapses import Fan, Synapses
 
 Reset = Literal["subtract", "zero", "none"]
 Array = NDArray[np.floating]
+CONSTANTS = ("beta", "bias", "start", "alpha", "rho", "strength")  # of a population: a number, or one a neuron
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,8 @@ class Population:
     """Neurons of one kind, or, with `kind="input"`, places where values arrive from outside.
 
     `beta` is the decay per step and `bias` the current that flows at every step, each a number or one a neuron `[N]`;
-    `start` is the membrane before the first step.
+    `start` is the membrane before the first step. `alpha` is the decay of a synaptic current, and None where there is
+    none; `rho` and `strength` are those of a threshold that adapts; `refractory` is how many steps a neuron waits.
     """
 
     name: str
@@ -40,6 +42,10 @@ class Population:
     reset_delay: bool = False
     bias: float | Array = 0.0
     start: float | Array = 0.0
+    alpha: float | Array | None = None
+    rho: float | Array | None = None
+    strength: float | Array = 0.0
+    refractory: int = 0
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:
@@ -48,7 +54,11 @@ class Population:
             )
         if not (math.isfinite(self.threshold) and self.threshold > 0):
             raise InputError(f"the threshold of '{self.name}' is {self.threshold}, but must be finite and above 0")
-        for what in ("beta", "bias", "start"):
+        if self.refractory < 0:
+            raise InputError(f"'{self.name}' waits {self.refractory} steps after a spike, but it must be 0 or more")
+        for what in CONSTANTS:
+            if getattr(self, what) is None:
+                continue
             values = np.asarray(getattr(self, what))
             if values.ndim and values.shape != (self.size,):
                 raise InputError(f"the {what} of '{self.name}' has shape {list(values.shape)}, not [{self.size}]")
@@ -64,6 +74,11 @@ class Population:
     def spiking(self) -> bool:
         """Whether these are neurons, and not places of the input."""
         return self.kind == "neurons"
+
+    @property
+    def state_variables(self) -> int:
+        """What one neuron keeps from step to step: its membrane, and what else it has."""
+        return 1 + (self.alpha is not None) + (self.rho is not None) + (self.refractory > 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,28 +13,44 @@ from .terms import refuse
 #: facts of a `Population`, and `stepwise`: whether a call is one step `[B, *N]` or `[T, B, *N]`; None: an encoder
 Facts = dict[str, Any]
 Reading = Callable[[nn.Module, str], Facts | None]
+_OWN = ("IF", "LIF", "Synaptic", "AdaptiveLIF")
 
 
 def _own(module: Any, path: str) -> Facts:
-    if type(module).__name__ not in ("IF", "LIF"):
-        raise refuse(f"neurons '{path}' are {type(module).__name__}, and chips here run IF and LIF")
-    if not module.plain:
-        raise refuse(f"neurons '{path}' wait after a spike, and chips here have no refractory period")
+    if type(module).__name__ not in _OWN:
+        raise refuse(
+            f"neurons '{path}' are {type(module).__name__}, and chips here run {', '.join(_OWN)}: use one of them"
+        )
+    cells = module.cells()
+    given = {name: getattr(cells, name) for name in ("alpha", "rho", "strength")}
     return {
-        "beta": _numbers(module.decay()), "threshold": module.threshold, "reset": module.reset,
-        "reset_delay": module.reset_delay, "stepwise": False,
+        "beta": _numbers(cells.beta), "threshold": cells.threshold, "reset": cells.reset,
+        "reset_delay": cells.reset_delay, "refractory": cells.refractory, "stepwise": False,
+        **{name: _numbers(value) for name, value in given.items() if value is not None},
     }  # fmt: skip
 
 
 def _snntorch(module: Any, path: str) -> Facts:
-    if type(module).__name__ != "Leaky":
-        raise refuse(f"neurons '{path}' are snnTorch's {type(module).__name__}, and chips here run Leaky")
+    kind = type(module).__name__
+    if kind not in ("Leaky", "Synaptic"):
+        raise refuse(f"neurons '{path}' are snnTorch's {kind}, and chips here run Leaky and Synaptic: use one of them")
     if module.inhibition or float(module.graded_spikes_factor) != 1:
         raise refuse(f"neurons '{path}' have inhibition or graded spikes, and chips here send one spike of size 1")
-    return {
+    facts = {
         "beta": _numbers(module.beta.clamp(0, 1)), "threshold": float(module.threshold),
         "reset": module.reset_mechanism, "reset_delay": bool(module.reset_delay), "stepwise": True,
     }  # fmt: skip
+    if kind == "Leaky":
+        return facts
+    if module.reset_mechanism == "subtract" and not module.reset_delay:
+        raise refuse(
+            f"neurons '{path}' are snnTorch's Synaptic with reset_delay=False, which may subtract twice for one spike: "
+            "use its default, or sl.Synaptic"
+        )
+    facts["alpha"] = _numbers(module.alpha.clamp(0, 1))
+    if module.reset_mechanism == "zero" and module.reset_delay:  # the step of the reset takes no input: it waits
+        facts |= {"reset_delay": False, "refractory": 1}
+    return facts
 
 
 def _encoder(module: nn.Module, path: str) -> None:
@@ -60,8 +76,8 @@ def neuron_reading(module: nn.Module) -> Reading | None:
 
 
 def _numbers(value: Any) -> Any:
-    """A number, or a flat array of one a neuron; it keeps the precision that torch computes with."""
+    """A number, or an array that broadcasts over the neurons; it keeps the precision that torch computes with."""
     if not isinstance(value, Tensor):
         return float(value)
     array = value.detach().cpu().numpy()
-    return array.reshape(-1)[0].item() if array.size == 1 else np.array(array).ravel()
+    return array.reshape(-1)[0].item() if array.size == 1 else np.array(array)

@@ -27,7 +27,7 @@ def pack(slices: Slices, chip: Chip) -> dict[str, NDArray[np.int32]]:
         stored = slices.stored[name]
         columns = [
             (neurons, core.neurons), (stored, core.synapses),
-            (neurons * core.neuron_bytes + stored * core.synapse_bytes, core.memory_bytes),
+            (slices.memory.get(name), core.memory_bytes),
             (slices.axons_in.get(name), core.axons_in), (slices.axons_out.get(name), core.axons_out),
         ]  # fmt: skip
         shares = np.stack(

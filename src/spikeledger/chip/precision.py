@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from .limits import Chip
-from .network import Network, Population
+from .network import Array, Network, Population
 from .synapses import Convolution, Dense, Sparse, Synapses, record_type
 
 _DECAY_STEPS = 4096  # a decay is a 12-bit fraction
@@ -55,7 +56,8 @@ def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None
 def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None = None) -> tuple[Network, float]:
     """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
 
-    Integers count in the units of `grains`. All sums stay exact integers, so a run is what the chip's adders would give.
+    Integers count in the units of `grains`; a synaptic current and an adaptation have the membrane's unit and bits. All
+    sums stay exact integers, so a run is what the chip's adders would give.
     """
     limit = float(2 ** (chip.core.state_bits - 1) - 1)
     units = grains(network, chip) if units is None else units
@@ -74,7 +76,10 @@ def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None 
         populations[name] = dataclasses.replace(
             population, threshold=threshold, bias=np.rint(np.asarray(population.bias, np.float64) / unit),
             start=np.rint(np.asarray(population.start, np.float64) / unit),
-            beta=np.floor(np.asarray(population.beta, np.float64) * _DECAY_STEPS + 0.5) / _DECAY_STEPS,
+            strength=np.rint(np.asarray(population.strength, np.float64) / unit),
+            beta=_fraction(population.beta),
+            alpha=None if population.alpha is None else _fraction(population.alpha),
+            rho=None if population.rho is None else _fraction(population.rho),
         )  # fmt: skip
     projections = []
     for projection in network.projections:
@@ -87,6 +92,10 @@ def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None 
         synapses = _rounded(projection.synapses, factor, grain.weight, grain.membrane)
         projections.append(dataclasses.replace(projection, synapses=synapses, fan=fan))
     return Network(populations, tuple(projections), network.output, network.name), limit
+
+
+def _fraction(decay: float | Array) -> NDArray[np.float64]:
+    return np.floor(np.asarray(decay, np.float64) * _DECAY_STEPS + 0.5) / _DECAY_STEPS
 
 
 def _rounded(synapses: Synapses, factor: float, coarse: float, unit: float) -> Synapses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,28 @@ from .machine import Counts
 from .network import Network, Population, Projection
 
 Currents = NDArray[Any]
+
+
+@dataclass(eq=False)
+class State:
+    """What a population keeps from step to step, each `[N]`; None for what its kind does not have."""
+
+    membrane: Currents
+    fired: NDArray[np.bool_]  # at the step before
+    synapse: Currents | None = None
+    adaptation: Currents | None = None
+    waiting: NDArray[np.int64] | None = None
+
+    @classmethod
+    def rest(cls, population: Population, dtype: Any) -> State:
+        """The state before the first step; a membrane that starts above the threshold has just fired."""
+        membrane = np.broadcast_to(np.asarray(population.start, dtype), population.size).copy()
+        fired = membrane > np.asarray(population.threshold, dtype)
+        return cls(
+            membrane, fired, np.zeros_like(membrane) if population.alpha is not None else None,
+            np.zeros_like(membrane) if population.rho is not None else None,
+            np.zeros(population.size, np.int64) if population.refractory else None,
+        )  # fmt: skip
 
 
 def run_reference(
@@ -33,16 +56,13 @@ def run_reference(
             name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
             for name, each in network.populations.items()
         }
-        membranes = {
-            name: np.broadcast_to(np.asarray(each.start, dtype), each.size).copy()
-            for name, each in network.populations.items()
-        }
+        states = {name: State.rest(each, dtype) for name, each in network.populations.items()}
         for t in range(steps):
             for name in network.order:
                 population = network.populations[name]
                 if population.spiking:
                     slot = waiting[name][t % len(waiting[name])]
-                    values, active = advance(population, membranes[name], slot, dtype, limit)
+                    values, active = advance(population, states[name], slot, dtype, limit)
                     slot[:] = 0
                     counts.active[name] += active
                     if sample < len(counts.rasters[name]):
@@ -60,27 +80,51 @@ def run_reference(
 
 
 def advance(
-    population: Population, membrane: Currents, current: Currents, dtype: Any, limit: float
+    population: Population, state: State, current: Currents, dtype: Any, limit: float
 ) -> tuple[Currents, NDArray[np.bool_]]:
-    """One step of the equations of `networks.neurons`, in place; spikes, and which neurons had an input."""
-    beta, theta = np.asarray(population.beta, dtype), np.asarray(population.threshold, dtype)
-    total = current + np.asarray(population.bias, dtype)
-    was = membrane > theta
-    delayed = population.reset_delay
-    kept = np.where(was, 0, membrane) if delayed and population.reset == "zero" else membrane
-    decayed = (beta * kept).astype(dtype)
-    charged = (np.trunc(decayed) if limit else decayed) + total
-    if delayed and population.reset == "subtract":
-        charged = charged - theta * was.astype(dtype)
-    if limit:
-        charged = np.clip(charged, -limit, limit)
-    fired = charged > theta
-    if not delayed and population.reset == "subtract":
+    """One step of the equations of `networks.neurons`, in place; spikes, and which neurons had an input.
+
+    With a `limit` numbers are a chip's integers: what decays is cut to a whole one, and no state leaves the limit. An
+    adaptation then counts in the membrane's unit, so that it is what a spike adds to the threshold.
+    """
+    theta, late = np.asarray(population.threshold, dtype), population.reset_delay
+
+    def decayed(decay: Any, values: Currents) -> Currents:
+        left = (np.asarray(decay, dtype) * values).astype(dtype)
+        return np.trunc(left) if limit else left
+
+    def held(values: Currents) -> Currents:
+        return np.clip(values, -limit, limit) if limit else values
+
+    arriving = total = current + np.asarray(population.bias, dtype)
+    if state.synapse is not None:
+        state.synapse = total = held(decayed(population.alpha, state.synapse) + total)
+    before = state.membrane
+    if late and population.reset == "zero":
+        before = np.where(state.fired, 0, before)
+    charged = decayed(population.beta, before) + total
+    if late and population.reset == "subtract":
+        taken = theta * state.fired.astype(dtype)
+        before, charged = before - taken, charged - taken
+    if state.waiting is not None:
+        charged = np.where(state.waiting > 0, before, charged)
+    charged = held(charged)
+    bar: Any = theta
+    if state.adaptation is not None:
+        bar = theta + (state.adaptation if limit else np.asarray(population.strength, dtype) * state.adaptation)
+    fired = charged > bar
+    if state.waiting is not None:
+        fired &= state.waiting <= 0
+        state.waiting = np.where(fired, population.refractory, np.maximum(state.waiting - 1, 0))
+    if not late and population.reset == "subtract":
         charged = charged - theta * fired.astype(dtype)
-    elif not delayed and population.reset == "zero":
+    elif not late and population.reset == "zero":
         charged = np.where(fired, 0, charged)
-    membrane[:] = charged
-    return fired.astype(dtype), total != 0
+    if state.adaptation is not None:
+        raised = np.asarray(population.strength if limit else 1, dtype) * fired.astype(dtype)
+        state.adaptation = held(decayed(population.rho, state.adaptation) + raised)
+    state.membrane, state.fired = charged.astype(dtype), fired
+    return fired.astype(dtype), arriving != 0
 
 
 def deliver(projection: Projection, values: Currents, currents: Currents, synapses: Any = None) -> None:

@@ -250,7 +250,12 @@ def account(
                 add(projection.layer, "synaptic_op", None, int(counts.spikes[name] @ projection.fan_in))
         if population.spiking:
             layers[name] = Layer(
-                name, "neuron", population.shape, outputs=population.size, state=population.size, spiking=True
+                name,
+                "neuron",
+                population.shape,
+                outputs=population.size,
+                state=population.state_variables * population.size,
+                spiking=True,
             )
             add(name, "spike", counts.spikes[name])
             add(name, "neuron_update", np.full(population.size, steps * samples))
@@ -271,6 +276,7 @@ def account(
         {n: r[0] for n, r in counts.rasters.items()},
         seconds=seconds,
         producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
+        chips=placement.chips if placement else 1,
     )  # fmt: skip
 
 

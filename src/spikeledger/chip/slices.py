@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,7 @@ class Slices:
     borders: dict[str, Ints]
     neurons: dict[str, Ints] = field(default_factory=dict)  # one a slice, as all that follow
     stored: dict[str, Ints] = field(default_factory=dict)  # synapses
+    memory: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # bytes
     axons_in: dict[str, Ints] = field(default_factory=dict)
     axons_out: dict[str, Ints] = field(default_factory=dict)
     failures: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (population, limit): needs, has
@@ -45,9 +46,14 @@ def stored_synapses(network: Network, name: str, chip: Chip, borders: Ints) -> I
 
 
 def cut(network: Network, chip: Chip) -> Slices:
-    """The fewest slices that keep to a core's limits, layer by layer; what cannot be kept is named."""
+    """The fewest slices that keep to a core's limits, layer by layer; what cannot be kept is named.
+
+    A limit that a single neuron breaks is met by no cutting: it is named, and does not cut its layer, since many slices
+    would only break limits of the layers around it.
+    """
     core = chip.core
     parts = {name: 1 for name, each in network.populations.items() if each.spiking}
+    hopeless = _of_single_neurons(network, chip, parts)
     failures: dict[tuple[str, str], tuple[int, int]] = {}
     found = Slices({})
     for _ in range(_ROUNDS):
@@ -58,12 +64,17 @@ def cut(network: Network, chip: Chip) -> Slices:
         for name, border in borders.items():
             found.neurons[name] = np.diff(border)
             found.stored[name] = stored_synapses(network, name, chip, border)
+            found.memory[name] = _memory(network, name, chip, found)
         found.axons_in.update(_axons_in(network, borders) if core.axons_in else {})
-        found.axons_out.update(_axons_out(network, borders) if core.axons_out else {})
+        if core.axons_out:
+            for name, (each, most) in _axons_out(network, borders).items():
+                found.axons_out[name] = each
+                if most > core.axons_out:  # of one neuron; slices only become more
+                    hopeless[name, "axons_out"] = most, core.axons_out
         wanted = dict(parts)
         for name in parts:
             for limit, needs, has in _pressure(found, name, chip):
-                if needs <= has:
+                if needs <= has or (name, limit) in hopeless:
                     continue
                 most = network.populations[name].size
                 more = min(most, max(parts[name] + 1, math.ceil(parts[name] * needs / has)))
@@ -78,6 +89,7 @@ def cut(network: Network, chip: Chip) -> Slices:
             for limit, needs, has in _pressure(found, name, chip):
                 if needs > has:
                     failures[name, limit] = (needs, has)
+    failures.update(hopeless)
     if core.fan_in:
         for name in parts:
             most = most_fan_in(network, name)
@@ -88,10 +100,38 @@ def cut(network: Network, chip: Chip) -> Slices:
 
 def most_fan_in(network: Network, name: str) -> int:
     """Synapses of the neuron of a population that has most."""
+    return int(_fan_in(network, name).max())
+
+
+def _fan_in(network: Network, name: str) -> Ints:
     total = np.zeros(network.populations[name].size, np.int64)
     for projection in network.into(name):
         total += projection.fan_in
-    return int(total.max())
+    return total
+
+
+def _of_single_neurons(network: Network, chip: Chip, names: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
+    """The limits that the neuron with most synapses breaks alone, by population: what it needs, and what there is."""
+    fullest = {name: int(np.argmax(inward(_fan_in(network, name), grain(network, name)))) for name in names}
+    borders = {
+        name: np.unique([0, neuron, neuron + 1, network.populations[name].size]) for name, neuron in fullest.items()
+    }
+    axons = _axons_in(network, borders) if chip.core.axons_in else {}
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for name, border in borders.items():
+        at = slice(k := int(np.searchsorted(border, fullest[name])), k + 1)
+        alone = Slices({}, {name: np.ones(1, np.int64)})
+        alone.stored[name] = stored_synapses(network, name, chip, border)[at]
+        alone.memory[name] = _memory(network, name, chip, alone)
+        if name in axons:
+            alone.axons_in[name] = axons[name][at]
+        found |= {(name, limit): (needs, has) for limit, needs, has in _pressure(alone, name, chip) if needs > has}
+    return found
+
+
+def _memory(network: Network, name: str, chip: Chip, found: Slices) -> NDArray[np.float64]:
+    each = chip.neuron_bytes(network.populations[name])
+    return found.neurons[name] * each + found.stored[name] * chip.core.synapse_bytes
 
 
 def _pressure(found: Slices, name: str, chip: Chip) -> list[tuple[str, int, int]]:
@@ -102,8 +142,7 @@ def _pressure(found: Slices, name: str, chip: Chip) -> list[tuple[str, int, int]
     if core.synapses:
         rows.append(("synapses", int(stored.max()), core.synapses))
     if core.memory_bytes:
-        memory = neurons * core.neuron_bytes + stored * core.synapse_bytes
-        rows.append(("memory_bytes", math.ceil(memory.max()), core.memory_bytes))
+        rows.append(("memory_bytes", math.ceil(found.memory[name].max()), core.memory_bytes))
     if core.axons_in and name in found.axons_in:
         rows.append(("axons_in", int(found.axons_in[name].max()), core.axons_in))
     if core.axons_out and name in found.axons_out:
@@ -134,8 +173,8 @@ def _axons_in(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]:
     return found
 
 
-def _axons_out(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]:
-    """Pairs of a neuron of each slice and a slice that it sends to."""
+def _axons_out(network: Network, borders: Mapping[str, Ints]) -> dict[str, tuple[Ints, int]]:
+    """Pairs of a neuron of each slice and a slice that it sends to, and the most of one neuron."""
     found = {}
     for name, border in borders.items():
         pairs = np.zeros(network.populations[name].size, np.int64)
@@ -148,5 +187,5 @@ def _axons_out(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]
                     hit |= reach(network, other, borders[target], channels, first, last)
                 pairs[first:last] += hit.sum(1)
         upto = np.concatenate([[0], np.cumsum(inward(pairs, grain(network, name)))])
-        found[name] = upto[border[1:]] - upto[border[:-1]]
+        found[name] = upto[border[1:]] - upto[border[:-1]], int(pairs.max())
     return found

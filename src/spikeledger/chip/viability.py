@@ -181,10 +181,9 @@ def _binding(slices: Slices, chip: Chip) -> tuple[str, float]:
     used: dict[str, float] = {}
     for name, neurons in slices.neurons.items():
         stored = slices.stored[name]
-        memory = neurons * core.neuron_bytes + stored * core.synapse_bytes
         for limit, values, has in (
             ("neurons", neurons, core.neurons), ("synapses", stored, core.synapses),
-            ("memory_bytes", memory, core.memory_bytes), ("axons_in", slices.axons_in.get(name), core.axons_in),
+            ("memory_bytes", slices.memory[name], core.memory_bytes), ("axons_in", slices.axons_in.get(name), core.axons_in),
             ("axons_out", slices.axons_out.get(name), core.axons_out),
         ):  # fmt: skip
             if has and values is not None:

@@ -75,18 +75,14 @@ def done(counts: Tensor, planes: Planes) -> Deeds:
     return Deeds(counts.numpy(), "spikes", 1.0) if planes.spikes else Deeds(counts.numpy(), "silent", 0.0)
 
 
-def count_spikes(counts: Tensor, planes: Planes) -> None:
-    """Fill the rest of a room whose kernel counted the currents alone."""
-    neurons = planes.columns
-    counts[neurons : 2 * neurons] = planes.per_neuron().flatten()
-    counts[2 * neurons :] = torch.tensor(planes.per_step())
-
-
 def of_bits(currents: Tensor, planes: Planes) -> Deeds:
     """What neurons did that made these bits of float32 currents `[T, B, *N]` on the CPU."""
-    counts = room(planes.columns, planes.shape[0])
-    counts[: planes.columns] = nonzero(currents.detach()).flatten()
-    count_spikes(counts, planes)
+    return of_active(nonzero(currents), planes)
+
+
+def of_active(active: Tensor, planes: Planes) -> Deeds:
+    """The same, of how often each neuron's current was not zero, `[*N]`."""
+    counts = torch.cat([active.flatten(), planes.per_neuron().flatten(), torch.tensor(planes.per_step())])
     return done(counts, planes)
 
 

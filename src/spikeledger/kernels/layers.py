@@ -43,7 +43,7 @@ def layer(
     """Spikes `[T, B, M]`, as bits and a token for their gradient, of spikes `[T, B, N]` through `weight` `[M, N]`.
 
     `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. What the
-    neurons do is added to `counts`, a `counts.room`.
+    neurons did is added to `counts`, a `counts.room`.
     """
     return stack(token, planes, (Layer(weight, bias, beta, settings),), counts=counts)
 
@@ -92,7 +92,7 @@ class _Stack(torch.autograd.Function):
             weight = weight.detach().contiguous()
             charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows) if learns else None
             words = empty_words(rows, columns)
-            core.layer(
+            spikes = core.layer(
                 steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
                 beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
                 _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
@@ -100,7 +100,7 @@ class _Stack(torch.autograd.Function):
             )  # fmt: skip
             kept += [weight, beta, charges]
             ctx.planes.append(planes)
-            planes = Planes(words, (steps, batch, columns))
+            planes = Planes.of(words, (steps, batch, columns), spikes)
         ctx.save_for_backward(*kept)
         ctx.mark_non_differentiable(planes.words)
         ctx.set_materialize_grads(False)

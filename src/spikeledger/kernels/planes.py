@@ -39,6 +39,13 @@ class Planes:
         """Neurons."""
         return math.prod(self.shape[2:])
 
+    @classmethod
+    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, counted: Tensor | None = None) -> Planes:
+        """Planes whose spikes a kernel counted while it wrote them."""
+        planes = cls(words, shape, counted=counted)
+        planes.__dict__["spikes"] = spikes  # where `spikes` would keep its count
+        return planes
+
     @cached_property
     def spikes(self) -> int:
         """All spikes."""
@@ -103,9 +110,8 @@ def pack(spikes: Tensor, *, count: bool = False) -> Planes | None:
     words = empty_words(rows, columns)
     counts = torch.zeros(columns, dtype=torch.int64) if count else None
     at = 0 if counts is None else counts.data_ptr()
-    if not _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), at, torch.get_num_threads()):
-        return None
-    return Planes(words, shape, counted=counts)
+    ones = _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), at, torch.get_num_threads())
+    return None if ones < 0 else Planes.of(words, shape, ones, counts)
 
 
 def attach(spikes: Tensor, planes: Planes) -> None:

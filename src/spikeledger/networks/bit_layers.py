@@ -14,7 +14,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
 from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
-from ..kernels.counts import count_spikes
+from ..kernels.counts import Deeds, done, of_active, room
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -91,7 +91,10 @@ def fits(flow: Tensor) -> bool:
 
 
 def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) -> Spikes | None:
-    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats."""
+    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats.
+
+    `count`: somebody will ask how often each fired, which costs least while they are packed.
+    """
     shape = tuple(flow.shape if isinstance(flow, Tensor) else flow.planes.shape)
     if isinstance(layer, nn.Linear):
         geometry = None
@@ -162,7 +165,11 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
 
 
 def fused(layer: Weighted, neuron: Any, spikes: Spikes, counts: Tensor | None = None) -> Spikes:
-    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`; what they do goes to `counts`."""
+    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`.
+
+    Into `counts` goes what the neurons did: all of it (a `counts.room`) behind a linear layer, how often each one's
+    current was not zero behind a convolution.
+    """
     weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
     if isinstance(layer, nn.Linear):
         token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, counts)
@@ -171,9 +178,18 @@ def fused(layer: Weighted, neuron: Any, spikes: Spikes, counts: Tensor | None = 
         token, planes = convolve_fire(
             spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, counts
         )
-        if counts is not None:
-            count_spikes(counts, planes)
     return Spikes(planes, token)
+
+
+def fused_and_counted(layer: Weighted, neuron: Any, spikes: Spikes) -> tuple[Spikes, Deeds]:
+    """The same, and what the neurons did."""
+    if isinstance(layer, nn.Linear):
+        counts = room(layer.out_features, spikes.planes.shape[0])
+        sent = fused(layer, neuron, spikes, counts)
+        return sent, done(counts, sent.planes)
+    active = torch.zeros(outputs_of(layer, spikes), dtype=torch.int64)
+    sent = fused(layer, neuron, spikes, active)
+    return sent, of_active(active, sent.planes)
 
 
 def pairs_from(layers: list[nn.Module], index: int) -> list[tuple[Weighted, Any]]:

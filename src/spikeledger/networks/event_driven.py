@@ -7,8 +7,6 @@ looks from outside (a hook, the recorder, another library's module in between) i
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -18,7 +16,7 @@ from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.counts import Deeds, done, of_bits, room
+from ..kernels.counts import Deeds, of_bits
 from . import bit_layers
 from .bit_layers import Spikes, Weighted
 from .lifting import OverTime
@@ -38,7 +36,7 @@ class Watcher(Protocol):
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes went through a weighted layer; `source` is the tensor that carried them."""
+        """Spikes go through a weighted layer; `source` is the tensor that carried them."""
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
         """A population sent spikes, and did this."""
@@ -107,17 +105,12 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
     index = 0
     while True:
         with watching.away():
-            later: list[Callable[[], None]] = []  # after a large kernel Python finds its code gone from the cache: once
-            try:
-                while index < len(layers):
-                    following = layers[index + 1] if index + 1 < len(layers) else None
-                    told = _events(layers[index], following, flow, watching, later)
-                    if told is None:
-                        break
-                    flow, index = told[0], index + told[1]
-            finally:
-                for tell in later:
-                    tell()
+            while index < len(layers):
+                following = layers[index + 1] if index + 1 < len(layers) else None
+                told = _events(layers[index], following, flow, watching)
+                if told is None:
+                    break
+                flow, index = told[0], index + told[1]
             floats = _told(flow, watching)
         if index == len(layers):
             return floats
@@ -126,16 +119,9 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
 
 
 def _events(
-    layer: nn.Module,
-    following: nn.Module | None,
-    flow: Tensor | Spikes,
-    watching: Watcher,
-    later: list[Callable[[], None]],
+    layer: nn.Module, following: nn.Module | None, flow: Tensor | Spikes, watching: Watcher
 ) -> tuple[Tensor | Spikes, int] | None:
-    """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not.
-
-    What the watcher is to be told goes into `later`.
-    """
+    """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not."""
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
         takes = isinstance(flow, Spikes) or watching.takes(flow)
@@ -143,18 +129,15 @@ def _events(
         if spikes is None:
             return None
         source = flow if isinstance(flow, Tensor) else flow.planes.words
+        watching.multiplied(weighted, source, spikes.planes)  # while the bits are still in the cache
         if not bit_layers.is_fused(following):
-            currents = bit_layers.currents_of(weighted, spikes)
-            later.append(lambda: watching.multiplied(weighted, source, spikes.planes))
-            return currents, 1
-        counts = room(math.prod(bit_layers.outputs_of(weighted, spikes)), spikes.planes.shape[0])
-        sent = bit_layers.fused(weighted, following, spikes, counts)
-        later.append(lambda: watching.multiplied(weighted, source, spikes.planes))
-        later.append(lambda: watching.fired(following, done(counts, sent.planes), sent.planes))  # type: ignore[arg-type]
+            return bit_layers.currents_of(weighted, spikes), 1
+        sent, deeds = bit_layers.fused_and_counted(weighted, following, spikes)
+        watching.fired(following, deeds, sent.planes)  # type: ignore[arg-type]
         return _tapped(sent, following, watching), 2
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         sent = bit_layers.fired(layer, flow)
-        later.append(lambda: watching.fired(layer, of_bits(flow, sent.planes), sent.planes))  # type: ignore[arg-type]
+        watching.fired(layer, of_bits(flow.detach(), sent.planes), sent.planes)  # type: ignore[arg-type]
         return _tapped(sent, layer, watching), 1
     if bit_layers.flattens(layer):
         if isinstance(flow, Spikes):

@@ -13,7 +13,6 @@ from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mod
 
 from .books import Books
 from .census import Census
-from .lines import Lines
 from .origins import Origin
 from .populations import Population
 from .products import Product, convolution, row_sums
@@ -31,13 +30,11 @@ class BitWatcher:
     def __init__(
         self,
         books: Books,
-        lines: Lines,
         paths: dict[int, str],
         mode: TorchDispatchMode,
         meet: Callable[[str], bool],
     ) -> None:
         self.books = books
-        self._lines = lines
         self._meet = meet
         self._paths = paths
         self._away = _Away(mode)
@@ -61,13 +58,16 @@ class BitWatcher:
         return self._away
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, *N]` went through a weighted layer."""
+        """Spikes `[T, B, *N]` go through a weighted layer."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent
             counts = planes.per_neuron().numpy()
             return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
 
-        self._lines.book(layer, source, planes.shape, 2, None, lambda: _product(layer, source, planes), look)
+        def product() -> Product:
+            return _product(layer, source, planes)
+
+        self.books.multiplied(layer, source, planes.shape, 2, None, product, look)
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
         """A population sent spikes `[T, B, *N]`, and did this."""
@@ -86,19 +86,6 @@ class BitWatcher:
         origin = self.books.origins.get(planes.words)
         if origin is not None:
             self.books.origins.put(spikes, origin)
-
-
-class _Away:
-    """Takes the recorder's mode off the stack for a while; a generator would cost several times as much."""
-
-    def __init__(self, mode: TorchDispatchMode) -> None:
-        self._mode = mode
-
-    def __enter__(self) -> None:
-        _pop_mode()
-
-    def __exit__(self, *_: object) -> None:
-        _push_mode(self._mode)
 
 
 def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
@@ -122,3 +109,16 @@ def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
         [0] * len(padding), layer.groups,
     )  # fmt: skip
     return product._replace(arrived=source, matrix=weight)
+
+
+class _Away:
+    """Takes the recorder's mode off the stack for a while; a generator would cost several times as much."""
+
+    def __init__(self, mode: TorchDispatchMode) -> None:
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        _pop_mode()
+
+    def __exit__(self, *_: object) -> None:
+        _push_mode(self._mode)

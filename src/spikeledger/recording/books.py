@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from ..errors import SpikeLedgerError
 from .census import Census, census
 from .frames import Frame, Pointwise
+from .looks import Looks
 from .neurons import Firing
 from .origins import Fold, Origin
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product, scaling
 from .rules import Rule, why_unknown
-from .synapses import PairAccount, SynapseAccount
+from .synapses import Line, PairAccount, SynapseAccount
 from .tracking import TensorMap, elements, nonzero_elements, tensors_in
 from .weights import Weight
 
@@ -46,7 +47,8 @@ class Books:
     binary_outputs: dict[str, int] = field(default_factory=dict)  # place of an undeclared neuron -> calls
     unfolded: set[str] = field(default_factory=set)  # poolings whose output something else needed too
     origins: TensorMap[Origin] = field(default_factory=TensorMap)
-    censuses: TensorMap[tuple[int, int, Census]] = field(default_factory=TensorMap)
+    looks: Looks = field(default_factory=Looks)
+    lines: dict[int, Line] = field(default_factory=dict)  # linear layers as they ran last, by identity
 
     def __post_init__(self) -> None:
         self._bookings: dict[str, Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], None]] = {
@@ -116,7 +118,7 @@ class Books:
             if any(result is tensor for tensor in tensors):
                 if not isinstance(result, nn.Parameter):  # a state kept in a buffer; a parameter was only trained
                     self.weights.drop(result)
-                self.censuses.drop(result)
+                self.looks.forget(result)
 
     # -- kinds of operators --------------------------------------------------------------------------------------------
 
@@ -135,9 +137,37 @@ class Books:
         if isinstance(product, Coincidence):
             self._pair(product, out)
         else:
-            self.multiplied(product, out)
+            self._multiplied(product, out)
 
-    def multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> SynapseAccount | None:
+    def multiplied(
+        self, layer: nn.Module, source: Tensor, shape: tuple[int, ...], rows: int, out: Tensor | None,
+        product: Callable[[], Product], look: Callable[[float | None], Census],
+    ) -> None:  # fmt: skip
+        """Book a layer that was not listened to and multiplied values of a shape that `source` carried; `rows` of its axes
+        are time and batch.
+
+        As long as its weights stay as they are, calls with one shape differ in what arrives and in nothing else; only a
+        call that differs otherwise is told as a `product`. `look` is asked if nobody has counted what arrives.
+        """
+        self.products += 1
+        origin = self.origins.get(source)
+        seen = origin.counted(shape, rows) if origin is not None else None
+        if seen is None:
+            seen = look(origin.unit if origin is not None else None)
+        line = self.lines.get(id(layer))
+        if origin is not None and (origin.fold is not None or origin.kind == "binary"):
+            self._multiplied(product(), out, seen)
+        elif line is not None and line.holds(layer, shape):
+            line.book(seen)
+            if out is not None:
+                self.origins.put(out, line.currents)
+        else:
+            told = product()
+            account = self._multiplied(told, out, seen)
+            if account is not None:
+                self.lines[id(layer)] = Line(layer, shape, told, account)
+
+    def _multiplied(self, product: Product, out: Tensor | None, seen: Census | None = None) -> SynapseAccount | None:
         """Book a product; its account, if it has one whose weights are parameters."""
         known = self.weights.get(product.weight)
         if known is None and not self.frames:
@@ -162,7 +192,7 @@ class Books:
         if origin is not None and origin.fold is not None and fold is None:
             self.unfolded.update(origin.fold.pools)
         if seen is None:
-            seen = self._census(product.arrived, product.values, product.rows, origin)
+            seen = self.looks.seen(product.arrived, product.values, product.rows, origin)
         account.book(product, seen, key=known.version if known is not None else None, fold=fold)
         if out is not None:
             self.origins.put(out, Origin("currents", layer))
@@ -204,7 +234,7 @@ class Books:
                 if pool.values.shape[:1].numel() == origin.fold.row_count:
                     fold = origin.fold.pooled(self.place, pool.linear, pool.overlaps, pool.geometry)
             elif origin.kind in ("spikes", "input", "binary"):
-                before = self._census(pool.values, pool.values, 1, origin)
+                before = self.looks.seen(pool.values, pool.values, 1, origin)
                 if before.inputs != "graded":
                     shape = (1, *pool.values.shape[1:])
                     fold = Fold(
@@ -262,7 +292,7 @@ class Books:
         """Inside a neuron, its own spikes times a weight: a recurrent connection from each neuron to itself."""
         for values, weight in (tensors, tensors[::-1]):
             if self.frames[-1].sums and weight in self.weights and out.shape == values.shape:
-                self.multiplied(scaling(values, weight), out)
+                self._multiplied(scaling(values, weight), out)
                 return
             origin = self.origins.get(values)
             if (
@@ -273,7 +303,7 @@ class Books:
             ):
                 fires_here = origin.source == self.frames[0].path or any(f.path == origin.source for f in self.frames)
                 if fires_here and self.origins.get(weight) is None:
-                    self.multiplied(scaling(values, weight), out)
+                    self._multiplied(scaling(values, weight), out)
                     return
 
     def _comparison(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> None:
@@ -350,39 +380,7 @@ class Books:
         kind = "spikes" if firing.spiking else "values"
         self.origins.put(firing.sent, Origin(kind, path, None, firing.unit, seen, steps * batch))
 
-    def sent_outside(self, output: Tensor) -> None:
-        """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
-        origin = self.origins.get(output)
-        if origin is None or origin.kind != "binary" or not output.is_floating_point():
-            return
-        if census(output, 1 if output.dim() else 0).inputs != "graded":
-            self.binary_outputs[origin.source] = self.binary_outputs.get(origin.source, 0) + 1
-
-    def came_from(self, out: Any) -> None:
-        """What a fused operator made was made here."""
-        for result in tensors_in((out,), {}):
-            self.origins.put(result, Origin("values", self.place))
-
     # -- what is shared ------------------------------------------------------------------------------------------------
-
-    def _census(self, arrived: Tensor, values: Tensor, rows: int, origin: Origin | None) -> Census:
-        """The census of a tensor: known from the neurons that sent it, remembered from another look, or looked up."""
-        seen = origin.counted(values.shape, rows) if origin is not None and arrived is values else None
-        if seen is not None:
-            return seen
-        unit = origin.unit if origin is not None else None
-        return census(values, rows, unit=unit) if arrived is not values else self.look(values, rows, unit)
-
-    def look(self, values: Tensor, rows: int, unit: float | None = None) -> Census:
-        """The census of a tensor, remembered while it stays as it is."""
-        if values.is_inference():
-            return census(values, rows, unit=unit)
-        known = self.censuses.get(values)
-        if known is not None and known[0] == values._version and known[1] == rows:
-            return known[2]
-        found = census(values, rows, unit=unit)
-        self.censuses.put(values, (values._version, rows, found))
-        return found
 
     def add(self, operator: str, event: str, count: int, *, place: str | None = None, outputs: int = 0) -> None:
         """Add events of a module that are only totals."""

@@ -23,13 +23,14 @@ from ..networks.recurrent import OneToOne, Recurrent
 from . import libraries  # noqa: F401  (its rows fill the book of neurons)
 from .bits import BitWatcher
 from .books import Books, Pooling
+from .census import census
 from .frames import Frame
-from .lines import Lines
 from .neurons import NeuronKind, has_weights, kind_of
 from .origins import Origin
 from .rules import Rule, rule_of
 from .statement import statement
 from .straight import multiplies_once, product
+from .tracking import tensors_in
 from .weights import weights_of
 
 #: operator overload -> its rule, and whether torch is asked to take it apart first
@@ -53,18 +54,13 @@ class Recorder:
         self.samples = samples
         self.books = Books(pooling, weights_of(network))
         self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
-        self._lines = Lines(self.books)
         self._met: set[str] = set()  # populations that ran in the present call of the network
         self._told = False  # whether `record` says where sequences start, so that nobody has to guess
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
         self._bits = BitWatcher(
-            self.books,
-            self._lines,
-            {key: part.path for key, part in self._parts.items()},
-            self._mode,
-            self._restarts,
+            self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
         )
 
     def new_sequence(self) -> None:
@@ -131,8 +127,7 @@ class Recorder:
         books = self.books
         if not books.frames:
             self._begin(args)
-        frame = Frame(part.path, products=books.products if part.multiplies else -1)
-        frame.sums = part.sums
+        frame = Frame(part.path, products=books.products if part.multiplies else -1, sums=part.sums)
         if self._on and not books.quiet:
             kind = part.kind
             if kind is not None:
@@ -195,14 +190,14 @@ class Recorder:
                 self.books.products += 1
             else:
                 values, books = args[0], self.books
-                self._lines.book(
+                books.multiplied(
                     module,
                     values,
                     values.shape,
                     1,
                     output,
                     lambda: product(module, values),
-                    lambda unit: books.look(values, 1, unit),
+                    lambda unit: books.looks.look(values, 1, unit),
                 )
         except SpikeLedgerError:
             raise
@@ -226,7 +221,7 @@ class Recorder:
         """A call from outside is over: weights that changed are settled, and a binary output is asked about."""
         first = output[0] if isinstance(output, tuple | list) and output else output
         if isinstance(first, Tensor):
-            self.books.sent_outside(first)
+            self._sent_outside(first)
         changed = [account for account in self.books.synapses.values() if account.restless]
         if changed:
             self._listen(False)
@@ -236,6 +231,15 @@ class Recorder:
             finally:
                 self._listen(True)
 
+    def _sent_outside(self, output: Tensor) -> None:
+        """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
+        origin = self.books.origins.get(output)
+        if origin is None or origin.kind != "binary" or not output.is_floating_point():
+            return
+        if census(output, 1 if output.dim() else 0).inputs != "graded":
+            asked = self.books.binary_outputs
+            asked[origin.source] = asked.get(origin.source, 0) + 1
+
 
 class _Part(NamedTuple):
     """What is known of one of the network's modules."""
@@ -244,18 +248,13 @@ class _Part(NamedTuple):
     kind: NeuronKind | None
     quiet: bool  # a neuron with weights of its own
     multiplies: bool  # a module that multiplies whenever it is called
-    sums: bool  # connections of a neuron, whose currents it adds to those that arrive
+    sums: bool  # connections around neurons, whose currents arrive beside others
 
     @classmethod
     def of(cls, path: str, module: nn.Module) -> _Part:
         kind = kind_of(module)
-        return cls(
-            path,
-            kind,
-            kind is not None and has_weights(module),
-            isinstance(module, _WEIGHTED),
-            isinstance(module, Recurrent | OneToOne),
-        )
+        quiet = kind is not None and has_weights(module)
+        return cls(path, kind, quiet, isinstance(module, _WEIGHTED), isinstance(module, Recurrent | OneToOne))
 
 
 class _Listener(TorchDispatchMode):
@@ -296,7 +295,8 @@ class _Listener(TorchDispatchMode):
             raise
         except Exception as error:
             self.books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
-        self.books.came_from(out)
+        for result in tensors_in((out,), {}):
+            self.books.origins.put(result, Origin("values", self.books.place))
 
 
 def _look_up(func: Any) -> tuple[Rule, bool]:

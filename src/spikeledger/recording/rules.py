@@ -153,7 +153,7 @@ def rule_of(func: Any) -> Rule:
 
 
 def why_unknown(name: str) -> str:
-    """What to say of an operator without a row."""
+    """Why an operator is not counted."""
     if name.startswith("quantized::"):
         return "a quantised operator hides its weights: record the network before it is quantised"
     return "this operator has no counting rule"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census
 from .fan_out import fan_out, reach
-from .origins import Fold
+from .origins import Fold, Origin
 from .products import Coincidence, Product
 from .tracking import nonzero_elements, presence
 
@@ -218,6 +218,36 @@ class SynapseAccount:
             ("dense_op", self.dense, None),
             ("bias_add", self.bias_adds, None),
         ]
+
+
+class Line:
+    """A linear layer as it ran last: until its weights or its input's shape change, a call only adds to the account."""
+
+    __slots__ = ("account", "batch", "bias", "bias_adds", "currents", "dense", "shape", "version", "weight")
+
+    def __init__(self, layer: nn.Module, shape: tuple[int, ...], product: Product, account: SynapseAccount) -> None:
+        assert account.latest is not None
+        self.weight, self.bias = product.weight, layer._parameters.get("bias")
+        self.version, self.shape = product.weight._version, shape
+        self.account, self.batch = account, account.latest
+        self.dense, self.bias_adds = product.dense, product.outputs if product.bias is not None else 0
+        self.currents = Origin("currents", account.name)
+
+    def holds(self, layer: nn.Module, shape: tuple[int, ...]) -> bool:
+        """Whether a call with an input of this shape is like the last."""
+        found = layer._parameters
+        return (
+            found.get("weight") is self.weight
+            and found.get("bias") is self.bias
+            and shape == self.shape
+            and self.batch.open
+            and self.weight._version == self.version
+        )
+
+    def book(self, seen: Census) -> None:
+        """Add one call."""
+        self.account.add(self.dense, self.bias_adds, seen)
+        self.batch.nonzero += seen.nonzero
 
 
 @dataclass

@@ -146,7 +146,8 @@ def _cost(
     }
     joules = Range(ledger.joules_low * share, ledger.joules * share, ledger.joules_high * share)
     watts = device.static
-    static = Range(watts.low, watts.watts, watts.high) if watts is not None and "static" in terms else None
+    one = Range(watts.low, watts.watts, watts.high) if watts is not None and "static" in terms else None
+    static = one.scaled(activity.chips) if one is not None else None
     seconds = _seconds(ledger, activity)
     day, note = _day(joules, terms.get("static"), static, seconds, rate_hz)
     return Cost(

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import optimizer as torch_hooks
 
 from ..kernels.choice import native, runs_native
 
@@ -21,9 +22,24 @@ class Adam(torch.optim.Adam):
     more, torch's own step is taken.
     """
 
-    @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Take a step; `closure`, if given, computes the loss anew and its value is returned."""
+        hooked = _hooks(self) or torch._C._autograd._profiler_enabled()
+        return _told(self, closure) if hooked else self._step(closure)
+
+    # torch would wrap each step in what hooks and profilers need: as long as the step itself, and seldom wanted
+    step.hooked = True  # type: ignore[attr-defined]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or with `set_to_none=False` set them to zero."""
+        if not set_to_none:
+            return super().zero_grad(set_to_none)
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
+        return None
+
+    def _step(self, closure: Any) -> Any:
         groups = None if closure is not None else [self._addresses(group) for group in self.param_groups]
         if groups is None or any(found is None for found in groups):
             return super().step(closure)
@@ -65,6 +81,19 @@ class Adam(torch.optim.Adam):
         state["exp_avg"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         state["exp_avg_sq"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         return state
+
+
+def _hooks(optimizer: Adam) -> bool:
+    return bool(
+        optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or torch_hooks._global_optimizer_pre_hooks
+        or torch_hooks._global_optimizer_post_hooks
+    )
+
+
+#: a step as torch wraps it, for those who listen
+_told = torch.optim.Optimizer.profile_hook_step(Adam._step)
 
 
 def _plain(tensor: Tensor, like: Tensor) -> bool:

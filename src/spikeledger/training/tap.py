@@ -151,16 +151,15 @@ class Tap:
             self._quiet = False
         if path in self.facts.layers_by_name and (kind := kind_of(module)) is not None:
             read = kind.read(module, args, output)
-            rows = tuple(range(len(read.layout)))
             planes = planes_of(read.spikes)
             if planes is not None and not read.spikes.requires_grad:
                 counts = planes.per_neuron().to(torch.float64).reshape(-1)
             else:
                 unit = read.unit or 1.0
-                counts = (read.spikes.sum(rows) / unit).to(torch.float64).reshape(-1)
+                counts = (read.spikes.sum((0, 1)) / unit).to(torch.float64).reshape(-1)
             self._add(self._spikes, path, counts)
             if read.currents is not None and read.updates:
-                self._add(self._active, path, torch.count_nonzero(read.currents.detach(), rows).reshape(-1))
+                self._add(self._active, path, torch.count_nonzero(read.currents.detach(), (0, 1)).reshape(-1))
 
     @staticmethod
     def _add(book: dict[str, Tensor], name: str, counts: Tensor) -> None:
