@@ -20,7 +20,7 @@ from .products import Product, convolution, row_sums
 if TYPE_CHECKING:
     from ..kernels.counts import Deeds
     from ..kernels.planes import Planes
-    from ..networks.bit_layers import Weighted
+    from ..networks.bit_layers import Pairs, Weighted
     from ..networks.neurons import Neuron
 
 
@@ -69,7 +69,21 @@ class BitWatcher:
 
         self.books.multiplied(layer, source, planes.shape, 2, None, product, look)
 
-    def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
+    def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
+        """Spikes `[T, B, *N]` went through weighted layers, each with its neurons, which sent spikes and did this."""
+        books = self.books
+        seen: Census | None = None  # of what arrives, where it was counted when it was sent
+        for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
+            line = books.lines.get(id(layer)) if seen is not None else None
+            if line is not None and seen is not None and line.holds(layer, planes.shape):
+                books.products += 1
+                line.book(seen)
+            else:
+                self.multiplied(layer, source, planes)
+            seen = self.fired(neurons, did, spikes)
+            source, planes = spikes.words, spikes
+
+    def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> Census:
         """A population sent spikes `[T, B, *N]`, and did this."""
         path = self._paths.get(id(neurons), "")
         population = self.books.populations.get(path)
@@ -80,6 +94,7 @@ class BitWatcher:
             population.step = 0
         seen = population.book_bits(planes, deeds, neurons.state_variables)
         self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
+        return seen
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         """Bits became floats."""
