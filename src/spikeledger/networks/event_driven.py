@@ -26,8 +26,8 @@ from .neurons import Neuron
 class Watcher(Protocol):
     """Who counts a run: told what passes as bits, so that nothing has to be unpacked for it."""
 
-    def alone(self) -> bool:
-        """Whether nobody else looks on: no hook and no dispatch mode but the watcher's own."""
+    def alone(self, network: nn.Module) -> bool:
+        """Whether nobody else looks on, at layers that it knows: no hook and no dispatch mode but the watcher's own."""
 
     def takes(self, values: Tensor) -> bool:
         """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
@@ -149,9 +149,9 @@ def _events(
             watching.unpacked(found, sent[-1])
         return found, 2 * len(pairs)
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
-        sent = bit_layers.fired(layer, flow)
-        watching.fired(layer, of_bits(flow.detach(), sent.planes), sent.planes)  # type: ignore[arg-type]
-        return _tapped(sent, layer, watching), 1
+        spikes = bit_layers.fired(layer, flow)
+        watching.fired(layer, of_bits(flow.detach(), spikes.planes), spikes.planes)  # type: ignore[arg-type]
+        return _tapped(spikes, layer, watching), 1
     if bit_layers.flattens(layer):
         if isinstance(flow, Spikes):
             return flow.flattened(), 1
@@ -235,7 +235,7 @@ def watched(network: nn.Module) -> bool:
         or module_hooks._global_forward_pre_hooks
     )
     return bool(
-        (looking if watcher is None else not watcher.alone())
+        (looking if watcher is None else not watcher.alone(network))
         or module_hooks._global_backward_hooks
         or module_hooks._global_backward_pre_hooks
         or torch.is_autocast_enabled("cpu")
