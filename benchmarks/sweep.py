@@ -94,7 +94,7 @@ def draw(found: Found, path: Path, threads: int) -> None:
                 places, [row[1] for row in rows], [row[2] / 2 for row in rows], fmt=mark, capsize=2, markersize=4,
                 label="training" if train else "inference",
             )  # fmt: skip
-        axis.set_xticks(places, [shown(value).replace("784-", "").replace("-10", "") for value in values])
+        axis.set_xticks(places, [shown(value).removeprefix("784-").removesuffix("-10") for value in values])
         axis.set_xlabel(name)
         axis.axhline(1, color="grey", linewidth=0.8)
         axis.set_ylim(0)

@@ -176,9 +176,3 @@ def test_a_chip_runs_it_spike_for_spike(kind: str) -> None:
         assert simulated.total("spike", layer) == recorded.total("spike", layer)
     assert simulated.total("synaptic_op") == recorded.total("synaptic_op") > 0
     assert recorded.total("spike", "1.neuron") > 0
-
-
-@pytest.mark.parametrize("neuron", [sl.Synaptic(), sl.AdaptiveLIF(), sl.LIF(refractory=1)])
-def test_a_chip_refuses_what_it_cannot_run(neuron: sl.LIF) -> None:
-    with pytest.raises(InputError, match=r"cannot be mapped onto a chip: neurons '1' (are|wait)"):
-        sl.map_network(nn.Sequential(nn.Linear(5, 4), neuron), torch.rand(3, 2, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -65,14 +66,19 @@ def deeds(spikes: Tensor, currents: Tensor | None, rows: int) -> Deeds | None:
     return Deeds(counts, inputs, magnitude)
 
 
-def room(neurons: int, steps: int) -> Tensor:
-    """Where a kernel that fires counts what it does: the zeros of its `Deeds`."""
-    return torch.zeros(2 * neurons + steps, dtype=torch.int64)
+def rooms(neurons: Sequence[int], steps: int) -> Tensor:
+    """Where kernels that fire count what they do: the zeros of their populations' `Deeds`, one behind the other."""
+    return torch.zeros(2 * sum(neurons) + steps * len(neurons), dtype=torch.int64)
 
 
-def done(counts: Tensor, planes: Planes) -> Deeds:
-    """What a kernel counted in its room while it made these bits."""
-    return Deeds(counts.numpy(), "spikes", 1.0) if planes.spikes else Deeds(counts.numpy(), "silent", 0.0)
+def done(counts: Tensor, sent: Sequence[Planes]) -> list[Deeds]:
+    """What kernels counted in their rooms while they made these bits."""
+    found, every, begin = [], counts.numpy(), 0
+    for planes in sent:
+        end = begin + 2 * planes.columns + planes.shape[0]
+        mine, begin = every[begin:end], end
+        found.append(Deeds(mine, "spikes", 1.0) if planes.spikes else Deeds(mine, "silent", 0.0))
+    return found
 
 
 def of_bits(currents: Tensor, planes: Planes) -> Deeds:
@@ -83,7 +89,7 @@ def of_bits(currents: Tensor, planes: Planes) -> Deeds:
 def of_active(active: Tensor, planes: Planes) -> Deeds:
     """The same, of how often each neuron's current was not zero, `[*N]`."""
     counts = torch.cat([active.flatten(), planes.per_neuron().flatten(), torch.tensor(planes.per_step())])
-    return done(counts, planes)
+    return done(counts, [planes])[0]
 
 
 def nonzero(values: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from .products import EVENTS, SUBSETS
 from .refusal import once
 
 BLOCK = 32  # columns of a block of charges
+SIZE = 8  # bytes of a count
 #: a layer of at most so many neurons hands the gradient of its inputs on as a product still to be made: the layer below
 #: makes it a tile at a time, in cache
 NARROW = 64
@@ -38,14 +39,12 @@ def layer(
     bias: Tensor | None,
     beta: Tensor | float,
     settings: Settings,
-    counts: Tensor | None = None,
 ) -> tuple[Tensor, Planes]:
     """Spikes `[T, B, M]`, as bits and a token for their gradient, of spikes `[T, B, N]` through `weight` `[M, N]`.
 
-    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. What the
-    neurons did is added to `counts`, a `counts.room`.
+    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it.
     """
-    return stack(token, planes, (Layer(weight, bias, beta, settings),), counts=counts)
+    return stack(token, planes, (Layer(weight, bias, beta, settings),))
 
 
 def stack(
@@ -55,13 +54,17 @@ def stack(
     *,
     floats: bool = False,
     counts: Tensor | None = None,
+    between: list[Planes] | None = None,
 ) -> tuple[Tensor, Planes]:
-    """The same of layers one behind the other; with `floats` the last spikes are ordinary ones, not only a token."""
+    """The same of layers one behind the other; with `floats` the last spikes are ordinary ones, not only a token.
+
+    What the neurons did is added to `counts`, the layers' `counts.rooms`; the spikes between layers go to `between`.
+    """
     tensors: list[Tensor | None] = []
     for weight, bias, beta, _ in layers:
         tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
     found: tuple[Tensor, Tensor] = _Stack.apply(
-        planes, tuple(each.settings for each in layers), floats, counts, token, *tensors
+        planes, tuple(each.settings for each in layers), floats, (counts, between), token, *tensors
     )
     return found[0], Planes(found[1], (*planes.shape[:2], layers[-1].weight.shape[0]))
 
@@ -75,7 +78,7 @@ class _Stack(torch.autograd.Function):
         planes: Planes,
         settings: Sequence[Settings],
         floats: bool,
-        counts: Tensor | None,
+        watched: tuple[Tensor | None, list[Planes] | None],
         token: Tensor | None,
         *tensors: Tensor | None,
     ) -> Any:
@@ -84,6 +87,8 @@ class _Stack(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         kept: list[Tensor | None] = []
         ctx.planes, ctx.settings = [], settings
+        counts, between = watched
+        room = address(counts)
         for index, own in enumerate(settings):
             weight, bias, beta = tensors[3 * index : 3 * index + 3]
             assert weight is not None and beta is not None
@@ -96,11 +101,15 @@ class _Stack(torch.autograd.Function):
                 steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
                 beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
                 _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
-                address(counts),
+                room,
             )  # fmt: skip
+            if room:
+                room += SIZE * (2 * columns + steps)
             kept += [weight, beta, charges]
             ctx.planes.append(planes)
             planes = Planes.of(words, (steps, batch, columns), spikes)
+            if between is not None and index + 1 < len(settings):
+                between.append(planes)
         ctx.save_for_backward(*kept)
         ctx.mark_non_differentiable(planes.words)
         ctx.set_materialize_grads(False)

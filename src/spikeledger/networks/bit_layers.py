@@ -14,7 +14,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
 from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
-from ..kernels.counts import Deeds, done, of_active, room
+from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
@@ -25,6 +25,7 @@ from .lifting import OverTime
 from .neurons import Neuron
 
 Weighted = nn.Linear | nn.Conv1d | nn.Conv2d
+Pairs = list[tuple[Weighted, Any]]  # layers, each with the neurons behind it
 
 
 class Spikes:
@@ -164,37 +165,25 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
-def fused(layer: Weighted, neuron: Any, spikes: Spikes, counts: Tensor | None = None) -> Spikes:
+def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
     """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`.
 
-    Into `counts` goes what the neurons did: all of it (a `counts.room`) behind a linear layer, how often each one's
-    current was not zero behind a convolution.
+    Behind a convolution, how often each neuron's current was not zero is added to `active`.
     """
     weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
     if isinstance(layer, nn.Linear):
-        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings, counts)
+        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings)
     else:
         geometry, method = _way(layer, spikes)
         token, planes = convolve_fire(
-            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, counts
+            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, active
         )
     return Spikes(planes, token)
 
 
-def fused_and_counted(layer: Weighted, neuron: Any, spikes: Spikes) -> tuple[Spikes, Deeds]:
-    """The same, and what the neurons did."""
-    if isinstance(layer, nn.Linear):
-        counts = room(layer.out_features, spikes.planes.shape[0])
-        sent = fused(layer, neuron, spikes, counts)
-        return sent, done(counts, sent.planes)
-    active = torch.zeros(outputs_of(layer, spikes), dtype=torch.int64)
-    sent = fused(layer, neuron, spikes, active)
-    return sent, of_active(active, sent.planes)
-
-
-def pairs_from(layers: list[nn.Module], index: int) -> list[tuple[Weighted, Any]]:
+def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
     """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
-    pairs: list[tuple[Weighted, Any]] = []
+    pairs: Pairs = []
     for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
         found = weighted(layer)
         if found is None or not is_fused(following) or found.weight.dtype != torch.float32:
@@ -207,13 +196,38 @@ def pairs_from(layers: list[nn.Module], index: int) -> list[tuple[Weighted, Any]
     return pairs
 
 
-def stacked(pairs: list[tuple[Weighted, Any]], spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
+def stacked(pairs: Pairs, spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
     """Layers from `pairs_from` as one node of autograd's graph; of linear ones with spikes as `floats` if wanted."""
     if not isinstance(pairs[0][0], nn.Linear):
         return fused(*pairs[0], spikes)
+    found, planes = stack(spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats)
+    return _sent(found, planes, floats)
+
+
+def stacked_and_counted(
+    pairs: Pairs, spikes: Spikes, *, floats: bool
+) -> tuple[Tensor | Spikes, list[bits.Planes], list[Deeds]]:
+    """The same, and of each pair the spikes that it sent, and what its neurons did."""
+    if not isinstance(pairs[0][0], nn.Linear):
+        active = torch.zeros(outputs_of(pairs[0][0], spikes), dtype=torch.int64)
+        one = fused(*pairs[0], spikes, active)
+        return one, [one.planes], [of_active(active, one.planes)]
+    counts = rooms([layer.weight.shape[0] for layer, _ in pairs], spikes.planes.shape[0])
+    sent: list[bits.Planes] = []
+    found, planes = stack(
+        spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats, counts=counts, between=sent
+    )
+    sent.append(planes)
+    return _sent(found, planes, floats), sent, done(counts, sent)
+
+
+def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
     layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
     layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
-    found, planes = stack(spikes.token, spikes.planes, layers, floats=floats)
+    return layers
+
+
+def _sent(found: Tensor, planes: bits.Planes, floats: bool) -> Tensor | Spikes:
     if not floats:
         return Spikes(planes, found)
     bits.attach(found, planes)

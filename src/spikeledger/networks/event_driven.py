@@ -18,7 +18,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
 from . import bit_layers
-from .bit_layers import Spikes, Weighted
+from .bit_layers import Pairs, Spikes, Weighted
 from .lifting import OverTime
 from .neurons import Neuron
 
@@ -26,8 +26,8 @@ from .neurons import Neuron
 class Watcher(Protocol):
     """Who counts a run: told what passes as bits, so that nothing has to be unpacked for it."""
 
-    def alone(self) -> bool:
-        """Whether nobody else looks on: no hook and no dispatch mode but the watcher's own."""
+    def alone(self, network: nn.Module) -> bool:
+        """Whether nobody else looks on, at layers that it knows: no hook and no dispatch mode but the watcher's own."""
 
     def takes(self, values: Tensor) -> bool:
         """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
@@ -37,6 +37,11 @@ class Watcher(Protocol):
 
     def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
         """Spikes go through a weighted layer; `source` is the tensor that carried them."""
+
+    def passed(
+        self, pairs: Pairs, source: Tensor, planes: bits.Planes, sent: list[bits.Planes], deeds: list[Deeds]
+    ) -> None:
+        """Spikes went through weighted layers, each with its neurons, which sent spikes and did this."""
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
         """A population sent spikes, and did this."""
@@ -106,8 +111,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
     while True:
         with watching.away():
             while index < len(layers):
-                following = layers[index + 1] if index + 1 < len(layers) else None
-                told = _events(layers[index], following, flow, watching)
+                told = _events(layers, index, flow, watching)
                 if told is None:
                     break
                 flow, index = told[0], index + told[1]
@@ -119,9 +123,10 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
 
 
 def _events(
-    layer: nn.Module, following: nn.Module | None, flow: Tensor | Spikes, watching: Watcher
+    layers: list[nn.Module], index: int, flow: Tensor | Spikes, watching: Watcher
 ) -> tuple[Tensor | Spikes, int] | None:
     """What comes of a layer that works on bits, and of how many layers it comes; None of one that does not."""
+    layer = layers[index]
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
         takes = isinstance(flow, Spikes) or watching.takes(flow)
@@ -129,16 +134,24 @@ def _events(
         if spikes is None:
             return None
         source = flow if isinstance(flow, Tensor) else flow.planes.words
-        watching.multiplied(weighted, source, spikes.planes)  # while the bits are still in the cache
-        if not bit_layers.is_fused(following):
+        pairs = bit_layers.pairs_from(layers, index)
+        if not pairs:
+            watching.multiplied(weighted, source, spikes.planes)
             return bit_layers.currents_of(weighted, spikes), 1
-        sent, deeds = bit_layers.fused_and_counted(weighted, following, spikes)
-        watching.fired(following, deeds, sent.planes)  # type: ignore[arg-type]
-        return _tapped(sent, following, watching), 2
+        taps = hasattr(watching, "tap")  # it adds to the gradient of each layer's spikes: each is a node of its own
+        pairs = pairs[:1] if taps else pairs
+        ends = index + 2 * len(pairs) == len(layers)
+        found, sent, deeds = bit_layers.stacked_and_counted(pairs, spikes, floats=ends and not taps)
+        watching.passed(pairs, source, spikes.planes, sent, deeds)
+        if isinstance(found, Spikes):
+            found = _tapped(found, pairs[-1][1], watching)
+        else:
+            watching.unpacked(found, sent[-1])
+        return found, 2 * len(pairs)
     if bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
-        sent = bit_layers.fired(layer, flow)
-        watching.fired(layer, of_bits(flow.detach(), sent.planes), sent.planes)  # type: ignore[arg-type]
-        return _tapped(sent, layer, watching), 1
+        spikes = bit_layers.fired(layer, flow)
+        watching.fired(layer, of_bits(flow.detach(), spikes.planes), spikes.planes)  # type: ignore[arg-type]
+        return _tapped(spikes, layer, watching), 1
     if bit_layers.flattens(layer):
         if isinstance(flow, Spikes):
             return flow.flattened(), 1
@@ -222,7 +235,7 @@ def watched(network: nn.Module) -> bool:
         or module_hooks._global_forward_pre_hooks
     )
     return bool(
-        (looking if watcher is None else not watcher.alone())
+        (looking if watcher is None else not watcher.alone(network))
         or module_hooks._global_backward_hooks
         or module_hooks._global_backward_pre_hooks
         or torch.is_autocast_enabled("cpu")

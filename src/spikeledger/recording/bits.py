@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
-from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..activity import Counts
 from .books import Books
 from .census import Census
 from .origins import Origin
@@ -20,7 +21,7 @@ from .products import Product, convolution, row_sums
 if TYPE_CHECKING:
     from ..kernels.counts import Deeds
     from ..kernels.planes import Planes
-    from ..networks.bit_layers import Weighted
+    from ..networks.bit_layers import Pairs, Weighted
     from ..networks.neurons import Neuron
 
 
@@ -39,13 +40,14 @@ class BitWatcher:
         self._paths = paths
         self._away = _Away(mode)
 
-    def alone(self) -> bool:
-        """Whether the recorder is the only one who looks on."""
+    def alone(self, network: nn.Module) -> bool:
+        """Whether the recorder is the only one who looks on, and these layers are of its network."""
         return (
             torch._C._len_torch_dispatch_stack() == 1
             and len(module_hooks._global_forward_hooks) == 1
             and len(module_hooks._global_forward_pre_hooks) == 1
             and not self.books.quiet
+            and all(id(layer) in self._paths for layer in network._modules.values())
         )
 
     def takes(self, values: Tensor) -> bool:
@@ -61,16 +63,44 @@ class BitWatcher:
         """Spikes `[T, B, *N]` go through a weighted layer."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent
-            counts = planes.per_neuron().numpy()
-            return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
+            return _census(planes.per_neuron().numpy(), planes)
 
         def product() -> Product:
             return _product(layer, source, planes)
 
         self.books.multiplied(layer, source, planes.shape, 2, None, product, look)
 
+    def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
+        """Spikes `[T, B, *N]` went through weighted layers, each with its neurons, which sent spikes and did this."""
+        books = self.books
+        seen, before = self._counted(source, planes), None  # what arrives at a layer, and who sent it
+        for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
+            line = books.lines.get(id(layer))
+            if line is not None and seen is not None and line.holds(layer, planes.shape):
+                books.products += 1
+                line.book(seen)
+            else:
+                if before is not None:
+                    books.origins.put(source, before)
+                self.multiplied(layer, source, planes)
+            before = self._sent(neurons, did, spikes)
+            seen, source, planes = before.census, spikes.words, spikes
+        if before is not None:
+            books.origins.put(source, before)
+
+    def _counted(self, source: Tensor, planes: Planes) -> Census | None:
+        """What is known to arrive as bits that were counted while they were packed, from a place that asks no more."""
+        origin, counted = self.books.origins.get(source), planes.counted
+        if counted is None or (origin is not None and (origin.kind != "input" or origin.fold is not None)):
+            return None
+        return _census(counted.numpy(), planes)
+
     def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
         """A population sent spikes `[T, B, *N]`, and did this."""
+        self.books.origins.put(planes.words, self._sent(neurons, deeds, planes))
+
+    def _sent(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> Origin:
+        """Book what a population did; the origin of its spikes."""
         path = self._paths.get(id(neurons), "")
         population = self.books.populations.get(path)
         if population is None:
@@ -79,13 +109,17 @@ class BitWatcher:
         if self._meet(path):
             population.step = 0
         seen = population.book_bits(planes, deeds, neurons.state_variables)
-        self.books.origins.put(planes.words, Origin("spikes", path, None, None, seen, planes.rows))
+        return Origin("spikes", path, None, None, seen, planes.rows)
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         """Bits became floats."""
         origin = self.books.origins.get(planes.words)
         if origin is not None:
             self.books.origins.put(spikes, origin)
+
+
+def _census(counts: Counts, planes: Planes) -> Census:
+    return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
 
 
 def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
@@ -118,7 +152,7 @@ class _Away:
         self._mode = mode
 
     def __enter__(self) -> None:
-        _pop_mode()
+        torch._C._pop_torch_dispatch_stack(None)
 
     def __exit__(self, *_: object) -> None:
-        _push_mode(self._mode)
+        torch._C._push_on_torch_dispatch_stack(self._mode)

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules import module as module_hooks
 from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
+from torch.utils.hooks import RemovableHandle
 
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
@@ -59,6 +60,12 @@ class Recorder:
         self._seen_samples = 0
         self._mode = _Listener(self)
         self._on = False
+        self._handles = (
+            RemovableHandle(module_hooks._global_forward_pre_hooks),
+            RemovableHandle(
+                module_hooks._global_forward_hooks, extra_dict=module_hooks._global_forward_hooks_always_called
+            ),
+        )
         self._bits = BitWatcher(
             self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
         )
@@ -77,8 +84,13 @@ class Recorder:
     @contextmanager
     def active(self) -> Iterator[Recorder]:
         """Count inside this block; whatever happens in it, torch and the network are left as they were."""
-        before = register_module_forward_pre_hook(self._enter)
-        after = register_module_forward_hook(self._leave, always_call=True)
+        (before, after), hooks = self._handles, module_hooks
+        if before.id in hooks._global_forward_pre_hooks:  # it counts already, and nothing twice
+            yield self
+            return
+        hooks._global_forward_pre_hooks[before.id] = self._enter
+        hooks._global_forward_hooks[after.id] = self._leave
+        hooks._global_forward_hooks_always_called[after.id] = True
         outer, event_driven.watcher = event_driven.watcher, self._bits
         self._mode.__enter__()
         self._on = True
@@ -91,8 +103,8 @@ class Recorder:
             event_driven.watcher = outer
             self.books.frames.clear()
             self.books.quiet = 0
-            before.remove()
-            after.remove()
+            del hooks._global_forward_pre_hooks[before.id], hooks._global_forward_hooks[after.id]
+            del hooks._global_forward_hooks_always_called[after.id]
 
     def activity(self, *, samples: int | None = None, timesteps: int | None = None) -> Activity:
         """Everything counted so far as one `Activity`.

@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..kernels.counts import Deeds
 from ..kernels.planes import Planes, planes_of
 from ..networks import event_driven
+from ..networks.bit_layers import Pairs
 from ..recording.neurons import kind_of
 
 
@@ -99,7 +100,7 @@ class Tap:
 
     # what `networks.event_driven` asks of a watcher
 
-    def alone(self) -> bool:
+    def alone(self, network: nn.Module) -> bool:
         """Whether nobody else looks on."""
         return (
             torch._C._len_torch_dispatch_stack() == 0
@@ -121,6 +122,12 @@ class Tap:
     def fired(self, neurons: nn.Module, deeds: Deeds, planes: Planes) -> None:
         active = torch.from_numpy(deeds.counts[: planes.columns])
         self._add(self._active, self._paths.get(id(neurons), ""), active)
+
+    def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
+        for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
+            self.multiplied(layer, source, planes)
+            self.fired(neurons, did, spikes)
+            source, planes = spikes.words, spikes
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         pass
