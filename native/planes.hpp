@@ -27,23 +27,26 @@ inline int64_t pack(const float* dense, int64_t rows, int64_t columns, uint64_t*
   const int64_t width = words_of(columns);
   std::atomic<bool> binary{true};
   std::atomic<int64_t> ones{0};
-  over_rows(rows, worth(rows * columns, threads), [&](int64_t row) {
+  parallel((rows + kRowsATask - 1) / kRowsATask, worth(rows * columns, threads), [&](int64_t task) {
     if (!binary.load(std::memory_order_relaxed)) return;
-    const float* values = dense + row * columns;
     IntLanes odd = {};  // not zero where some value is neither 0 nor 1
-    int64_t count = 0;
-    for (int64_t word = 0; word < width; ++word) {
-      uint64_t bits = 0;
-      const int64_t end = std::min<int64_t>(columns, word * 64 + 64);
-      for (int64_t column = word * 64; column < end; column += kLanes) {
-        __builtin_prefetch(values + column + kAhead);  // past the page, where the processor's own prefetch ends
-        const Lanes value = load(values + column, columns - column);
-        const IntLanes zero = value == splat(0.0f), one = value == splat(1.0f);
-        odd |= ~(zero | one);
-        bits |= above(value, splat(0.5f)) << (column - word * 64);
+    int64_t count = 0;  // of the task: threads that all add to one number at each row wait for each other's cache line
+    const int64_t last = std::min(rows, (task + 1) * kRowsATask);
+    for (int64_t row = task * kRowsATask; row < last; ++row) {
+      const float* values = dense + row * columns;
+      for (int64_t word = 0; word < width; ++word) {
+        uint64_t bits = 0;
+        const int64_t end = std::min<int64_t>(columns, word * 64 + 64);
+        for (int64_t column = word * 64; column < end; column += kLanes) {
+          __builtin_prefetch(values + column + kAhead);  // past the page, where the processor's own prefetch ends
+          const Lanes value = load(values + column, columns - column);
+          const IntLanes zero = value == splat(0.0f), one = value == splat(1.0f);
+          odd |= ~(zero | one);
+          bits |= above(value, splat(0.5f)) << (column - word * 64);
+        }
+        words[row * width + word] = bits;
+        count += std::popcount(bits);
       }
-      words[row * width + word] = bits;
-      count += std::popcount(bits);
     }
     ones.fetch_add(count, std::memory_order_relaxed);
     int32_t any = 0;
