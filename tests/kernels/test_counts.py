@@ -12,7 +12,7 @@ from spikeledger.kernels import counts
 from spikeledger.kernels.choice import native, runs_native
 from spikeledger.kernels.counts import look, nonzero
 from spikeledger.kernels.fire import settings_of
-from spikeledger.kernels.layers import layer
+from spikeledger.kernels.layers import Layer, stack
 from spikeledger.kernels.planes import pack
 
 pytestmark = pytest.mark.skipif(not runs_native(torch.zeros(1)), reason="the native core was not built")
@@ -76,15 +76,15 @@ def test_neurons_are_counted_while_they_fire(instructions: None, columns: int, t
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        planes, given = pack(spikes), counts.room(columns, 6)
+        planes, given = pack(spikes), counts.rooms([columns], 6)
         assert planes is not None
         neuron = sl.LIF(0.5)
         rules = settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
-        _, sent = layer(None, planes, weight, None, neuron.decay(), rules, given)
+        _, sent = stack(None, planes, [Layer(weight, None, neuron.decay(), rules)], counts=given)
     finally:
         torch.set_num_threads(before)
     fired, currents = sent.dense(), spikes @ weight.T
-    found = counts.done(given, sent)
+    found = counts.done(given, [sent])[0]
     assert torch.equal(fired, neuron(currents)) and fired.any()
     expected = [(currents != 0).sum((0, 1)), fired.sum((0, 1)).long(), fired.sum((1, 2)).long()]
     assert found.counts.tolist() == torch.cat(expected).tolist()
