@@ -93,14 +93,13 @@ inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, 
 
 // As `pack`, and each column's spikes are counted while its words are in the cache
 inline int64_t pack_counted(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads) {
-  const int64_t each = std::max(1, threads);  // as many parts a thread
-  const int64_t parts = (std::clamp<int64_t>(rows * columns >> 17, 1, 64) + each - 1) / each * each;
+  const int64_t parts = parts_to_pack(rows * columns);
   std::atomic<bool> binary{true};
   std::atomic<int64_t> ones{0};
   count_in_parts(rows, columns, parts, counts, worth(rows * columns, threads), [&](int64_t first, int64_t here, int64_t* mine) {
     uint64_t* to = words + first * words_of(columns);
     if (!binary.load(std::memory_order_relaxed)) return;
-    const int64_t found = pack(dense + first * columns, here, columns, to, 1);
+    const int64_t found = pack_rows(dense + first * columns, here, columns, to);
     if (found < 0) return binary.store(false, std::memory_order_relaxed);
     ones.fetch_add(found, std::memory_order_relaxed);
     count_columns(to, here, columns, mine);

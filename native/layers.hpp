@@ -22,6 +22,9 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
   const Lanes threshold = splat(layer.threshold);
   const bool narrow = columns <= kLanes;  // half a block will do
   IntLanes low_active = {}, high_active = {}, low_spikes = {}, high_spikes = {};
+  static thread_local Buffer<int64_t> held;
+  int64_t* by_step = nullptr;
+  if constexpr (counts) by_step = held.at_least(layer.steps), std::fill_n(by_step, layer.steps, int64_t{0});
   for (int64_t first = part.first; first < part.first + part.count; first += kRows) {
     const int64_t rows = std::min(kRows, part.first + part.count - first);
     alignas(64) float membrane[kRows * kWide] = {};
@@ -54,15 +57,18 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         out[(line + row) * out_stride] = bits;
         if constexpr (counts) fired += std::popcount(bits);
       }
-      if constexpr (counts) std::atomic_ref(done.steps[step]).fetch_add(fired, std::memory_order_relaxed);
+      if constexpr (counts) by_step[step] += fired;
     }
   }
-  if constexpr (counts)
+  if constexpr (counts) {
+    for (int64_t step = 0; step < layer.steps; ++step)
+      std::atomic_ref(done.steps[step]).fetch_add(by_step[step], std::memory_order_relaxed);
     for (int64_t n = 0; n < columns; ++n) {
       const int64_t lane = n % kLanes;
       std::atomic_ref(done.active[n]).fetch_add(n < kLanes ? low_active[lane] : high_active[lane], std::memory_order_relaxed);
       std::atomic_ref(done.spikes[n]).fetch_add(n < kLanes ? low_spikes[lane] : high_spikes[lane], std::memory_order_relaxed);
     }
+  }
 }
 
 template <bool counts>

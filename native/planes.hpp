@@ -22,36 +22,47 @@ void over_rows(int64_t rows, int threads, const Work& work) {
   });
 }
 
-// How many ones; -1, with words undefined, if any value is neither 0 nor 1
-inline int64_t pack(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads) {
+// How many ones of some rows; -1, with words undefined, if any value is neither 0 nor 1
+inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint64_t* words) {
   const int64_t width = words_of(columns);
-  std::atomic<bool> binary{true};
-  std::atomic<int64_t> ones{0};
-  parallel((rows + kRowsATask - 1) / kRowsATask, worth(rows * columns, threads), [&](int64_t task) {
-    if (!binary.load(std::memory_order_relaxed)) return;
+  int64_t ones = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* values = dense + row * columns;
     IntLanes odd = {};  // not zero where some value is neither 0 nor 1
-    int64_t count = 0;  // of the task: threads that all add to one number at each row wait for each other's cache line
-    const int64_t last = std::min(rows, (task + 1) * kRowsATask);
-    for (int64_t row = task * kRowsATask; row < last; ++row) {
-      const float* values = dense + row * columns;
-      for (int64_t word = 0; word < width; ++word) {
-        uint64_t bits = 0;
-        const int64_t end = std::min<int64_t>(columns, word * 64 + 64);
-        for (int64_t column = word * 64; column < end; column += kLanes) {
-          __builtin_prefetch(values + column + kAhead);  // past the page, where the processor's own prefetch ends
-          const Lanes value = load(values + column, columns - column);
-          const IntLanes zero = value == splat(0.0f), one = value == splat(1.0f);
-          odd |= ~(zero | one);
-          bits |= above(value, splat(0.5f)) << (column - word * 64);
-        }
-        words[row * width + word] = bits;
-        count += std::popcount(bits);
+    for (int64_t word = 0; word < width; ++word) {
+      uint64_t bits = 0;
+      const int64_t end = std::min<int64_t>(columns, word * 64 + 64);
+      for (int64_t column = word * 64; column < end; column += kLanes) {
+        __builtin_prefetch(values + column + kAhead);  // past the page, where the processor's own prefetch ends
+        const Lanes value = load(values + column, columns - column);
+        const IntLanes zero = value == splat(0.0f), one = value == splat(1.0f);
+        odd |= ~(zero | one);
+        bits |= above(value, splat(0.5f)) << (column - word * 64);
       }
+      words[row * width + word] = bits;
+      ones += std::popcount(bits);
     }
-    ones.fetch_add(count, std::memory_order_relaxed);
     int32_t any = 0;
     for (int lane = 0; lane < kLanes; ++lane) any |= odd[lane];
-    if (any != 0) binary.store(false, std::memory_order_relaxed);
+    if (any != 0) return -1;
+  }
+  return ones;
+}
+
+// Parts of some 256 thousand values each: what threads tell each other is told once a part.
+inline int64_t parts_to_pack(int64_t values) { return std::clamp<int64_t>(values >> 18, 1, 64); }
+
+// The same of all rows
+inline int64_t pack(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads) {
+  const int64_t parts = parts_to_pack(rows * columns), share = (rows + parts - 1) / parts;
+  std::atomic<bool> binary{true};
+  std::atomic<int64_t> ones{0};
+  parallel(parts, worth(rows * columns, threads), [&](int64_t part) {
+    const int64_t first = std::min(rows, part * share);
+    if (!binary.load(std::memory_order_relaxed)) return;
+    const int64_t found = pack_rows(dense + first * columns, std::min(rows - first, share), columns, words + first * words_of(columns));
+    if (found < 0) return binary.store(false, std::memory_order_relaxed);
+    ones.fetch_add(found, std::memory_order_relaxed);
   });
   return binary ? ones.load() : -1;
 }
