@@ -80,7 +80,7 @@ def test_neurons_are_counted_while_they_fire(instructions: None, columns: int, t
         assert planes is not None
         neuron = sl.LIF(0.5)
         rules = settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
-        _, sent = stack(None, planes, [Layer(weight, None, neuron.decay(), rules)], counts=given)
+        (sent,) = stack(None, planes, [Layer(weight, None, neuron.decay(), rules)], counts=given)[1]
     finally:
         torch.set_num_threads(before)
     fired, currents = sent.dense(), spikes @ weight.T

@@ -11,7 +11,7 @@ from spikeledger.errors import InputError
 from spikeledger.kernels import costs, planes, products
 from spikeledger.kernels.choice import native
 from spikeledger.kernels.fire import settings_of
-from spikeledger.kernels.layers import layer
+from spikeledger.kernels.layers import Layer, stack
 from spikeledger.networks.surrogates import surrogate
 from tolerance import PRODUCT
 
@@ -147,5 +147,5 @@ def test_a_layer_counts_the_spikes_it_writes(instruction_set: str, columns: int)
     bits = planes.pack((torch.rand(6, 70, 90) < 0.2).float())
     assert bits is not None
     neurons = settings_of(1.0, "subtract", False, surrogate("atan"))
-    _, fired = layer(None, bits, torch.randn(columns, 90), None, 0.9, neurons)
+    fired = stack(None, bits, [Layer(torch.randn(columns, 90), None, 0.9, neurons)])[1][-1]
     assert fired.spikes == planes.Planes(fired.words, fired.shape).spikes > 0

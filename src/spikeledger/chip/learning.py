@@ -24,7 +24,7 @@ from ..errors import InputError, unknown_name
 from .machine import Counts
 from .network import Network, Projection
 from .precision import Grain
-from .reference import State, advance, deliver
+from .reference import advance, at_rest, deliver, no_counts
 from .synapses import Dense, Sparse, record_type
 
 Values = NDArray[Any]
@@ -173,21 +173,10 @@ def run_learning(
         for number, each in enumerate(network.projections)
         if each.layer in rules
     }  # fmt: skip
-    counts, kept = Counts(), set(keep)
-    depth = {name: max((p.delay for p in network.out_of(name)), default=0) for name in network.order}
-    for name, population in network.populations.items():
-        counts.spikes[name], counts.active[name] = np.zeros((2, population.size), np.int64)
-        counts.per_step[name] = np.zeros(steps, np.int64)
-        counts.late[name] = np.zeros((depth[name], population.size), np.int64)
-        if population.spiking:
-            counts.rasters[name] = np.zeros((samples if name in kept else 1, steps, population.size), np.uint8)
+    counts = no_counts(network, steps, samples, keep)
     for sample in range(samples):
         sent = {name: np.zeros((steps, each.size), dtype) for name, each in network.populations.items()}
-        waiting = {
-            name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
-            for name, each in network.populations.items()
-        }
-        states = {name: State.rest(each, dtype) for name, each in network.populations.items()}
+        waiting, states = at_rest(network, dtype)
         for each in moving.values():
             each.forget()
         for t in range(steps):
@@ -219,7 +208,7 @@ def run_learning(
             spikes = trains != 0
             counts.spikes[name] += spikes.sum(0)
             counts.per_step[name] += spikes.sum(1)
-            last = spikes[::-1][: depth[name]]
+            last = spikes[::-1][: network.reach(name)]
             counts.late[name][: len(last)] += last
     updates = {name: 0 for name in rules}
     for number, each in moving.items():

@@ -56,7 +56,7 @@ class Machine:
         self._machine = {"f4": native.MachineFloat32, "f8": native.MachineFloat64}[self.dtype.str[1:]]()
         self._number = {name: number for number, name in enumerate(network.order)}
         self._grain = {name: grain(network, name) for name in network.order}
-        self._depth = {name: max((p.delay for p in network.out_of(name)), default=0) for name in network.order}
+        self._depth = {name: network.reach(name) for name in network.order}
         for name in network.order:
             self._add(network.populations[name], limit)
         counted = {name: self._place(name) for name in network.order} if placement else {}

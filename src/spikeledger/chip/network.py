@@ -186,6 +186,10 @@ class Network:
         """The projections that leave a population."""
         return [each for each in self.projections if each.source == name]
 
+    def reach(self, name: str) -> int:
+        """Steps that a population's spikes are under way at most."""
+        return max((each.delay for each in self.out_of(name)), default=0)
+
     def __repr__(self) -> str:
         return (
             f"Network({self.name!r}, {len(self.populations)} populations, {self.neurons:,} neurons, "

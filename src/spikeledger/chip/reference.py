@@ -37,26 +37,35 @@ class State:
         )  # fmt: skip
 
 
+def no_counts(network: Network, steps: int, samples: int, keep: Iterable[str]) -> Counts:
+    """The counts of a run that has not begun; `keep` names whole rasters."""
+    counts, kept = Counts(), set(keep)
+    for name, population in network.populations.items():
+        counts.spikes[name], counts.active[name] = np.zeros((2, population.size), np.int64)
+        counts.per_step[name] = np.zeros(steps, np.int64)
+        counts.late[name] = np.zeros((network.reach(name), population.size), np.int64)
+        if population.spiking:
+            counts.rasters[name] = np.zeros((samples if name in kept else 1, steps, population.size), np.uint8)
+    return counts
+
+
+def at_rest(network: Network, dtype: Any) -> tuple[dict[str, Currents], dict[str, State]]:
+    """Before a sample's first step: the currents under way to each population `[steps, N]`, and its state."""
+    waiting = {
+        name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
+        for name, each in network.populations.items()
+    }
+    return waiting, {name: State.rest(each, dtype) for name, each in network.populations.items()}
+
+
 def run_reference(
     network: Network, inputs: Mapping[str, NDArray[Any]], *, steps: int, samples: int, dtype: Any = np.float32,
     limit: float = 0.0, keep: Iterable[str] = (),
 ) -> Counts:  # fmt: skip
     """Advance every neuron by `steps` for each sample, one spike and one synapse row after another."""
-    counts = Counts()
-    kept = set(keep)
-    depth = {name: max((p.delay for p in network.out_of(name)), default=0) for name in network.order}
-    for name, population in network.populations.items():
-        counts.spikes[name], counts.active[name] = np.zeros((2, population.size), np.int64)
-        counts.per_step[name] = np.zeros(steps, np.int64)
-        counts.late[name] = np.zeros((depth[name], population.size), np.int64)
-        if population.spiking:
-            counts.rasters[name] = np.zeros((samples if name in kept else 1, steps, population.size), np.uint8)
+    counts = no_counts(network, steps, samples, keep)
     for sample in range(samples):
-        waiting = {
-            name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
-            for name, each in network.populations.items()
-        }
-        states = {name: State.rest(each, dtype) for name, each in network.populations.items()}
+        waiting, states = at_rest(network, dtype)
         for t in range(steps):
             for name in network.order:
                 population = network.populations[name]
@@ -71,7 +80,7 @@ def run_reference(
                     values = np.asarray(inputs[name][t, sample], dtype)
                 counts.spikes[name] += values != 0
                 counts.per_step[name][t] += np.count_nonzero(values)
-                if steps - 1 - t < depth[name]:
+                if steps - 1 - t < len(counts.late[name]):
                     counts.late[name][steps - 1 - t] += values != 0
                 for projection in network.out_of(name):
                     slots = waiting[projection.target]

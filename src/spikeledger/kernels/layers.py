@@ -32,21 +32,6 @@ class Layer(NamedTuple):
     settings: Settings
 
 
-def layer(
-    token: Tensor | None,
-    planes: Planes,
-    weight: Tensor,
-    bias: Tensor | None,
-    beta: Tensor | float,
-    settings: Settings,
-) -> tuple[Tensor, Planes]:
-    """Spikes `[T, B, M]`, as bits and a token for their gradient, of spikes `[T, B, N]` through `weight` `[M, N]`.
-
-    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it.
-    """
-    return stack(token, planes, (Layer(weight, bias, beta, settings),))
-
-
 def stack(
     token: Tensor | None,
     planes: Planes,
@@ -54,19 +39,19 @@ def stack(
     *,
     floats: bool = False,
     counts: Tensor | None = None,
-    between: list[Planes] | None = None,
-) -> tuple[Tensor, Planes]:
-    """The same of layers one behind the other; with `floats` the last spikes are ordinary ones, not only a token.
+) -> tuple[Tensor, list[Planes]]:
+    """Spikes of each of some layers one behind the other, as bits, from spikes `[T, B, N]`; and a token for the gradient
+    of the last ones `[T, B, M]`, which with `floats` are ordinary spikes.
 
-    What the neurons did is added to `counts`, the layers' `counts.rooms`; the spikes between layers go to `between`.
+    `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. What the neurons did is added
+    to `counts`, the layers' `counts.rooms`.
     """
     tensors: list[Tensor | None] = []
     for weight, bias, beta, _ in layers:
         tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
-    found: tuple[Tensor, Tensor] = _Stack.apply(
-        planes, tuple(each.settings for each in layers), floats, (counts, between), token, *tensors
-    )
-    return found[0], Planes(found[1], (*planes.shape[:2], layers[-1].weight.shape[0]))
+    sent: list[Planes] = []
+    found: Tensor = _Stack.apply(planes, tuple(each.settings for each in layers), floats, counts, sent, token, *tensors)
+    return found, sent
 
 
 class _Stack(torch.autograd.Function):
@@ -78,7 +63,8 @@ class _Stack(torch.autograd.Function):
         planes: Planes,
         settings: Sequence[Settings],
         floats: bool,
-        watched: tuple[Tensor | None, list[Planes] | None],
+        counts: Tensor | None,
+        sent: list[Planes],
         token: Tensor | None,
         *tensors: Tensor | None,
     ) -> Any:
@@ -87,7 +73,6 @@ class _Stack(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         kept: list[Tensor | None] = []
         ctx.planes, ctx.settings = [], settings
-        counts, between = watched
         room = address(counts)
         for index, own in enumerate(settings):
             weight, bias, beta = tensors[3 * index : 3 * index + 3]
@@ -108,22 +93,20 @@ class _Stack(torch.autograd.Function):
             kept += [weight, beta, charges]
             ctx.planes.append(planes)
             planes = Planes.of(words, (steps, batch, columns), spikes)
-            if between is not None and index + 1 < len(settings):
-                between.append(planes)
+            sent.append(planes)
         ctx.save_for_backward(*kept)
-        ctx.mark_non_differentiable(planes.words)
         ctx.set_materialize_grads(False)
         # without floats one number stands for all spikes: autograd asks for their shape, not for their values
-        return planes.dense() if floats else torch.zeros(1).expand(planes.shape), planes.words
+        return planes.dense() if floats else torch.zeros(1).expand(planes.shape)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor | None, _words: Any) -> Any:
-        kept, wants = ctx.saved_tensors, ctx.needs_input_grad[4:]
+    def backward(ctx: Any, grad: Tensor | None) -> Any:
+        kept, wants = ctx.saved_tensors, ctx.needs_input_grad[5:]
         grads: list[Tensor | None] = [None] * len(wants)
         if grad is not None:
             with torch.no_grad():
                 _go_back(ctx, kept, wants, grad.contiguous(), grads)
-        return (None, None, None, None, *once(grads, (grad, *kept), "an event-driven layer"))
+        return (None, None, None, None, None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
 def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:

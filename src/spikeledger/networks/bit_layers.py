@@ -18,7 +18,6 @@ from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, stack
-from ..kernels.layers import layer as fused_layer
 from ..kernels.pooling import max_pool, pooling_of
 from ..kernels.products import linear
 from .lifting import OverTime
@@ -165,22 +164,6 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
-def fused(layer: Weighted, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
-    """A weighted layer and its neurons as one kernel, on spikes from `spikes_into`.
-
-    Behind a convolution, how often each neuron's current was not zero is added to `active`.
-    """
-    weight, bias, beta, settings = _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron)
-    if isinstance(layer, nn.Linear):
-        token, planes = fused_layer(spikes.token, spikes.planes, weight, bias, beta, settings)
-    else:
-        geometry, method = _way(layer, spikes)
-        token, planes = convolve_fire(
-            spikes.token, spikes.planes, weight, bias, beta, settings, geometry, method, active
-        )
-    return Spikes(planes, token)
-
-
 def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
     """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
     pairs: Pairs = []
@@ -198,27 +181,35 @@ def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
 
 def stacked(pairs: Pairs, spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
     """Layers from `pairs_from` as one node of autograd's graph; of linear ones with spikes as `floats` if wanted."""
-    if not isinstance(pairs[0][0], nn.Linear):
-        return fused(*pairs[0], spikes)
-    found, planes = stack(spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats)
-    return _sent(found, planes, floats)
+    first, neuron = pairs[0]
+    if not isinstance(first, nn.Linear):
+        return _convolved(first, neuron, spikes)
+    found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats)
+    return _sent(found, sent[-1], floats)
 
 
 def stacked_and_counted(
     pairs: Pairs, spikes: Spikes, *, floats: bool
 ) -> tuple[Tensor | Spikes, list[bits.Planes], list[Deeds]]:
     """The same, and of each pair the spikes that it sent, and what its neurons did."""
-    if not isinstance(pairs[0][0], nn.Linear):
-        active = torch.zeros(outputs_of(pairs[0][0], spikes), dtype=torch.int64)
-        one = fused(*pairs[0], spikes, active)
+    first, neuron = pairs[0]
+    if not isinstance(first, nn.Linear):
+        active = torch.zeros(_outputs(first, spikes), dtype=torch.int64)
+        one = _convolved(first, neuron, spikes, active)
         return one, [one.planes], [of_active(active, one.planes)]
     counts = rooms([layer.weight.shape[0] for layer, _ in pairs], spikes.planes.shape[0])
-    sent: list[bits.Planes] = []
-    found, planes = stack(
-        spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats, counts=counts, between=sent
-    )
-    sent.append(planes)
-    return _sent(found, planes, floats), sent, done(counts, sent)
+    found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats, counts=counts)
+    return _sent(found, sent[-1], floats), sent, done(counts, sent)
+
+
+def _convolved(layer: nn.Conv1d | nn.Conv2d, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
+    """A convolution and its neurons; how often each one's current was not zero is added to `active`."""
+    geometry, method = _way(layer, spikes)
+    token, planes = convolve_fire(
+        spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, neuron.decay(), _settings(neuron), geometry,
+        method, active,
+    )  # fmt: skip
+    return Spikes(planes, token)
 
 
 def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
@@ -234,10 +225,8 @@ def _sent(found: Tensor, planes: bits.Planes, floats: bool) -> Tensor | Spikes:
     return found
 
 
-def outputs_of(layer: Weighted, spikes: Spikes) -> tuple[int, ...]:
-    """The shape `[*N]` of a weighted layer's outputs."""
-    if isinstance(layer, nn.Linear):
-        return (layer.out_features,)
+def _outputs(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[int, ...]:
+    """The shape `[*N]` of a convolution's outputs."""
     geometry, _ = _way(layer, spikes)
     return (geometry.filters, *(geometry.out[1:] if isinstance(layer, nn.Conv1d) else geometry.out))
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import copy
 import json
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FileFormatError, InputError, unknown_name
+from ..errors import FileFormatError, InputError
 from ..hardware.catalog import load_profile
 from ..ledger import price
 from ..writing import write_whole
+from .settings import read_settings
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,25 +77,11 @@ def read_study(path: str | os.PathLike[str], **changes: Mapping[str, Any]) -> di
 
     Raises:
         FileFormatError: the file is no TOML.
-        InputError: a section or setting that does not exist.
+        InputError: a section or setting that does not exist, or one of another type.
     """
-    try:
-        written = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FileFormatError(f"the study '{os.fspath(path)}' cannot be read: {error}") from error
-    settings = {name: dict(known) for name, known in SETTINGS.items()}
-    for part in ({key: value for key, value in written.items() if isinstance(value, dict)}, changes):
-        for section, given in part.items():
-            if section not in settings:
-                raise unknown_name("section of a study", section, settings)
-            for name, value in given.items():
-                if name not in settings[section]:
-                    raise unknown_name(f"setting of [{section}]", name, settings[section])
-                settings[section][name] = value
+    settings = read_settings(path, SETTINGS, changes)
     shares = settings["budgets"]["shares"]
-    if not (
-        isinstance(shares, list) and shares and all(isinstance(one, int | float) and 0 < one < 1 for one in shares)
-    ):
+    if not all(0 < one < 1 for one in shares):
         raise InputError(f"budgets.shares is {shares!r}, but must be a list of shares above 0 and below 1")
     return settings
 

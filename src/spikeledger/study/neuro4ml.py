@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..chip.exercise import Epoch, evaluate, network, score, train
 from ..datasets.randman import randman
-from ..errors import FileFormatError, InputError, unknown_name
+from .settings import read_settings
 
 #: section -> setting -> what it is if the file does not say
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -56,25 +54,7 @@ def run_study(
         FileFormatError: the file is no TOML.
         InputError: a section or setting that does not exist, or one of another type.
     """
-    try:
-        written = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FileFormatError(f"the study '{os.fspath(path)}' cannot be read: {error}") from error
-    sections = {key: value for key, value in written.items() if isinstance(value, dict)}
-    settings = {name: dict(known) for name, known in SETTINGS.items()}
-    for part in (sections, changes):
-        for section, given in part.items():
-            if section not in settings:
-                raise unknown_name("section of a study", section, settings)
-            for name, value in given.items():
-                if name not in settings[section]:
-                    raise unknown_name(f"setting of [{section}]", name, settings[section])
-                kinds = (int, float) if isinstance(settings[section][name], float) else (int,)
-                if isinstance(value, bool) or not isinstance(value, kinds):
-                    raise InputError(
-                        f"{section}.{name} is {value!r}, but must be a number such as {settings[section][name]}"
-                    )
-                settings[section][name] = value
+    settings = read_settings(path, SETTINGS, changes)
     data, model, training = settings["data"], settings["network"], settings["training"]
     split_seed, share = data.pop("split_seed"), data.pop("train_share")
     first, second = randman(**data).split(train=share, seed=split_seed)
