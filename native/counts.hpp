@@ -7,11 +7,15 @@
 #include <vector>
 
 #include "kernels.hpp"
-#include "planes.hpp"
 #include "simd.hpp"
 #include "threads.hpp"
 
 namespace spikeledger::SPIKELEDGER_SET {
+
+typedef uint64_t Words __attribute__((vector_size(64)));
+typedef uint64_t LooseWords __attribute__((vector_size(64), aligned(8), may_alias));
+
+constexpr int64_t kTileRows = 64;  // rows of bits that, turned, are one word of each column
 
 // Eight words of a row; those past `wide` are of no column that is asked for
 inline Words eight(const uint64_t* from, int64_t wide, const uint64_t* end) {
@@ -71,40 +75,24 @@ inline void count_columns(const uint64_t* words, int64_t rows, int64_t columns, 
   }
 }
 
-// Work on the rows cut in parts, each with counts of its own, which are added up: `work(first, rows, counts)`
+// Work on the rows cut in parts of whole tiles, one a thread, each with counts of its own, which are added up:
+// `work(first, rows, counts)`
 template <typename Work>
-void count_in_parts(int64_t rows, int64_t columns, int64_t parts, int64_t* counts, int threads, const Work& work) {
-  const int64_t share = (rows + parts - 1) / parts;
+void count_in_parts(int64_t rows, int64_t columns, int parts, int64_t* counts, const Work& work) {
+  const int64_t share = ((rows + kTileRows - 1) / kTileRows + parts - 1) / parts * kTileRows;
   std::vector<int64_t> others(static_cast<size_t>((parts - 1) * columns));
-  parallel(parts, threads, [&](int64_t part) {
+  parallel(parts, parts, [&](int64_t part) {
     const int64_t first = std::min(rows, part * share);
     work(first, std::min(rows - first, share), part == 0 ? counts : others.data() + (part - 1) * columns);
   });
-  for (int64_t part = 1; part < parts; ++part)
+  for (int part = 1; part < parts; ++part)
     for (int64_t n = 0; n < columns; ++n) counts[n] += others[static_cast<size_t>((part - 1) * columns + n)];
 }
 
 inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads) {
-  const int64_t parts = worth(rows * columns / 4, threads);
-  count_in_parts(rows, columns, parts, counts, threads, [&](int64_t first, int64_t here, int64_t* mine) {
+  count_in_parts(rows, columns, worth(rows * columns / 4, threads), counts, [&](int64_t first, int64_t here, int64_t* mine) {
     count_columns(words + first * words_of(columns), here, columns, mine);
   });
-}
-
-// As `pack`, and each column's spikes are counted while its words are in the cache
-inline int64_t pack_counted(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads) {
-  const int64_t parts = parts_to_pack(rows * columns);
-  std::atomic<bool> binary{true};
-  std::atomic<int64_t> ones{0};
-  count_in_parts(rows, columns, parts, counts, worth(rows * columns, threads), [&](int64_t first, int64_t here, int64_t* mine) {
-    uint64_t* to = words + first * words_of(columns);
-    if (!binary.load(std::memory_order_relaxed)) return;
-    const int64_t found = pack_rows(dense + first * columns, here, columns, to);
-    if (found < 0) return binary.store(false, std::memory_order_relaxed);
-    ones.fetch_add(found, std::memory_order_relaxed);
-    count_columns(to, here, columns, mine);
-  });
-  return binary ? ones.load() : -1;
 }
 
 // Floats [steps, batch, places], a row's places side by side: non-zero values of each place and of each step, and their

@@ -147,6 +147,17 @@ struct Convolution {
   int threads;
 };
 
+// 0/1 floats [rows, columns] to words; the same turned [columns, words_of(rows)], and the spikes of each column added to
+// counts [columns], where these are not null.
+struct Packing {
+  int64_t rows, columns;
+  const float* dense;
+  uint64_t* words;
+  uint64_t* turned;
+  int64_t* counts;
+  int threads;
+};
+
 // A look at values [steps, batch, places]; strides in floats. Counts [places] and [steps] (or null) start at zero.
 struct Look {
   int64_t steps, batch, places, step_stride, row_stride;
@@ -172,10 +183,7 @@ struct Kernels {
   const char* name;
   void (*fire)(const Population&, const Firing&);
   void (*learn)(const Population&, const Backward&);
-  // 0/1 floats to words: how many ones; -1, with words undefined, if any value is neither
-  int64_t (*pack)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads);
-  // the same, and the spikes of each column are added to counts [columns]
-  int64_t (*pack_counted)(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads);
+  int64_t (*pack)(const Packing&);  // how many ones; -1, with all else undefined, if any value is neither 0 nor 1
   void (*unpack)(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads);
   void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
   int64_t (*population_count)(const uint64_t* words, int64_t count);

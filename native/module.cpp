@@ -106,10 +106,9 @@ NB_MODULE(_native, module) {
       Release());
   module.def(
       "pack",
-      [](Address dense, int64_t rows, int64_t columns, Address words, Address counts, int threads) {
-        if (auto* spikes = at<int64_t>(counts))
-          return chosen->pack_counted(at<const float>(dense), rows, columns, at<uint64_t>(words), spikes, threads);
-        return chosen->pack(at<const float>(dense), rows, columns, at<uint64_t>(words), threads);
+      [](int64_t rows, int64_t columns, Address dense, Address words, Address turned, Address counts, int threads) {
+        return chosen->pack({rows, columns, at<const float>(dense), at<uint64_t>(words), at<uint64_t>(turned),
+                             at<int64_t>(counts), threads});
       },
       Release());
   module.def(

@@ -118,7 +118,7 @@ def calibrate() -> tuple[float, float]:
         torch.ones(inner, columns),
         torch.empty(rows, columns),
     )
-    core.pack(words.data_ptr(), rows, inner, bits.data_ptr(), 0, 1)
+    core.pack(rows, inner, words.data_ptr(), bits.data_ptr(), 0, 0, 1)
     expected = _estimates(PRICES, rows, inner, columns, int(words.sum()))
     found = []
     for method, name in enumerate(("subsets", "events")):

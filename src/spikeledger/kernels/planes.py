@@ -28,6 +28,7 @@ class Planes:
     shape: tuple[int, ...]
     version: int = field(default=0, compare=False)
     counted: Tensor | None = field(default=None, compare=False)  # spikes of each neuron, int64 [prod(N)], where known
+    turned_words: Tensor | None = field(default=None, compare=False)  # what `turned` gives, where it was written along
 
     @property
     def rows(self) -> int:
@@ -40,9 +41,9 @@ class Planes:
         return math.prod(self.shape[2:])
 
     @classmethod
-    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, counted: Tensor | None = None) -> Planes:
+    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, **more: Tensor | None) -> Planes:
         """Planes whose spikes a kernel counted while it wrote them."""
-        planes = cls(words, shape, counted=counted)
+        planes = cls(words, shape, **more)  # type: ignore[arg-type]
         planes.__dict__["spikes"] = spikes  # where `spikes` would keep its count
         return planes
 
@@ -88,7 +89,9 @@ class Planes:
 
     def turned(self) -> Tensor:
         """Words `[prod(N), words_of(T * B)]`: the same bits with rows and columns exchanged."""
-        out = torch.empty(self.columns * words_of(self.rows), dtype=torch.int64)
+        if self.turned_words is not None:
+            return self.turned_words
+        out = empty_words(self.columns, self.rows)
         _core().transpose(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
         return out
 
@@ -98,9 +101,12 @@ def empty_words(rows: int, columns: int) -> Tensor:
     return torch.empty(rows * words_of(columns), dtype=torch.int64)
 
 
-def pack(spikes: Tensor, *, count: bool = False) -> Planes | None:
-    """The planes of a float32 tensor `[T, B, *N]`; None if any value is neither 0 nor 1. `count`: they will be asked
-    how often each neuron fired, which costs least while they are packed."""
+def pack(spikes: Tensor, *, count: bool = False, turn: bool = False) -> Planes | None:
+    """The planes of a float32 tensor `[T, B, *N]`; None if any value is neither 0 nor 1.
+
+    `count`: they will be asked how often each neuron fired; `turn`: and for the turned ones, as the gradient of a linear
+    layer's weight does. Both cost least while they are packed.
+    """
     known = planes_of(spikes)
     if known is not None:
         return known
@@ -108,10 +114,13 @@ def pack(spikes: Tensor, *, count: bool = False) -> Planes | None:
     rows, columns = shape[0] * shape[1], math.prod(shape[2:])
     spikes = spikes.detach().contiguous()
     words = empty_words(rows, columns)
+    turned = empty_words(columns, rows) if turn else None
     counts = torch.zeros(columns, dtype=torch.int64) if count else None
-    at = 0 if counts is None else counts.data_ptr()
-    ones = _core().pack(spikes.data_ptr(), rows, columns, words.data_ptr(), at, torch.get_num_threads())
-    return None if ones < 0 else Planes.of(words, shape, ones, counts)
+    ones = _core().pack(
+        rows, columns, spikes.data_ptr(), words.data_ptr(), 0 if turned is None else turned.data_ptr(),
+        0 if counts is None else counts.data_ptr(), torch.get_num_threads(),
+    )  # fmt: skip
+    return None if ones < 0 else Planes.of(words, shape, ones, counted=counts, turned_words=turned)
 
 
 def attach(spikes: Tensor, planes: Planes) -> None:

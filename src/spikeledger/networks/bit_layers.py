@@ -109,7 +109,8 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
             return None
         if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
-        packed = bits.pack(flow, count=count)
+        learns = geometry is None and layer.weight.requires_grad and torch.is_grad_enabled()
+        packed = bits.pack(flow, count=count, turn=learns)
         if packed is None:
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
