@@ -14,7 +14,7 @@
 #define SPIKELEDGER_TABLE                                                                             \
   {                                                                                                   \
     SPIKELEDGER_TEXT(SPIKELEDGER_SET), SPIKELEDGER_SET::fire, SPIKELEDGER_SET::learn,                  \
-        SPIKELEDGER_SET::pack, SPIKELEDGER_SET::unpack, SPIKELEDGER_SET::transpose,                    \
+        SPIKELEDGER_SET::pack, SPIKELEDGER_SET::unpack, SPIKELEDGER_SET::rates, SPIKELEDGER_SET::transpose, \
         SPIKELEDGER_SET::population_count, SPIKELEDGER_SET::column_counts, SPIKELEDGER_SET::census,    \
         SPIKELEDGER_SET::multiply,                                                                     \
         SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back, SPIKELEDGER_SET::convolve,                \

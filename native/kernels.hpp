@@ -117,11 +117,12 @@ struct Counts {
   int64_t* steps;
 };
 
-// Gradient of the spikes [T, B, columns] in, or what it is a product of: the gradient of the currents of the layer above
+// Gradient of the spikes [T, B, columns] in, or [B, columns] if it is the same at each step, or what it is a product of: the gradient of the currents of the layer above
 // [T, B, above] and that layer's weight [above, columns]. Of currents [T, B, columns] (or null), weight, bias and beta (or
 // null) out.
 struct LayerBackward {
   const float* spikes;  // or null
+  int64_t spikes_rows;  // T * B, or B
   const float* above_currents;
   const float* above_weight;
   int64_t above;
@@ -185,6 +186,8 @@ struct Kernels {
   void (*learn)(const Population&, const Backward&);
   int64_t (*pack)(const Packing&);  // how many ones; -1, with all else undefined, if any value is neither 0 nor 1
   void (*unpack)(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads);
+  // how often each column was one, over the steps, as a share of them: [rows, columns] of words [steps, rows, ...]
+  void (*rates)(const uint64_t* words, int64_t steps, int64_t rows, int64_t columns, float* out);
   void (*transpose)(const uint64_t* words, int64_t rows, int64_t columns, uint64_t* out, int threads);
   int64_t (*population_count)(const uint64_t* words, int64_t count);
   // spikes of each column, added to counts [columns]

@@ -91,9 +91,10 @@ inline Lanes some(const float* values, int64_t column, int64_t columns) {
 inline void spikes_gradient(const LayerBackward& grad, int64_t columns, int64_t from, const float* panel, int64_t first,
                             int64_t rows, float* to) {
   if (grad.spikes != nullptr) {
+    const float* values = grad.spikes + first % grad.spikes_rows * columns;
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t lane = 0; lane < kWide; lane += kLanes)
-        store(to + row * kWide + lane, some(grad.spikes + (first + row) * columns, from + lane, columns));
+        store(to + row * kWide + lane, some(values + row * columns, from + lane, columns));
     return;
   }
   const float* above = grad.above_currents + first * grad.above;

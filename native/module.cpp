@@ -118,6 +118,12 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
+      "rates",
+      [](Address words, int64_t steps, int64_t rows, int64_t columns, Address out) {
+        chosen->rates(at<const uint64_t>(words), steps, rows, columns, at<float>(out));
+      },
+      Release());
+  module.def(
       "transpose",
       [](Address words, int64_t rows, int64_t columns, Address out, int threads) {
         chosen->transpose(at<const uint64_t>(words), rows, columns, at<uint64_t>(out), threads);
@@ -178,13 +184,13 @@ NB_MODULE(_native, module) {
   module.def(
       "layer_back",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
-         bool delayed, int method, int threads, Address charges, Address spikes_grad, Address above_currents,
+         bool delayed, int method, int threads, Address charges, Address spikes_grad, int64_t spikes_rows, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address turned, Address currents_grad,
          Address weight_grad, Address bias_grad, Address beta_grad) {
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
                             reset, delayed, method, threads},
                            at<const float>(charges),
-                           {at<const float>(spikes_grad), at<const float>(above_currents),
+                           {at<const float>(spikes_grad), spikes_rows, at<const float>(above_currents),
                             at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
       },

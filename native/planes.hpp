@@ -50,21 +50,35 @@ inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint
   return ones;
 }
 
+// 16 columns of a row of words as zeros and ones
+inline Lanes ones_of(const uint64_t* row, int64_t column) {
+  const auto bits = static_cast<uint32_t>(row[column / 64] >> (column % 64)) & 0xffffu;
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f));
+#else
+  const IntLanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
+  return __builtin_convertvector(bit, Lanes);
+#endif
+}
+
 inline void unpack(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads) {
   const int64_t width = words_of(columns);
   over_rows(rows, worth(rows * columns, threads), [&](int64_t row) {
-    for (int64_t column = 0; column < columns; column += kLanes) {
-      const auto bits = static_cast<uint32_t>(words[row * width + column / 64] >> (column % 64)) & 0xffffu;
-#if defined(__AVX512F__)
-      const Lanes value = (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f));
-#else
-      const IntLanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-      const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
-      const Lanes value = __builtin_convertvector(bit, Lanes);
-#endif
-      store(dense + row * columns + column, value, columns - column);
-    }
+    for (int64_t column = 0; column < columns; column += kLanes)
+      store(dense + row * columns + column, ones_of(words + row * width, column), columns - column);
   });
+}
+
+inline void rates(const uint64_t* words, int64_t steps, int64_t rows, int64_t columns, float* out) {
+  const int64_t width = words_of(columns);
+  const Lanes all = splat(static_cast<float>(steps));
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; column += kLanes) {
+      Lanes sum = {};
+      for (int64_t step = 0; step < steps; ++step) sum += ones_of(words + (step * rows + row) * width, column);
+      store(out + row * columns + column, sum / all, columns - column);
+    }
 }
 
 // Eight 64 x 64 blocks of bits, side by side, turned in six rounds of swaps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ SIZE = 8  # bytes of a count
 NARROW = 64
 
 
+#: what the last layer hands on: a token for its bits; spikes `[T, B, M]` as floats; or how often each neuron fired a step,
+#: `[B, M]`, so that nobody has to make floats of spikes for their mean
+Sends = Literal["bits", "spikes", "rates"]
+
+
 class Layer(NamedTuple):
     """A linear layer `weight` `[M, N]`, `bias` `[M]`, and the neurons behind it with their decay `beta`."""
 
@@ -37,21 +42,65 @@ def stack(
     planes: Planes,
     layers: Sequence[Layer],
     *,
-    floats: bool = False,
+    sends: Sends = "bits",
     counts: Tensor | None = None,
 ) -> tuple[Tensor, list[Planes]]:
-    """Spikes of each of some layers one behind the other, as bits, from spikes `[T, B, N]`; and a token for the gradient
-    of the last ones `[T, B, M]`, which with `floats` are ordinary spikes.
+    """Spikes of each of some layers one behind the other, as bits, from spikes `[T, B, N]`; and what the last one `sends`,
+    which takes their gradient.
 
     `token` is what the gradient of the incoming spikes goes to; None where nobody wants it. What the neurons did is added
     to `counts`, the layers' `counts.rooms`.
     """
-    tensors: list[Tensor | None] = []
+    tensors: list[Tensor | None] = [token]
     for weight, bias, beta, _ in layers:
         tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
-    sent: list[Planes] = []
-    found: Tensor = _Stack.apply(planes, tuple(each.settings for each in layers), floats, counts, sent, token, *tensors)
+    settings, sent = [each.settings for each in layers], list[Planes]()
+    if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors):
+        found: Tensor = _Stack.apply(planes, settings, sends, counts, sent, *tensors)
+    else:
+        _forth(planes, settings, counts, sent, tensors[1:], None)
+        found = _found(sent[-1], sends)
     return found, sent
+
+
+def _forth(
+    planes: Planes,
+    settings: Sequence[Settings],
+    counts: Tensor | None,
+    sent: list[Planes],
+    tensors: Sequence[Tensor | None],
+    kept: list[Tensor | None] | None,
+) -> None:
+    """Fills in what each layer sent; and what it keeps for the way back, where there is one: weight, decay and charges."""
+    core, threads = native(), torch.get_num_threads()
+    assert core is not None
+    room = address(counts)
+    for index, own in enumerate(settings):
+        weight, bias, beta = tensors[3 * index : 3 * index + 3]
+        assert weight is not None and beta is not None
+        steps, batch, inner = planes.shape
+        rows, columns = planes.rows, weight.shape[0]
+        weight = weight.detach().contiguous()
+        charges = None if kept is None else torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
+        words = empty_words(rows, columns)
+        spikes = core.layer(
+            steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
+            beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
+            _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
+            room,
+        )  # fmt: skip
+        if room:
+            room += SIZE * (2 * columns + steps)
+        if kept is not None:
+            kept += [weight, beta, charges]
+        planes = Planes.of(words, (steps, batch, columns), spikes)
+        sent.append(planes)
+
+
+def _found(planes: Planes, sends: Sends) -> Tensor:
+    if sends == "bits":  # one number stands for all spikes: autograd asks for their shape, not for their values
+        return torch.zeros(1).expand(planes.shape)
+    return planes.dense() if sends == "spikes" else planes.rates()
 
 
 class _Stack(torch.autograd.Function):
@@ -62,42 +111,17 @@ class _Stack(torch.autograd.Function):
         ctx: Any,
         planes: Planes,
         settings: Sequence[Settings],
-        floats: bool,
+        sends: Sends,
         counts: Tensor | None,
         sent: list[Planes],
-        token: Tensor | None,
         *tensors: Tensor | None,
     ) -> Any:
-        core, threads = native(), torch.get_num_threads()
-        assert core is not None
-        learns = any(ctx.needs_input_grad)
         kept: list[Tensor | None] = []
-        ctx.planes, ctx.settings = [], settings
-        room = address(counts)
-        for index, own in enumerate(settings):
-            weight, bias, beta = tensors[3 * index : 3 * index + 3]
-            assert weight is not None and beta is not None
-            steps, batch, inner = planes.shape
-            rows, columns = planes.rows, weight.shape[0]
-            weight = weight.detach().contiguous()
-            charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows) if learns else None
-            words = empty_words(rows, columns)
-            spikes = core.layer(
-                steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
-                beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
-                _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
-                room,
-            )  # fmt: skip
-            if room:
-                room += SIZE * (2 * columns + steps)
-            kept += [weight, beta, charges]
-            ctx.planes.append(planes)
-            planes = Planes.of(words, (steps, batch, columns), spikes)
-            sent.append(planes)
+        _forth(planes, settings, counts, sent, tensors[1:], kept)
+        ctx.planes, ctx.settings, ctx.sends = [planes, *sent[:-1]], settings, sends
         ctx.save_for_backward(*kept)
         ctx.set_materialize_grads(False)
-        # without floats one number stands for all spikes: autograd asks for their shape, not for their values
-        return planes.dense() if floats else torch.zeros(1).expand(planes.shape)
+        return _found(sent[-1], sends)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor | None) -> Any:
@@ -113,7 +137,9 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
     core, threads = native(), torch.get_num_threads()
     assert core is not None
-    spikes_grad: Tensor | None = grad
+    # the gradient of rates is that of the spikes of every step
+    spikes_grad: Tensor | None = grad / ctx.planes[0].shape[0] if ctx.sends == "rates" else grad
+    grad_rows = len(grad) if ctx.sends == "rates" else ctx.planes[0].rows
     above: Tensor | None = None  # the gradient of the currents of the layer above
     above_weight: Tensor | None = None
     for index in reversed(range(len(ctx.settings))):
@@ -122,7 +148,7 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
-            spikes_grad = None if above.shape[1] <= NARROW else above @ above_weight
+            spikes_grad, grad_rows = None if above.shape[1] <= NARROW else above @ above_weight, len(above)
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
@@ -133,7 +159,7 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
         core.layer_back(
             steps, batch, inner, columns, beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
             _method(inner, planes.rows, columns, planes.spikes), threads, charges.data_ptr(), address(spikes_grad),
-            address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate, own.slope,
+            grad_rows, address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate, own.slope,
             address(turned), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
         )  # fmt: skip
         grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]

@@ -87,6 +87,13 @@ class Planes:
         _core().unpack(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
         return out
 
+    def rates(self) -> Tensor:
+        """How often each neuron fired a step, float32 `[B, *N]`: the mean of `dense()` over time."""
+        steps, batch = self.shape[:2]
+        out = torch.empty(self.shape[1:])
+        _core().rates(self.words.data_ptr(), steps, batch, self.columns, out.data_ptr())
+        return out
+
     def turned(self) -> Tensor:
         """Words `[prod(N), words_of(T * B)]`: the same bits with rows and columns exchanged."""
         if self.turned_words is not None:

@@ -17,7 +17,7 @@ from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolv
 from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
-from ..kernels.layers import Layer, stack
+from ..kernels.layers import Layer, Sends, stack
 from ..kernels.pooling import max_pool, pooling_of
 from ..kernels.products import linear
 from .lifting import OverTime
@@ -180,17 +180,17 @@ def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
     return pairs
 
 
-def stacked(pairs: Pairs, spikes: Spikes, *, floats: bool) -> Tensor | Spikes:
-    """Layers from `pairs_from` as one node of autograd's graph; of linear ones with spikes as `floats` if wanted."""
+def stacked(pairs: Pairs, spikes: Spikes, *, sends: Sends) -> Tensor | Spikes:
+    """Layers from `pairs_from` as one node of autograd's graph; linear ones send what is wanted, others bits."""
     first, neuron = pairs[0]
     if not isinstance(first, nn.Linear):
         return _convolved(first, neuron, spikes)
-    found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats)
-    return _sent(found, sent[-1], floats)
+    found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), sends=sends)
+    return _sent(found, sent[-1], sends)
 
 
 def stacked_and_counted(
-    pairs: Pairs, spikes: Spikes, *, floats: bool
+    pairs: Pairs, spikes: Spikes, *, sends: Sends
 ) -> tuple[Tensor | Spikes, list[bits.Planes], list[Deeds]]:
     """The same, and of each pair the spikes that it sent, and what its neurons did."""
     first, neuron = pairs[0]
@@ -199,8 +199,8 @@ def stacked_and_counted(
         one = _convolved(first, neuron, spikes, active)
         return one, [one.planes], [of_active(active, one.planes)]
     counts = rooms([layer.weight.shape[0] for layer, _ in pairs], spikes.planes.shape[0])
-    found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), floats=floats, counts=counts)
-    return _sent(found, sent[-1], floats), sent, done(counts, sent)
+    found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), sends=sends, counts=counts)
+    return _sent(found, sent[-1], sends), sent, done(counts, sent)
 
 
 def _convolved(layer: nn.Conv1d | nn.Conv2d, neuron: Any, spikes: Spikes, active: Tensor | None = None) -> Spikes:
@@ -219,10 +219,11 @@ def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
     return layers
 
 
-def _sent(found: Tensor, planes: bits.Planes, floats: bool) -> Tensor | Spikes:
-    if not floats:
+def _sent(found: Tensor, planes: bits.Planes, sends: Sends) -> Tensor | Spikes:
+    if sends == "bits":
         return Spikes(planes, found)
-    bits.attach(found, planes)
+    if sends == "spikes":
+        bits.attach(found, planes)
     return found
 
 

@@ -21,7 +21,11 @@ class RateDecoder(Decoder):
     """Rate: the score of a class is how often its neuron fired a step, `sum_t S[t] / T`, in [0, 1]."""
 
     def forward(self, spikes: Tensor) -> Tensor:
-        return spikes.mean(0)
+        return self.of_rates(spikes.mean(0))
+
+    def of_rates(self, rates: Tensor) -> Tensor:
+        """Scores `[B, classes]` from how often each neuron fired a step, `[B, N]`."""
+        return rates
 
 
 class LatencyDecoder(Decoder):
@@ -41,7 +45,7 @@ def earliness(spikes: Tensor) -> Tensor:
     return (1 - torch.cumprod(1 - spikes, 0)).mean(0)
 
 
-class PopulationDecoder(Decoder):
+class PopulationDecoder(RateDecoder):
     """Population: each class has `neurons_per_class` neurons; its score is their mean rate."""
 
     def __init__(self, neurons_per_class: int) -> None:
@@ -50,12 +54,12 @@ class PopulationDecoder(Decoder):
             raise InputError(f"a population of {neurons_per_class} neurons a class was asked for; at least 1 is needed")
         self.neurons_per_class = neurons_per_class
 
-    def forward(self, spikes: Tensor) -> Tensor:
-        if spikes.shape[-1] % self.neurons_per_class:
+    def of_rates(self, rates: Tensor) -> Tensor:
+        if rates.shape[-1] % self.neurons_per_class:
             raise InputError(
-                f"{spikes.shape[-1]} output neurons cannot be shared by populations of {self.neurons_per_class}"
+                f"{rates.shape[-1]} output neurons cannot be shared by populations of {self.neurons_per_class}"
             )
-        return spikes.mean(0).unflatten(-1, (-1, self.neurons_per_class)).mean(-1)
+        return rates.unflatten(-1, (-1, self.neurons_per_class)).mean(-1)
 
 
 DECODERS: dict[str, Callable[..., Decoder]] = {

@@ -17,6 +17,7 @@ from torch.nn.modules import module as module_hooks
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
+from ..kernels.layers import Sends
 from . import bit_layers
 from .bit_layers import Pairs, Spikes, Weighted
 from .lifting import OverTime
@@ -62,24 +63,40 @@ class EventDriven(nn.Sequential):
     """
 
     def forward(self, sequence: Tensor | Spikes) -> Tensor:
-        layers = list(self)
+        layers = list(self._modules.values())
         if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
         if watcher is not None and isinstance(sequence, Tensor):  # to a watcher the encoder gives floats
             return _watched(layers, sequence, watcher)
-        flow: Tensor | Spikes = sequence
-        index = 0
-        while index < len(layers):
-            layer = layers[index]
-            fused = bit_layers.pairs_from(layers, index)
-            spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
-            if spikes is not None:
-                index += 2 * len(fused)
-                flow = bit_layers.stacked(fused, spikes, floats=index == len(layers))
-                continue
-            flow, index = _through(layer, flow, bit_layers.wants_bits(layers, index + 1)), index + 1
-        return bit_layers.floats(flow)
+        return _unwatched(layers, sequence, "spikes")
+
+    def rates(self, sequence: Tensor | Spikes) -> Tensor:
+        """How often each neuron of the last layer fired a step, `[B, *N]`: the mean of `forward` over time, for a caller
+        who knows that nobody has `watched`."""
+        if not isinstance(sequence, Spikes) and not _fits_any(sequence):
+            out: Tensor = super().forward(sequence)
+            return out.mean(0)
+        return _unwatched(list(self._modules.values()), sequence, "rates")
+
+
+def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> Tensor:
+    """Layers one after the other; the last one's spikes, or their rates."""
+    index = 0
+    while index < len(layers):
+        layer = layers[index]
+        fused = bit_layers.pairs_from(layers, index)
+        spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
+        if spikes is not None:
+            index += 2 * len(fused)
+            ends = index == len(layers)
+            flow = bit_layers.stacked(fused, spikes, sends=sends if ends else "bits")
+            if ends and isinstance(flow, Tensor):
+                return flow
+            continue
+        flow, index = _through(layers, index, flow), index + 1
+    spikes_sent = bit_layers.floats(flow)
+    return spikes_sent.mean(0) if sends == "rates" else spikes_sent
 
 
 def event_driven(network: nn.Module) -> nn.Module:
@@ -141,7 +158,7 @@ def _events(
         taps = hasattr(watching, "tap")  # it adds to the gradient of each layer's spikes: each is a node of its own
         pairs = pairs[:1] if taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
-        found, sent, deeds = bit_layers.stacked_and_counted(pairs, spikes, floats=ends and not taps)
+        found, sent, deeds = bit_layers.stacked_and_counted(pairs, spikes, sends="spikes" if ends and not taps else "bits")
         watching.passed(pairs, source, spikes.planes, sent, deeds)
         if isinstance(found, Spikes):
             found = _tapped(found, pairs[-1][1], watching)
@@ -183,13 +200,16 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
     return spikes
 
 
-def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tensor | Spikes:
+def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tensor | Spikes:
+    layer = layers[index]
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
         return _currents(layer, weighted, flow)
     if bit_layers.flattens(layer):
         flow = _as_bits(flow)
-        return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
+        if isinstance(flow, Spikes):
+            return flow.flattened()
+        return flow if flow.dim() == 3 else layer(flow)  # nothing to flatten: torch gives the same tensor back
     if bit_layers.passes(layer):
         return flow
     if (
@@ -198,6 +218,7 @@ def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tenso
         and (left := bit_layers.dropped(flow, layer.p)) is not None
     ):
         return left
+    wants_bits = bit_layers.wants_bits(layers, index + 1)
     if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
         return pooled
     if wants_bits and bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
@@ -239,11 +260,15 @@ def watched(network: nn.Module) -> bool:
         or module_hooks._global_backward_hooks
         or module_hooks._global_backward_pre_hooks
         or torch.is_autocast_enabled("cpu")
-        or any(
-            module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-            for module in network.modules()
-        )
+        or _hooked(network)
     )
+
+
+def _hooked(module: nn.Module) -> bool:
+    """Whether a module, or one in it, has a hook."""
+    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+        return True
+    return any(child is not None and _hooked(child) for child in module._modules.values())
 
 
 def _fits_any(sequence: object) -> bool:

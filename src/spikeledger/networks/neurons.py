@@ -154,7 +154,8 @@ class Neuron(nn.Module):
 
     def _kept(self, name: str) -> Tensor:
         logit = self._parameters.get(f"{name}_logit")
-        return self.get_buffer(f"fixed_{name}") if logit is None else torch.sigmoid(logit)
+        fixed: Tensor = getattr(self, f"fixed_{name}") if logit is None else torch.sigmoid(logit)
+        return fixed
 
 
 def in_parts(
