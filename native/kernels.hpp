@@ -117,12 +117,13 @@ struct Counts {
   int64_t* steps;
 };
 
-// Gradient of the spikes [T, B, columns] in, or [B, columns] if it is the same at each step, or what it is a product of: the gradient of the currents of the layer above
+// Gradient of the spikes [T, B, columns] in, or of their rates [B, columns], of which each step has its share, or what it is a product of: the gradient of the currents of the layer above
 // [T, B, above] and that layer's weight [above, columns]. Of currents [T, B, columns] (or null), weight, bias and beta (or
 // null) out.
 struct LayerBackward {
   const float* spikes;  // or null
   int64_t spikes_rows;  // T * B, or B
+  float share;          // 1, or 1 / T
   const float* above_currents;
   const float* above_weight;
   int64_t above;

@@ -94,7 +94,7 @@ inline void spikes_gradient(const LayerBackward& grad, int64_t columns, int64_t 
     const float* values = grad.spikes + first % grad.spikes_rows * columns;
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t lane = 0; lane < kWide; lane += kLanes)
-        store(to + row * kWide + lane, some(values + row * columns, from + lane, columns));
+        store(to + row * kWide + lane, some(values + row * columns, from + lane, columns) * splat(grad.share));
     return;
   }
   const float* above = grad.above_currents + first * grad.above;

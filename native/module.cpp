@@ -184,13 +184,14 @@ NB_MODULE(_native, module) {
   module.def(
       "layer_back",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
-         bool delayed, int method, int threads, Address charges, Address spikes_grad, int64_t spikes_rows, Address above_currents,
+         bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address turned, Address currents_grad,
          Address weight_grad, Address bias_grad, Address beta_grad) {
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
                             reset, delayed, method, threads},
                            at<const float>(charges),
-                           {at<const float>(spikes_grad), spikes_rows, at<const float>(above_currents),
+                           {at<const float>(spikes_grad), rates ? batch : steps * batch,
+                            rates ? 1.0f / static_cast<float>(steps) : 1.0f, at<const float>(above_currents),
                             at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
       },

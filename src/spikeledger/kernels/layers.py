@@ -54,32 +54,32 @@ def stack(
     tensors: list[Tensor | None] = [token]
     for weight, bias, beta, _ in layers:
         tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
-    settings, sent = [each.settings for each in layers], list[Planes]()
+    run = _Run(planes, [each.settings for each in layers], sends, counts, [])
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors):
-        found: Tensor = _Stack.apply(planes, settings, sends, counts, sent, *tensors)
-    else:
-        _forth(planes, settings, counts, sent, tensors[1:], None)
-        found = _found(sent[-1], sends)
-    return found, sent
+        found: Tensor = _Stack.apply(run, *tensors)
+        return found, run.sent
+    _forth(run, tensors, None)
+    return _found(run), run.sent
 
 
-def _forth(
-    planes: Planes,
-    settings: Sequence[Settings],
-    counts: Tensor | None,
-    sent: list[Planes],
-    tensors: Sequence[Tensor | None],
-    kept: list[Tensor | None] | None,
-) -> None:
+class _Run(NamedTuple):
+    planes: Planes
+    settings: Sequence[Settings]
+    sends: Sends
+    counts: Tensor | None
+    sent: list[Planes]
+
+
+def _forth(run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None] | None) -> None:
     """Fills in what each layer sent; and what it keeps for the way back, where there is one: weight, decay and charges."""
     core, threads = native(), torch.get_num_threads()
     assert core is not None
-    room = address(counts)
-    for index, own in enumerate(settings):
-        weight, bias, beta = tensors[3 * index : 3 * index + 3]
+    planes, room = run.planes, address(run.counts)
+    for index, own in enumerate(run.settings):
+        weight, bias, beta = tensors[3 * index + 1 : 3 * index + 4]
         assert weight is not None and beta is not None
         steps, batch, inner = planes.shape
-        rows, columns = planes.rows, weight.shape[0]
+        rows, columns = steps * batch, weight.shape[0]
         weight = weight.detach().contiguous()
         charges = None if kept is None else torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
         words = empty_words(rows, columns)
@@ -94,61 +94,53 @@ def _forth(
         if kept is not None:
             kept += [weight, beta, charges]
         planes = Planes.of(words, (steps, batch, columns), spikes)
-        sent.append(planes)
+        run.sent.append(planes)
 
 
-def _found(planes: Planes, sends: Sends) -> Tensor:
-    if sends == "bits":  # one number stands for all spikes: autograd asks for their shape, not for their values
+def _found(run: _Run) -> Tensor:
+    planes = run.sent[-1]
+    if run.sends == "bits":  # one number stands for all spikes: autograd asks for their shape, not for their values
         return torch.zeros(1).expand(planes.shape)
-    return planes.dense() if sends == "spikes" else planes.rates()
+    return planes.dense() if run.sends == "spikes" else planes.rates()
 
 
 class _Stack(torch.autograd.Function):
     """What is kept for the way back: bits, and each neuron's charge at each step."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        planes: Planes,
-        settings: Sequence[Settings],
-        sends: Sends,
-        counts: Tensor | None,
-        sent: list[Planes],
-        *tensors: Tensor | None,
-    ) -> Any:
+    def forward(ctx: Any, run: _Run, *tensors: Tensor | None) -> Any:
         kept: list[Tensor | None] = []
-        _forth(planes, settings, counts, sent, tensors[1:], kept)
-        ctx.planes, ctx.settings, ctx.sends = [planes, *sent[:-1]], settings, sends
+        _forth(run, tensors, kept)
+        ctx.run = run
         ctx.save_for_backward(*kept)
         ctx.set_materialize_grads(False)
-        return _found(sent[-1], sends)
+        return _found(run)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor | None) -> Any:
-        kept, wants = ctx.saved_tensors, ctx.needs_input_grad[5:]
+        kept, wants = ctx.saved_tensors, ctx.needs_input_grad[1:]
         grads: list[Tensor | None] = [None] * len(wants)
         if grad is not None:
             with torch.no_grad():
-                _go_back(ctx, kept, wants, grad.contiguous(), grads)
-        return (None, None, None, None, None, *once(grads, (grad, *kept), "an event-driven layer"))
+                _go_back(ctx.run, kept, wants, grad.contiguous(), grads)
+        return (None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
-def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
+def _go_back(run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
     core, threads = native(), torch.get_num_threads()
     assert core is not None
-    # the gradient of rates is that of the spikes of every step
-    spikes_grad: Tensor | None = grad / ctx.planes[0].shape[0] if ctx.sends == "rates" else grad
-    grad_rows = len(grad) if ctx.sends == "rates" else ctx.planes[0].rows
+    spikes_grad: Tensor | None = grad
+    rates = run.sends == "rates"  # whether it is the rates'
     above: Tensor | None = None  # the gradient of the currents of the layer above
     above_weight: Tensor | None = None
-    for index in reversed(range(len(ctx.settings))):
+    for index in reversed(range(len(run.settings))):
         weight, beta, charges = kept[3 * index : 3 * index + 3]
-        planes, own = ctx.planes[index], ctx.settings[index]
+        planes, own = run.sent[index - 1] if index else run.planes, run.settings[index]
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
-            spikes_grad, grad_rows = None if above.shape[1] <= NARROW else above @ above_weight, len(above)
+            spikes_grad, rates = None if above.shape[1] <= NARROW else above @ above_weight, False
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
@@ -159,15 +151,15 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
         core.layer_back(
             steps, batch, inner, columns, beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
             _method(inner, planes.rows, columns, planes.spikes), threads, charges.data_ptr(), address(spikes_grad),
-            grad_rows, address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate, own.slope,
-            address(turned), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
+            rates, address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate,
+            own.slope, address(turned), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
         )  # fmt: skip
         grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]
         if not below:
             return
         above, above_weight = to_currents, weight
     assert above is not None and above_weight is not None
-    grads[0] = (above @ above_weight).view(ctx.planes[0].shape)
+    grads[0] = (above @ above_weight).view(run.planes.shape)
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:

@@ -119,7 +119,7 @@ def pack(spikes: Tensor, *, count: bool = False, turn: bool = False) -> Planes |
         return known
     shape = tuple(spikes.shape)
     rows, columns = shape[0] * shape[1], math.prod(shape[2:])
-    spikes = spikes.detach().contiguous()
+    spikes = spikes.contiguous()
     words = empty_words(rows, columns)
     turned = empty_words(columns, rows) if turn else None
     counts = torch.zeros(columns, dtype=torch.int64) if count else None

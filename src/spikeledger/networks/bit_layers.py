@@ -105,11 +105,12 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
         if geometry is None:
             return None
     if isinstance(flow, Tensor):
-        if not _countable(flow, layer.weight):
+        weight = layer.weight
+        if not _countable(flow, weight):
             return None
         if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
-        learns = geometry is None and layer.weight.requires_grad and torch.is_grad_enabled()
+        learns = geometry is None and weight.requires_grad and torch.is_grad_enabled()
         packed = bits.pack(flow, count=count, turn=learns)
         if packed is None:
             return None
@@ -168,15 +169,20 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
 def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
     """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
     pairs: Pairs = []
+    width = 0  # of the layer before
     for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
         found = weighted(layer)
-        if found is None or not is_fused(following) or found.weight.dtype != torch.float32:
+        if found is None or not is_fused(following):
             break
-        if pairs and not (isinstance(found, nn.Linear) and pairs[-1][0].weight.shape[0] == found.in_features):
+        if pairs and not (isinstance(found, nn.Linear) and width == found.in_features):
+            break
+        weight = found.weight
+        if weight.dtype != torch.float32:
             break
         pairs.append((found, following))
         if not isinstance(found, nn.Linear):
             break
+        width = weight.shape[0]
     return pairs
 
 
@@ -215,7 +221,8 @@ def _convolved(layer: nn.Conv1d | nn.Conv2d, neuron: Any, spikes: Spikes, active
 
 def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
     layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
-    layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
+    if spikes.scale != 1:
+        layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
     return layers
 
 

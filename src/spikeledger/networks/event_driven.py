@@ -268,7 +268,10 @@ def _hooked(module: nn.Module) -> bool:
     """Whether a module, or one in it, has a hook."""
     if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
         return True
-    return any(child is not None and _hooked(child) for child in module._modules.values())
+    for child in module._modules.values():  # noqa: SIM110  a generator a module is half of what asking costs
+        if child is not None and _hooked(child):
+            return True
+    return False
 
 
 def _fits_any(sequence: object) -> bool:

@@ -64,15 +64,19 @@ class Adam(torch.optim.Adam):
             grad = weight.grad
             if grad is None:
                 continue
-            if not weight.numel():
+            shape, size = weight.shape, weight.numel()
+            if not size or not runs_native(weight):
                 return None
             state = self.state[weight] or self._first(weight)
             mean, square, taken = state["exp_avg"], state["exp_avg_sq"], state["step"]
-            numbers = (weight, grad, mean, square)
-            if not runs_native(weight) or any(not _plain(each, weight) for each in numbers) or not _plain(taken, taken):
+            if not (_plain(weight, shape) and _plain(grad, shape) and _plain(mean, shape) and _plain(square, shape)):
                 return None
-            addresses.append((*(each.data_ptr() for each in (*numbers, taken)), weight.numel()))
-            touched += [weight, mean, square, taken]
+            if not _plain(taken, torch.Size()):
+                return None
+            addresses.append(
+                (weight.data_ptr(), grad.data_ptr(), mean.data_ptr(), square.data_ptr(), taken.data_ptr(), size)
+            )
+            touched += (weight, mean, square, taken)
         return touched, addresses
 
     def _first(self, weight: Tensor) -> dict[str, Tensor]:
@@ -96,5 +100,5 @@ def _hooks(optimizer: Adam) -> bool:
 _told = torch.optim.Optimizer.profile_hook_step(Adam._step)
 
 
-def _plain(tensor: Tensor, like: Tensor) -> bool:
-    return tensor.is_cpu and tensor.dtype == torch.float32 and tensor.shape == like.shape and tensor.is_contiguous()
+def _plain(tensor: Tensor, shape: torch.Size) -> bool:
+    return tensor.dtype is torch.float32 and tensor.is_cpu and tensor.is_contiguous() and tensor.shape == shape
