@@ -185,8 +185,15 @@ NB_MODULE(_native, module) {
       "layer_back",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
          bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
-         Address above_weight, int64_t above, int surrogate, float slope, Address turned, Address currents_grad,
-         Address weight_grad, Address bias_grad, Address beta_grad) {
+         Address above_weight, int64_t above, int surrogate, float slope, Address words, Address turned,
+         Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+        static thread_local std::vector<uint64_t> held;  // where nobody turned the words before, and they are asked for
+        if (turned == 0 && weight_grad != 0) {
+          const auto size = static_cast<size_t>(inner * words_of(steps * batch));
+          if (held.size() < size) held.resize(size);
+          chosen->transpose(at<const uint64_t>(words), steps * batch, inner, held.data(), threads);
+          turned = reinterpret_cast<Address>(held.data());
+        }
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
                             reset, delayed, method, threads},
                            at<const float>(charges),

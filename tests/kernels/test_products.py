@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeledger.errors import InputError
-from spikeledger.kernels import costs, planes, products
+from spikeledger.kernels import costs, layers, planes, products
 from spikeledger.kernels.choice import native
 from spikeledger.kernels.fire import settings_of
-from spikeledger.kernels.layers import Layer, stack
+from spikeledger.kernels.layers import Layer, Sends, stack
 from spikeledger.networks.surrogates import surrogate
 from tolerance import PRODUCT
 
@@ -99,12 +101,55 @@ def test_planes_hold_what_was_packed(steps: int, batch: int, width: int, density
     assert bits.per_step() == spikes.flatten(1).sum(1).long().tolist()
 
 
+@pytest.mark.parametrize(("steps", "batch", "width"), [(1, 1, 1), (3, 7, 65), (9, 61, 70), (5, 128, 784), (4, 513, 130)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_is_packed_along_is_what_comes_after(
+    instruction_set: str, steps: int, batch: int, width: int, threads: int
+) -> None:
+    torch.manual_seed(width)
+    spikes, before = (torch.rand(steps, batch, width) < 0.3).float(), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    bits, along = planes.pack(spikes), planes.pack(spikes, count=True, turn=True)
+    torch.set_num_threads(before)
+    assert bits is not None
+    assert along is not None
+    assert along.turned_words is not None
+    assert along.spikes == bits.spikes == int(spikes.sum())
+    assert torch.equal(along.words, bits.words)
+    assert torch.equal(along.turned(), bits.turned())
+    assert torch.equal(planes.Planes(along.turned(), (1, width, steps * batch)).dense()[0].T, spikes.flatten(0, 1))
+    assert torch.equal(along.per_neuron(), bits.per_neuron())
+    assert torch.equal(bits.rates(), spikes.mean(0))
+
+
+@pytest.mark.parametrize("sends", ["bits", "spikes", "rates"])
+def test_nothing_is_kept_for_a_way_back_that_nobody_goes(sends: Sends, monkeypatch: pytest.MonkeyPatch) -> None:
+    bits = planes.pack((torch.rand(4, 70, 90) < 0.2).float())
+    assert bits is not None
+    kept, core = [], native()
+
+    class Spy:
+        def layer(self, *given: Any) -> int:
+            kept.append(given[13] != 0)  # where charges go
+            return int(core.layer(*given))  # type: ignore[union-attr]
+
+    monkeypatch.setattr(layers, "native", Spy)
+    neurons = settings_of(1.0, "subtract", False, surrogate("atan"))
+    for learns, seen in ((True, torch.enable_grad()), (True, torch.no_grad()), (False, torch.enable_grad())):
+        weight = torch.randn(20, 90, requires_grad=learns)
+        with seen:
+            found, sent = layers.stack(None, bits, [Layer(weight, None, 0.9, neurons)], sends=sends)
+        assert found.shape == (sent[0].shape[1:] if sends == "rates" else sent[0].shape)
+        assert found.requires_grad == kept[-1]
+    assert kept == [True, False, False]
+
+
 @pytest.mark.parametrize("value", [0.5, -1.0, 2.0, float("nan"), float("inf"), 1e-30])
 def test_graded_values_are_not_packed(instruction_set: str, value: float) -> None:
     spikes = (torch.rand(2, 70, 100) < 0.5).float()
     spikes[1, 69, 99] = value
     assert planes.pack(spikes) is None
-    assert planes.pack(spikes, count=True) is None
+    assert planes.pack(spikes, count=True, turn=True) is None
     spikes[1, 69, 99] = -0.0
     bits = planes.pack(spikes)
     assert bits is not None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import spikeledger as sl
 from spikeledger.kernels.choice import native
+from spikeledger.networks.decoders import RateDecoder
 from spikeledger.networks.event_driven import EventDriven
 from tolerance import GRADIENT
 
@@ -127,6 +128,58 @@ def test_parameters_are_shared_and_names_kept() -> None:
     assert type(plain.layers) is nn.Sequential
     assert type(events.layers) is EventDriven
     assert type(sl.zoo.mlp(8, 6, 4).layers) is EventDriven
+
+
+@pytest.mark.parametrize("wide", [10, 90])
+@pytest.mark.parametrize("decoder", ["rate", "population", "latency"])
+@pytest.mark.parametrize("options", [{}, {"reset": "zero", "learn_beta": True, "bias": False}])
+def test_scores_are_the_decoded_spikes(decoder: str, wide: int, options: dict[str, Any]) -> None:
+    torch.manual_seed(3)
+    network = sl.zoo.mlp(40, 70, wide, encoder=None, timesteps=5, decoder=decoder, **options)
+    with_exact_weights(network, 8)
+    inputs = (torch.rand(5, 33, 40) < 0.3).float()
+    for graded in (1.0, 0.5):
+        x, spikes = graded * inputs, network(graded * inputs)
+        weights = list(network.parameters())
+        scores, decoded = network.scores(x), network.decoder(spikes)
+        with torch.no_grad():
+            assert torch.equal(scores, decoded)
+            assert torch.equal(scores, network.scores(x))
+            assert bool(scores.any())
+        towards = torch.randn_like(scores)
+        found = [torch.autograd.grad((each * towards).sum(), weights) for each in (scores, decoded)]
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other, **GRADIENT)
+
+
+class Loud(RateDecoder):
+    """Scores of its own."""
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        return 10 * spikes.sum(0)
+
+
+def test_scores_go_where_somebody_looks_or_changes() -> None:
+    inputs, rest = (torch.rand(4, 3, 20) < 0.5).float(), 2 * torch.ones(4, 3, 5)
+    network = sl.zoo.mlp(20, 30, 5, encoder=None)
+    expected, seen = network.scores(inputs), []
+    for module in (network.layers, network.layers[-1]):
+        handle = module.register_forward_hook(lambda module, args, out: seen.append(out))
+        assert torch.equal(network.scores(inputs), expected)
+        handle.remove()
+    assert [out.shape for out in seen] == [(4, 3, 5), (4, 3, 5)]
+    network.decoder = Loud()
+    torch.testing.assert_close(network.scores(inputs), 40 * expected)
+    network.decoder = RateDecoder()
+    network.layers.forward = lambda sequence: rest  # type: ignore[method-assign]
+    assert torch.equal(network.scores(inputs), rest[0])
+    del network.layers.forward
+    network.forward = lambda inputs: rest  # type: ignore[method-assign]
+    assert torch.equal(network.scores(inputs), rest[0])
+    del network.forward
+    network.layers[1].weight = nn.Parameter(torch.zeros(30, 20))
+    network.layers[3].bias = nn.Parameter(torch.full((5,), 2.0))
+    assert torch.equal(network.scores(inputs), torch.ones(3, 5))
 
 
 def test_who_looks_sees_ordinary_tensors() -> None:

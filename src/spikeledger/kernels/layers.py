@@ -121,8 +121,7 @@ class _Stack(torch.autograd.Function):
         kept, wants = ctx.saved_tensors, ctx.needs_input_grad[1:]
         grads: list[Tensor | None] = [None] * len(wants)
         if grad is not None:
-            with torch.no_grad():
-                _go_back(ctx.run, kept, wants, grad.contiguous(), grads)
+            _go_back(ctx.run, kept, wants, grad.detach().contiguous(), grads)
         return (None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
@@ -147,12 +146,11 @@ def _go_back(run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Ten
         to_beta = torch.empty(columns) if wanted[2] else None
         below = any(wants[: 3 * index + 1])
         to_currents = torch.empty(planes.rows, columns) if below else None
-        turned = planes.turned() if to_weight is not None else None
         core.layer_back(
             steps, batch, inner, columns, beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
             _method(inner, planes.rows, columns, planes.spikes), threads, charges.data_ptr(), address(spikes_grad),
             rates, address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate,
-            own.slope, address(turned), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
+            own.slope, planes.words.data_ptr(), address(planes.turned_words), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
         )  # fmt: skip
         grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]
         if not below:
