@@ -101,7 +101,9 @@ def test_planes_hold_what_was_packed(steps: int, batch: int, width: int, density
     assert bits.per_step() == spikes.flatten(1).sum(1).long().tolist()
 
 
-@pytest.mark.parametrize(("steps", "batch", "width"), [(1, 1, 1), (3, 7, 65), (9, 61, 70), (5, 128, 784), (4, 513, 130)])
+@pytest.mark.parametrize(
+    ("steps", "batch", "width"), [(1, 1, 1), (3, 7, 65), (9, 61, 70), (5, 128, 784), (4, 513, 130)]
+)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_what_is_packed_along_is_what_comes_after(
     instruction_set: str, steps: int, batch: int, width: int, threads: int

@@ -125,7 +125,9 @@ class _Stack(torch.autograd.Function):
         return (None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
-def _go_back(run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
+def _go_back(
+    run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]
+) -> None:
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
     core, threads = native(), torch.get_num_threads()
     assert core is not None
@@ -150,7 +152,8 @@ def _go_back(run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Ten
             steps, batch, inner, columns, beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
             _method(inner, planes.rows, columns, planes.spikes), threads, charges.data_ptr(), address(spikes_grad),
             rates, address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate,
-            own.slope, planes.words.data_ptr(), address(planes.turned_words), address(to_currents), address(to_weight), address(to_bias), address(to_beta),
+            own.slope, planes.words.data_ptr(), address(planes.turned_words), address(to_currents),
+            address(to_weight), address(to_bias), address(to_beta),
         )  # fmt: skip
         grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]
         if not below:

@@ -84,7 +84,6 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
     """Layers one after the other; the last one's spikes, or their rates."""
     index = 0
     while index < len(layers):
-        layer = layers[index]
         fused = bit_layers.pairs_from(layers, index)
         spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
         if spikes is not None:
@@ -158,7 +157,9 @@ def _events(
         taps = hasattr(watching, "tap")  # it adds to the gradient of each layer's spikes: each is a node of its own
         pairs = pairs[:1] if taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
-        found, sent, deeds = bit_layers.stacked_and_counted(pairs, spikes, sends="spikes" if ends and not taps else "bits")
+        found, sent, deeds = bit_layers.stacked_and_counted(
+            pairs, spikes, sends="spikes" if ends and not taps else "bits"
+        )
         watching.passed(pairs, source, spikes.planes, sent, deeds)
         if isinstance(found, Spikes):
             found = _tapped(found, pairs[-1][1], watching)
