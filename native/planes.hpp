@@ -109,11 +109,12 @@ inline void exchange_words(Words* rows, std::integer_sequence<int, lane...>) {
 inline void turn_tiles(const uint64_t* words, int64_t rows, int64_t columns, int64_t tile, int64_t tiles, int64_t word, uint64_t* out) {
   constexpr auto kEight = std::make_integer_sequence<int, 8>{};
   const int64_t width = words_of(columns), out_width = words_of(rows), wide = std::min<int64_t>(8, width - word);
+  const uint64_t* end = words + std::min(rows, (tile + tiles) * kTileRows) * width;  // the next tile may be being written
   Words blocks[8][kTileRows];
   for (int64_t which = 0; which < tiles; ++which) {
     const int64_t first = (tile + which) * kTileRows, count = std::min(kTileRows, rows - first);
     for (int64_t row = 0; row < kTileRows; ++row)
-      blocks[which][row] = row < count ? eight(words + (first + row) * width + word, wide, words + rows * width) : Words{};
+      blocks[which][row] = row < count ? eight(words + (first + row) * width + word, wide, end) : Words{};
     turn(blocks[which]);
   }
   for (int64_t column = 0; column < kTileRows; ++column) {
