@@ -26,6 +26,9 @@ from .neurons import Neuron
 class Watcher(Protocol):
     """Who counts a run: told what passes as bits, so that nothing has to be unpacked for it."""
 
+    #: whether it adds to the gradient of each population's spikes: each is then a node of autograd's graph of its own
+    taps: bool
+
     def alone(self, network: nn.Module) -> bool:
         """Whether nobody else looks on, at layers that it knows: no hook and no dispatch mode but the watcher's own."""
 
@@ -48,6 +51,12 @@ class Watcher(Protocol):
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""
+
+    def tap(self, neurons: nn.Module, token: Tensor, planes: bits.Planes) -> Tensor:
+        """The token of a population's spikes, as it goes on; asked of one who `taps`."""
+
+    def still(self, layer: Weighted, flow: Tensor) -> bool:
+        """An image that is the same at every step may go through a weighted layer once; False: each step is looked at."""
 
 
 #: who counts at present; the recorder puts itself here
@@ -138,10 +147,9 @@ def _events(
         if not pairs:
             watching.multiplied(weighted, source, spikes.planes)
             return bit_layers.currents_of(weighted, spikes), 1
-        taps = hasattr(watching, "tap")  # it adds to the gradient of each layer's spikes: each is a node of its own
-        pairs = pairs[:1] if taps else pairs
+        pairs = pairs[:1] if watching.taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
-        found, sent, deeds = bit_layers.stacked_and_counted(pairs, spikes, floats=ends and not taps)
+        found, sent, deeds = bit_layers.stacked_and_counted(pairs, spikes, floats=ends and not watching.taps)
         watching.passed(pairs, source, spikes.planes, sent, deeds)
         if isinstance(found, Spikes):
             found = _tapped(found, pairs[-1][1], watching)
@@ -159,20 +167,19 @@ def _events(
     return None
 
 
-def _tapped(sent: Spikes, neurons: nn.Module | None, watching: Watcher) -> Spikes:
+def _tapped(sent: Spikes, neurons: nn.Module, watching: Watcher) -> Spikes:
     """Spikes whose gradient a watcher may add to: training penalises them here, without a float in between."""
-    tap = getattr(watching, "tap", None)
-    return sent if tap is None or sent.token is None else Spikes(sent.planes, tap(neurons, sent.token, sent.planes))
+    if not watching.taps or sent.token is None:
+        return sent
+    return Spikes(sent.planes, watching.tap(neurons, sent.token, sent.planes))
 
 
 def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[Tensor, int] | None:
-    """An image that stands still, multiplied once, for a watcher that asks for it."""
-    still = getattr(watching, "still", None)
+    """An image that stands still, multiplied once, for a watcher that takes it so."""
     weighted = bit_layers.weighted(layer)
-    if still is None or weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
+    if weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
         return None
-    still(weighted, flow)
-    return _currents(layer, weighted, flow), 1
+    return (_currents(layer, weighted, flow), 1) if watching.still(weighted, flow) else None
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
