@@ -93,7 +93,7 @@ inline void column_counts(const uint64_t* words, int64_t rows, int64_t columns, 
 
 // As `pack`, and each column's spikes are counted while its words are in the cache
 inline int64_t pack_counted(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int64_t* counts, int threads) {
-  const int64_t parts = parts_to_pack(rows * columns);
+  const int64_t parts = parts_to_pack(rows * columns, threads);
   std::atomic<bool> binary{true};
   std::atomic<int64_t> ones{0};
   count_in_parts(rows, columns, parts, counts, worth(rows * columns, threads), [&](int64_t first, int64_t here, int64_t* mine) {

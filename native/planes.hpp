@@ -49,12 +49,14 @@ inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint
   return ones;
 }
 
-// Parts of some 256 thousand values each: what threads tell each other is told once a part.
-inline int64_t parts_to_pack(int64_t values) { return std::clamp<int64_t>(values >> 18, 1, 64); }
+// Parts of some 256 thousand values each, but one a thread: what threads tell each other is told once a part.
+inline int64_t parts_to_pack(int64_t values, int threads) {
+  return std::max<int64_t>(std::min<int64_t>(values >> 18, 64), worth(values, threads));
+}
 
 // The same of all rows
 inline int64_t pack(const float* dense, int64_t rows, int64_t columns, uint64_t* words, int threads) {
-  const int64_t parts = parts_to_pack(rows * columns), share = (rows + parts - 1) / parts;
+  const int64_t parts = parts_to_pack(rows * columns, threads), share = (rows + parts - 1) / parts;
   std::atomic<bool> binary{true};
   std::atomic<int64_t> ones{0};
   parallel(parts, worth(rows * columns, threads), [&](int64_t part) {

@@ -81,13 +81,19 @@ class EventDriven(nn.Sequential):
         index = 0
         while index < len(layers):
             layer = layers[index]
-            fused = bit_layers.pairs_from(layers, index)
-            spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
-            if spikes is not None:
-                index += 2 * len(fused)
-                flow = bit_layers.stacked(fused, spikes, floats=index == len(layers))
+            weighted = bit_layers.weighted(layer)
+            if weighted is None:
+                flow, index = _through(layer, flow, bit_layers.wants_bits(layers, index + 1)), index + 1
                 continue
-            flow, index = _through(layer, flow, bit_layers.wants_bits(layers, index + 1)), index + 1
+            spikes = bit_layers.spikes_into(weighted, flow)  # asked once: a look at all of an odd input is not free
+            pairs = bit_layers.pairs_from(layers, index) if spikes is not None else []
+            index += max(1, 2 * len(pairs))
+            if spikes is None:
+                flow = _dense(layer, flow)
+            elif pairs:
+                flow = bit_layers.stacked(pairs, spikes, floats=index == len(layers))
+            else:
+                flow = bit_layers.currents_of(weighted, spikes)
         return bit_layers.floats(flow)
 
 
@@ -179,7 +185,7 @@ def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[T
     weighted = bit_layers.weighted(layer)
     if weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
         return None
-    return (_currents(layer, weighted, flow), 1) if watching.still(weighted, flow) else None
+    return (_dense(layer, flow), 1) if watching.still(weighted, flow) else None
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
@@ -191,9 +197,6 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
 
 
 def _through(layer: nn.Module, flow: Tensor | Spikes, wants_bits: bool) -> Tensor | Spikes:
-    weighted = bit_layers.weighted(layer)
-    if weighted is not None:
-        return _currents(layer, weighted, flow)
     if bit_layers.flattens(layer):
         flow = _as_bits(flow)
         return flow.flattened() if isinstance(flow, Spikes) else layer(flow)
@@ -219,16 +222,16 @@ def _as_bits(flow: Tensor | Spikes) -> Tensor | Spikes:
     return flow
 
 
-def _currents(layer: nn.Module, weighted: Weighted, flow: Tensor | Spikes) -> Tensor:
-    if isinstance(flow, Tensor) and bit_layers.stands_still(flow):
-        once: Tensor = layer(flow[:1] if isinstance(layer, OverTime) else flow[0])
-        once = once[0] if isinstance(layer, OverTime) else once
-        return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
-    spikes = bit_layers.spikes_into(weighted, flow)
-    if spikes is None:
-        dense: Tensor = layer(bit_layers.floats(flow))  # graded values; of what does not fit torch says best why
-        return dense
-    return bit_layers.currents_of(weighted, spikes)
+def _dense(layer: nn.Module, flow: Tensor | Spikes) -> Tensor:
+    """A weighted layer on floats: an image that stands still once, graded values, and what does not fit at all, of which
+    torch says best why."""
+    flow = bit_layers.floats(flow)
+    if not bit_layers.stands_still(flow):
+        out: Tensor = layer(flow)
+        return out
+    once: Tensor = layer(flow[:1] if isinstance(layer, OverTime) else flow[0])
+    once = once[0] if isinstance(layer, OverTime) else once
+    return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
 
 
 def watched(network: nn.Module) -> bool:
