@@ -79,7 +79,7 @@ class _Stack(torch.autograd.Function):
             assert weight is not None and beta is not None
             steps, batch, inner = planes.shape
             rows, columns = planes.rows, weight.shape[0]
-            weight = weight.detach().contiguous()
+            weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
             charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows) if learns else None
             words = empty_words(rows, columns)
             spikes = core.layer(

@@ -76,6 +76,7 @@ def multiply(
     """`out = bits @ dense + bias`: bits `[rows, inner]`, dense `[inner, columns]`; the transposed ones lie turned."""
     core = native()
     assert core is not None
+    bias = None if bias is None else bias.contiguous()
     if method is None:
         method = EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
     core.multiply(

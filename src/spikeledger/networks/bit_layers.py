@@ -75,7 +75,7 @@ def wants_bits(layers: list[nn.Module], index: int) -> bool:
     for layer in layers[index:]:
         found = weighted(layer)
         if found is not None:
-            return found.weight.dtype == torch.float32
+            return _works(found)
         pools = type(layer) is OverTime and type(layer.module) is nn.MaxPool2d
         if not (pools or isinstance(layer, nn.Flatten | nn.Dropout) or passes(layer)):
             return False
@@ -95,6 +95,8 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
 
     `count`: somebody will ask how often each fired, which costs least while they are packed.
     """
+    if not _works(layer):
+        return None
     shape = tuple(flow.shape if isinstance(flow, Tensor) else flow.planes.shape)
     if isinstance(layer, nn.Linear):
         geometry = None
@@ -105,7 +107,7 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
         if geometry is None:
             return None
     if isinstance(flow, Tensor):
-        if not _countable(flow, layer.weight):
+        if not _countable(flow):
             return None
         if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
@@ -118,11 +120,15 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
     return flow
 
 
-def _countable(flow: Tensor, weight: Tensor) -> bool:
+def _countable(flow: Tensor) -> bool:
     """Whether a tensor may be spikes that are worth packing; graded ones are found out in their first row."""
-    if flow.dtype != torch.float32 or not flow.numel() or stands_still(flow):
-        return False
-    return weight.dtype == torch.float32 and runs_native(flow) and runs_native(weight)
+    return flow.dtype == torch.float32 and flow.numel() > 0 and not stands_still(flow) and runs_native(flow)
+
+
+def _works(layer: Weighted) -> bool:
+    """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind of their own."""
+    given = (layer.weight,) if layer.bias is None else (layer.weight, layer.bias)
+    return all(each.dtype == torch.float32 and runs_native(each) for each in given)
 
 
 def stands_still(flow: Tensor) -> bool:
@@ -169,7 +175,7 @@ def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
     pairs: Pairs = []
     for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
         found = weighted(layer)
-        if found is None or not is_fused(following) or found.weight.dtype != torch.float32:
+        if found is None or not is_fused(following) or not _works(found):
             break
         if pairs and not (isinstance(found, nn.Linear) and pairs[-1][0].weight.shape[0] == found.in_features):
             break
