@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 import spikeledger as sl
+from spikeledger.errors import InputError
 from tolerance import GRADIENT
 
 
@@ -131,6 +132,33 @@ def test_inputs_of_any_kind(kind: str) -> None:
     with sl.backend("reference"):
         expected = outcome(lambda: plain(inputs))
     same(outcome(lambda: sl.event_driven(plain)(inputs)), expected)
+
+
+def test_a_layer_that_comes_twice_runs_twice() -> None:
+    linear, neurons = network()[:2]
+    linear = nn.Linear(33, 33)
+    with torch.no_grad():
+        linear.weight.copy_((linear.weight * 1024).round() / 256)
+    plain = nn.Sequential(network()[0], neurons, linear, neurons, nn.Sequential(linear, neurons), linear, neurons)
+    events = sl.event_driven(plain)
+    with sl.backend("reference"):
+        expected = [each for each in learned(plain, BASE) if each is not None]
+    plain.zero_grad()
+    same([each for each in learned(events, BASE) if each is not None], expected)
+    totals = []
+    for net in (plain, events):
+        with sl.recording(net, samples=5) as recorder, torch.no_grad():
+            net(BASE)
+        totals.append([recorder.activity().total(event) for event in ("spike", "synaptic_op", "neuron_update")])
+    assert totals[0] == totals[1] and min(totals[0]) > 0
+
+
+def test_neurons_of_two_shapes_are_not_recorded_as_one_population() -> None:
+    neurons = sl.LIF()
+    plain = nn.Sequential(nn.Linear(70, 33), neurons, nn.Linear(33, 12), neurons)
+    for net in (plain, sl.event_driven(plain)):
+        with pytest.raises(InputError, match="of its own"), sl.recording(net, samples=5), torch.no_grad():
+            net(BASE)
 
 
 def forward_mode(net: nn.Module) -> Any:

@@ -108,14 +108,14 @@ def event_driven(network: nn.Module) -> nn.Module:
         if not plain or not any(isinstance(layer, Neuron) for layer in network):
             return network
         twin = EventDriven()
-        for name, layer in network.named_children():
+        for name, layer in network._modules.items():  # named_children would leave out a layer that comes a second time
             twin.add_module(name, layer)
         twin.train(network.training)
         return twin
     twin_of_whole = copy.copy(network)
     twin_of_whole.__dict__["_modules"] = dict(network._modules)
-    for name, child in network.named_children():
-        twin_of_whole.add_module(name, event_driven(child))
+    for name, child in network._modules.items():
+        twin_of_whole.add_module(name, child if child is None else event_driven(child))
     return twin_of_whole
 
 
