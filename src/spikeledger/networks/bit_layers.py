@@ -127,8 +127,10 @@ def _countable(flow: Tensor) -> bool:
 
 def _works(layer: Weighted) -> bool:
     """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind of their own."""
-    given = (layer.weight,) if layer.bias is None else (layer.weight, layer.bias)
-    return all(each.dtype == torch.float32 and runs_native(each) for each in given)
+    weight, bias = layer.weight, layer.bias  # asked for once each: a module's attributes are slow
+    if weight.dtype != torch.float32 or not runs_native(weight):
+        return False
+    return bias is None or (bias.dtype == torch.float32 and runs_native(bias))
 
 
 def stands_still(flow: Tensor) -> bool:
@@ -171,11 +173,11 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
 
 
 def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
-    """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
+    """A weighted layer that `spikes_into` took, with its neurons behind it; of linear ones, all that follow and fit."""
     pairs: Pairs = []
     for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
         found = weighted(layer)
-        if found is None or not is_fused(following) or not _works(found):
+        if found is None or not is_fused(following) or (pairs and not _works(found)):
             break
         if pairs and not (isinstance(found, nn.Linear) and pairs[-1][0].weight.shape[0] == found.in_features):
             break
