@@ -9,7 +9,7 @@ namespace spikeledger {
 
 enum Reset : int { kSubtract = 0, kZero = 1, kNone = 2 };
 enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4 };
-enum Method : int { kSubsets = 0, kEvents = 1 };
+enum Method : int { kSubsets = 0, kEvents = 1, kTiles = 2 };
 enum Class : int { kSilent = 0, kSpikes = 1, kGraded = 2 };
 
 // 64-bit words that hold one row of `columns` bits
@@ -211,6 +211,7 @@ extern const Kernels kPlain;
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
+extern const Kernels kAmx;  // its name is null where the compiler does not know AMX
 #endif
 
 // the table in use

@@ -16,7 +16,6 @@ from spikeledger.networks.surrogates import surrogate
 from tolerance import PRODUCT
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
-METHODS = {"subsets": products.SUBSETS, "events": products.EVENTS}
 DENSITIES = (0.0, 0.01, 0.13, 0.5, 1.0)
 
 
@@ -36,12 +35,12 @@ def product(bits: planes.Planes, dense: torch.Tensor, bias: torch.Tensor | None,
         bias,
         out,
         spikes=bits.spikes,
-        method=METHODS[method],
+        method=costs.METHODS[method],
     )
     return out
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", costs.METHODS)
 @pytest.mark.parametrize("density", DENSITIES)
 def test_products_are_exact_where_sums_are(instruction_set: str, method: str, density: float) -> None:
     torch.manual_seed(0)
@@ -56,7 +55,7 @@ def test_products_are_exact_where_sums_are(instruction_set: str, method: str, de
         out = torch.empty(columns, inner)
         products.multiply(
             inner, bits.rows, columns, bits.turned(), grad, None, out,
-            spikes=bits.spikes, out_transposed=True, method=METHODS[method],
+            spikes=bits.spikes, out_transposed=True, method=costs.METHODS[method],
         )  # fmt: skip
         assert torch.equal(out, (spikes.flatten(0, 1).T @ grad).T)
 
@@ -69,7 +68,7 @@ def test_methods_agree_on_any_shape(rows: int, inner: int, columns: int, density
     bits = planes.pack(spikes)
     assert bits is not None
     dense = torch.randn(inner, columns)
-    for method in METHODS:
+    for method in costs.METHODS:
         torch.testing.assert_close(product(bits, dense, None, method), spikes[0] @ dense, **PRODUCT)
 
 
@@ -78,7 +77,7 @@ def test_a_fan_in_above_16_bits() -> None:
     bits = planes.pack(spikes)
     assert bits is not None
     dense = exact(70_001, 3)
-    for method in METHODS:
+    for method in costs.METHODS:
         assert torch.equal(product(bits, dense, None, method).double(), spikes[0].double() @ dense.double())
 
 

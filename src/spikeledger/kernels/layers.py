@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from .choice import native
-from .costs import cheapest
+from .costs import METHODS, cheapest
 from .fire import Settings, address, decays
 from .planes import Planes, empty_words
-from .products import EVENTS, SUBSETS
 from .refusal import once
 
 BLOCK = 32  # columns of a block of charges
@@ -145,4 +144,4 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:
-    return EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
+    return METHODS[cheapest(rows, inner, columns, spikes)]

@@ -12,13 +12,10 @@ import torch
 from torch import Tensor
 
 from .choice import native
-from .costs import cheapest
+from .costs import METHODS, cheapest
 from .fire import address
 from .planes import Planes
 from .refusal import once
-
-SUBSETS, EVENTS = 0, 1
-
 
 def linear(token: Tensor | None, planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Currents `[T, B, M]` of spikes `[T, B, N]` through a `weight` `[M, N]`; `token` takes the spikes' gradient."""
@@ -77,7 +74,7 @@ def multiply(
     core = native()
     assert core is not None
     if method is None:
-        method = EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
+        method = METHODS[cheapest(rows, inner, columns, spikes)]
     core.multiply(
         rows, inner, columns, words.data_ptr(), dense.data_ptr(), dense_transposed, address(bias), out.data_ptr(),
         out_transposed, method, torch.get_num_threads(),
