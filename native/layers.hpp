@@ -267,7 +267,7 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
     if (grad.bias != nullptr && part == 0) sum_rows(flow, rows, std::min(kWide, l.columns - from), grad.bias + from);
     if (grad.turned == nullptr) return;
     if (by_tiles) {
-      bits.tiles.digest(product, from, flow);
+      bits.tiles.digest<false>(product, from, flow);
       return;
     }
     static thread_local Buffer<float> sum_buffer;

@@ -132,7 +132,8 @@ struct Selection {
       static thread_local Buffer<float> buffer;
       float* panel = buffer.at_least(p.inner * kWide);
       gather_panel(p, 0, p.inner, block * kWide, kWide, panel);
-      if (!tiles.digest(p, block * kWide, panel)) even.store(false, std::memory_order_relaxed);
+      const bool fine = p.dense_transposed ? tiles.digest<true>(p, block * kWide, panel) : tiles.digest<false>(p, block * kWide, panel);
+      if (!fine) even.store(false, std::memory_order_relaxed);
     });
     return even || !p.dense_transposed;
   }

@@ -20,8 +20,7 @@ typedef uint32_t Whole __attribute__((vector_size(64)));
 
 // To the nearest whole number, of at most 24 bits; what is not a number becomes one.
 inline Whole whole(Lanes value) {
-  value = value < splat(8388607.0f) ? value : splat(8388607.0f);
-  value = value > splat(-8388608.0f) ? value : splat(-8388608.0f);
+  value = larger(smaller(value, splat(8388607.0f)), splat(-8388608.0f));
 #if defined(__AVX512F__)
   return (Whole)_mm512_cvtps_epi32((__m512)value);
 #else
@@ -31,14 +30,15 @@ inline Whole whole(Lanes value) {
 }
 
 // 16 columns' digits [words][digit][16][16 columns][4 inputs] of a panel [inner, 32], and what one is worth in each; not a
-// number in columns that hold any such. Tells whether the numbers are good enough for weights: see kEven.
-inline bool make_digits(const float* panel, int64_t inner, int8_t* digits, float* worth) {
+// number in columns that hold any such. If asked, tells whether they are good enough for weights: see kEven.
+template <bool asked>
+bool make_digits(const float* panel, int64_t inner, int8_t* digits, float* worth) {
   Lanes most = {}, total = {}, some = {};
   for (int64_t k = 0; k < inner; ++k) {
-    const Lanes value = load(panel + k * kWide), size = magnitude(value);
-    most = size > most ? size : most;
+    const Lanes size = magnitude(load(panel + k * kWide));
+    most = larger(size, most);
     total += size;
-    some += step_above(size, splat(0.0f));
+    if constexpr (asked) some += step_above(size, splat(0.0f));
   }
   const Lanes broken = total - total;  // zero, or not a number
   Lanes scale;
@@ -53,19 +53,20 @@ inline bool make_digits(const float* panel, int64_t inner, int8_t* digits, float
     std::memcpy(&unit, &up, sizeof up), std::memcpy(&one, &down, sizeof down);
     scale[lane] = unit;
     worth[lane] = one + broken[lane];
-    even = even && broken[lane] == 0 && largest * some[lane] <= kEven * total[lane];
+    even = even && broken[lane] == 0 && (!asked || largest * (some[lane] / kEven) <= total[lane]);
   }
   for (int64_t k = 0; k < words_of(inner) * 64; k += 4) {
     Whole four[4];
     for (int which = 0; which < 4; ++which)
       four[which] = k + which < inner ? whole(load(panel + (k + which) * kWide) * scale) : Whole{};
+    // four numbers' bytes change places in two rounds: halves of words, then bytes
+    const Whole low = (four[0] & 0xffff) | four[2] << 16, low_of_odd = (four[1] & 0xffff) | four[3] << 16;
+    const Whole high = four[0] >> 16 | (four[2] & 0xffff0000), high_of_odd = four[1] >> 16 | (four[3] & 0xffff0000);
+    const Whole bytes[kDigits] = {(low & 0xff00ff) | (low_of_odd & 0xff00ff) << 8,
+                                  (low >> 8 & 0xff00ff) | (low_of_odd & 0xff00ff00),
+                                  (high & 0xff00ff) | (high_of_odd & 0xff00ff) << 8};
     int8_t* to = digits + k / 64 * kDigits * kTile + k % 64 * kLanes;
-    for (int digit = 0; digit < kDigits; ++digit, to += kTile) {
-      const int shift = 8 * digit;
-      const Whole bytes = ((four[0] >> shift) & 255) | ((four[1] >> shift) & 255) << 8 |
-                          ((four[2] >> shift) & 255) << 16 | (four[3] >> shift) << 24;
-      std::memcpy(to, &bytes, sizeof bytes);
-    }
+    for (int digit = 0; digit < kDigits; ++digit) std::memcpy(to + digit * kTile, &bytes[digit], sizeof bytes[digit]);
   }
   return even;
 }
@@ -150,11 +151,12 @@ struct Tiles {
     worth.at_least(halves * kLanes);
   }
 
-  // The digits of a block of 32 columns, from its panel [inner, 32]; tells whether they are good enough for weights.
+  // The digits of a block of 32 columns, from its panel [inner, 32]; if asked, tells whether they are good enough for weights.
+  template <bool asked>
   bool digest(const Product& p, int64_t from, const float* panel) {
     bool even = true;
     for (int64_t half = from / kLanes; half < from / kLanes + 2 && half * kLanes < p.columns; ++half)
-      even &= make_digits(panel + half * kLanes - from, p.inner, digits.at_least(0) + half * width * kDigits * kTile,
+      even &= make_digits<asked>(panel + half * kLanes - from, p.inner, digits.at_least(0) + half * width * kDigits * kTile,
                           worth.at_least(0) + half * kLanes);
     return even;
   }

@@ -139,8 +139,17 @@ def calibrate() -> tuple[float, float]:
         for _ in range(6):
             start = time.perf_counter_ns()
             core.multiply(
-                rows, inner, columns, bits.data_ptr(), dense.data_ptr(), False, 0, out.data_ptr(), False,
-                METHODS[name], 1,
+                rows,
+                inner,
+                columns,
+                bits.data_ptr(),
+                dense.data_ptr(),
+                False,
+                0,
+                out.data_ptr(),
+                False,
+                METHODS[name],
+                1,
             )
             best = min(best, time.perf_counter_ns() - start)
         # in whole octaves and not far: a disturbed measurement must not choose another kernel, and with it other

@@ -17,6 +17,7 @@ from .fire import address
 from .planes import Planes
 from .refusal import once
 
+
 def linear(token: Tensor | None, planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Currents `[T, B, M]` of spikes `[T, B, N]` through a `weight` `[M, N]`; `token` takes the spikes' gradient."""
     out: Tensor = _Linear.apply(token, weight, bias, planes)
