@@ -183,6 +183,8 @@ struct Kernels {
   void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads);
   int (*census)(const Look&);  // the values' class
   void (*multiply)(Product);
+  // out [rows, columns] = a [rows, inner] b [inner, columns]; null where the processor has nothing for it
+  void (*multiply_floats)(const float* a, const float* b, float* out, int64_t rows, int64_t inner, int64_t columns, int threads);
   // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
   // gives back all spikes
   int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);

@@ -37,8 +37,8 @@ T* at(Address address) {
 bool may_use_tiles() {
 #if defined(__x86_64__) && defined(__linux__)
   unsigned a = 0, b = 0, c = 0, d = 0;
-  constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kTile) == 0 || (d & kInt8) == 0) return false;
+  constexpr unsigned kNeeded = 1u << 22 | 1u << 24 | 1u << 25;  // bfloat16, tiles, whole numbers
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kNeeded) != kNeeded) return false;
   constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
 #else
@@ -176,6 +176,13 @@ NB_MODULE(_native, module) {
          Address out, bool out_transposed, int method, int threads) {
         chosen->multiply({rows, inner, columns, at<const uint64_t>(words), at<const float>(dense), dense_transposed,
                           at<const float>(bias), at<float>(out), out_transposed, method, threads});
+      },
+      Release());
+  module.def(
+      "multiply_floats",
+      [](Address a, Address b, Address out, int64_t rows, int64_t inner, int64_t columns, int threads) {
+        if (chosen->multiply_floats == nullptr) throw std::invalid_argument("this instruction set has no product of floats");
+        chosen->multiply_floats(at<const float>(a), at<const float>(b), at<float>(out), rows, inner, columns, threads);
       },
       Release());
   module.def(

@@ -190,7 +190,9 @@ def test_tiles_err_no_more_than_float32_sums(instruction_set: str, spread: str) 
         "pruned": torch.randn(40, 784) * (torch.rand(40, 784) < 0.05),
     }[spread]
     exactly = spikes[0].double() @ weight.double().T
-    size = (spikes[0].double() @ weight.abs().double().T).mean(0)  # the sums of the magnitudes are what rounding follows
+    size = (spikes[0].double() @ weight.abs().double().T).mean(
+        0
+    )  # the sums of the magnitudes are what rounding follows
     error = ((linear(bits, weight, "tiles") - exactly).abs() / size).max().item()
     assert error < 2.0**-19, "more than 32 roundings; about 150 additions of float32 may make 150"
 
@@ -244,3 +246,28 @@ def test_a_layer_counts_the_spikes_it_writes(instruction_set: str, columns: int)
     neurons = settings_of(1.0, "subtract", False, surrogate("atan"))
     fired = stack(None, bits, [Layer(torch.randn(columns, 90), None, 0.9, neurons)])[1][-1]
     assert fired.spikes == planes.Planes(fired.words, fired.shape).spikes > 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 33, 7), (130, 64, 100), (200, 300, 65), (3, 0, 4), (0, 5, 4)])
+@pytest.mark.parametrize("scale", [1.0, 1e-20, 1e20])
+def test_products_of_floats_err_no_more_than_torchs(
+    instruction_set: str, shape: tuple[int, int, int], scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_FEW", 0)
+    torch.manual_seed(sum(shape))
+    rows, inner, columns = shape
+    left, right = torch.randn(rows, inner) * scale, torch.randn(columns, inner).T ** 3  # one lies turned
+    exactly = left.double() @ right.double()
+    size = left.abs().double() @ right.abs().double()
+    error = (products.dense(left, right) - exactly).abs()
+    assert (error <= 8 * 2.0**-24 * size).all()
+
+
+def test_a_product_of_floats_keeps_what_is_no_number(instruction_set: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_FEW", 0)
+    left, right = torch.ones(40, 50), torch.ones(50, 60)
+    left[3, 4], left[5, 6] = float("nan"), float("inf")
+    found = products.dense(left, right)
+    broken = ~found.isfinite().all(1)
+    assert broken.nonzero().flatten().tolist() == [3, 5]
+    assert (found[~broken] == 50).all()
