@@ -17,7 +17,6 @@ from .choice import native
 from .costs import PASS, PRICES, SUMS, measured
 from .fire import Settings, address, decays
 from .planes import Planes, empty_words
-from .products import EVENTS, SUBSETS
 from .refusal import once
 
 Pair = tuple[int, int]
@@ -297,9 +296,6 @@ def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns
     lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs
-
-
-METHODS = {"events": EVENTS, "subsets": SUBSETS}
 
 
 def _core() -> Any:

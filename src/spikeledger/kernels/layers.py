@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from .choice import native
-from .costs import cheapest
+from .costs import METHODS, cheapest
 from .fire import Settings, address, decays
 from .planes import Planes, empty_words
-from .products import EVENTS, SUBSETS
+from .products import dense
 from .refusal import once
 
 BLOCK = 32  # columns of a block of charges
@@ -122,7 +122,7 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
-            spikes_grad = None if above.shape[1] <= NARROW else above @ above_weight
+            spikes_grad = None if above.shape[1] <= NARROW else dense(above, above_weight)
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
@@ -141,8 +141,8 @@ def _go_back(ctx: Any, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tens
             return
         above, above_weight = to_currents, weight
     assert above is not None and above_weight is not None
-    grads[0] = (above @ above_weight).view(ctx.planes[0].shape)
+    grads[0] = dense(above, above_weight).view(ctx.planes[0].shape)
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:
-    return EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
+    return METHODS[cheapest(rows, inner, columns, spikes)]

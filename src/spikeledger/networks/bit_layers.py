@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
-from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.costs import METHODS
 from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
