@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import spikeledger as sl
 from spikeledger import kernels
-from spikeledger.kernels import convolution, planes
+from spikeledger.kernels import convolution, costs, planes
 from spikeledger.networks import bit_layers
 from spikeledger.networks.event_driven import EventDriven
 
@@ -93,11 +93,11 @@ def layer_sides(shape: tuple[int, ...], density: float) -> tuple[dict[str, Step]
     def ours() -> Tensor:
         bits = planes.Planes(words, tuple(spikes.shape))  # its spikes are not counted yet
         way = convolution.cheapest(geometry, bits, dense=False)
-        return convolution.convolve(None, bits, weight, None, geometry, convolution.METHODS[way])
+        return convolution.convolve(None, bits, weight, None, geometry, costs.METHODS[way])
 
     def ours_fired() -> object:
         bits = planes.Planes(words, tuple(spikes.shape))
-        way = convolution.METHODS[convolution.cheapest(geometry, bits, dense=False)]
+        way = costs.METHODS[convolution.cheapest(geometry, bits, dense=False)]
         with torch.no_grad():
             return convolution.convolve_fire(None, bits, weight, None, neuron.decay(), settings, geometry, way)
 

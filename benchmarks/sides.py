@@ -17,6 +17,29 @@ import spikeledger as sl
 Step = Callable[[], object]
 
 
+def with_one(place: float, value: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """Spikes of which one, that far behind the first, has another value."""
+
+    def put(spikes: Tensor, _: Tensor) -> Tensor:
+        spikes.view(-1)[int(place * (spikes.numel() - 1))] = value
+        return spikes
+
+    return put
+
+
+#: inputs that are not spikes, made of spikes and of numbers between 0 and 1: what looking at them in vain costs
+ODD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "graded": lambda spikes, numbers: spikes * numbers,
+    "graded everywhere": lambda spikes, numbers: numbers / 4,
+    "0 and 0.5": lambda spikes, _: spikes / 2,
+    "0 to 3": lambda spikes, numbers: spikes * (3 * numbers).ceil(),
+    "0 and 1, but the last": with_one(1, 0.5),
+    "0 and 1, but a NaN last": with_one(1, float("nan")),
+    "0 and 1, but one amid": with_one(0.5, 0.5),
+    "-0 and 1 (are spikes)": lambda spikes, _: torch.where(spikes == 0, -0.0, spikes),
+}
+
+
 @dataclass(frozen=True)
 class Setting:
     """One point of the comparison: widths of the perceptron, steps, samples, share of ones in the input."""
@@ -26,11 +49,13 @@ class Setting:
     batch: int = 128
     density: float = 0.13
     train: bool = True
+    odd: str = ""  # what of ODD is done to the input
 
     def inputs(self) -> Tensor:
         generator = torch.Generator().manual_seed(0)
         shape = (self.timesteps, self.batch, self.widths[0])
-        return (torch.rand(shape, generator=generator) < self.density).float()
+        spikes = (torch.rand(shape, generator=generator) < self.density).float()
+        return ODD[self.odd](spikes, torch.rand(shape, generator=generator)) if self.odd else spikes
 
     def labels(self) -> Tensor:
         return torch.arange(self.batch) % self.widths[-1]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 
 import torch
-from sides import SIDES, Setting, Step
+from sides import ODD, SIDES, Setting, Step
 
 from spikeledger import kernels
 
@@ -62,6 +62,22 @@ def measure(setting: Setting, names: Sequence[str], rounds: int, cpu: bool) -> d
     return found
 
 
+def odd(timesteps: Sequence[int], widths: Sequence[int], batch: int, rounds: int, cpu: bool) -> None:
+    """Inputs that are not spikes: the event-driven network beside the same one on floats."""
+    print("event-driven ÷ the same network on floats (its milliseconds), ± interquartile range")
+    print(
+        f"{'':28}" + "".join(f"{kind + ' T=' + str(steps):>24}" for kind in ("train", "infer") for steps in timesteps)
+    )
+    for name in ODD:
+        cells = []
+        for train in (True, False):
+            for steps in timesteps:
+                setting = Setting(tuple(widths), steps, batch, 0.13, train, name)
+                dense, events = measure(setting, ("fused, dense", "event-driven"), rounds, cpu).values()
+                cells.append(f"{events[1]:.3f} ±{events[2]:.3f} ({dense[0]:.2f})")
+        print(f"{name:28}" + "".join(f"{cell:>24}" for cell in cells), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
@@ -72,11 +88,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES))
     parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, where others use the machine; 1 thread")
+    parser.add_argument("--odd", action="store_true", help="inputs that are not spikes, beside the dense path")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     sides = ["dense floor", *(name for name in options.sides if name != "dense floor" and installed(name))]
     print(f"torch {torch.__version__}, {options.threads} threads, back end {kernels.name()}, widths {options.widths}, "
           f"batch {options.batch}, {options.rounds} rounds")  # fmt: skip
+    if options.odd:
+        return odd(options.timesteps, options.widths, options.batch, options.rounds, options.cpu_time)
     print("ratio to the dense floor (its milliseconds in the first column), ± interquartile range")
     print(f"{'':24}" + "".join(f"{name:>16}" for name in sides))
     for train in (True, False):

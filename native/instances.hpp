@@ -4,6 +4,7 @@
 #include "convolution.hpp"
 #include "counts.hpp"
 #include "family.hpp"
+#include "floats.hpp"
 #include "layers.hpp"
 #include "neurons.hpp"
 #include "planes.hpp"
@@ -16,7 +17,7 @@
     SPIKELEDGER_TEXT(SPIKELEDGER_SET), SPIKELEDGER_SET::fire, SPIKELEDGER_SET::learn,                  \
         SPIKELEDGER_SET::pack, SPIKELEDGER_SET::unpack, SPIKELEDGER_SET::rates, SPIKELEDGER_SET::transpose, \
         SPIKELEDGER_SET::population_count, SPIKELEDGER_SET::column_counts, SPIKELEDGER_SET::census,    \
-        SPIKELEDGER_SET::multiply,                                                                     \
+        SPIKELEDGER_SET::multiply, SPIKELEDGER_SET::multiply_floats,                                   \
         SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back, SPIKELEDGER_SET::convolve,                \
         SPIKELEDGER_SET::convolve_fire, SPIKELEDGER_SET::convolve_learn,                               \
         SPIKELEDGER_SET::max_pool, SPIKELEDGER_SET::max_pool_back, SPIKELEDGER_SET::convolve_weight,   \

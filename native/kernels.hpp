@@ -9,7 +9,7 @@ namespace spikeledger {
 
 enum Reset : int { kSubtract = 0, kZero = 1, kNone = 2 };
 enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4 };
-enum Method : int { kSubsets = 0, kEvents = 1 };
+enum Method : int { kSubsets = 0, kEvents = 1, kTiles = 2 };
 enum Class : int { kSilent = 0, kSpikes = 1, kGraded = 2 };
 
 // 64-bit words that hold one row of `columns` bits
@@ -195,6 +195,8 @@ struct Kernels {
   void (*column_counts)(const uint64_t* words, int64_t rows, int64_t columns, int64_t* counts, int threads);
   int (*census)(const Look&);  // the values' class
   void (*multiply)(Product);
+  // out [rows, columns] = a [rows, inner] b [inner, columns]; null where the processor has nothing for it
+  void (*multiply_floats)(const float* a, const float* b, float* out, int64_t rows, int64_t inner, int64_t columns, int threads);
   // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
   // gives back all spikes
   int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);
@@ -223,6 +225,7 @@ extern const Kernels kPlain;
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
+extern const Kernels kAmx;  // its name is null where the compiler does not know AMX
 #endif
 
 // the table in use

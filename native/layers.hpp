@@ -184,37 +184,33 @@ inline auto learn_block_of(const Layer& layer, int surrogate) {
 }
 
 inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
-  const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
-  const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
-  Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method, threads};
+  const int64_t rows = l.steps * l.batch;
+  Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method,
+                  worth(rows * l.inner / 4 * l.columns, l.threads)};
   product.repeats = std::max<int64_t>(1, l.steps);
-  product.parts = parts_for(blocks, l.batch, rows, threads);
   static thread_local Selection held;
   Selection& bits = held;
-  bits.prepare(product);
+  bits.prepare(product, l.batch);
   const int64_t halves = 2 * words_of(l.columns);
   const bool counts = done.active != nullptr;
   const auto fire = counts ? fire_block_of<true>(l) : fire_block_of<false>(l);
   std::atomic<int64_t> spikes{0};
-  parallel(blocks * product.parts, threads, [&](int64_t task) {
-    const int64_t block = task / product.parts, from = block * kWide;
-    const Part part = part_of(product, task % product.parts);
-    static thread_local Buffer<float> buffer;
-    float* sums = buffer.at_least(rows * kWide);
-    sum_block(product, bits, from, task % product.parts, sums);
+  bits.sum_blocks(product, [&](int64_t from, int64_t index, const float* sums) {
+    const Part part = part_of(product, index);
+    const int64_t block = from / kWide;
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
     fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns),
          some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), out, halves,
          counts ? Counts{done.active + from, done.spikes + from, done.steps} : done);
+    const bool last_of_odd = from + kWide >= l.columns && block % 2 == 0;
     int64_t sent = 0;
     over_stretches(product, part, [&](int64_t first, int64_t count) {
-      for (int64_t row = first; row < first + count; ++row) sent += std::popcount(out[row * halves]);
+      for (int64_t row = first; row < first + count; ++row) {
+        sent += std::popcount(out[row * halves]);
+        if (last_of_odd) out[row * halves + 1] = 0;
+      }
     });
     spikes.fetch_add(sent, std::memory_order_relaxed);
-    if (block == blocks - 1 && blocks % 2 == 1)
-      over_stretches(product, part, [&](int64_t first, int64_t count) {
-        for (int64_t row = first; row < first + count; ++row) out[row * halves + 1] = 0;
-      });
   });
   return spikes;
 }
@@ -232,14 +228,15 @@ inline void sum_rows(const float* flow, int64_t rows, int64_t columns, float* to
 }
 
 inline void layer_back(const Layer& l, const float* charges, const LayerBackward& grad) {
-  const int64_t rows = l.steps * l.batch, blocks = (l.columns + kWide - 1) / kWide;
+  const int64_t rows = l.steps * l.batch;
   const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
   Product product{l.inner, rows, l.columns, grad.turned, nullptr, false, nullptr, grad.weight, true, l.method, threads};
   product.dense_blocked = true;
-  product.parts = parts_for(blocks, l.inner, rows, threads);
+  const int64_t blocks = blocks_of(product);
   static thread_local Selection held;
   Selection& bits = held;
-  if (grad.turned != nullptr) bits.prepare(product);
+  if (grad.turned != nullptr) bits.prepare(product, l.inner);
+  const bool by_tiles = grad.turned != nullptr && product.method == kTiles;
   const auto learn = learn_block_of(l, grad.surrogate);
 
   const auto go_back = [&](int64_t from, const Part& part, float* flow) {
@@ -263,39 +260,47 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
           store(grad.currents + row * l.columns + from + lane, load(flow + row * kWide + lane), here - lane);
     }
   };
+  const auto put = [&](int64_t from, int64_t index, const float* sums) {
+    const Part mine = part_of(product, index);
+    put_block(product, sums + mine.first * kWide, mine.first, mine.count, from);
+  };
   const auto sum_up = [&](int64_t from, int64_t part, const float* flow) {
     if (grad.bias != nullptr && part == 0) sum_rows(flow, rows, std::min(kWide, l.columns - from), grad.bias + from);
     if (grad.turned == nullptr) return;
+    if (by_tiles) {
+      bits.tiles.digest<false>(product, from, flow);
+      return;
+    }
     static thread_local Buffer<float> sum_buffer;
     float* sums = sum_buffer.at_least(l.inner * kWide);
     Product own = product;  // its dense matrix is this block alone
     own.dense = flow - from * rows;
-    sum_block(own, bits, from, part, sums);
-    const Part mine = part_of(product, part);
-    put_block(product, sums + mine.first * kWide, mine.first, mine.count, from);
+    bits.sum_block(own, from, part, sums);
+    put(from, part, sums);
   };
 
-  static thread_local Buffer<float> shared_buffer;
-  if (product.parts == 1) {
+  const int64_t parts = parts_for(blocks, l.batch, rows, threads);
+  if (parts == 1) {
     parallel(blocks, threads, [&](int64_t block) {
       static thread_local Buffer<float> buffer;
       float* flow = buffer.at_least(rows * kWide);
       go_back(block * kWide, {0, l.batch}, flow);
-      sum_up(block * kWide, 0, flow);
+      for (int64_t part = 0; part < (by_tiles ? 1 : product.parts); ++part) sum_up(block * kWide, part, flow);
     });
-    return;
+  } else {  // few blocks: first the neurons, in parts of the samples, then the weights, in parts of the inputs
+    static thread_local Buffer<float> shared_buffer;
+    float* flows = shared_buffer.at_least(blocks * rows * kWide);
+    const int64_t groups = grad.beta != nullptr ? 1 : parts;  // beta's sum keeps its order
+    parallel(blocks * groups, threads, [&](int64_t task) {
+      const int64_t block = task / groups, group = task % groups, first = group * l.batch / groups;
+      go_back(block * kWide, {first, (group + 1) * l.batch / groups - first}, flows + block * rows * kWide);
+    });
+    const int64_t pieces = by_tiles ? 1 : product.parts;
+    parallel(blocks * pieces, threads, [&](int64_t task) {
+      sum_up(task / pieces * kWide, task % pieces, flows + task / pieces * rows * kWide);
+    });
   }
-  // few blocks: first the neurons, in parts of the samples, then the weights, in parts of the inputs
-  float* flows = shared_buffer.at_least(blocks * rows * kWide);
-  const int64_t groups = grad.beta != nullptr ? 1 : std::min<int64_t>(l.batch, product.parts);  // beta's sum keeps its order
-  parallel(blocks * groups, threads, [&](int64_t task) {
-    const int64_t block = task / groups, group = task % groups, first = group * l.batch / groups;
-    go_back(block * kWide, {first, (group + 1) * l.batch / groups - first}, flows + block * rows * kWide);
-  });
-  parallel(blocks * product.parts, threads, [&](int64_t task) {
-    const int64_t block = task / product.parts;
-    sum_up(block * kWide, task % product.parts, flows + block * rows * kWide);
-  });
+  if (by_tiles) bits.sum_blocks(product, put);
 }
 
 }  // namespace spikeledger::SPIKELEDGER_SET

@@ -6,6 +6,12 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <array>
 #include <stdexcept>
 #include <string>
@@ -27,6 +33,19 @@ T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
+// The tiles of AMX are large, so that a process must ask the system for them.
+bool may_use_tiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kNeeded = 1u << 22 | 1u << 24 | 1u << 25;  // bfloat16, tiles, whole numbers
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kNeeded) != kNeeded) return false;
+  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 std::vector<const Kernels*> usable() {
   std::vector<const Kernels*> found{&kPlain};
 #if defined(__x86_64__)
@@ -36,6 +55,7 @@ std::vector<const Kernels*> usable() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2"))
     found.push_back(&kAvx512);
+  if (found.back() == &kAvx512 && kAmx.name != nullptr && may_use_tiles()) found.push_back(&kAmx);
 #endif
   return found;
 }
@@ -161,6 +181,13 @@ NB_MODULE(_native, module) {
          Address out, bool out_transposed, int method, int threads) {
         chosen->multiply({rows, inner, columns, at<const uint64_t>(words), at<const float>(dense), dense_transposed,
                           at<const float>(bias), at<float>(out), out_transposed, method, threads});
+      },
+      Release());
+  module.def(
+      "multiply_floats",
+      [](Address a, Address b, Address out, int64_t rows, int64_t inner, int64_t columns, int threads) {
+        if (chosen->multiply_floats == nullptr) throw std::invalid_argument("this instruction set has no product of floats");
+        chosen->multiply_floats(at<const float>(a), at<const float>(b), at<float>(out), rows, inner, columns, threads);
       },
       Release());
   module.def(

@@ -80,6 +80,23 @@ inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
 #endif
 }
 
+// The larger and the smaller of two, and b where a is not a number
+inline Lanes larger(Lanes a, Lanes b) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+
+inline Lanes smaller(Lanes a, Lanes b) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_min_ps((__m512)a, (__m512)b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
 inline Lanes magnitude(Lanes value) { return value < splat(0.0f) ? -value : value; }
 
 // 1 / value, to the last bit or two, for values of at least 1: a division takes several times as long

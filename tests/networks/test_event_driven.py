@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import spikeledger as sl
+from spikeledger.kernels import planes
 from spikeledger.kernels.choice import native
 from spikeledger.networks.decoders import RateDecoder
 from spikeledger.networks.event_driven import EventDriven
@@ -209,6 +210,24 @@ def test_a_graded_input_takes_the_dense_path() -> None:
     events = sl.event_driven(plain)
     for inputs in (torch.rand(4, 3, 20), torch.rand(3, 20).expand(4, 3, 20)):
         torch.testing.assert_close(gradients(plain, inputs), gradients(events, inputs), **GRADIENT)
+
+
+@pytest.mark.skipif(native() is None, reason="the native core is not built")
+@pytest.mark.parametrize("behind", [sl.LIF(), nn.Tanh()])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_all_of_an_odd_input_is_looked_at_once(
+    behind: nn.Module, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, pack = [], planes.pack
+    monkeypatch.setattr(planes, "pack", lambda *given, **options: found.append(pack(*given, **options)) or found[-1])
+    network = EventDriven(nn.Linear(30, 20), behind, nn.Identity(), sl.LIF())
+    inputs = (torch.rand(3, 4, 30) < 0.5).float()
+    inputs.view(-1)[-1] = 0.5
+    if recorded:
+        sl.record(network, inputs, batch_size=4)
+    else:
+        network(inputs)
+    assert found == [None]
 
 
 @pytest.mark.skipif(native() is None, reason="the native core is not built")

@@ -204,3 +204,11 @@ def test_a_row_of_layers_comes_back_to_the_same_spikes(names: list[str], reset: 
 def test_what_is_not_read_is_one_sentence(node: Any, word: str) -> None:
     with pytest.raises(InputError, match=word):
         read_nir(alone(node()), dt=DT)
+
+
+def test_a_layer_that_comes_twice_is_written_twice() -> None:
+    linear, neurons = nn.Linear(4, 4, bias=False), sl.LIF(reset="zero")
+    network = nn.Sequential(linear, neurons, linear, neurons)
+    x = (torch.rand(9, 2, 4) < 0.5).float() * 4
+    assert torch.equal(read_nir(to_nir(network, dt=DT))(x), network(x))
+    assert len(to_nir(network, dt=DT).nodes) == 4 + 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from .reach import chunks, reach
 from .synapses import Convolution
 
 Ints = NDArray[np.int64]
-_ROUNDS = 12
+_PATIENCE = 12  # rounds in which a layer may grow by one slice; then by twice as many each round
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ def stored_synapses(network: Network, name: str, chip: Chip, borders: Ints) -> I
 
 
 def cut(network: Network, chip: Chip) -> Slices:
-    """The fewest slices that keep to a core's limits, layer by layer; what cannot be kept is named.
+    """Few slices that keep to a core's limits, layer by layer; what cannot be kept is named.
 
     A limit that a single neuron breaks is met by no cutting: it is named, and does not cut its layer, since many slices
     would only break limits of the layers around it.
@@ -56,7 +57,7 @@ def cut(network: Network, chip: Chip) -> Slices:
     hopeless = _of_single_neurons(network, chip, parts)
     failures: dict[tuple[str, str], tuple[int, int]] = {}
     found = Slices({})
-    for _ in range(_ROUNDS):
+    for tries in itertools.count():
         failures.clear()
         borders = {name: _even(network, name, count) for name, count in parts.items()}
         inputs = {n: np.array([0, each.size]) for n, each in network.populations.items() if not each.spiking}
@@ -71,24 +72,19 @@ def cut(network: Network, chip: Chip) -> Slices:
                 found.axons_out[name] = each
                 if most > core.axons_out:  # of one neuron; slices only become more
                     hopeless[name, "axons_out"] = most, core.axons_out
-        wanted = dict(parts)
+        wanted, step = dict(parts), 2 ** max(0, tries + 1 - _PATIENCE)
         for name in parts:
             for limit, needs, has in _pressure(found, name, chip):
                 if needs <= has or (name, limit) in hopeless:
                     continue
                 most = network.populations[name].size
-                more = min(most, max(parts[name] + 1, math.ceil(parts[name] * needs / has)))
+                more = min(most, max(parts[name] + step, math.ceil(parts[name] * needs / has)))
                 if more == parts[name]:
                     failures[name, limit] = (needs, has)
                 wanted[name] = max(wanted[name], more)
-        if wanted == parts:
+        if wanted == parts:  # comes about: parts only grow, and at the latest a layer is cut into single neurons
             break
         parts = wanted
-    else:
-        for name in parts:
-            for limit, needs, has in _pressure(found, name, chip):
-                if needs > has:
-                    failures[name, limit] = (needs, has)
     failures.update(hopeless)
     if core.fan_in:
         for name in parts:

@@ -9,6 +9,7 @@ from types import ModuleType, TracebackType
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from ..errors import InputError, unknown_name
 
@@ -62,8 +63,7 @@ def runs_native(tensor: Tensor) -> bool:
         _forced in ("auto", "cpu")
         and tensor.is_cpu
         and tensor.dtype in (torch.float32, torch.bfloat16)
-        and type(tensor) in (Tensor, torch.nn.Parameter)
-        and not torch.compiler.is_compiling()
+        and _ordinary(tensor)
         and native() is not None
     )
 
@@ -74,8 +74,21 @@ def runs_triton(tensor: Tensor) -> bool:
         _forced in ("auto", "gpu")
         and tensor.device.type == "cuda"
         and tensor.dtype in (torch.float32, torch.bfloat16)
-        and not torch.compiler.is_compiling()
+        and _ordinary(tensor)
         and triton() is not None
+    )
+
+
+def _ordinary(tensor: Tensor) -> bool:
+    """Whether a tensor's numbers are what lies in its memory, and nobody transforms the program that runs: neither
+    `torch.compile` nor `torch.func` nor forward-mode differentiation, for which kernels have no rule."""
+    return (
+        type(tensor) in (Tensor, torch.nn.Parameter)
+        and tensor.layout == torch.strided
+        and not tensor.is_neg()
+        and not torch.compiler.is_compiling()
+        and forward_ad._current_level < 0
+        and torch._C._functorch.peek_interpreter_stack() is None
     )
 
 

@@ -17,7 +17,6 @@ from .choice import native
 from .costs import PASS, PRICES, SUMS, measured
 from .fire import Settings, address, decays
 from .planes import Planes, empty_words
-from .products import EVENTS, SUBSETS
 from .refusal import once
 
 Pair = tuple[int, int]
@@ -135,7 +134,7 @@ class _Convolve(torch.autograd.Function):
         ctx.planes, ctx.geometry = planes, geometry
         ctx.like = None if token is None else token.shape
         out = torch.empty(planes.rows, *geometry.out, geometry.filters)
-        weight = weight.detach().contiguous()
+        weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         _core().convolve(
             geometry.sizes(*planes.shape[:2]), planes.words.data_ptr(), weight.data_ptr(), address(bias), method,
             torch.get_num_threads(), out.data_ptr(),
@@ -169,7 +168,7 @@ class _ConvolveFire(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         currents = torch.empty(planes.rows * geometry.places * geometry.filters) if learns else None
         words = empty_words(planes.rows, geometry.places * geometry.filters)
-        kernel = weight.detach().contiguous()
+        kernel, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         _core().convolve_fire(
             geometry.sizes(steps, batch), planes.words.data_ptr(), kernel.data_ptr(), address(bias), method,
             torch.get_num_threads(), beta.data_ptr(), settings.threshold, settings.reset, settings.reset_delay,
@@ -297,9 +296,6 @@ def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns
     lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs
-
-
-METHODS = {"events": EVENTS, "subsets": SUBSETS}
 
 
 def _core() -> Any:

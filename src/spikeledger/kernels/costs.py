@@ -23,19 +23,27 @@ from ..errors import InputError
 from ..writing import closed, write_whole
 from .choice import native
 
-LANES, PASS, SUMS, WIDE, CHUNK = 16, 48, 512, 32, 256
+LANES, PASS, SUMS, WIDE, CHUNK, TOGETHER = 16, 48, 512, 32, 256, 32
+#: of the methods, what the native core calls them by
+METHODS = {"subsets": 0, "events": 1, "tiles": 2}
+#: the instruction set whose processors multiply tiles; the others can, too slowly to be asked
+TILES = "amx"
 
 
 @dataclass(frozen=True)
 class Prices:
     """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a
-    word that is searched for events; a multiply-add of the dense product."""
+    word that is searched for events; 32 rows of a word times 16 columns, as tiles; a word made bytes; 16 columns of an
+    input made digits; a multiply-add of the dense product."""
 
     lookups: float = 2.9
     entry: float = 0.5
     event: float = 0.42
     visit: float = 4.0
     searched: float = 2.8
+    tile: float = 44.0
+    expanded: float = 1.2
+    digits: float = 4.5
     dense: float = 0.0122
 
 
@@ -51,9 +59,11 @@ def _estimates(prices: Prices, rows: int, inner: int, columns: int, spikes: int)
     passes, narrow = math.ceil(inner / PASS), math.ceil(columns / LANES)
     words = rows * math.ceil(inner / 64)
     chunks, wide = math.ceil(inner / CHUNK), math.ceil(columns / WIDE)
+    together = math.ceil(rows / TOGETHER) * math.ceil(inner / 64)
     return {
         "subsets": narrow * passes * (rows * prices.lookups + SUMS * prices.entry),
         "events": wide * (spikes * prices.event + min(chunks * rows, spikes) * prices.visit) + words * prices.searched,
+        "tiles": narrow * (together * prices.tile + inner * prices.digits) + words * prices.expanded,
         "dense": rows * inner * columns * prices.dense,
     }
 
@@ -61,6 +71,9 @@ def _estimates(prices: Prices, rows: int, inner: int, columns: int, spikes: int)
 def cheapest(rows: int, inner: int, columns: int, spikes: int, *, dense: bool = False) -> str:
     """The method of the lowest estimate; the dense product takes part only where the caller has floats at hand."""
     costs = estimates(rows, inner, columns, spikes)
+    core = native()
+    if core is None or core.instruction_set() != TILES:
+        del costs["tiles"]
     if not dense:
         del costs["dense"]
     return min(costs, key=costs.__getitem__)
@@ -121,12 +134,22 @@ def calibrate() -> tuple[float, float]:
     core.pack(rows, inner, words.data_ptr(), bits.data_ptr(), 0, 0, 1)
     expected = _estimates(PRICES, rows, inner, columns, int(words.sum()))
     found = []
-    for method, name in enumerate(("subsets", "events")):
+    for name in ("subsets", "events"):
         best = math.inf
         for _ in range(6):
             start = time.perf_counter_ns()
             core.multiply(
-                rows, inner, columns, bits.data_ptr(), dense.data_ptr(), False, 0, out.data_ptr(), False, method, 1
+                rows,
+                inner,
+                columns,
+                bits.data_ptr(),
+                dense.data_ptr(),
+                False,
+                0,
+                out.data_ptr(),
+                False,
+                METHODS[name],
+                1,
             )
             best = min(best, time.perf_counter_ns() - start)
         # in whole octaves and not far: a disturbed measurement must not choose another kernel, and with it other

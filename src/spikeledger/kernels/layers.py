@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from .choice import native
-from .costs import cheapest
+from .costs import METHODS, cheapest
 from .fire import Settings, address, decays
 from .planes import Planes, empty_words
-from .products import EVENTS, SUBSETS
+from .products import dense
 from .refusal import once
 
 BLOCK = 32  # columns of a block of charges
@@ -80,7 +80,7 @@ def _forth(run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None
         assert weight is not None and beta is not None
         steps, batch, inner = planes.shape
         rows, columns = steps * batch, weight.shape[0]
-        weight = weight.detach().contiguous()
+        weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         charges = None if kept is None else torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
         words = empty_words(rows, columns)
         spikes = core.layer(
@@ -141,7 +141,7 @@ def _go_back(
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
-            spikes_grad, rates = None if above.shape[1] <= NARROW else above @ above_weight, False
+            spikes_grad, rates = None if above.shape[1] <= NARROW else dense(above, above_weight), False
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
@@ -160,8 +160,8 @@ def _go_back(
             return
         above, above_weight = to_currents, weight
     assert above is not None and above_weight is not None
-    grads[0] = (above @ above_weight).view(run.planes.shape)
+    grads[0] = dense(above, above_weight).view(run.planes.shape)
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:
-    return EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
+    return METHODS[cheapest(rows, inner, columns, spikes)]

@@ -131,18 +131,16 @@ def pack(spikes: Tensor, *, count: bool = False, turn: bool = False) -> Planes |
 
 
 def attach(spikes: Tensor, planes: Planes) -> None:
-    """Let the bits of a tensor be found by `planes_of` as long as nobody changes it."""
-    setattr(spikes, _NAME, replace(planes, version=_version(spikes)))
+    """Let the bits of a tensor be found by `planes_of` as long as nobody changes it; a tensor of inference mode does not
+    say when it is changed, and goes without."""
+    if not spikes.is_inference():
+        setattr(spikes, _NAME, replace(planes, version=spikes._version))
 
 
 def planes_of(spikes: Tensor) -> Planes | None:
     """The bits from which a tensor of spikes was made, if a kernel made it and it is unchanged since."""
     planes: Planes | None = getattr(spikes, _NAME, None)
-    return planes if planes is not None and planes.version == _version(spikes) else None
-
-
-def _version(tensor: Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
+    return planes if planes is not None and planes.version == spikes._version else None
 
 
 def _core() -> Any:

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from .choice import native
-from .costs import cheapest
+from .costs import METHODS, TILES, cheapest
 from .fire import address
 from .planes import Planes
 from .refusal import once
 
-SUBSETS, EVENTS = 0, 1
+#: multiplications below which torch's product is as fast
+_FEW = 1_000_000
 
 
 def linear(token: Tensor | None, planes: Planes, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -47,7 +48,7 @@ class _Linear(torch.autograd.Function):
         with torch.no_grad():
             flat = grad.reshape(planes.rows, -1).contiguous()
             if ctx.needs_input_grad[0]:
-                to_token = (flat @ weight).view(planes.shape)
+                to_token = dense(flat, weight).view(planes.shape)
             if ctx.needs_input_grad[1]:
                 to_weight = torch.empty_like(weight, memory_format=torch.contiguous_format)
                 multiply(
@@ -76,9 +77,24 @@ def multiply(
     """`out = bits @ dense + bias`: bits `[rows, inner]`, dense `[inner, columns]`; the transposed ones lie turned."""
     core = native()
     assert core is not None
+    bias = None if bias is None else bias.contiguous()
     if method is None:
-        method = EVENTS if cheapest(rows, inner, columns, spikes) == "events" else SUBSETS
+        method = METHODS[cheapest(rows, inner, columns, spikes)]
     core.multiply(
         rows, inner, columns, words.data_ptr(), dense.data_ptr(), dense_transposed, address(bias), out.data_ptr(),
         out_transposed, method, torch.get_num_threads(),
     )  # fmt: skip
+
+
+def dense(left: Tensor, right: Tensor) -> Tensor:
+    """`left @ right` of floats `[rows, inner]` and `[inner, columns]`: by tiles where the processor has units for them."""
+    core = native()
+    assert core is not None
+    rows, inner, columns = len(left), *right.shape
+    if core.instruction_set() != TILES or rows * inner * columns < _FEW:
+        return left @ right
+    left, right, out = left.contiguous(), right.contiguous(), torch.empty(rows, columns)
+    core.multiply_floats(
+        left.data_ptr(), right.data_ptr(), out.data_ptr(), rows, inner, columns, torch.get_num_threads()
+    )
+    return out

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import rate_planes
-from ..kernels.convolution import METHODS, Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.costs import METHODS
 from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
@@ -75,7 +76,7 @@ def wants_bits(layers: list[nn.Module], index: int) -> bool:
     for layer in layers[index:]:
         found = weighted(layer)
         if found is not None:
-            return found.weight.dtype == torch.float32
+            return _works(found)
         pools = type(layer) is OverTime and type(layer.module) is nn.MaxPool2d
         if not (pools or isinstance(layer, nn.Flatten | nn.Dropout) or passes(layer)):
             return False
@@ -95,6 +96,8 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
 
     `count`: somebody will ask how often each fired, which costs least while they are packed.
     """
+    if not _works(layer):
+        return None
     shape = tuple(flow.shape if isinstance(flow, Tensor) else flow.planes.shape)
     if isinstance(layer, nn.Linear):
         geometry = None
@@ -105,12 +108,11 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
         if geometry is None:
             return None
     if isinstance(flow, Tensor):
-        weight = layer.weight
-        if not _countable(flow, weight):
+        if not _countable(flow):
             return None
         if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
-        learns = geometry is None and weight.requires_grad and torch.is_grad_enabled()
+        learns = geometry is None and layer.weight.requires_grad and torch.is_grad_enabled()
         packed = bits.pack(flow, count=count, turn=learns)
         if packed is None:
             return None
@@ -120,11 +122,17 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
     return flow
 
 
-def _countable(flow: Tensor, weight: Tensor) -> bool:
+def _countable(flow: Tensor) -> bool:
     """Whether a tensor may be spikes that are worth packing; graded ones are found out in their first row."""
-    if flow.dtype != torch.float32 or not flow.numel() or stands_still(flow):
+    return flow.dtype == torch.float32 and flow.numel() > 0 and not stands_still(flow) and runs_native(flow)
+
+
+def _works(layer: Weighted) -> bool:
+    """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind of their own."""
+    weight, bias = layer.weight, layer.bias  # asked for once each: a module's attributes are slow
+    if weight.dtype != torch.float32 or not runs_native(weight):
         return False
-    return weight.dtype == torch.float32 and runs_native(flow) and runs_native(weight)
+    return bias is None or (bias.dtype == torch.float32 and runs_native(bias))
 
 
 def stands_still(flow: Tensor) -> bool:
@@ -167,22 +175,19 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
 
 
 def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
-    """A weighted layer with its neurons behind it; of linear ones, all that follow one another and fit."""
+    """A weighted layer that `spikes_into` took, with its neurons behind it; of linear ones, all that follow and fit."""
     pairs: Pairs = []
     width = 0  # of the layer before
     for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
         found = weighted(layer)
-        if found is None or not is_fused(following):
+        if found is None or not is_fused(following) or (pairs and not _works(found)):
             break
         if pairs and not (isinstance(found, nn.Linear) and width == found.in_features):
-            break
-        weight = found.weight
-        if weight.dtype != torch.float32:
             break
         pairs.append((found, following))
         if not isinstance(found, nn.Linear):
             break
-        width = weight.shape[0]
+        width = found.weight.shape[0]
     return pairs
 
 

@@ -27,6 +27,9 @@ from .neurons import Neuron
 class Watcher(Protocol):
     """Who counts a run: told what passes as bits, so that nothing has to be unpacked for it."""
 
+    #: whether it adds to the gradient of each population's spikes: each is then a node of autograd's graph of its own
+    taps: bool
+
     def alone(self, network: nn.Module) -> bool:
         """Whether nobody else looks on, at layers that it knows: no hook and no dispatch mode but the watcher's own."""
 
@@ -49,6 +52,12 @@ class Watcher(Protocol):
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""
+
+    def tap(self, neurons: nn.Module, token: Tensor, planes: bits.Planes) -> Tensor:
+        """The token of a population's spikes, as it goes on; asked of one who `taps`."""
+
+    def still(self, layer: Weighted, flow: Tensor) -> bool:
+        """An image that is the same at every step may go through a weighted layer once; False: each step is looked at."""
 
 
 #: who counts at present; the recorder puts itself here
@@ -84,16 +93,23 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
     """Layers one after the other; the last one's spikes, or their rates."""
     index = 0
     while index < len(layers):
-        fused = bit_layers.pairs_from(layers, index)
-        spikes = bit_layers.spikes_into(fused[0][0], flow) if fused else None
-        if spikes is not None:
-            index += 2 * len(fused)
+        layer = layers[index]
+        weighted = bit_layers.weighted(layer)
+        if weighted is None:
+            flow, index = _through(layers, index, flow), index + 1
+            continue
+        spikes = bit_layers.spikes_into(weighted, flow)  # asked once: a look at all of an odd input is not free
+        pairs = bit_layers.pairs_from(layers, index) if spikes is not None else []
+        index += max(1, 2 * len(pairs))
+        if spikes is None:
+            flow = _dense(layer, flow)
+        elif pairs:
             ends = index == len(layers)
-            flow = bit_layers.stacked(fused, spikes, sends=sends if ends else "bits")
+            flow = bit_layers.stacked(pairs, spikes, sends=sends if ends else "bits")
             if ends and isinstance(flow, Tensor):
                 return flow
-            continue
-        flow, index = _through(layers, index, flow), index + 1
+        else:
+            flow = bit_layers.currents_of(weighted, spikes)
     spikes_sent = bit_layers.floats(flow)
     return spikes_sent.mean(0) if sends == "rates" else spikes_sent
 
@@ -109,14 +125,14 @@ def event_driven(network: nn.Module) -> nn.Module:
         if not plain or not any(isinstance(layer, Neuron) for layer in network):
             return network
         twin = EventDriven()
-        for name, layer in network.named_children():
+        for name, layer in network._modules.items():  # named_children would leave out a layer that comes a second time
             twin.add_module(name, layer)
         twin.train(network.training)
         return twin
     twin_of_whole = copy.copy(network)
     twin_of_whole.__dict__["_modules"] = dict(network._modules)
-    for name, child in network.named_children():
-        twin_of_whole.add_module(name, event_driven(child))
+    for name, child in network._modules.items():
+        twin_of_whole.add_module(name, child if child is None else event_driven(child))
     return twin_of_whole
 
 
@@ -154,11 +170,10 @@ def _events(
         if not pairs:
             watching.multiplied(weighted, source, spikes.planes)
             return bit_layers.currents_of(weighted, spikes), 1
-        taps = hasattr(watching, "tap")  # it adds to the gradient of each layer's spikes: each is a node of its own
-        pairs = pairs[:1] if taps else pairs
+        pairs = pairs[:1] if watching.taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
         found, sent, deeds = bit_layers.stacked_and_counted(
-            pairs, spikes, sends="spikes" if ends and not taps else "bits"
+            pairs, spikes, sends="spikes" if ends and not watching.taps else "bits"
         )
         watching.passed(pairs, source, spikes.planes, sent, deeds)
         if isinstance(found, Spikes):
@@ -177,20 +192,19 @@ def _events(
     return None
 
 
-def _tapped(sent: Spikes, neurons: nn.Module | None, watching: Watcher) -> Spikes:
+def _tapped(sent: Spikes, neurons: nn.Module, watching: Watcher) -> Spikes:
     """Spikes whose gradient a watcher may add to: training penalises them here, without a float in between."""
-    tap = getattr(watching, "tap", None)
-    return sent if tap is None or sent.token is None else Spikes(sent.planes, tap(neurons, sent.token, sent.planes))
+    if not watching.taps or sent.token is None:
+        return sent
+    return Spikes(sent.planes, watching.tap(neurons, sent.token, sent.planes))
 
 
 def _once(layer: nn.Module, flow: Tensor | Spikes, watching: Watcher) -> tuple[Tensor, int] | None:
-    """An image that stands still, multiplied once, for a watcher that asks for it."""
-    still = getattr(watching, "still", None)
+    """An image that stands still, multiplied once, for a watcher that takes it so."""
     weighted = bit_layers.weighted(layer)
-    if still is None or weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
+    if weighted is None or not isinstance(flow, Tensor) or not bit_layers.stands_still(flow):
         return None
-    still(weighted, flow)
-    return _currents(layer, weighted, flow), 1
+    return (_dense(layer, flow), 1) if watching.still(weighted, flow) else None
 
 
 def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
@@ -203,9 +217,6 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
 
 def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tensor | Spikes:
     layer = layers[index]
-    weighted = bit_layers.weighted(layer)
-    if weighted is not None:
-        return _currents(layer, weighted, flow)
     if bit_layers.flattens(layer):
         flow = _as_bits(flow)
         if isinstance(flow, Spikes):
@@ -234,16 +245,16 @@ def _as_bits(flow: Tensor | Spikes) -> Tensor | Spikes:
     return flow
 
 
-def _currents(layer: nn.Module, weighted: Weighted, flow: Tensor | Spikes) -> Tensor:
-    if isinstance(flow, Tensor) and bit_layers.stands_still(flow):
-        once: Tensor = layer(flow[:1] if isinstance(layer, OverTime) else flow[0])
-        once = once[0] if isinstance(layer, OverTime) else once
-        return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
-    spikes = bit_layers.spikes_into(weighted, flow)
-    if spikes is None:
-        dense: Tensor = layer(bit_layers.floats(flow))  # graded values; of what does not fit torch says best why
-        return dense
-    return bit_layers.currents_of(weighted, spikes)
+def _dense(layer: nn.Module, flow: Tensor | Spikes) -> Tensor:
+    """A weighted layer on floats: an image that stands still once, graded values, and what does not fit at all, of which
+    torch says best why."""
+    flow = bit_layers.floats(flow)
+    if not bit_layers.stands_still(flow):
+        out: Tensor = layer(flow)
+        return out
+    once: Tensor = layer(flow[:1] if isinstance(layer, OverTime) else flow[0])
+    once = once[0] if isinstance(layer, OverTime) else once
+    return once.unsqueeze(0).expand(flow.shape[0], *once.shape)
 
 
 def watched(network: nn.Module) -> bool:

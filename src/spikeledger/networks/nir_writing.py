@@ -46,7 +46,7 @@ def _row(name: str, layer: nn.Module, parts: Parts) -> None:
     if isinstance(layer, OverTime):
         _row(name, layer.module, parts)
     elif isinstance(layer, nn.Sequential) and not isinstance(layer, Chained):
-        for child, each in layer.named_children():
+        for child, each in layer._modules.items():  # named_children would leave out a layer that comes a second time
             _row(f"{name}_{child}" if name else child, each, parts)
     elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
         last = next(reversed(parts), "")

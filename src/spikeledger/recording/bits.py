@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class BitWatcher:
     """What `networks.event_driven` talks to while a recording is active."""
 
+    taps = False
+
     def __init__(
         self,
         books: Books,
@@ -116,6 +118,14 @@ class BitWatcher:
         origin = self.books.origins.get(planes.words)
         if origin is not None:
             self.books.origins.put(spikes, origin)
+
+    def tap(self, neurons: nn.Module, token: Tensor, planes: Planes) -> Tensor:
+        """The same token: who records leaves gradients alone."""
+        return token
+
+    def still(self, layer: Weighted, flow: Tensor) -> bool:
+        """Not once: the recorder's mode looks at the product of every step."""
+        return False
 
 
 def _census(counts: Counts, planes: Planes) -> Census:

@@ -55,8 +55,7 @@ class Population:
         spikes, currents, rows = firing.spikes, firing.currents, len(firing.layout)
         shape = spikes.shape
         if shape[rows:] != self.shape:
-            shapes = f"{list(self.shape)} and {list(shape[rows:])}"
-            raise InputError(f"neurons '{self.path}' ran with the shapes {shapes} in one recording")
+            raise self._other(shape[rows:])
         steps, batch = firing.extent
         if firing.state_variables > self.state_variables:
             self.state_variables = firing.state_variables
@@ -79,10 +78,18 @@ class Population:
     def book_bits(self, planes: Planes, done: Deeds, state_variables: int) -> Census:
         """The same for spikes that are bits `[T, B, *N]`, which were counted when they were made."""
         steps, batch = planes.shape[:2]
+        if planes.shape[2:] != self.shape:
+            raise self._other(planes.shape[2:])
         if state_variables > self.state_variables:
             self.state_variables = state_variables
         self.updates += steps * batch
         return self._sent(done, steps, lambda begun: planes.sample(0)[begun:].numpy().astype(np.bool_))
+
+    def _other(self, shape: tuple[int, ...]) -> InputError:
+        shapes = f"{list(self.shape)} and {list(shape)}"
+        return InputError(
+            f"neurons '{self.path}' ran with the shapes {shapes} in one recording: give each layer neurons of its own"
+        )
 
     def _sent(self, done: Deeds, steps: int, first: Callable[[int], NDArray[np.bool_]]) -> Census:
         """Add spikes; `first(begun)` gives the first sample's from some step on: only its first run is drawn."""

@@ -67,6 +67,8 @@ class Batch:
 class Tap:
     """Listens to one batch; `batch(samples)` gives what happened."""
 
+    taps = True
+
     def __init__(self, network: nn.Module, facts: Activity) -> None:
         self.facts = facts
         self._paths = {id(module): name for name, module in network.named_modules()}
@@ -138,12 +140,13 @@ class Tap:
         self._add(self._spikes, self._paths.get(id(neurons), ""), counts)
         return token
 
-    def still(self, layer: nn.Module, flow: Tensor) -> None:
+    def still(self, layer: nn.Module, flow: Tensor) -> bool:
         """An image `[T, B, N]` that is the same at every step is about to be multiplied once."""
         path = self._paths.get(id(layer), "")
         if path in self._listened:
             self._add(self._arrived, path, len(flow) * _nonzero(flow[0], flow[0].shape[1:]))
             self._quiet = True
+        return True
 
     # and modules that run as usual
 
