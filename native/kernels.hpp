@@ -225,7 +225,7 @@ extern const Kernels kPlain;
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
-extern const Kernels kAmx;  // its name is null where the compiler does not know AMX
+const Kernels* with_tiles();  // AVX-512's, and AMX; null where the compiler does not know it
 #endif
 
 // the table in use

@@ -55,7 +55,7 @@ std::vector<const Kernels*> usable() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2"))
     found.push_back(&kAvx512);
-  if (found.back() == &kAvx512 && kAmx.name != nullptr && may_use_tiles()) found.push_back(&kAmx);
+  if (found.back() == &kAvx512 && with_tiles() != nullptr && may_use_tiles()) found.push_back(with_tiles());
 #endif
   return found;
 }
