@@ -23,7 +23,7 @@ from ..errors import InputError
 from ..writing import closed, write_whole
 from .choice import native
 
-LANES, PASS, SUMS, WIDE, CHUNK, TOGETHER = 16, 48, 512, 32, 256, 32
+LANES, PASS, SUMS, WIDE, CHUNK, TOGETHER, EXPANDED = 16, 48, 512, 32, 256, 32, 2**20
 #: of the methods, what the native core calls them by
 METHODS = {"subsets": 0, "events": 1, "tiles": 2}
 #: the instruction set whose processors multiply tiles; the others can, too slowly to be asked
@@ -34,16 +34,17 @@ TILES = "amx"
 class Prices:
     """Nanoseconds for: a row's eight look-ups of 16 columns; a table entry; an event of 32 columns; a row's visit; a
     word that is searched for events; 32 rows of a word times 16 columns, as tiles; a word made bytes; 16 columns of an
-    input made digits; a multiply-add of the dense product."""
+    input made digits; a byte of digits that comes from afar, for each part of the rows; a multiply-add of the dense product."""
 
     lookups: float = 2.9
     entry: float = 0.5
     event: float = 0.42
     visit: float = 4.0
     searched: float = 2.8
-    tile: float = 44.0
-    expanded: float = 1.2
-    digits: float = 4.5
+    tile: float = 50.0
+    expanded: float = 3.0
+    digits: float = 9.0
+    fetched: float = 0.08
     dense: float = 0.0122
 
 
@@ -60,10 +61,12 @@ def _estimates(prices: Prices, rows: int, inner: int, columns: int, spikes: int)
     words = rows * math.ceil(inner / 64)
     chunks, wide = math.ceil(inner / CHUNK), math.ceil(columns / WIDE)
     together = math.ceil(rows / TOGETHER) * math.ceil(inner / 64)
+    parts = words * 64 / EXPANDED
     return {
         "subsets": narrow * passes * (rows * prices.lookups + SUMS * prices.entry),
         "events": wide * (spikes * prices.event + min(chunks * rows, spikes) * prices.visit) + words * prices.searched,
-        "tiles": narrow * (together * prices.tile + inner * prices.digits) + words * prices.expanded,
+        "tiles": narrow * (together * prices.tile + inner * (prices.digits + parts * 3 * LANES * prices.fetched))
+        + words * prices.expanded,
         "dense": rows * inner * columns * prices.dense,
     }
 
