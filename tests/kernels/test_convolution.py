@@ -298,3 +298,22 @@ def test_one_image_at_every_step_is_convolved_once() -> None:
         patch.setattr(nn.Conv2d, "forward", watched)
         assert torch.equal(events(still), expected)
     assert seen[0][0] == 3
+
+
+def test_currents_are_kept_only_for_a_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = nn.Conv2d(3, 5, 3, padding=1)
+    geometry = convolution.geometry_of(layer, (3, 8, 8))
+    assert geometry is not None
+    spikes, kept, core = packed((torch.rand(4, 2, 3, 8, 8) < 0.2).float()), [], native()
+
+    class Spy:
+        def convolve_fire(self, *given: Any) -> None:
+            kept.append(given[10] != 0)  # where currents go
+            core.convolve_fire(*given)  # type: ignore[union-attr]
+
+    monkeypatch.setattr(convolution, "native", Spy)
+    neurons = settings_of(1.0, "subtract", False, surrogate("atan"))
+    for seen in (torch.enable_grad(), torch.no_grad()):
+        with seen:
+            convolution.convolve_fire(None, spikes, layer.weight, layer.bias, 0.9, neurons, geometry, METHODS["events"])
+    assert kept == [True, False]

@@ -111,7 +111,8 @@ def convolve_fire(
     """
     shape = (geometry.filters, *_seen(geometry, weight))
     decay = decays(beta, shape, weight.device).view(geometry.filters, -1).t().reshape(-1)  # position by position
-    out, words = _ConvolveFire.apply(token, weight, bias, decay, planes, settings, geometry, method, active)
+    learns = torch.is_grad_enabled()  # no node sees that: gradients are always off inside
+    out, words = _ConvolveFire.apply(token, weight, bias, decay, planes, settings, geometry, method, active, learns)
     return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape))
 
 
@@ -163,10 +164,11 @@ class _ConvolveFire(torch.autograd.Function):
         geometry: Geometry,
         method: int,
         active: Tensor | None,
+        learns: bool,
     ) -> Any:
         steps, batch = planes.shape[:2]
-        learns = any(ctx.needs_input_grad)
-        currents = torch.empty(planes.rows * geometry.places * geometry.filters) if learns else None
+        kept = learns and any(ctx.needs_input_grad)
+        currents = torch.empty(planes.rows * geometry.places * geometry.filters) if kept else None
         words = empty_words(planes.rows, geometry.places * geometry.filters)
         kernel, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         _core().convolve_fire(
@@ -200,7 +202,7 @@ class _ConvolveFire(torch.autograd.Function):
             found = _products(flow.permute(0, 3, 1, 2), weight, planes, geometry, wants[:3], ctx.like)
             to_beta = None if to_beta is None else to_beta.sum(0)
         grads = once((*found, to_beta), (grad, weight, beta), "an event-driven layer")
-        return (*grads, None, None, None, None, None)
+        return (*grads, None, None, None, None, None, None)
 
 
 def _products(

@@ -118,12 +118,20 @@ def _backward(
 class _IntegrateAndFire(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, currents: Tensor, first: Tensor, beta: Tensor, threshold: float, reset: str, delay: bool, shape: Any
+        ctx: Any,
+        currents: Tensor,
+        first: Tensor,
+        beta: Tensor,
+        threshold: float,
+        reset: str,
+        delay: bool,
+        shape: Any,
+        learns: bool,
     ) -> tuple[Tensor, Tensor]:
         steps, size, population = currents.shape[0], first.numel(), beta.numel()
         currents, first, beta = currents.contiguous(), first.contiguous().float(), beta.contiguous().float()
         spikes, last = torch.empty_like(currents), torch.empty_like(first)
-        keep = any(ctx.needs_input_grad)
+        keep = learns and any(ctx.needs_input_grad)
         distances = torch.empty(currents.shape if keep else (0,), dtype=torch.float32, device=currents.device)
         with torch.cuda.device_of(currents):
             _forward[(triton.cdiv(size, _BLOCK),)](
@@ -152,7 +160,7 @@ class _IntegrateAndFire(torch.autograd.Function):
                 BLOCK=_BLOCK,
             )  # fmt: skip
         beta_grad = beta_grads.view(-1, population).sum(0).view_as(beta) if learn else None
-        return current_grads, first_grad, beta_grad, None, None, None, None
+        return current_grads, first_grad, beta_grad, None, None, None, None, None
 
 
 def supports(currents: Tensor, surrogate: Surrogate) -> bool:
@@ -177,6 +185,13 @@ def integrate_and_fire(
     if decay.numel() > 1:  # beta broadcasts over [*N]; the kernel reads it at the place within a sample
         decay = decay.expand(currents.shape[2:])
     spikes, last = _IntegrateAndFire.apply(
-        currents, membrane.expand(currents.shape[1:]), decay, float(threshold), reset, reset_delay, surrogate
+        currents,
+        membrane.expand(currents.shape[1:]),
+        decay,
+        float(threshold),
+        reset,
+        reset_delay,
+        surrogate,
+        torch.is_grad_enabled(),
     )
     return spikes, last.to(membrane.dtype)
