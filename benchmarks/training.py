@@ -24,6 +24,9 @@ NEEDS = {"SpikingJelly": "spikingjelly", "snnTorch": "snntorch"}
 
 #: steps before the first that is timed: until then the heap still grows, and a step is up to twice as slow
 WARM = 8
+#: steps of a side before each timed one: who trains, trains on, and right behind another side's step the caches, the
+#: heap and the processor's clock are still that side's
+OWN = 4
 
 
 def installed(side: str) -> bool:
@@ -50,7 +53,8 @@ def measure(setting: Setting, names: Sequence[str], rounds: int, cpu: bool) -> d
     gc.disable()
     for _ in range(rounds):
         for name in order:
-            steps[name]()  # its own caches and heap, after the one before
+            for _ in range(OWN):
+                steps[name]()
             times[name].append(seconds(steps[name], cpu))
         order = order[1:] + order[:1]
     gc.enable()
