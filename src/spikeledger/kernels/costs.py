@@ -41,10 +41,10 @@ class Prices:
     event: float = 0.42
     visit: float = 4.0
     searched: float = 2.8
-    tile: float = 50.0
-    expanded: float = 3.0
-    digits: float = 9.0
-    fetched: float = 0.08
+    tile: float = 52.0
+    expanded: float = 1.2
+    digits: float = 5.0
+    fetched: float = 0.12
     dense: float = 0.0122
 
 
