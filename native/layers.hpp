@@ -198,15 +198,19 @@ inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Coun
   bits.sum_blocks(product, [&](int64_t from, int64_t index, const float* sums) {
     const Part part = part_of(product, index);
     const int64_t block = from / kWide;
-    auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
+    // first apart: other threads write other blocks of the same rows, and would wait for each other at each of them
+    static thread_local Buffer<uint32_t> apart;
+    uint32_t* fired = apart.at_least(rows);
     fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns),
-         some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), out, halves,
+         some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), fired, 1,
          counts ? Counts{done.active + from, done.spikes + from, done.steps} : done);
+    auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
     const bool last_of_odd = from + kWide >= l.columns && block % 2 == 0;
     int64_t sent = 0;
     over_stretches(product, part, [&](int64_t first, int64_t count) {
       for (int64_t row = first; row < first + count; ++row) {
-        sent += std::popcount(out[row * halves]);
+        sent += std::popcount(fired[row]);
+        out[row * halves] = fired[row];
         if (last_of_odd) out[row * halves + 1] = 0;
       }
     });
