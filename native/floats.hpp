@@ -13,6 +13,7 @@ namespace spikeledger::SPIKELEDGER_SET {
 constexpr int64_t kPieces = 3, kInputs = 32;         // of a float; of a tile
 constexpr int64_t kBlock = kPieces * 2 * kTile;      // bytes of 32 inputs of 32 rows or columns: [piece][2][16][64]
 constexpr int64_t kRowsHeld = 128;                   // rows whose pieces are in the second cache, for all columns
+constexpr int64_t kColumnsHeld = 16 << 20;           // most bytes of the columns' pieces, which all threads share
 
 inline Lanes leading(Lanes value) { return (Lanes)((Whole)value & 0xffff0000); }
 
@@ -88,29 +89,35 @@ inline void sum_pieces(const char* a, const char* b, int64_t blocks, float* sums
 // out [rows, columns] = a [rows, inner] b [inner, columns]
 inline void multiply_floats(const float* a, const float* b, float* out, int64_t rows, int64_t inner, int64_t columns, int threads) {
   const int64_t blocks = (inner + kInputs - 1) / kInputs, wide = (columns + kWide - 1) / kWide;
+  const int64_t held = std::max<int64_t>(1, std::min(wide, kColumnsHeld / std::max<int64_t>(1, blocks * kBlock)));
   threads = worth(rows * inner / 4 * columns, threads);
   static thread_local Buffer<char> right_buffer;
-  char* right = right_buffer.at_least(wide * blocks * kBlock);
-  parallel(wide, threads, [&](int64_t block) { pieces_of_columns(b, inner, columns, block * kWide, right + block * blocks * kBlock); });
-  parallel((rows + kRowsHeld - 1) / kRowsHeld, threads, [&](int64_t task) {
-    static thread_local Buffer<char> left_buffer;
-    char* left = left_buffer.at_least(kRowsHeld / kWide * blocks * kBlock);
-    const int64_t begin = task * kRowsHeld, end = std::min(rows, begin + kRowsHeld);
-    for (int64_t first = begin; first < end; first += kWide)
-      pieces_of_rows(a, rows, inner, first, left + (first - begin) / kWide * blocks * kBlock);
-    alignas(64) float sums[4 * 256];
-    const Shape shape;
-    for (int64_t block = 0; block < wide; ++block)
-      for (int64_t first = begin; first < end; first += kWide) {
-        sum_pieces(left + (first - begin) / kWide * blocks * kBlock, right + block * blocks * kBlock, blocks, sums);
-        for (int64_t row = first; row < std::min(end, first + kWide); ++row)
-          for (int64_t half = 0; half < 2; ++half) {
-            const int64_t column = block * kWide + half * kLanes, which = row - first;
-            if (column < columns)
-              store(out + row * columns + column, load(sums + (which / 16 * 2 + half) * 256 + which % 16 * kLanes), columns - column);
-          }
-      }
-  });
+  char* right = right_buffer.at_least(held * blocks * kBlock);
+  for (int64_t begin = 0; begin < wide; begin += held) {
+    const int64_t count = std::min(held, wide - begin);
+    parallel(count, threads, [&](int64_t block) {
+      pieces_of_columns(b, inner, columns, (begin + block) * kWide, right + block * blocks * kBlock);
+    });
+    parallel((rows + kRowsHeld - 1) / kRowsHeld, threads, [&](int64_t task) {
+      static thread_local Buffer<char> left_buffer;
+      char* left = left_buffer.at_least(kRowsHeld / kWide * blocks * kBlock);
+      const int64_t top = task * kRowsHeld, end = std::min(rows, top + kRowsHeld);
+      for (int64_t first = top; first < end; first += kWide)
+        pieces_of_rows(a, rows, inner, first, left + (first - top) / kWide * blocks * kBlock);
+      alignas(64) float sums[4 * 256];
+      const Shape shape;
+      for (int64_t block = 0; block < count; ++block)
+        for (int64_t first = top; first < end; first += kWide) {
+          sum_pieces(left + (first - top) / kWide * blocks * kBlock, right + block * blocks * kBlock, blocks, sums);
+          for (int64_t row = first; row < std::min(end, first + kWide); ++row)
+            for (int64_t half = 0; half < 2; ++half) {
+              const int64_t column = (begin + block) * kWide + half * kLanes, which = row - first;
+              if (column < columns)
+                store(out + row * columns + column, load(sums + (which / 16 * 2 + half) * 256 + which % 16 * kLanes), columns - column);
+            }
+        }
+    });
+  }
 }
 #else
 constexpr void (*multiply_floats)(const float*, const float*, float*, int64_t, int64_t, int64_t, int) = nullptr;

@@ -33,8 +33,7 @@ struct Selection {
   void prepare(Product& p, int64_t splittable) {
     if (p.inner == 0) p.method = kSubsets;
     if (p.method == kTiles) {
-      tiles.reserve(p);
-      if (p.dense == nullptr || digest(p)) {
+      if (tiles.reserve(p) && (p.dense == nullptr || digest(p))) {
         p.parts = tile_parts(p, splittable);
         return;
       }

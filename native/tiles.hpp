@@ -15,6 +15,7 @@ constexpr int64_t kTile = 1024, kDigits = 3;  // bytes of a tile: 16 rows of 64
 constexpr int64_t kTogetherRows = 32;         // rows that are summed together: two tiles' worth
 constexpr int64_t kTileWords = 14;            // most words of inputs of a chunk: its digits, 42 KiB, lie in the first cache
 constexpr int64_t kExpanded = 1 << 20;        // most bytes that a part's bits become: they lie in the second cache
+constexpr int64_t kMostDigits = 64 << 20;     // bytes that a thread keeps from product to product
 constexpr float kEven = 64;                   // a column whose largest weight is more times the mean needs more bits
 typedef uint32_t Whole __attribute__((vector_size(64)));
 
@@ -144,11 +145,14 @@ struct Tiles {
   Buffer<float> worth;
   int64_t width = 0;  // words of the inputs
 
-  void reserve(const Product& p) {
+  // Makes room; tells whether that is not too much.
+  bool reserve(const Product& p) {
     width = words_of(p.inner);
-    const int64_t halves = 2 * ((p.columns + kWide - 1) / kWide);
-    digits.at_least(halves * width * kDigits * kTile);
+    const int64_t halves = 2 * ((p.columns + kWide - 1) / kWide), bytes = halves * width * kDigits * kTile;
+    if (bytes > kMostDigits) return false;
+    digits.at_least(bytes);
     worth.at_least(halves * kLanes);
+    return true;
   }
 
   // The digits of a block of 32 columns, from its panel [inner, 32]; if asked, tells whether they are good enough for weights.

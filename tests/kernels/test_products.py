@@ -243,6 +243,15 @@ def test_tiles_err_no_more_than_float32_sums(instruction_set: str, spread: str) 
     assert error < 2.0**-19, "more than 32 roundings; about 150 additions of float32 may make 150"
 
 
+def test_digits_that_would_fill_the_memory_are_not_made(instruction_set: str) -> None:
+    torch.manual_seed(3)
+    spikes = (torch.rand(1, 3, 300_001) < 0.001).float()
+    bits = planes.pack(spikes)
+    assert bits is not None
+    weight = torch.randn(96, 300_001)
+    torch.testing.assert_close(linear(bits, weight, "tiles"), spikes[0] @ weight.T, **PRODUCT)
+
+
 def test_weights_beside_a_far_larger_one_keep_their_bits(instruction_set: str) -> None:
     torch.manual_seed(2)
     spikes = (torch.rand(1, 50, 100) < 0.3).float()
@@ -294,7 +303,7 @@ def test_a_layer_counts_the_spikes_it_writes(instruction_set: str, columns: int)
     assert fired.spikes == planes.Planes(fired.words, fired.shape).spikes > 0
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 33, 7), (130, 64, 100), (200, 300, 65), (3, 0, 4), (0, 5, 4)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 33, 7), (130, 64, 100), (200, 300, 65), (3, 0, 4), (0, 5, 4), (3, 5, 0), (40, 6000, 600)])
 @pytest.mark.parametrize("scale", [1.0, 1e-20, 1e20])
 def test_products_of_floats_err_no_more_than_torchs(
     instruction_set: str, shape: tuple[int, int, int], scale: float, monkeypatch: pytest.MonkeyPatch
