@@ -303,7 +303,9 @@ def test_a_layer_counts_the_spikes_it_writes(instruction_set: str, columns: int)
     assert fired.spikes == planes.Planes(fired.words, fired.shape).spikes > 0
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 33, 7), (130, 64, 100), (200, 300, 65), (3, 0, 4), (0, 5, 4), (3, 5, 0), (40, 6000, 600)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (5, 33, 7), (130, 64, 100), (200, 300, 65), (3, 0, 4), (0, 5, 4), (3, 5, 0), (40, 6000, 600)]
+)
 @pytest.mark.parametrize("scale", [1.0, 1e-20, 1e20])
 def test_products_of_floats_err_no_more_than_torchs(
     instruction_set: str, shape: tuple[int, int, int], scale: float, monkeypatch: pytest.MonkeyPatch
