@@ -103,9 +103,11 @@ def test_the_same_on_any_number_of_threads() -> None:
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
-def test_hooks_are_called_around_a_step() -> None:
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}])  # with the second torch itself takes the step
+def test_hooks_are_called_around_a_step(options: dict[str, float]) -> None:
     (weight, *_) = weights()
-    optimizer = sl.Adam([weight])
+    torch.optim.Adam([weight])  # from now on torch's own step calls hooks too
+    optimizer = sl.Adam([weight], **options)
     called: list[str] = []
     before = optimizer.register_step_pre_hook(lambda *_: called.append("before"))
     after = optimizer.register_step_post_hook(lambda *_: called.append("after"))

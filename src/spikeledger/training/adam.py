@@ -42,7 +42,9 @@ class Adam(torch.optim.Adam):
     def _step(self, closure: Any) -> Any:
         groups = None if closure is not None else [self._addresses(group) for group in self.param_groups]
         if groups is None or any(found is None for found in groups):
-            return super().step(closure)
+            step: Any = torch.optim.Adam.step
+            # once somebody made an Adam of torch's, its step calls the hooks itself, and they were called already
+            return (step.__wrapped__ if getattr(step, "hooked", False) else step)(self, closure)
         core = native()
         assert core is not None
         for group, found in zip(self.param_groups, groups, strict=True):
