@@ -2,7 +2,8 @@
 
 The estimate counts what the kernels do (look-ups, additions, searched words) and weighs it with prices in nanoseconds
 of one thread. Only their ratios matter. They are those of a common server processor, everywhere, so that the same seed
-gives the same figures; `remember` measures a machine once and keeps its own in the user's cache folder.
+gives the same figures, but for tiles, which take part only where a processor has units for them; `remember` measures
+look-ups and events on a machine once and keeps its own prices of these in the user's cache folder.
 """
 
 from __future__ import annotations
