@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .neurons import NEURONS, Layout, is_neuron, kind_of
+from ..listening.neurons import NEURONS, Layout, is_neuron, kind_of
 from .preserve import preserved
 from .recorder import Recorder
 

@@ -14,7 +14,7 @@ from ..activity import Activity
 from ..errors import InputError, unknown_name
 from .books import Pooling
 from .layouts import layout_of
-from .neurons import LAYOUTS, Layout, kind_of
+from ..listening.neurons import LAYOUTS, Layout, kind_of
 from .preserve import preserved
 from .recorder import Recorder
 

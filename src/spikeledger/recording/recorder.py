@@ -1,78 +1,79 @@
 """The recorder: listens to the operators that really run, and leaves no trace on the network.
 
-torch's dispatch mode shows every operator of any library's module with the tensors it multiplied; module hooks (torch's
-global ones, so that nothing is ever attached to the user's modules) say where in the model it ran and which modules are
-neurons. A neuron's inside is not looked at, but for weights of its own: its currents and spikes say all.
+Every operator of any library's module is seen with the tensors it multiplied; module hooks say where in the model it ran
+and which modules are neurons. A neuron's inside is not looked at, but for weights of its own: its currents and spikes
+say all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
-from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
-from torch.utils.hooks import RemovableHandle
 
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
-from ..networks import event_driven
+from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
+from ..listening.ear import Ear, Listener, listen
+from ..listening.neurons import NeuronKind, has_weights, kind_of
 from ..networks.recurrent import OneToOne, Recurrent
-from . import libraries  # noqa: F401  (its rows fill the book of neurons)
-from .bits import BitWatcher
-from .books import Books, Pooling
+from ..torch_private import hook_tables, in_backward
+from .bits import BitWatcher, multiplies_once, product
+from .books import Books, Frame, Pooling
 from .census import census
-from .frames import Frame
-from .neurons import NeuronKind, has_weights, kind_of
-from .origins import Origin
-from .rules import Rule, rule_of
-from .statement import statement
-from .straight import multiplies_once, product
-from .tracking import tensors_in
-from .weights import weights_of
-
-#: operator overload -> its rule, and whether torch is asked to take it apart first
-_RULES: dict[Any, tuple[Rule, bool]] = {}
-
+from .operators import Operators, whole_module
+from .provenance import CONSTANT, INPUT, Origin, Provenance
+from .rules import Rule, UserRule, rule_of, rules_for
+from .statement import Seen, statement
+from .tensors import tensors_in
 
 #: modules that multiply whenever they are called
 _WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
-_UNSEEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
+_HIDDEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
+_STRANGE = (
+    "it uses values that this recording did not see being made, in another thread, in numpy or in an extension: compute "
+    "them with torch in the thread that calls the network, or keep a constant as a buffer"
+)
 
 
-class Recorder:
+class Recorder(Listener):
     """Counts while it is active; `activity()` gives the account. Made by `recording` and used by `record`."""
 
-    def __init__(self, network: nn.Module, *, pooling: Pooling = "fold", samples: int = 0) -> None:
+    def __init__(
+        self, network: nn.Module, *, pooling: Pooling = "fold", samples: int = 0, counts: bool = False,
+        rules: Mapping[str, str | UserRule] | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(network, nn.Module):
             raise InputError(f"a network must be a torch.nn.Module, not a {type(network).__name__}")
         if pooling not in ("fold", "separate"):
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
         self.network = network
         self.samples = samples
-        self.books = Books(pooling, weights_of(network))
+        self.input = INPUT._replace(unit=1.0) if counts else INPUT
+        self.books = Books(pooling, Provenance(network), stranger=self._stranger)
+        self.told = False  # whether `record` says where sequences start, so that nobody has to guess
+        self.unsure: set[str] = set()  # populations of which nobody knows whether a call goes on or starts anew
+        self.seen_samples: dict[str, int] = {}  # rows that arrived at each module that was called from outside
+        self.calls = 0
+        self._rules = rules
+        self._operators = Operators(self.books)
         self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
-        self._met: set[str] = set()  # populations that ran in the present call of the network
-        self._told = False  # whether `record` says where sequences start, so that nobody has to guess
-        self._seen_samples = 0
-        self._mode = _Listener(self)
-        self._on = False
-        self._handles = (
-            RemovableHandle(module_hooks._global_forward_pre_hooks),
-            RemovableHandle(
-                module_hooks._global_forward_hooks, extra_dict=module_hooks._global_forward_hooks_always_called
-            ),
-        )
-        self._bits = BitWatcher(
-            self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
-        )
+        self._rest: dict[str, bool | None] = {}  # neurons that ran in this call of the network, and whether from rest
+        self._met: set[str] = set()  # sites that ran in it
+        self._sites: dict[str, list[_Site]] = {}
+        self._held: set[int] | None = None  # storages that the network holds in plain attributes, found when asked for
+        self._keywords = False  # whether the call from outside passed its tensors by name
+        self._ear: Ear | None = None
+        self.bits = BitWatcher(self.books, {key: part.path for key, part in self._parts.items()}, self)
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
-        self._told = True
+        self.told = True
         for population in self.books.populations.values():
             population.step = 0
 
@@ -81,30 +82,28 @@ class Recorder:
         """Whether any neuron was updated so far."""
         return any(population.updates for population in self.books.populations.values())
 
+    @property
+    def ear(self) -> Ear:
+        """Where it listens while it is active."""
+        assert self._ear is not None
+        return self._ear
+
     @contextmanager
     def active(self) -> Iterator[Recorder]:
         """Count inside this block; whatever happens in it, torch and the network are left as they were."""
-        (before, after), hooks = self._handles, module_hooks
-        if before.id in hooks._global_forward_pre_hooks:  # it counts already, and nothing twice
+        if self._ear is not None:  # it counts already, and nothing twice
             yield self
             return
-        hooks._global_forward_pre_hooks[before.id] = self._enter
-        hooks._global_forward_hooks[after.id] = self._leave
-        hooks._global_forward_hooks_always_called[after.id] = True
-        outer, event_driven.watcher = event_driven.watcher, self._bits
-        self._mode.__enter__()
-        self._on = True
-        try:
-            yield self
-        finally:
-            self._listen(True)
-            self._mode.__exit__(None, None, None)
-            self._on = False
-            event_driven.watcher = outer
-            self.books.frames.clear()
-            self.books.quiet = 0
-            del hooks._global_forward_pre_hooks[before.id], hooks._global_forward_hooks[after.id]
-            del hooks._global_forward_hooks_always_called[after.id]
+        with ExitStack() as stack:
+            stack.enter_context(rules_for(self._rules))
+            stack.enter_context(self._apart_from_hooks())
+            self._ear = stack.enter_context(listen(self))
+            try:
+                yield self
+            finally:
+                self._ear = None
+                self.books.frames.clear()
+                self.books.quiet = self.books.unpaid = 0
 
     def activity(self, *, samples: int | None = None, timesteps: int | None = None) -> Activity:
         """Everything counted so far as one `Activity`.
@@ -113,205 +112,331 @@ class Recorder:
             samples: how many inputs the network saw; by default found from the neurons' updates and steps.
             timesteps: how many steps each had; by default found likewise.
         """
-        listening = self._on
-        self._listen(False)
-        try:
+        with self._deaf():
             given = (self.samples or None) if samples is None else samples
-            return statement(self.books, self.network, given, timesteps, self._seen_samples)
+            seen = Seen(self.told, self.seen_samples, self.unsure)
+            return statement(self.books, self.network, given, timesteps, seen)
+
+    @contextmanager
+    def _deaf(self) -> Iterator[None]:
+        ear = self._ear
+        if ear is not None:
+            ear.close()
+        try:
+            yield
         finally:
-            self._listen(listening)
+            if ear is not None:
+                ear.open()
 
-    # -- hooks ---------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _apart_from_hooks(self) -> Iterator[None]:
+        """Users' own hooks on modules are no part of the network: what they compute is followed, and not charged."""
+        undo = []
+        for part in self._parts.values():
+            for table in hook_tables(part.module):
+                for key, hook in table.items():
+                    if not getattr(hook, "__module__", "").startswith("torch."):
+                        table[key] = apart = self._unpaid(hook, part.path)
+                        undo.append((table, key, hook, apart))
+        try:
+            yield
+        finally:
+            for table, key, hook, apart in undo:
+                if table.get(key) is apart:
+                    table[key] = hook
 
-    def _listen(self, on: bool) -> None:
-        """Go on or pause; torch knows all the while that a mode is active, so that compiled code stays out of the way."""
-        if on != self._on:
-            self._on = on
-            if on:
-                _push_mode(self._mode)
-            else:
-                _pop_mode()
+    def _unpaid(self, hook: Any, path: str) -> Any:
+        def apart(*args: Any, **kwargs: Any) -> Any:
+            books = self.books
+            books.unpaid += 1
+            before = books.left_out
+            try:
+                changed = hook(*args, **kwargs)
+            finally:
+                books.unpaid -= 1
+            if changed is not None and books.left_out > before:
+                books.miss("hook", "it multiplies, and changes what goes on: call it inside a module", place=path)
+            return changed
 
-    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        return apart
+
+    # -- modules -------------------------------------------------------------------------------------------------------
+
+    def entered(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         part = self._parts.get(id(module))
-        if part is None:
+        if part is None or in_backward():  # what a backward pass computes anew has been counted
             return
         books = self.books
         if not books.frames:
-            self._begin(args)
-        frame = Frame(part.path, products=books.products if part.multiplies else -1, sums=part.sums)
-        if self._on and not books.quiet:
+            self._begin(part.path, args)
+        frame = Frame(part.path, module, products=books.products if part.multiplies else -1, sums=part.sums)
+        if self._ear is not None and self._ear.hears and not books.quiet:
             kind = part.kind
             if kind is not None:
-                if self._restarts(part.path):
-                    population = books.populations.get(part.path)
-                    if population is not None and kind.at_rest(module, args) is not False:
-                        population.step = 0
+                if part.path not in self._rest and not self.told:
+                    self._rest[part.path] = kind.at_rest(module, args)
                 frame.quiet, frame.muted = part.quiet, not part.quiet
                 books.quiet += part.quiet
+            elif part.whole is not None:
+                frame.whole, frame.muted = part.whole, True
             elif part.multiplies and multiplies_once(module, args):
-                frame.straight = args[0] not in books.weights and module._parameters["weight"] in books.weights
+                values, weight = args[0], module._parameters["weight"]
+                know = books.know
+                frame.straight = not know.is_weight(values) and weight is not None and know.is_weight(weight)
         books.frames.append(frame)
         if frame.muted or frame.straight:
-            self._listen(False)
+            self.ear.close()
 
-    def _restarts(self, path: str) -> bool:
-        """Whether neurons run for the first time in this call of the network, so that their steps may begin again."""
-        first = path not in self._met
-        self._met.add(path)
-        return first and not self._told
-
-    def _begin(self, args: tuple[Any, ...]) -> None:
+    def _begin(self, path: str, args: tuple[Any, ...]) -> None:
         """A call from outside: what nobody knows among its arguments is the network's input."""
         self._met.clear()
-        for value in args:
-            if isinstance(value, Tensor) and value not in self.books.weights and self.books.origins.get(value) is None:
-                self.books.origins.put(value, Origin("input", "input"))
-        first = args[0] if args else None
-        if isinstance(first, Tensor) and first.dim():
-            self._seen_samples += first.shape[0]
+        self._rest.clear()
+        self._held = None
+        self.calls += 1
+        known, found = self.books.know, list(tensors_in(_leaves(args), {}))
+        self._keywords = not found
+        for value in found:
+            if known.origin(value) is None and not known.is_weight(value):
+                known.put(value, self.input)
+        if found and found[0].dim():
+            self.seen_samples[path] = self.seen_samples.get(path, 0) + found[0].shape[0]
 
-    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        part = self._parts.get(id(module))
+    def left(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         books = self.books
-        if part is None or not books.frames or books.frames[-1].path != part.path:
+        if not books.frames or books.frames[-1].module is not module or in_backward():
             return
-        path = part.path
         frame = books.frames[-1]
-        if frame.straight:
-            self._went_straight(module, args, output)
-        books.frames.pop()
-        if frame.quiet:
-            books.quiet -= 1
-        if frame.products == books.products and output is not None and not books.hidden:
-            books.miss(type(module).__name__, _UNSEEN, place=path)
-        if frame.muted or frame.quiet:
-            try:
-                if output is not None:  # None: it raised
-                    self._listen(False)
-                    self._fired(path, module, args, output)
-            finally:
-                self._listen(True)
+        closed = frame.muted or frame.straight
+        try:
+            if frame.straight:
+                self._went_straight(module, args, output)
+            books.frames.pop()
+            books.quiet -= frame.quiet
+            hidden = frame.products == books.products and not frame.straight
+            if hidden and output is not None and not books.hidden:
+                books.miss(type(module).__name__, _HIDDEN, place=frame.path)
+            if output is not None and (frame.muted or frame.quiet):  # None: it raised
+                with self._deaf():
+                    if frame.whole is not None:
+                        self._taken_whole(frame, module, args, output)
+                    else:
+                        self._fired(frame.path, module, args, output)
+        finally:
+            if closed:
+                self.ear.open()
         if not books.frames and output is not None:
-            self._end(output)
+            self._end(frame.path, output)
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
+        books = self.books
+        if output is None:  # it raised
+            books.products += 1
+            return
+        values = args[0]
         try:
-            if output is None:  # it raised
-                self.books.products += 1
-            else:
-                values, books = args[0], self.books
-                books.multiplied(
-                    module,
-                    values,
-                    values.shape,
-                    1,
-                    output,
-                    lambda: product(module, values),
-                    lambda unit: books.looks.look(values, 1, unit),
-                )
+            books.multiplied_by_layer(
+                self._parts[id(module)].path, module, values, values.shape, 1, output,
+                lambda: product(module, values), lambda unit: books.know.look(values, 1, unit),
+            )  # fmt: skip
         except SpikeLedgerError:
             raise
         except Exception as error:
-            self.books.miss("linear", f"its counting rule failed: {type(error).__name__}: {error}")
+            books.miss("linear", f"its counting rule failed: {type(error).__name__}: {error}")
+
+    def _taken_whole(self, frame: Frame, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        self.books.frames.append(frame)
+        try:
+            frame.whole(self.books, module, args, output)
+        except Exception as error:
+            self.books.miss(type(module).__name__, f"its counting rule failed: {type(error).__name__}: {error}")
         finally:
-            self._listen(True)
+            self.books.frames.pop()
 
     def _fired(self, path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        kind = self._parts[id(module)].kind
-        assert kind is not None
+        part = self._parts[id(module)]
+        assert part.kind is not None
+        books = self.books
         try:
-            self.books.fired(path, kind.read(module, args, output))
+            firing = part.kind.read(module, args, output)
+            if firing.currents is not None:
+                books.ask(books.origin(firing.currents if firing.currents is not args[0] else args[0]))
+                if part.quiet:  # what arrives goes through weights first
+                    firing = firing._replace(currents=None)
+            site = self._site(path, firing.spikes.shape[len(firing.layout) :], args)
+            self.starts(site, path, firing.layout == "B")
+            books.fired(site, firing)
         except SpikeLedgerError:
             raise
         except Exception as error:
             reason = f"its spikes could not be read: {type(error).__name__}: {error}"
-            self.books.miss(type(module).__name__, reason, place=path)
+            books.miss(type(module).__name__, reason, place=path)
 
-    def _end(self, output: Any) -> None:
-        """A call from outside is over: weights that changed are settled, and a binary output is asked about."""
-        first = output[0] if isinstance(output, tuple | list) and output else output
-        if isinstance(first, Tensor):
-            self._sent_outside(first)
-        changed = [account for account in self.books.synapses.values() if account.restless]
-        if changed:
-            self._listen(False)
-            try:
-                for account in changed:
-                    account.settle(all_of_it=False)
-            finally:
-                self._listen(True)
+    def _site(self, path: str, shape: torch.Size, args: tuple[Any, ...]) -> str:
+        """Which population a call is of: one module used behind two layers, or with two shapes, is two populations."""
+        known = self._sites.setdefault(path, [])
+        origin = self.books.know.origin(args[0]) if args else None
+        source = origin.source if origin is not None and origin.kind == "currents" else None
+        for site in known:
+            if site.shape == shape and (source is None or site.source is None or source == site.source):
+                return site.name
+        name = path if not known else f"{path}@{source}" if source else f"{path}#{len(known) + 1}"
+        known.append(_Site(name, shape, source))
+        return name
 
-    def _sent_outside(self, output: Tensor) -> None:
-        """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
-        origin = self.books.origins.get(output)
-        if origin is None or origin.kind != "binary" or not output.is_floating_point():
+    def starts(self, site: str, path: str, stepwise: bool = False) -> None:
+        """A site runs: in a call of the network for the first time, its steps may begin again."""
+        if self.told or site in self._met:
             return
-        if census(output, 1 if output.dim() else 0).inputs != "graded":
-            asked = self.books.binary_outputs
-            asked[origin.source] = asked.get(origin.source, 0) + 1
+        self._met.add(site)
+        rest = self._rest.get(path)
+        population = self.books.populations.get(site)
+        if population is None or rest is False:
+            return
+        if rest is None and stepwise and population.step == 1:
+            self.unsure.add(site)
+        population.step = 0
+
+    def _end(self, path: str, output: Any) -> None:
+        """A call from outside is over: weights that changed are settled, and what it gives is looked at."""
+        with self._deaf():
+            for result in tensors_in(_leaves((output,)), {}):
+                if path == "" and self._keywords and result.dim():
+                    self.seen_samples[path] = self.seen_samples.get(path, 0) + result.shape[0]
+                    self._keywords = False
+                self._gave(result)
+            for account in self.books.synapses.values():
+                if account.restless:
+                    account.settle(all_of_it=False)
+
+    def _gave(self, output: Tensor) -> None:
+        books = self.books
+        origin = books.know.origin(output)
+        if origin is None and not books.know.is_weight(output) or (origin is not None and origin.kind == "unseen"):
+            books.miss(type(self.network).__name__, _STRANGE, place="")
+        elif origin is not None and origin.kind == "constant" and output.is_floating_point() and output.numel() > 1:
+            books.miss(type(self.network).__name__, "nothing that was seen leads from its input to what it returns", place="")
+        elif origin is not None and origin.suspect and output.is_floating_point():
+            if origin.kind != "values" or census(output, 1 if output.dim() else 0).inputs != "graded":
+                books.ask(origin)
+
+    # -- operators -----------------------------------------------------------------------------------------------------
+
+    def runs(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        rule = rule_of(func)
+        if rule.apart:  # under inference mode composite operators arrive whole
+            with self.ear.inside():
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if rule.kind == "higher_order":
+            return self._of_higher_order(rule, func, args, kwargs)
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        if in_backward():  # a backward pass is no part of the run
+            return out
+        if rule.kind == "shadow":
+            self._retell(rule, args, kwargs, out)
+        else:
+            self._operators.ran(rule, args, kwargs, out)
+        return out
+
+    def _retell(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        assert rule.apply is not None
+        books = self.books
+        try:
+            with torch.no_grad(), self.ear.inside():
+                rule.apply(*args, **kwargs)
+        except SpikeLedgerError:
+            raise
+        except Exception as error:
+            books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
+        for result in tensors_in((out,), {}):
+            books.know.put(result, Origin("values", books.place))
+
+    def _of_higher_order(self, rule: Rule, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator that takes functions: a branch that is taken is heard, any other is named."""
+        if rule.name == "cond":
+            chosen, operands = args[1] if bool(args[0]) else args[2], args[3]
+            with self.ear.inside():
+                return chosen(*operands)
+        out = func(*args, **kwargs)
+        self._operators.ran(rule, args, kwargs, out)
+        return out
+
+    def _stranger(self, tensor: Tensor) -> Origin:
+        """What a tensor is that nobody saw being made."""
+        if not self.books.frames or self._keywords:
+            return self.input
+        if tensor.dim() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
+            return CONSTANT
+        if self._held is None:
+            self._held = _storages_of(self.network)
+        if _storage(tensor) in self._held or _is_global(tensor):
+            return CONSTANT
+        self.books.miss(type(self.books.frames[-1].module).__name__, _STRANGE)
+        return Origin("unseen", self.books.place)
+
+
+class _Site(NamedTuple):
+    """A place where a neuron module is used."""
+
+    name: str
+    shape: torch.Size
+    source: str | None  # the layer whose currents arrive there, where they come straight from one
 
 
 class _Part(NamedTuple):
     """What is known of one of the network's modules."""
 
     path: str
+    module: nn.Module
     kind: NeuronKind | None
     quiet: bool  # a neuron with weights of its own
     multiplies: bool  # a module that multiplies whenever it is called
     sums: bool  # connections around neurons, whose currents arrive beside others
+    whole: Any  # of a module that is booked as one thing, whatever operators it is made of
 
     @classmethod
     def of(cls, path: str, module: nn.Module) -> _Part:
         kind = kind_of(module)
         quiet = kind is not None and has_weights(module)
-        return cls(path, kind, quiet, isinstance(module, _WEIGHTED), isinstance(module, Recurrent | OneToOne))
+        multiplies = isinstance(module, _WEIGHTED)
+        return cls(path, module, kind, quiet, multiplies, isinstance(module, Recurrent | OneToOne), whole_module(module))
 
 
-class _Listener(TorchDispatchMode):
-    """Shows the recorder every operator after it ran."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.books = recorder.books
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        known = _RULES.get(func)
-        if known is None:
-            known = _RULES[func] = _look_up(func)
-        rule, whole = known
-        if whole:  # under inference mode composite operators arrive whole
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        out = func(*args, **kwargs)
-        if torch._C._current_autograd_node() is not None:  # a backward pass is no part of the run
-            return out
-        if rule.kind == "shadow":
-            self._retell(rule, args, kwargs, out)
-        else:
-            self.books.ran(rule, args, kwargs, out)
-        return out
-
-    def _retell(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        assert rule.apply is not None
-        try:
-            with torch.no_grad(), self:
-                rule.apply(*args, **kwargs)
-        except SpikeLedgerError:
-            raise
-        except Exception as error:
-            self.books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
-        for result in tensors_in((out,), {}):
-            self.books.origins.put(result, Origin("values", self.books.place))
+def _leaves(values: Any, depth: int = 4) -> list[Any]:
+    """The tensors in nested tuples, lists and dictionaries."""
+    found: list[Any] = []
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, dict | list | tuple) and depth:
+            found += _leaves(value, depth - 1)
+        elif isinstance(value, Tensor):
+            found.append(value)
+    return found
 
 
-def _look_up(func: Any) -> tuple[Rule, bool]:
-    rule = rule_of(func)
-    apart = rule.kind not in ("product", "pool", "carrier", "shadow") and func._can_decompose()
-    return rule, apart
+def _storage(tensor: Tensor) -> int:
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):
+        return id(tensor)
+
+
+def _storages_of(network: nn.Module) -> set[int]:
+    """Where the tensors lie that a network's modules hold in their attributes, in lists and dictionaries too."""
+    own = ("_modules", "_parameters", "_buffers")
+    return {
+        _storage(tensor)
+        for module in network.modules()
+        for tensor in [*_leaves({k: v for k, v in module.__dict__.items() if k not in own}), *module.buffers(recurse=False)]
+    }
+
+
+def _is_global(tensor: Tensor) -> bool:
+    """Whether a tensor stands in a module of Python, a class or a function's closure, as constants do."""
+    for holder in gc.get_referrers(tensor):
+        if type(holder).__name__ == "cell" or isinstance(holder, type | ModuleType):
+            return True
+        if isinstance(holder, dict) and "__name__" in holder and "__builtins__" in holder:
+            return True
+    return False

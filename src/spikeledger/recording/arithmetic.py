@@ -1,0 +1,269 @@
+"""What operators make of origins: when sums, masks, copies and moves of spikes are spikes still, and of which size.
+
+Spikes stay events where they are scaled by a constant, gated by a mask or by other spikes, added to spikes of the same
+size, or moved. Where values of any size take part, what comes out is arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .folds import Fold, behind, beside, plain, summed
+from .provenance import CONSTANT, COPIES, EVENTS, INPUT, Origin, joined
+from .rules import Rule
+
+#: kinds that say nothing of the run's values
+_STILL = frozenset(["constant", "zero"])
+_RESHAPES = frozenset(
+    ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
+)
+_Writes = Callable[[Tensor], int]
+
+
+def made_of(found: Sequence[Origin], place: str) -> Origin:
+    """The origin of what arithmetic made: the input's if its parts were, else this place's."""
+    moving = [origin for origin in found if origin.kind not in _STILL]
+    if not moving and found:
+        return CONSTANT
+    if moving and all(origin.kind in ("input", "random") for origin in moving):
+        return Origin(moving[0].kind, moving[0].source)
+    return Origin("values", place)
+
+
+def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin:
+    """The origin of 0 and 1: an encoder's, known spikes looked at again, or perhaps those of an undeclared neuron."""
+    moving = [origin for origin in found if origin.kind not in _STILL]
+    if not moving:
+        return INPUT._replace(unit=1.0) if name == "bernoulli" else CONSTANT
+    kinds = {origin.kind for origin in moving}
+    if "random" in kinds or kinds == {"input"} or name == "bernoulli":
+        return INPUT._replace(unit=1.0)
+    if kinds <= EVENTS | {"random"}:
+        first = next(origin for origin in moving if origin.kind in EVENTS)
+        suspect = next((origin.suspect for origin in moving if origin.suspect), None)
+        return Origin("spikes", first.source, 1.0, suspect)
+    return Origin("spikes", place, 1.0, place)
+
+
+def combined(
+    name: str, args: tuple[Any, ...], tensors: list[Tensor], origins: list[Origin | None], place: str, out: Any
+) -> Origin:
+    """The origin of what element-wise arithmetic made; None among the origins stands for a weight."""
+    found = [origin or CONSTANT for origin in origins]
+    folded = _folds_of(name, args, tensors, found, out)
+    events = [origin for origin in found if origin.kind in EVENTS]
+    rest = [origin for origin in found if origin.kind not in EVENTS and origin.kind not in _STILL]
+    suspects = next((origin.suspect for origin in found if origin.suspect), None)
+    if folded is not None:
+        return Origin("pooled", next(o.source for o in found if o.kind not in _STILL), None, suspects, folded)
+    if name in ("where", "masked_fill"):  # the condition's values go nowhere
+        branches = [o for tensor, o in zip(tensors, found, strict=True) if tensor.dtype is not torch.bool]
+        moving = [origin for origin in branches if origin.kind not in _STILL]
+        if not moving:
+            condition = next((o for o in found if o.kind not in _STILL), None)
+            return condition.bare._replace(unit=None) if condition is not None else CONSTANT
+        if all(origin.kind in EVENTS for origin in moving):
+            made = moving[0].bare
+            for origin in moving[1:]:
+                made = joined(made, origin) or made
+            plain_ = name == "masked_fill" and args[2] in (0, 0.0)
+            zeros = plain_ or all(origin.kind != "constant" for origin in branches)
+            return made if zeros else made._replace(unit=None)
+        return made_of(moving, place)
+    if not events or rest:
+        return made_of(found, place)
+    unit = _unit(name, args, tensors, found)
+    if name in ("mul", "div", "neg", "abs", "add", "sub", "rsub", "maximum", "minimum", *_LOGIC) and unit != 0:
+        sources = {origin.source for origin in events}
+        kind = "input" if all(origin.kind == "input" for origin in events) else "spikes"
+        return Origin(kind, sources.pop() if len(sources) == 1 else place, unit, suspects)
+    return made_of(found, place)
+
+
+_LOGIC = ("bitwise_and", "bitwise_or", "bitwise_xor")
+
+
+def _unit(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[Origin]) -> float | None:
+    """The size of one spike afterwards; None where it cannot be told, 0 where they are no spikes any more."""
+    units = [origin.unit for origin in found if origin.kind in EVENTS]
+    still = [tensor for tensor, origin in zip(tensors, found, strict=True) if origin.kind in _STILL]
+    numbers = [value for value in args if isinstance(value, int | float) and not isinstance(value, bool)]
+    if name in _LOGIC:
+        return 1.0
+    unit = units[0]
+    if name in ("neg", "abs"):
+        return unit
+    if name in ("mul", "div"):
+        if len(units) > 1:
+            return None if name == "div" or None in units else unit * units[1]  # type: ignore[operator]
+        factors = [abs(float(number)) for number in numbers]
+        for tensor in still:
+            size = _one_size(tensor)
+            if size is None:
+                return 0
+            factors.append(size)
+        for factor in factors:
+            if unit is not None:
+                unit = (unit * factor if name == "mul" else unit / factor) if factor else None
+        return unit
+    if len(set(units)) > 1:
+        return None
+    if still or (name in ("sub", "rsub", "add") and len(units) == 1 and numbers):  # `1 - s`, or another number
+        whole = unit is not None and not still and name != "add" and all(number in (0, unit) for number in numbers[:1])
+        return unit if whole else 0 if name == "add" else None
+    alpha = numbers[0] if len(numbers) else 1
+    return unit if alpha in (1, -1) else None
+
+
+def _one_size(tensor: Tensor) -> float | None:
+    """The one size of a constant's values that are not zero; None where they differ."""
+    size = tensor.detach().abs() if tensor.dtype is not torch.bool else tensor.to(torch.float32)
+    peak = float(size.max()) if size.numel() else 0.0
+    return peak if bool(((size == 0) | (size == peak)).all()) else None
+
+
+def _folds_of(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[Origin], out: Any) -> Fold | None:
+    """The pooling that a factor or a sum leaves: constant factors change no pattern, and sums add up ways."""
+    folds = [origin.fold for origin in found if origin.fold is not None]
+    if not folds or not isinstance(out, Tensor):
+        return None
+    moving = [(tensor, o) for tensor, o in zip(tensors, found, strict=True) if o.kind not in _STILL]
+    if name in ("mul", "div") and len(moving) == 1:
+        others = [tensor for tensor, o in zip(tensors, found, strict=True) if o.kind in _STILL]
+        if out.shape == moving[0][0].shape and all(tensor.numel() == 1 and bool(tensor.any()) for tensor in others):
+            return folds[0]
+    if name == "add" and len(moving) == len(tensors) == len(folds) and len({tensor.shape for tensor in tensors}) == 1:
+        if len({(fold.rows, fold.count) for fold in folds}) == 1:
+            return summed(folds)
+    return None
+
+
+# -- moves -------------------------------------------------------------------------------------------------------------
+
+
+def moved(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], fold: Fold, out: Tensor) -> Fold | None:
+    """The pooling behind an operator of one tensor that only moves values."""
+    name, values = rule.name, args[0]
+    if name in COPIES:
+        return fold
+    if name in _RESHAPES:
+        return fold.reshaped(out.shape)
+    if name in ("permute", "transpose", "t", "mT", "numpy_T", "swapaxes"):
+        return fold.permuted(axis_order(name, values.dim(), args[1:]))
+    if name in ("select", "slice", "narrow") and (args[1] if len(args) > 1 else 0) % values.dim() < fold.rows:
+        call: Callable[..., Tensor] = getattr(torch.ops.aten, name)
+        return fold.of_rows(args[1], lambda x: call(x, *args[1:], **kwargs), out.shape)
+    if name == "expand" and out.shape == values.shape:
+        return fold
+    return _rerun(name, args, kwargs, fold)  # type: ignore[no-any-return]
+
+
+def _rerun(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], fold: Fold) -> Any:
+    call: Callable[..., Any] = getattr(torch.ops.aten, name)
+    try:
+        return fold.moved(call, args, kwargs, args[0].shape)
+    except (RuntimeError, TypeError, ValueError, IndexError):  # it does not run on plain numbers: the way is lost
+        return None
+
+
+def gathered(
+    rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], origins: list[Origin | None],
+    out: Any, writes: _Writes,
+) -> tuple[Origin | None, list[Fold | None]]:  # fmt: skip
+    """The origin of what an operator made that puts values together or takes them apart, and its results' poolings."""
+    name = rule.name
+    used = [origin for tensor, origin in zip(tensors, origins, strict=True)
+            if origin is not None and (tensor.is_floating_point() or len(tensors) == 1)]  # fmt: skip
+    if not used:
+        used = [origin for origin in origins if origin is not None][:1]
+    made: Origin | None = None
+    for origin in used:
+        made = joined(made, origin.bare) or made
+    if made is None:
+        return (CONSTANT if origins else None), []
+    if name in ("native_dropout", "dropout") or (name in ("constant_pad_nd", "pad") and _fills(args)):
+        made = made._replace(unit=None)
+    return made, _moved_folds(name, args, kwargs, tensors, origins, out, writes)
+
+
+def _fills(args: tuple[Any, ...]) -> bool:
+    return len(args) > 2 and isinstance(args[2], int | float) and args[2] != 0
+
+
+def _moved_folds(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], origins: list[Origin | None],
+    out: Any, writes: _Writes,
+) -> list[Fold | None]:  # fmt: skip
+    folds = [origin.fold if origin is not None else None for origin in origins]
+    if name in ("cat", "concat", "stack"):
+        return _put_together(name, args, kwargs, tensors, origins, folds, out, writes) if any(folds) else []
+    first = folds[0] if folds else None
+    if name == "constant_pad_nd" and not _fills(args) and isinstance(out, Tensor):
+        pads = list(args[1])
+        rows = first.rows if first is not None else tensors[0].dim() - len(pads) // 2 - 1
+        origin = origins[0]
+        if first is None and (rows != 1 or origin is None or origin.kind == "unseen"):
+            return []
+        if len(pads) // 2 > tensors[0].dim() - rows:
+            return []
+        unit = origin.unit if origin is not None and origin.kind in EVENTS else None
+        fold = first or plain(tensors[0], rows, unit, writes(tensors[0]))
+        return [fold.each(lambda x: torch.nn.functional.pad(x, pads), ("pad", *pads))]
+    if first is None:
+        return []
+    if name in ("unbind", "split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk"):
+        axis = args[-1] if name == "unbind" and len(args) > 1 else args[2] if name != "unbind" and len(args) > 2 else 0
+        if axis % tensors[0].dim() < first.rows:
+            call: Callable[..., Any] = getattr(torch.ops.aten, name)
+            parts = call(first.parts[0].before, *args[1:], **kwargs) if first.aligned else []
+            return [
+                first.of_rows(axis, lambda _, part=part: part, result.shape)  # type: ignore[misc]
+                for part, result in zip(parts, out, strict=False)
+            ]
+        found = _rerun(name, args, kwargs, first)
+        return list(found) if found is not None else []
+    found = _rerun(name, args, kwargs, first)
+    return [found] if found is not None and not isinstance(found, list) else found or []
+
+
+def _put_together(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], origins: list[Origin | None],
+    folds: list[Fold | None], out: Any, writes: _Writes,
+) -> list[Fold | None]:  # fmt: skip
+    axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+    axis %= out.dim()
+    known = [fold for fold in folds if fold is not None]
+    rows, count = known[0].rows, known[0].count
+    if any((fold.rows, fold.count) != (rows, count) and axis >= rows for fold in known):
+        return []
+    still = [origin is not None and origin.kind in _STILL and origin.kind == "zero" for origin in origins]
+    if name == "stack" or axis < rows:
+        if len(known) != len(folds) or (name == "stack" and axis > rows):
+            return []
+        return [behind(known, rows + (name == "stack"))]
+    filled: list[Fold | None] = []
+    for tensor, origin, fold, zero in zip(tensors, origins, folds, still, strict=True):
+        if fold is None and not zero:
+            if origin is None or origin.kind not in EVENTS:
+                return []
+            fold = plain(tensor, rows, origin.unit, writes(tensor))
+        filled.append(fold)
+    return [beside(filled, [tensor.shape for tensor in tensors], axis, rows, count)]
+
+
+def axis_order(name: str, dims: int, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The permutation of the axes that an operator makes."""
+    if name == "permute":
+        return tuple(axis % dims for axis in args[0])
+    order = list(range(dims))
+    if name == "numpy_T":
+        return tuple(order[::-1])
+    first, second = (-2, -1) if name in ("t", "mT") else args
+    if dims < 2:
+        return tuple(order)
+    order[first], order[second] = order[second], order[first]
+    return tuple(order)
