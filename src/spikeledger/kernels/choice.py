@@ -9,9 +9,9 @@ from types import ModuleType, TracebackType
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..errors import InputError, unknown_name
+from ..torch_private import forward_ad, transforms
 
 #: `auto` takes the fastest that is there; `reference` is plain torch, `cpu` the native core, `gpu` Triton
 BACKENDS = ("auto", "reference", "cpu", "gpu")
@@ -87,8 +87,8 @@ def _ordinary(tensor: Tensor) -> bool:
         and tensor.layout == torch.strided
         and not tensor.is_neg()
         and not torch.compiler.is_compiling()
-        and forward_ad._current_level < 0
-        and torch._C._functorch.peek_interpreter_stack() is None
+        and not forward_ad()
+        and not transforms()
     )
 
 

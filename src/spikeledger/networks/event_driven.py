@@ -10,14 +10,13 @@ import copy
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
 from ..kernels.layers import Sends
+from ..torch_private import autocasting, dispatch_modes, global_hooks, module_hooks
 from . import bit_layers
 from .bit_layers import Pairs, Spikes, Weighted
 from .lifting import OverTime
@@ -262,23 +261,20 @@ def watched(network: nn.Module) -> bool:
 
     A watcher that is alone is nobody: it is told of the bits themselves.
     """
-    looking = (
-        torch._C._len_torch_dispatch_stack() > 0
-        or module_hooks._global_forward_hooks
-        or module_hooks._global_forward_pre_hooks
-    )
+    before, after, backward_before, backward_after = global_hooks()
+    looking = dispatch_modes() > 0 or before > 0 or after > 0
     return bool(
         (looking if watcher is None else not watcher.alone(network))
-        or module_hooks._global_backward_hooks
-        or module_hooks._global_backward_pre_hooks
-        or torch.is_autocast_enabled("cpu")
+        or backward_before
+        or backward_after
+        or autocasting()
         or _hooked(network)
     )
 
 
 def _hooked(module: nn.Module) -> bool:
     """Whether a module, or one in it, has a hook."""
-    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+    if module_hooks(module):
         return True
     for child in module._modules.values():  # noqa: SIM110  a generator a module is half of what asking costs
         if child is not None and _hooked(child):
