@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
+    from .listening.neurons import declare_neuron as declare_neuron
+    from .listening.neurons import neuron as neuron
+    from .listening.neurons import not_a_neuron as not_a_neuron
     from .networks import decoders as decoders
     from .networks import encoders as encoders
     from .networks import surrogates as surrogates
@@ -44,9 +47,6 @@ if TYPE_CHECKING:
     from .networks.recurrent import Recurrent as Recurrent
     from .networks.spiking import SpikingNetwork as SpikingNetwork
     from .networks.spiking import over_time as over_time
-    from .recording.neurons import declare_neuron as declare_neuron
-    from .recording.neurons import neuron as neuron
-    from .recording.neurons import not_a_neuron as not_a_neuron
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .study import breakeven as breakeven
@@ -99,9 +99,9 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
-    "neuron": ("recording.neurons", "neuron"),
-    "declare_neuron": ("recording.neurons", "declare_neuron"),
-    "not_a_neuron": ("recording.neurons", "not_a_neuron"),
+    "neuron": ("listening.neurons", "neuron"),
+    "declare_neuron": ("listening.neurons", "declare_neuron"),
+    "not_a_neuron": ("listening.neurons", "not_a_neuron"),
     "map_network": ("chip.trace", "map_network"),
     "place": ("chip.placement", "place"),
     "simulate": ("chip.simulate", "simulate"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sized
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +25,12 @@ __all__ = [
     "DispatchMode",
     "autocasting",
     "dispatch_modes",
+    "eager_stance",
     "forward_ad",
     "function_modes",
     "global_hooks",
     "has_private",
+    "hook_tables",
     "in_backward",
     "missing",
     "module_hooks",
@@ -37,6 +39,7 @@ __all__ = [
     "profiling",
     "push_mode",
     "storage_key",
+    "top_mode",
     "transforms",
 ]
 
@@ -179,6 +182,31 @@ def push_mode(mode: DispatchMode) -> None:
 def pop_mode() -> DispatchMode:
     """Take the dispatch mode on top of this thread's stack away, and return it."""
     return _pop(None)
+
+
+def top_mode() -> DispatchMode | None:
+    """The dispatch mode on top of this thread's stack; None where there is none, or none can be told."""
+    return _top()
+
+
+_top: Callable[[], DispatchMode | None] = getattr(_python_dispatch, "_get_current_dispatch_mode", lambda: None)
+
+
+# -- hooks and compilers -----------------------------------------------------------------------------------------------
+
+
+def hook_tables(module: nn.Module) -> tuple[dict[int, Any], ...]:
+    """A module's own hooks before and after its forward, each by a number; none where they cannot be found."""
+    return tuple(table for name in ("_forward_pre_hooks", "_forward_hooks") if (table := getattr(module, name, None)))
+
+
+def eager_stance() -> Callable[[], None]:
+    """Let compiled functions run as they were written, until what is returned is called; nothing before torch 2.6."""
+    stance = getattr(torch.compiler, "set_stance", None)
+    if stance is None:
+        return lambda: None
+    held = stance("force_eager")
+    return lambda: held.__exit__(None, None, None)
 
 
 # -- tensors -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ import spikeledger as sl
 from recording import oracle
 from spikeledger.errors import UncountedError
 from spikeledger.recording import pools, products, rules
-from spikeledger.recording import recorder as listening
 
 
 def draw(*shape: int, density: float = 0.4, seed: int = 0) -> Tensor:
@@ -349,7 +348,7 @@ def test_a_rule_that_raises_becomes_an_uncounted_entry(book, monkeypatch: pytest
 
     for name in list(book):
         monkeypatch.setitem(book, name, broken)
-    monkeypatch.setattr(listening, "_RULES", {})
+    monkeypatch.setattr(rules, "_known", {})
     network = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4, 3))
     activity = sl.record(network, draw(2, 1, 4, 4))
     assert any("on purpose" in item.reason for item in activity.uncounted)
@@ -361,7 +360,7 @@ def test_a_fan_out_that_raises_becomes_an_uncounted_entry(monkeypatch: pytest.Mo
     def broken(*args, **kwargs):
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("spikeledger.recording.synapses.fan_out", broken)
+    monkeypatch.setattr("spikeledger.recording.fan_out.Grid.fan_out", broken)
     activity = sl.record(nn.Conv1d(1, 1, 3), draw(2, 1, 6))
     assert "on purpose" in activity.uncounted[0].reason
 

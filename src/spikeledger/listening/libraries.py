@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .neurons import NEURONS, Firing, NeuronKind, encoder, firing, first, silent
+from .neurons import MEMORIES, NEURONS, Firing, NeuronKind, encoder, firing, first, silent
 
 
 def _call(module: nn.Module, method: str) -> None:
@@ -110,9 +110,23 @@ for _name in [
     NEURONS["spikingjelly", _name] = _spikingjelly()
 for _name in ("PSN", "ILCBaseNode", "NoisyBaseNode"):
     NEURONS["spikingjelly", _name] = NeuronKind(_spikingjelly_always_sequence)
-for _name in ("NonSpikingBaseNode", "NoisyNonSpikingBaseNode", "LIAFNode"):
-    NEURONS["spikingjelly", _name] = _spikingjelly(spiking=False)
+NEURONS["spikingjelly", "LIAFNode"] = _spikingjelly(spiking=False)
+
+
+def _spikingjelly_read_out(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+    # takes all steps in one call in every step mode, and may give one decoded value of them
+    current = args[0]
+    sent = first(output)
+    return Firing(sent, sent if sent.shape == current.shape else current, current, "TB", 1, False)
+
+
+for _name in ("NonSpikingBaseNode", "NoisyNonSpikingBaseNode"):
+    NEURONS["spikingjelly", _name] = NeuronKind(
+        _spikingjelly_read_out, _spikingjelly().at_rest, _spikingjelly().to_rest
+    )
 NEURONS["spikingjelly", "ILIFNode"] = _spikingjelly(unit=1.0)
+#: recurrent containers, synapse filters, delays: whatever keeps something between calls
+MEMORIES["spikingjelly", "MemoryModule"] = "reset"
 for _name in ("StatelessEncoder", "StatefulEncoder"):
     NEURONS["spikingjelly", _name] = encoder("B")
 
@@ -182,3 +196,23 @@ def _sinabs(spiking: bool) -> NeuronKind:
 
 NEURONS["sinabs", "StatefulLayer"] = _sinabs(True)
 NEURONS["sinabs", "ExpLeak"] = _sinabs(False)
+
+# -- Rockpool: [B, T, N]; returns (output, states, recordings); recurrent weights may be inside -----------------------
+
+
+def _rockpool(spiking: bool) -> NeuronKind:
+    def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
+        sent = first(output)
+        current = args[0] if args[0].shape == sent.shape else None
+        return Firing(sent, sent, current, "BT", 1, spiking, True, 1.0 if spiking else None)
+
+    def to_rest(module: nn.Module) -> None:
+        _call(module, "reset_state")
+
+    return NeuronKind(read, to_rest=to_rest)
+
+
+for _name in ("LIFBaseTorch", "LIFTorch", "LIFBitshiftTorch", "LIFNeuronTorch", "aLIFTorch", "LIFSlayer"):
+    NEURONS["rockpool", _name] = _rockpool(True)
+NEURONS["rockpool", "ExpSynTorch"] = _rockpool(False)
+MEMORIES["rockpool", "TorchModule"] = "reset_state"

@@ -13,6 +13,8 @@ from ..errors import InputError, unknown_name
 
 Layout = Literal["B", "TB", "BT"]
 LAYOUTS: tuple[Layout, ...] = ("B", "TB", "BT")
+#: of a declared neuron; in `BNT` time comes last
+DECLARED = (*LAYOUTS, "BNT")
 
 
 class Firing(NamedTuple):
@@ -49,13 +51,9 @@ class NeuronKind:
     read: Callable[[nn.Module, tuple[Any, ...], Any], Firing]
     at_rest: Callable[[nn.Module, tuple[Any, ...]], bool | None] = lambda module, args: None
     to_rest: Callable[[nn.Module], None] = lambda module: None
-
-
-def layered(values: Tensor, layout: str) -> Tensor:
-    """A tensor of some layout as `[T, B, *N]`."""
-    if layout == "B":
-        return values.unsqueeze(0)
-    return values.transpose(0, 1) if layout == "BT" else values
+    resets: Callable[[nn.Module], bool] = lambda module: True  # whether `to_rest` knows how
+    encodes: bool = False  # an encoder, which sends spikes but has no neurons to update
+    chip: Callable[[Any], dict[str, Any]] | str | None = None  # its constants for a chip, or why it has none
 
 
 def firing(
@@ -83,29 +81,58 @@ Kind = TypeVar("Kind", bound=type[nn.Module])
 
 
 def declare_neuron(
-    kind: Kind, *, layout: Layout = "B", state_variables: int = 1, spiking: bool = True, unit: float | None = None
-) -> Kind:
-    """Say that a module class is a population of neurons: `sl.declare_neuron(MyLIF, layout="TB")`.
-
-    Its first argument is the input current and its output, or the first part of it, the spikes.
+    kind: Kind, *, layout: str = "B", state_variables: int = 1, spiking: bool = True, unit: float | None = None,
+    current: int | str = 0, spikes: int | str = 0, reset: str | Callable[[Any], object] | None = None,
+    chip: Callable[[Any], dict[str, Any]] | str | None = None,
+) -> Kind:  # fmt: skip
+    """Say that a module class is a population of neurons: `sl.declare_neuron(MyLIF, layout="TB", reset="reset")`.
 
     Args:
         kind: the class; its subclasses are neurons too.
-        layout: leading axes of currents and spikes: `B` (one step a call), `TB` or `BT` (all steps in one call).
+        layout: leading axes of currents and spikes: `B` (one step a call), `TB` or `BT` (all steps in one call), or
+            `BNT` (all steps in one call, time last).
         state_variables: what one neuron keeps from step to step.
         spiking: False for a read-out whose output is its membrane.
         unit: size of one spike, if a neuron may send several in a step (the output is then a multiple of it).
+        current: which argument the input current is, by position or by name.
+        spikes: where the spikes are in what it returns: by position in a tuple, or by name in a dictionary.
+        reset: the name of its method, or a function of the module, that brings it to rest; by default `reset`,
+            `reset_state`, `reset_states` or `reset_mem`, where it has one.
+        chip: a function of the module that gives its constants for a chip (`beta`, `threshold`, `reset`), or why it
+            has none.
+
+    Raises:
+        InputError: no class of modules, or an unknown layout.
     """
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise InputError(f"only a class of torch modules can be declared a neuron, not {kind!r}")
-    if layout not in LAYOUTS:
-        raise unknown_name("layout", str(layout), LAYOUTS)
+    if layout not in DECLARED:
+        raise unknown_name("layout", str(layout), DECLARED)
+    if isinstance(reset, str) and not hasattr(kind, reset):
+        raise InputError(f"{kind.__name__} has no method '{reset}' that brings it to rest")
 
     def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
-        current = args[0] if args else None
-        return firing(first(output), current, layout, state_variables=state_variables, spiking=spiking, unit=unit)
+        arrives = args[current] if isinstance(current, int) and current < len(args) else None
+        sent = output[spikes] if isinstance(output, dict | tuple | list) else output
+        if not isinstance(sent, Tensor):
+            raise InputError(f"a neuron returned {type(sent).__name__}, but its spikes must be a tensor")
+        if layout != "BNT":
+            return firing(sent, arrives, layout, state_variables=state_variables, spiking=spiking, unit=unit)
+        currents = arrives.movedim(-1, 0) if isinstance(arrives, Tensor) else None
+        return Firing(sent, sent.movedim(-1, 0), currents, "TB", state_variables, spiking, True, unit)
 
-    _DECLARED[kind] = NeuronKind(read)
+    def method(module: nn.Module) -> Any:
+        if callable(reset):
+            return lambda: reset(module)
+        names = (reset,) if reset else ("reset", "reset_state", "reset_states", "reset_mem")
+        return next((getattr(module, name) for name in names if callable(getattr(module, name, None))), None)
+
+    def to_rest(module: nn.Module) -> None:
+        found = method(module)
+        if found is not None:
+            found()
+
+    _DECLARED[kind] = NeuronKind(read, to_rest=to_rest, resets=lambda module: method(module) is not None, chip=chip)
     return kind
 
 
@@ -135,14 +162,15 @@ def is_declared(module: nn.Module) -> bool:
 def is_neuron(module: nn.Module) -> bool:
     """Whether a module is a population of neurons (an encoder, which has none, is not)."""
     found = kind_of(module)
-    return found is not None and not getattr(found.read, "encodes", False)
+    return found is not None and not found.encodes
 
 
 def has_weights(module: nn.Module) -> bool:
     """Whether a neuron multiplies by weights of its own (recurrent connections), so that its inside matters."""
     parts = [part for name, part in module.named_modules() if name]
-    return any(tensor.dim() >= 2 for tensor in module.parameters()) or any(
-        True for part in parts for _ in part.parameters()
+    # asked of torch's own class, for some libraries have a `parameters` of another meaning
+    return any(tensor.dim() >= 2 for tensor in nn.Module.parameters(module)) or any(
+        True for part in parts for _ in nn.Module.parameters(part)
     )
 
 
@@ -156,6 +184,31 @@ def _find(kind: type) -> tuple[NeuronKind | None, bool]:
     return None, False
 
 
+#: (package, class) of modules that keep a state and are no neurons -> the method that brings them to rest
+MEMORIES: dict[tuple[str, str], str] = {}
+
+
+def library_reset(module: nn.Module) -> Callable[[], object] | None:
+    """What brings a module that keeps a state to rest, if its library is known; None for any other."""
+    for base in type(module).__mro__:
+        name = MEMORIES.get((base.__module__.partition(".")[0], base.__qualname__))
+        if name is not None:
+            found: Callable[[], object] | None = getattr(module, name, None)
+            return found
+    return None
+
+
+def to_rest(network: nn.Module) -> None:
+    """Bring every module that keeps a state between calls to rest, as its library or its declaration does it."""
+    for module in network.modules():
+        kind = kind_of(module)
+        reset = library_reset(module) if kind is None else None
+        if kind is not None:
+            kind.to_rest(module)
+        elif reset is not None:
+            reset()
+
+
 def encoder(layout: Layout) -> NeuronKind:
     """A row for encoders: they send spikes but have no neurons to update."""
 
@@ -163,8 +216,7 @@ def encoder(layout: Layout) -> NeuronKind:
         out = first(output)
         return Firing(out, out, None, layout, 0, True, False)
 
-    read.encodes = True  # type: ignore[attr-defined]
-    return NeuronKind(read)
+    return NeuronKind(read, encodes=True)
 
 
 def silent(*states: Any) -> bool | None:

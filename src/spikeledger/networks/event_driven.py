@@ -16,7 +16,8 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
 from ..kernels.layers import Sends
-from ..torch_private import autocasting, dispatch_modes, global_hooks, module_hooks
+from ..listening.ear import alone, heard_by, listens, strangers
+from ..torch_private import autocasting, global_hooks, module_hooks
 from . import bit_layers
 from .bit_layers import Pairs, Spikes, Weighted
 from .lifting import OverTime
@@ -29,8 +30,8 @@ class Watcher(Protocol):
     #: whether it adds to the gradient of each population's spikes: each is then a node of autograd's graph of its own
     taps: bool
 
-    def alone(self, network: nn.Module) -> bool:
-        """Whether nobody else looks on, at layers that it knows: no hook and no dispatch mode but the watcher's own."""
+    def knows(self, network: nn.Module) -> bool:
+        """Whether it follows these layers."""
 
     def takes(self, values: Tensor) -> bool:
         """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
@@ -38,8 +39,8 @@ class Watcher(Protocol):
     def away(self) -> AbstractContextManager[None]:
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
-    def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes go through a weighted layer; `source` is the tensor that carried them."""
+    def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes, currents: Tensor) -> None:
+        """Spikes went through a weighted layer; `source` is the tensor that carried them."""
 
     def passed(
         self, pairs: Pairs, source: Tensor, planes: bits.Planes, sent: list[bits.Planes], deeds: list[Deeds]
@@ -59,10 +60,6 @@ class Watcher(Protocol):
         """An image that is the same at every step may go through a weighted layer once; False: each step is looked at."""
 
 
-#: who counts at present; the recorder puts itself here
-watcher: Watcher | None = None
-
-
 class EventDriven(nn.Sequential):
     """Layers on `[T, B, *N]`, one after the other, as `nn.Sequential`, whose weighted layers work on spikes as events.
 
@@ -75,6 +72,7 @@ class EventDriven(nn.Sequential):
         if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
+        watcher = heard_by()
         if watcher is not None and isinstance(sequence, Tensor):  # to a watcher the encoder gives floats
             return _watched(layers, sequence, watcher)
         return _unwatched(layers, sequence, "spikes")
@@ -167,8 +165,9 @@ def _events(
         source = flow if isinstance(flow, Tensor) else flow.planes.words
         pairs = bit_layers.pairs_from(layers, index)
         if not pairs:
-            watching.multiplied(weighted, source, spikes.planes)
-            return bit_layers.currents_of(weighted, spikes), 1
+            currents = bit_layers.currents_of(weighted, spikes)
+            watching.multiplied(weighted, source, spikes.planes, currents)
+            return currents, 1
         pairs = pairs[:1] if watching.taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
         found, sent, deeds = bit_layers.stacked_and_counted(
@@ -261,15 +260,21 @@ def watched(network: nn.Module) -> bool:
 
     A watcher that is alone is nobody: it is told of the bits themselves.
     """
-    before, after, backward_before, backward_after = global_hooks()
-    looking = dispatch_modes() > 0 or before > 0 or after > 0
+    watcher = heard_by()
+    *_, backward_before, backward_after = global_hooks()
     return bool(
-        (looking if watcher is None else not watcher.alone(network))
+        (strangers() if watcher is None else not (alone() and watcher.knows(network)))
+        or (watcher is None and listens())
         or backward_before
         or backward_after
         or autocasting()
         or _hooked(network)
     )
+
+
+def unseen(network: nn.Module) -> bool:
+    """Whether nobody looks on at all."""
+    return not listens() and not watched(network)
 
 
 def _hooked(module: nn.Module) -> bool:

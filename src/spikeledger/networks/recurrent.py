@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..kernels.family import Cells, State, along, run
-from . import event_driven
+from .event_driven import unseen
 from .neurons import Neuron, in_parts
 
 
@@ -86,8 +86,7 @@ class Recurrent(nn.Module):
 
     def _steps(self, currents: Tensor, state: State) -> tuple[Tensor, State]:
         cells = self._cells()
-        seen = event_driven.watcher is not None or event_driven.watched(self)
-        if seen or (cells.own is None and cells.weight is None):
+        if not unseen(self) or (cells.own is None and cells.weight is None):
             return self._one_by_one(currents, state)
         bias = getattr(self.connections, "bias", None)
         return run(currents if bias is None else currents + bias, state, cells)

@@ -7,11 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from . import event_driven
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
 from .encoders import Encoder, Rate
-from .event_driven import EventDriven
+from .event_driven import EventDriven, unseen
 from .lifting import OverTime, over_time
 
 __all__ = ["OverTime", "SpikingNetwork", "over_time", "predictions"]
@@ -53,7 +52,7 @@ class SpikingNetwork(nn.Module):
         """The encoder's spikes; as bits where it can give them, the layers can take them, and nobody looks."""
         if self.encoder is None:
             return inputs
-        if type(self.encoder) is Rate and isinstance(self.layers, EventDriven) and _unseen(self):
+        if type(self.encoder) is Rate and isinstance(self.layers, EventDriven) and unseen(self):
             planes = self.encoder.planes(inputs)
             if planes is not None:
                 return Spikes(planes, None)
@@ -64,16 +63,12 @@ class SpikingNetwork(nn.Module):
         """Scores `[B, classes]`: the decoded output spikes."""
         layers, decoder = self.layers, self.decoder
         # rates are counted in bits: of a decoder that reads nothing else, the output spikes need not become floats
-        if isinstance(layers, EventDriven) and isinstance(decoder, RateDecoder) and _unseen(self):
+        if isinstance(layers, EventDriven) and isinstance(decoder, RateDecoder) and unseen(self):
             kinds = ((self, SpikingNetwork), (layers, EventDriven), (decoder, RateDecoder))
             if all(_as_written(module, kind) for module, kind in kinds):
                 return decoder.of_rates(layers.rates(self._coded(inputs)))
         out: Tensor = decoder(self.forward(inputs))
         return out
-
-
-def _unseen(network: nn.Module) -> bool:
-    return event_driven.watcher is None and not event_driven.watched(network)
 
 
 def _as_written(module: nn.Module, kind: type[nn.Module]) -> bool:

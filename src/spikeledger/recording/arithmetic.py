@@ -136,9 +136,9 @@ def _folds_of(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: li
         others = [tensor for tensor, o in zip(tensors, found, strict=True) if o.kind in _STILL]
         if out.shape == moving[0][0].shape and all(tensor.numel() == 1 and bool(tensor.any()) for tensor in others):
             return folds[0]
-    if name == "add" and len(moving) == len(tensors) == len(folds) and len({tensor.shape for tensor in tensors}) == 1:
-        if len({(fold.rows, fold.count) for fold in folds}) == 1:
-            return summed(folds)
+    alike = len({tensor.shape for tensor in tensors}) == 1 and len({(fold.rows, fold.count) for fold in folds}) == 1
+    if name == "add" and len(moving) == len(tensors) == len(folds) and alike:
+        return summed(folds)
     return None
 
 

@@ -101,8 +101,10 @@ class BitWatcher:
         """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
         return self._away
 
-    def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, *N]` go through a weighted layer."""
+    def multiplied(
+        self, layer: Weighted, source: Tensor, planes: Planes, currents: Tensor | None = None
+    ) -> None:
+        """Spikes `[T, B, *N]` went through a weighted layer; `currents` where they are not taken by its neurons at once."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent
             return _census(planes.per_neuron().numpy(), planes)
@@ -111,7 +113,7 @@ class BitWatcher:
             return _product(layer, source, planes)
 
         path = self._paths[id(layer)]
-        self.books.multiplied_by_layer(path, layer, source, planes.shape, 2, None, product, look)
+        self.books.multiplied_by_layer(path, layer, source, planes.shape, 2, currents, product, look)
 
     def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
         """Spikes `[T, B, *N]` went through weighted layers, each with its neurons, which sent spikes and did this."""
@@ -119,7 +121,11 @@ class BitWatcher:
         seen, before = self._counted(source, planes), None  # what arrives at a layer, and who sent it
         for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
             line = books.lines.get(id(layer))
-            if line is not None and seen is not None and line.holds(layer, planes.shape, books.know.version(layer.weight)):
+            if (
+                line is not None
+                and seen is not None
+                and line.holds(layer, planes.shape, books.know.version(layer.weight))
+            ):
                 books.products += 1
                 line.book(seen)
             else:

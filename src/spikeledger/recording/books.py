@@ -72,14 +72,17 @@ class Books:
     left_out: int = 0  # products that a user's hook made
     _turned: dict[str, bool] = field(default_factory=dict)  # a layer, and which way round its weight was first used
 
+    @property
     def place(self) -> str:
         """Path of the innermost module that is running."""
         return self.frames[-1].path if self.frames else ""
 
+    @property
     def hidden(self) -> bool:
         """Whether a neuron is running whose inside is not looked at."""
         return any(frame.muted for frame in self.frames)
 
+    @property
     def charged(self) -> bool:
         """Whether what runs now is part of the account: inside the network, not in a neuron, not in a user's hook."""
         return bool(self.frames) and not self.quiet and not self.unpaid

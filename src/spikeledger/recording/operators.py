@@ -39,10 +39,9 @@ class Operators:
 
     def ran(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Book one operator; every error in a rule becomes an uncounted entry, never a zero."""
+        books = self.books
         kind, know = rule.kind, books.know
-        if kind == "product":
-            books.products += 1
-        elif kind in ("unknown", "taught", "higher_order"):
+        if kind == "product" or kind in ("unknown", "taught", "higher_order"):
             books.products += 1
         tensors = list(tensors_in(args, kwargs))
         if tensors and kind != "factory":
@@ -68,16 +67,20 @@ class Operators:
                 self._put_all(rule, out, made)
 
     def _put_all(self, rule: Rule, out: Any, made: Origin) -> None:
+        books = self.books
         several = rule.kind in ("gatherer", "carrier", "unknown", "taught", "reduction", "higher_order")
         for index, result in enumerate(tensors_in(out if isinstance(out, tuple | list) else (out,), {})):
             books.know.put(result, made if several or not index else CONSTANT)
 
     def _derived(self, rule: Rule, tensors: list[Tensor], args: tuple[Any, ...], out: Any) -> None:
         """What is made from weights alone is a weight: prepared once, it costs a run nothing."""
+        books = self.books
         know = books.know
         if rule.writes:
             for argument in rule.writes:
-                for tensor in tensors_in((args[argument],) if isinstance(argument, int) and argument < len(args) else (), {}):
+                for tensor in tensors_in(
+                    (args[argument],) if isinstance(argument, int) and argument < len(args) else (), {}
+                ):
                     know.touched(tensor)
         if rule.kind == "product" and books.charged:
             self._perhaps_a_state(rule, tensors, args, out)
@@ -91,6 +94,7 @@ class Operators:
 
     def _perhaps_a_state(self, rule: Rule, tensors: list[Tensor], args: tuple[Any, ...], out: Any) -> None:
         """A buffer times a parameter: a constant, unless the network writes into the buffer later. Then it was a state."""
+        books = self.books
         states = [tensor for tensor in tensors if (found := books.know.weight(tensor)) is not None and found.buffer]
         if not states or len(states) == len(tensors) or not bool(states[0].any()):
             return
@@ -104,6 +108,7 @@ class Operators:
 
     def _wrote(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None) -> None:
         """Something was written into arguments: parameters are trained so; a buffer that gets values holds a state."""
+        books = self.books
         know = books.know
         for argument in rule.writes:
             if isinstance(argument, int):
@@ -126,13 +131,18 @@ class Operators:
             return RANDOM
         return ZERO if rule.name == "zero" or (rule.name == "fill" and args[1:2] in ((0,), (0.0,))) else CONSTANT
 
-    def _factory(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _factory(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
         name = rule.name
         if name.startswith("rand") and name != "randperm":
             return RANDOM
         return ZERO if "zeros" in name or "empty" in name else CONSTANT
 
-    def _carrier(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _carrier(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         if rule.name == "lift_fresh":
             return CONSTANT
         origin = books.origin(args[0])
@@ -144,11 +154,15 @@ class Operators:
         return carried
 
     def _kept(self, before: Fold, after: Fold | None) -> Fold | None:
+        books = self.books
         if after is None:
             books.unfolded.update(before.pools)
         return after
 
-    def _product(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _product(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         assert rule.apply is not None
         product = rule.apply(books.know.is_weight, *args, **kwargs)
         if isinstance(product, Coincidence):
@@ -157,13 +171,17 @@ class Operators:
         return origin
 
     def _pool(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+        books = self.books
         assert rule.apply is not None
         pool: Pool | None = rule.apply(*args, **kwargs)
         if pool is None:
             return self._reduction(rule, args, kwargs, tensors, out)
         return books.pooled(pool, args[0], out[0] if isinstance(out, tuple) else out)
 
-    def _batch_norm(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _batch_norm(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         origin = books.origin(args[0])
         training = any(value is True for value in args[4:7])
         if origin is not None and origin.kind == "currents" and isinstance(args[3], Tensor) and not training:
@@ -171,11 +189,15 @@ class Operators:
         return self._norm(rule, args, kwargs, tensors, out)
 
     def _norm(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+        books = self.books
         if books.charged:
             books.add("norm", "norm_op", args[0].numel())
         return self._used(tensors)
 
-    def _activation(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _activation(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         if books.charged:
             books.add("activation", "activation", elements(out), outputs=0)
             if isinstance(out, Tensor):
@@ -190,7 +212,10 @@ class Operators:
                 return made._replace(suspect=next((origin.suspect for origin in found if origin.suspect), None))
         return made
 
-    def _elementwise(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _elementwise(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         name, know = rule.name, books.know
         if name == "add" and len(tensors) == 2:  # a bias that the product did not add itself
             for values, bias in (tensors, tensors[::-1]):
@@ -211,6 +236,7 @@ class Operators:
         return self._combined(rule, args, tensors, out)
 
     def _combined(self, rule: Rule, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> Origin:
+        books = self.books
         made = combined(rule.name, args, tensors, [books.origin(tensor) for tensor in tensors], books.place, out)
         if made.fold is None:
             books.spoil(tensors)
@@ -219,7 +245,10 @@ class Operators:
                 books.ask(books.origin(tensor))
         return made._replace(suspect=None) if books.quiet else made
 
-    def _reduction(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _reduction(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         if books.charged:
             first, last = args[0].numel(), elements(out)
             if rule.name.startswith("cum") or rule.name.startswith("logcum"):
@@ -232,6 +261,7 @@ class Operators:
 
     def _used(self, tensors: list[Tensor]) -> Origin:
         """The origin of what arithmetic made of values, in which spikes can no more be told apart."""
+        books = self.books
         books.spoil(tensors)
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
         for origin in found:
@@ -240,6 +270,7 @@ class Operators:
 
     def _one_to_one(self, tensors: list[Tensor], out: Tensor) -> Origin | None:
         """Inside a neuron, its own spikes times a weight: a recurrent connection from each neuron to itself."""
+        books = self.books
         know = books.know
         for values, weight in (tensors, tensors[::-1]):
             if books.frames[-1].sums and know.is_weight(weight) and out.shape == values.shape:
@@ -257,13 +288,19 @@ class Operators:
                     return books.multiplied(scaling(values, weight))[1]
         return None
 
-    def _comparison(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _comparison(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         books.spoil(tensors)
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
         made = made_by_comparison(rule.name, found, books.place)
         return made._replace(suspect=None) if books.quiet else made
 
-    def _gatherer(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _gatherer(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         if rule.name == "copy":
             tensors = tensors[1:2]
         origins = [books.origin(tensor) for tensor in tensors]
@@ -280,6 +317,7 @@ class Operators:
         return None
 
     def _lookup(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+        books = self.books
         table, indices = args[0], args[1]
         known = books.know.weight(table)
         layer = known.layer(table) if known is not None and known.name else books.place
@@ -292,13 +330,17 @@ class Operators:
         return Origin("values", layer)
 
     def _taught(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+        books = self.books
         assert rule.apply is not None
         for event, count in rule.apply(*args, out=out, **kwargs).items():
             if books.charged:
                 books.add(rule.name, event, int(count), outputs=elements(out))
         return self._used(tensors)
 
-    def _unknown(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _unknown(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
+    ) -> Origin | None:
+        books = self.books
         books.spoil(tensors)
         if books.charged or (books.frames and any(books.know.origin(tensor) is not None for tensor in tensors)):
             books.miss(rule.name, why_unknown(rule.name))

@@ -314,6 +314,11 @@ class Provenance:
         row.looked = (stands, rows, found)
         return found
 
+    def met(self, tensor: Tensor) -> bool:
+        """Whether a tensor was an operand or a result of anything that was heard."""
+        row = self._rows.get(id(tensor))
+        return row is not None and row.reference() is tensor
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -8,7 +8,7 @@ say all.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.ear import Ear, Listener, listen
-from ..listening.neurons import NeuronKind, has_weights, kind_of
+from ..listening.neurons import NeuronKind, has_weights, kind_of, library_reset
 from ..networks.recurrent import OneToOne, Recurrent
 from ..torch_private import hook_tables, in_backward
 from .bits import BitWatcher, multiplies_once, product
@@ -59,7 +59,7 @@ class Recorder(Listener):
         self.told = False  # whether `record` says where sequences start, so that nobody has to guess
         self.unsure: set[str] = set()  # populations of which nobody knows whether a call goes on or starts anew
         self.seen_samples: dict[str, int] = {}  # rows that arrived at each module that was called from outside
-        self.calls = 0
+        self.sequences: list[tuple[int, int]] = []  # steps and samples of torch's own recurrent layers
         self._rules = rules
         self._operators = Operators(self.books)
         self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
@@ -160,6 +160,19 @@ class Recorder(Listener):
 
         return apart
 
+    def name_states(self, changed: Iterable[tuple[nn.Module, str, Tensor, Tensor]]) -> None:
+        """Of states that were there before the run, and were read in it: those that nobody knows how to bring to rest."""
+        for module, name, tensor, before in changed:
+            kind = kind_of(module)
+            reset = kind.resets(module) if kind is not None else library_reset(module) is not None
+            read = self.books.know.met(tensor)
+            if reset or not read or not before.is_floating_point() or not bool(before.any()):
+                continue
+            self.books.miss(
+                type(module).__name__, f"it kept '{name}' from an earlier run, and nobody said how it is brought to rest: "
+                "record a fresh copy, or declare it with @sl.neuron(reset=...)", place=self._parts[id(module)].path,
+            )  # fmt: skip
+
     # -- modules -------------------------------------------------------------------------------------------------------
 
     def entered(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -169,6 +182,9 @@ class Recorder(Listener):
         books = self.books
         if not books.frames:
             self._begin(part.path, args)
+        if isinstance(module, nn.RNNBase) and args and isinstance(args[0], Tensor) and args[0].dim() == 3:
+            shape = args[0].shape
+            self.sequences.append((shape[1], shape[0]) if module.batch_first else (shape[0], shape[1]))
         frame = Frame(part.path, module, products=books.products if part.multiplies else -1, sums=part.sums)
         if self._ear is not None and self._ear.hears and not books.quiet:
             kind = part.kind
@@ -192,7 +208,6 @@ class Recorder(Listener):
         self._met.clear()
         self._rest.clear()
         self._held = None
-        self.calls += 1
         known, found = self.books.know, list(tensors_in(_leaves(args), {}))
         self._keywords = not found
         for value in found:
@@ -312,10 +327,12 @@ class Recorder(Listener):
     def _gave(self, output: Tensor) -> None:
         books = self.books
         origin = books.know.origin(output)
-        if origin is None and not books.know.is_weight(output) or (origin is not None and origin.kind == "unseen"):
+        if (origin is None and not books.know.is_weight(output)) or (origin is not None and origin.kind == "unseen"):
             books.miss(type(self.network).__name__, _STRANGE, place="")
         elif origin is not None and origin.kind == "constant" and output.is_floating_point() and output.numel() > 1:
-            books.miss(type(self.network).__name__, "nothing that was seen leads from its input to what it returns", place="")
+            books.miss(
+                type(self.network).__name__, "nothing that was seen leads from its input to what it returns", place=""
+            )
         elif origin is not None and origin.suspect and output.is_floating_point():
             if origin.kind != "values" or census(output, 1 if output.dim() else 0).inputs != "graded":
                 books.ask(origin)
@@ -401,7 +418,9 @@ class _Part(NamedTuple):
         kind = kind_of(module)
         quiet = kind is not None and has_weights(module)
         multiplies = isinstance(module, _WEIGHTED)
-        return cls(path, module, kind, quiet, multiplies, isinstance(module, Recurrent | OneToOne), whole_module(module))
+        return cls(
+            path, module, kind, quiet, multiplies, isinstance(module, Recurrent | OneToOne), whole_module(module)
+        )
 
 
 def _leaves(values: Any, depth: int = 4) -> list[Any]:
@@ -428,7 +447,10 @@ def _storages_of(network: nn.Module) -> set[int]:
     return {
         _storage(tensor)
         for module in network.modules()
-        for tensor in [*_leaves({k: v for k, v in module.__dict__.items() if k not in own}), *module.buffers(recurse=False)]
+        for tensor in [
+            *_leaves({k: v for k, v in module.__dict__.items() if k not in own}),
+            *module.buffers(recurse=False),
+        ]
     }
 
 

@@ -116,7 +116,7 @@ FACTORIES: frozenset[str] = _names(
 #: costs nothing that this ledger books: bookkeeping, random numbers, read-out
 FREE: frozenset[str] = FACTORIES | _names(
     """
-    fill zero uniform normal exponential random bitwise_not any all argmax argmin max min amax amin aminmax topk sort
+    fill zero uniform normal exponential random bitwise_not any all argmax argmin max min amin aminmax topk sort
     nonzero one_hot is_same_size item _local_scalar_dense size stride numel sym_size sym_numel resize set_
     _has_compatible_shallow_copy_type record_stream count_nonzero nll_loss_forward nll_loss2d_forward
     binary_cross_entropy binary_cross_entropy_with_logits equal is_nonzero bincount multinomial searchsorted unique2

@@ -21,9 +21,7 @@ class Seen(NamedTuple):
     unsure: set[str]
 
 
-def statement(
-    books: Books, network: nn.Module, samples: int | None, timesteps: int | None, seen: Seen
-) -> Activity:
+def statement(books: Books, network: nn.Module, samples: int | None, timesteps: int | None, seen: Seen) -> Activity:
     """Everything in the books as one account; the books can go on afterwards."""
     for account in list(books.synapses.values()):
         try:
@@ -90,7 +88,7 @@ def _folds(books: Books) -> dict[str, bool]:
 def _extent(books: Books, samples: int | None, timesteps: int | None, seen: Seen) -> tuple[int, int]:
     """Samples and steps: those given, else those that the neurons ran; what cannot be found out is asked for."""
     ran = {name: one for name, one in books.populations.items() if one.updates}
-    if seen.unsure and not seen.told and (samples is None or timesteps is None):
+    if seen.unsure and not seen.told and samples is None and timesteps is None:
         raise InputError(
             f"nobody said whether each call of the neurons '{min(seen.unsure)}' goes on or begins with other samples: "
             "say how many there were with rec.activity(samples=..., timesteps=...)"
@@ -108,9 +106,8 @@ def _extent(books: Books, samples: int | None, timesteps: int | None, seen: Seen
         return samples if samples is not None else rows // max(timesteps or 1, 1), timesteps or max(longest, 1)
     fewest = min(one.updates for one in ran.values())
     if timesteps is None:
-        timesteps = min(one.longest for one in ran.values())
-        if samples and not seen.told:
-            timesteps = min(timesteps, max(fewest // samples, 1))
+        longest = min(one.longest for one in ran.values())
+        timesteps = longest if seen.told or not samples else fewest // samples
     if samples is None:
         samples = fewest // max(timesteps, 1)
     for name, one in ran.items():

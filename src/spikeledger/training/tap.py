@@ -14,15 +14,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
 
 from ..activity import Activity, arrival
 from ..errors import InputError
 from ..kernels.counts import Deeds
 from ..kernels.planes import Planes, planes_of
-from ..networks import event_driven
+from ..listening.ear import Listener, listen
+from ..listening.neurons import kind_of
 from ..networks.bit_layers import Pairs
-from ..recording.neurons import kind_of
+from ..torch_private import in_backward
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Batch:
         return {name: torch.from_numpy(row.reshape(-1)).to(torch.float64) for name, row in self.facts.fan_outs.items()}
 
 
-class Tap:
+class Tap(Listener):
     """Listens to one batch; `batch(samples)` gives what happened."""
 
     taps = True
@@ -102,13 +102,13 @@ class Tap:
 
     # what `networks.event_driven` asks of a watcher
 
-    def alone(self, network: nn.Module) -> bool:
-        """Whether nobody else looks on."""
-        return (
-            torch._C._len_torch_dispatch_stack() == 0
-            and len(module_hooks._global_forward_hooks) == 1
-            and len(module_hooks._global_forward_pre_hooks) == 0
-        )
+    @property
+    def bits(self) -> Tap:
+        """It is told of bits."""
+        return self
+
+    def knows(self, network: nn.Module) -> bool:
+        return not in_backward()
 
     def takes(self, values: Tensor) -> bool:
         return True
@@ -116,7 +116,7 @@ class Tap:
     def away(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def multiplied(self, layer: nn.Module, source: Tensor, planes: Planes) -> None:
+    def multiplied(self, layer: nn.Module, source: Tensor, planes: Planes, currents: Tensor | None = None) -> None:
         path = self._paths.get(id(layer), "")
         if path in self._listened:
             self._add(self._arrived, path, planes.per_neuron().to(torch.float64).reshape(-1))
@@ -150,10 +150,10 @@ class Tap:
 
     # and modules that run as usual
 
-    def heard(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        """A global forward hook: what neurons send, and what arrives at weighted layers."""
+    def left(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """What neurons send, and what arrives at weighted layers."""
         path = self._paths.get(id(module))
-        if path is None:
+        if path is None or output is None or in_backward():
             return
         if path in self._listened and args and isinstance(args[0], Tensor):
             if not self._quiet:
@@ -180,14 +180,8 @@ class Tap:
 def tapped(network: nn.Module, facts: Activity) -> Iterator[Tap]:
     """Listen to what a network does inside: `with tapped(net, facts) as tap: net(x)`, then `tap.batch(len(x))`."""
     tap = Tap(network, facts)
-    before = event_driven.watcher
-    handle = nn.modules.module.register_module_forward_hook(tap.heard)
-    event_driven.watcher = tap
-    try:
+    with listen(tap, operators=False):
         yield tap
-    finally:
-        event_driven.watcher = before
-        handle.remove()
 
 
 class _Counted(torch.autograd.Function):
