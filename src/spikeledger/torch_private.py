@@ -25,6 +25,7 @@ __all__ = [
     "DispatchMode",
     "autocasting",
     "dispatch_modes",
+    "eager_kernel",
     "eager_stance",
     "forward_ad",
     "function_modes",
@@ -207,6 +208,12 @@ def eager_stance() -> Callable[[], None]:
         return lambda: None
     held = stance("force_eager")
     return lambda: held.__exit__(None, None, None)
+
+
+def eager_kernel(operator: Any) -> Callable[..., Any] | None:
+    """What an operator of higher order does without a compiler, written in other operators; None where that is not known."""
+    kernels = getattr(operator, "py_kernels", {})
+    return kernels.get(getattr(torch._C.DispatchKey, "CompositeExplicitAutograd", None))
 
 
 # -- tensors -----------------------------------------------------------------------------------------------------------

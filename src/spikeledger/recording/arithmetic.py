@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .folds import Fold, behind, beside, plain, summed
-from .provenance import CONSTANT, COPIES, EVENTS, INPUT, Origin, joined
+from .provenance import CONSTANT, COPIES, EVENTS, INPUT, ZERO, Origin, joined
 from .rules import Rule
 
 #: kinds that say nothing of the run's values
@@ -61,7 +61,11 @@ def combined(
     if folded is not None:
         return Origin("pooled", next(o.source for o in found if o.kind not in _STILL), None, suspects, folded)
     if name in ("where", "masked_fill"):  # the condition's values go nowhere
-        branches = [o for tensor, o in zip(tensors, found, strict=True) if tensor.dtype is not torch.bool]
+        branches = [
+            ZERO if o.kind == "constant" and tensor.numel() == 1 and not bool(tensor.any()) else o
+            for tensor, o in zip(tensors, found, strict=True)
+            if tensor.dtype is not torch.bool
+        ]
         moving = [origin for origin in branches if origin.kind not in _STILL]
         if not moving:
             condition = next((o for o in found if o.kind not in _STILL), None)

@@ -101,9 +101,7 @@ class BitWatcher:
         """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
         return self._away
 
-    def multiplied(
-        self, layer: Weighted, source: Tensor, planes: Planes, currents: Tensor | None = None
-    ) -> None:
+    def multiplied(self, layer: Weighted, source: Tensor, planes: Planes, currents: Tensor | None = None) -> None:
         """Spikes `[T, B, *N]` went through a weighted layer; `currents` where they are not taken by its neurons at once."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent

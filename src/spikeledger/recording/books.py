@@ -287,7 +287,7 @@ class Books:
 
     def ask(self, origin: Origin | None) -> None:
         """Binary values of a place are used as spikes are: perhaps somebody forgot to say that it is a neuron."""
-        if origin is not None and origin.suspect is not None and not self.quiet:
+        if origin is not None and origin.suspect is not None and not self.quiet and not self.unpaid:
             self.asked[origin.suspect] = self.asked.get(origin.suspect, 0) + 1
 
     def spoil(self, tensors: list[Tensor]) -> None:

@@ -72,11 +72,11 @@ class Fold:
         """The same elements under another shape."""
         for rows in range(len(shape) + 1):
             if math.prod(shape[:rows]) == self.count and (rows or self.count == 1):
-                features = tuple(shape[rows:])
                 if rows == 0:
                     return None
+                features = tuple(shape[rows:])
                 aligned = self.aligned and shape[:rows] == self.parts[0].before.shape[: self.parts[0].rows]
-                return self.each(lambda x: x.reshape(-1, *features), features, rows=rows, aligned=aligned)
+                return self.each(lambda x, to=features: x.reshape(-1, *to), features, rows=rows, aligned=aligned)
         return None
 
     def permuted(self, order: Sequence[int]) -> Fold | None:

@@ -111,16 +111,20 @@ def _by_name(inputs: dict[str, Any], network: nn.Module, kind: torch.dtype | Non
             f"takes {', '.join(parameters) or 'nothing'}: name the entries as it does"
         )
     checked = {name: _checked(value, kind) for name, value in inputs.items()}
-    inside = {name: value for name, value in checked.items() if isinstance(value, Tensor) and value.is_floating_point()}
-    labels = {name for name in checked if name.lower() in ("label", "labels", "target", "targets", "y", "index", "idx")}
-    pixels = [name for name in inside if name not in labels and name.lower() in _IMAGES]
-    if len(pixels) == 1:
-        return Given((checked[pixels[0]],), {})
-    return Given(({**inputs, **checked},), {})
+    if len(inputs) > 1:  # labels and indices are whole numbers, one a sample
+        samples = [name for name, value in inputs.items() if not _is_label(value)]
+        if len(samples) == 1:
+            return Given((checked[samples[0]],), {})
+    return Given((checked,), {})
 
 
-#: names under which loaders hand out what a network takes
-_IMAGES = ("image", "images", "input", "inputs", "x", "data", "pixel_values", "frames", "events", "spikes")
+def _is_label(value: Any) -> bool:
+    if isinstance(value, str) or value is None:
+        return True
+    dims, kind = (
+        (value.dim(), str(value.dtype)) if isinstance(value, Tensor) else (np.ndim(value), str(np.asarray(value).dtype))
+    )
+    return dims < 2 and "float" not in kind
 
 
 def _number_format(network: nn.Module) -> torch.dtype | None:

@@ -58,9 +58,8 @@ class Operators:
             raise
         except Exception as error:  # a rule that raises is a result: it is named, and pricing refuses
             books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
-        if rule.writes:
-            self._wrote(rule, args, kwargs, made)
-        elif made is not None:
+        written = self._wrote(rule, args, kwargs, made) if rule.writes else ()
+        if made is not None and not any(out is one for one in written):
             if isinstance(out, Tensor):
                 know.put(out, made)
             else:
@@ -106,23 +105,29 @@ class Operators:
             seen, key = census(product.values, product.rows), books.know.version(product.weight)
             books.know.later(states[0], lambda: found.book(product, seen, key=key, way=None))
 
-    def _wrote(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None) -> None:
+    def _wrote(
+        self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None
+    ) -> list[Tensor]:
         """Something was written into arguments: parameters are trained so; a buffer that gets values holds a state."""
         books = self.books
         know = books.know
+        written: list[Tensor] = []
         for argument in rule.writes:
             if isinstance(argument, int):
                 value = args[argument] if argument < len(args) else None
             else:
                 value = kwargs.get(argument)
             for tensor in tensors_in((value,), {}):
+                written.append(tensor)
                 known = know.weight(tensor)
-                if known is not None and not (known.owner is None or known.buffer):
+                aside = rule.kind in ("batch_norm", "norm", "activation") and argument != 0  # statistics that it keeps
+                if known is not None and (aside or not (known.owner is None or known.buffer)):
                     know.touched(tensor)
                     continue
                 if known is not None and rule.kind != "free":
                     know.turns_out(tensor)
                 know.written(tensor, made)
+        return written
 
     def _free(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
         if not rule.writes:
@@ -312,7 +317,8 @@ class Operators:
                 books.unfolded.update(origin.fold.pools)
         if isinstance(out, Tensor) or made is None:
             return made if made is None or not folds else made._replace(fold=folds[0])
-        for result, fold in zip(tensors_in(out, {}), folds or [None] * len(out), strict=False):
+        results = list(tensors_in(out, {})) if isinstance(out, list | tuple) else []
+        for result, fold in zip(results, folds or [None] * len(results), strict=False):
             books.know.put(result, made._replace(fold=fold))
         return None
 

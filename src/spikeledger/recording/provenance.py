@@ -151,13 +151,14 @@ class Memory:
 class _Row:
     """One tensor object: its memory, and what is known of its values until something is written there."""
 
-    __slots__ = ("looked", "memory", "origin", "reference", "writes")
+    __slots__ = ("looked", "memory", "origin", "pointer", "reference", "writes")
 
     def __init__(self, reference: weakref.ref[Tensor], memory: Memory) -> None:
         self.reference = reference
         self.memory = memory
         self.origin: Origin | None = None
         self.writes = -1  # of the memory, when `origin` was noted
+        self.pointer: int | None = None  # where a parameter's or buffer's values lie, which `.data = ` changes
         self.looked: tuple[object, int, Census] | None = None  # how it stood, rows, and what was seen
 
 
@@ -171,11 +172,14 @@ class Provenance:
             memory = self._row(tensor).memory
             begin = tensor.storage_offset() if tensor.layout is torch.strided else 0
             memory.weights.append((begin, begin + tensor.numel(), Weight(name, tensor, buffer)))
+            self._rows[id(tensor)].pointer = _pointer(tensor)
 
     def _row(self, tensor: Tensor) -> _Row:
         key = id(tensor)
         row = self._rows.get(key)
         if row is not None and row.reference() is tensor:
+            if row.pointer is not None and row.pointer != _pointer(tensor):
+                self._moved(tensor, row)
             return row
         rows = self._rows
 
@@ -186,6 +190,17 @@ class Provenance:
 
         row = rows[key] = _Row(weakref.ref(tensor, forget), self._memory(tensor))
         return row
+
+    def _moved(self, tensor: Tensor, row: _Row) -> None:
+        """`parameter.data = other`: the values of a parameter or buffer lie elsewhere now."""
+        before, row.memory, row.pointer = row.memory, self._memory(tensor), _pointer(tensor)
+        row.writes, row.looked = -1, None
+        known = next((one for _, _, one in before.weights if one.owner is tensor), None)
+        stays = known is not None and (not known.buffer or row.memory.made is None)
+        if stays and known is not None and not any(one.owner is tensor for _, _, one in row.memory.weights):
+            begin = tensor.storage_offset()
+            anonymous = [one for one in row.memory.weights if one[2].owner is not None]
+            row.memory.weights = [*anonymous, (begin, begin + tensor.numel(), known)]
 
     def _memory(self, tensor: Tensor) -> Memory:
         try:
@@ -214,7 +229,7 @@ class Provenance:
     def weight(self, tensor: Tensor) -> Weight | None:
         """Whose values a tensor holds, if they were made from weights alone."""
         row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor:
+        if row is None or row.reference() is not tensor or row.pointer is not None:
             row = self._row(tensor)
         memory = row.memory
         return memory.weight(tensor) if memory.weights else None
@@ -243,7 +258,7 @@ class Provenance:
     def origin(self, tensor: object) -> Origin | None:
         """Where a tensor's values were made; None where that is not known."""
         row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor:
+        if row is None or row.reference() is not tensor or row.pointer is not None:
             if not isinstance(tensor, Tensor):
                 return None
             row = self._row(tensor)
@@ -321,6 +336,13 @@ class Provenance:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def _pointer(tensor: Tensor) -> int:
+    try:
+        return tensor.data_ptr()
+    except (NotImplementedError, RuntimeError):  # sparse and others: no place of their own
+        return 0
 
 
 def _weights_of(network: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:

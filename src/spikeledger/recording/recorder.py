@@ -22,7 +22,7 @@ from ..listening import libraries  # noqa: F401  (its rows fill the book of neur
 from ..listening.ear import Ear, Listener, listen
 from ..listening.neurons import NeuronKind, has_weights, kind_of, library_reset
 from ..networks.recurrent import OneToOne, Recurrent
-from ..torch_private import hook_tables, in_backward
+from ..torch_private import eager_kernel, hook_tables, in_backward
 from .bits import BitWatcher, multiplies_once, product
 from .books import Books, Frame, Pooling
 from .census import census
@@ -66,7 +66,7 @@ class Recorder(Listener):
         self._rest: dict[str, bool | None] = {}  # neurons that ran in this call of the network, and whether from rest
         self._met: set[str] = set()  # sites that ran in it
         self._sites: dict[str, list[_Site]] = {}
-        self._held: set[int] | None = None  # storages that the network holds in plain attributes, found when asked for
+        self._held: set[int] = set()  # storages that the network holds in plain attributes, found when asked for
         self._keywords = False  # whether the call from outside passed its tensors by name
         self._ear: Ear | None = None
         self.bits = BitWatcher(self.books, {key: part.path for key, part in self._parts.items()}, self)
@@ -97,6 +97,8 @@ class Recorder(Listener):
         with ExitStack() as stack:
             stack.enter_context(rules_for(self._rules))
             stack.enter_context(self._apart_from_hooks())
+            if any(isinstance(part.module, torch.jit.ScriptModule) for part in self._parts.values()):
+                stack.enter_context(torch.jit.optimized_execution(False))  # fused kernels hide operators
             self._ear = stack.enter_context(listen(self))
             try:
                 yield self
@@ -207,7 +209,6 @@ class Recorder(Listener):
         """A call from outside: what nobody knows among its arguments is the network's input."""
         self._met.clear()
         self._rest.clear()
-        self._held = None
         known, found = self.books.know, list(tensors_in(_leaves(args), {}))
         self._keywords = not found
         for value in found:
@@ -281,6 +282,9 @@ class Recorder(Listener):
             site = self._site(path, firing.spikes.shape[len(firing.layout) :], args)
             self.starts(site, path, firing.layout == "B")
             books.fired(site, firing)
+            for state in _leaves((output,)):
+                if books.know.origin(state) is None:
+                    books.know.put(state, Origin("values", path))
         except SpikeLedgerError:
             raise
         except Exception as error:
@@ -334,8 +338,8 @@ class Recorder(Listener):
                 type(self.network).__name__, "nothing that was seen leads from its input to what it returns", place=""
             )
         elif origin is not None and origin.suspect and output.is_floating_point():
-            if origin.kind != "values" or census(output, 1 if output.dim() else 0).inputs != "graded":
-                books.ask(origin)
+            graded = origin.kind == "values" and census(output, 1 if output.dim() else 0).inputs == "graded"
+            books.ask(None if graded else origin)
 
     # -- operators -----------------------------------------------------------------------------------------------------
 
@@ -376,6 +380,10 @@ class Recorder(Listener):
             chosen, operands = args[1] if bool(args[0]) else args[2], args[3]
             with self.ear.inside():
                 return chosen(*operands)
+        plain = eager_kernel(func)
+        if plain is not None:  # what it does is written in operators
+            with self.ear.inside():
+                return plain(*args, **kwargs)
         out = func(*args, **kwargs)
         self._operators.ran(rule, args, kwargs, out)
         return out
@@ -386,9 +394,10 @@ class Recorder(Listener):
             return self.input
         if tensor.dim() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
             return CONSTANT
-        if self._held is None:
+        if _storage(tensor) not in self._held:  # perhaps it is held since
             self._held = _storages_of(self.network)
-        if _storage(tensor) in self._held or _is_global(tensor):
+        frozen = isinstance(self.books.frames[-1].module, torch.jit.ScriptModule)  # its constants lie in its program
+        if frozen or _storage(tensor) in self._held or _is_global(tensor):
             return CONSTANT
         self.books.miss(type(self.books.frames[-1].module).__name__, _STRANGE)
         return Origin("unseen", self.books.place)
@@ -429,6 +438,8 @@ def _leaves(values: Any, depth: int = 4) -> list[Any]:
     for value in values.values() if isinstance(values, dict) else values:
         if isinstance(value, dict | list | tuple) and depth:
             found += _leaves(value, depth - 1)
+        elif isinstance(value, nn.Module):  # kept where torch does not find it
+            found += [*nn.Module.parameters(value), *value.buffers()]
         elif isinstance(value, Tensor):
             found.append(value)
     return found

@@ -104,14 +104,17 @@ def _extent(books: Books, samples: int | None, timesteps: int | None, seen: Seen
         if rows is None:
             rows = next(iter(seen.rows.values()), 0)
         return samples if samples is not None else rows // max(timesteps or 1, 1), timesteps or max(longest, 1)
+    both = samples is not None and timesteps is not None
     fewest = min(one.updates for one in ran.values())
     if timesteps is None:
         longest = min(one.longest for one in ran.values())
         timesteps = longest if seen.told or not samples else fewest // samples
     if samples is None:
         samples = fewest // max(timesteps, 1)
+    # layers of their own numbers of steps (delays that pad time) are believed where both numbers were said
+    own_steps = both and len({one.updates for one in ran.values()}) > 1
     for name, one in ran.items():
-        expected = samples if seen.told else samples * timesteps
+        expected = samples if seen.told or own_steps else samples * timesteps
         if expected == 0 or (not seen.told and one.updates % expected) or one.updates < samples:
             raise InputError(
                 f"the neurons '{name}' were updated {one.updates:,} times each, which {samples:,} samples of "
