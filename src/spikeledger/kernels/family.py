@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from . import reference
 from .choice import native, runs_native
-from .planes import Planes, attach, empty_words
+from .planes import Planes, empty_words, sends
 from .refusal import once
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def run(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, State]:
     weight = None if cells.weight is None else cells.weight.to(torch.float32).contiguous()
     spikes, *last, words = _Cells.apply(cells, weight, flat, *starts, *constants)
     spikes = spikes.view(shape).to(currents.dtype)
-    attach(spikes, Planes(words, tuple(shape)))
+    sends(spikes, Planes(words, tuple(shape)))
     ends = [None if part is None else part.view(shape[1:]) for part in last]
     return spikes, _like(state, (*ends, None if state.spikes is None else spikes[-1]))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from . import reference
 from .choice import native, runs_native, runs_triton, triton
 from .family import RESETS, SURROGATES, along
-from .planes import Planes, attach, empty_words
+from .planes import Planes, empty_words, sends
 from .refusal import once
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def integrate_and_fire(
     flat, first, decay = _prepared(currents, membrane, beta)
     spikes, last, words = _Fire.apply(flat, first, decay, settings)
     spikes = spikes.view(currents.shape).to(currents.dtype)
-    attach(spikes, Planes(words, tuple(currents.shape)))
+    sends(spikes, Planes(words, tuple(currents.shape)))
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from ..errors import InputError, unknown_name
 from ..kernels import integrate_and_fire
 from ..kernels.family import Cells, State, run
+from ..kernels.planes import untouched
 from .surrogates import Derivative, Surrogate
 from .surrogates import surrogate as find_surrogate
 
@@ -110,6 +111,7 @@ class Neuron(nn.Module):
         zeros = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
         return zeros if self.plain else self.cells().rest(zeros)
 
+    @untouched
     def forward(self, currents: Tensor, state: Any = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)` as `nn.RNN` does."""
         if currents.dim() < 2:
