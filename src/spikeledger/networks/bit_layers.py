@@ -16,7 +16,6 @@ from ..kernels.codes import rate_planes
 from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.costs import METHODS
 from ..kernels.counts import Deeds, done, of_active, rooms
-from ..kernels.family import SURROGATES
 from ..kernels.fire import Settings, fire_planes, settings_of
 from ..kernels.layers import Layer, Sends, stack
 from ..kernels.pooling import max_pool, pooling_of
@@ -68,7 +67,7 @@ def weighted(layer: nn.Module) -> Weighted | None:
 
 def is_fused(layer: nn.Module | None) -> bool:
     """Whether a layer is neurons that the fused kernels know."""
-    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.name in SURROGATES
+    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.number >= 0
 
 
 def flattens(layer: nn.Module) -> bool:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,13 +31,11 @@ from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
 from ..kernels import integrate_and_fire
-from ..kernels.family import Cells, State, run
+from ..kernels.cells import RESETS, Cells, Reset, State
+from ..kernels.family import run
 from ..kernels.planes import untouched
-from .surrogates import Derivative, Surrogate
-from .surrogates import surrogate as find_surrogate
-
-Reset = Literal["subtract", "zero", "none"]
-RESETS: tuple[Reset, ...] = ("subtract", "zero", "none")
+from ..kernels.surrogates import Derivative, Surrogate
+from ..kernels.surrogates import surrogate as find_surrogate
 
 
 class Neuron(nn.Module):

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..kernels.family import Cells, State, along, run
+from ..kernels.cells import Cells, State, along
+from ..kernels.family import run
 from ..kernels.planes import untouched
 from . import event_driven
 from .neurons import Neuron, in_parts
