@@ -16,10 +16,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..errors import InputError
+from ..torch_private import DispatchMode
 from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
@@ -290,7 +290,7 @@ class _Tracer:
         return path.removesuffix(".weight") if path else (self.places[-1] if self.places else "weights")
 
 
-class _Watcher(TorchDispatchMode):
+class _Watcher(DispatchMode):
     """Shows the tracer every operator after it ran."""
 
     def __init__(self, tracer: _Tracer) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..kernels.planes import is_untouched
 from . import event_driven
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
@@ -46,7 +47,11 @@ class SpikingNetwork(nn.Module):
             self.encoder.reseed(seed)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        out: Tensor = self.layers(self._coded(inputs))
+        encoder, layers = self.encoder, self.layers
+        listened = event_driven.watcher is not None and not event_driven.watched(self)
+        if encoder is not None and listened and is_untouched(encoder):
+            return event_driven.coded(encoder, layers, inputs)
+        out: Tensor = layers(self._coded(inputs))
         return out
 
     def _coded(self, inputs: Tensor) -> Tensor | Spikes:

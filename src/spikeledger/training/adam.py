@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import optimizer as torch_hooks
 
 from ..kernels.choice import native, runs_native
+from ..torch_private import optimizer_hooks, profiling
 
 #: options under which a step is more than the native one does
 _MORE = ("amsgrad", "maximize", "capturable", "differentiable", "weight_decay", "decoupled_weight_decay")
@@ -24,7 +24,7 @@ class Adam(torch.optim.Adam):
 
     def step(self, closure: Any = None) -> Any:
         """Take a step; `closure`, if given, computes the loss anew and its value is returned."""
-        hooked = _hooks(self) or torch._C._autograd._profiler_enabled()
+        hooked = optimizer_hooks(self) or profiling()
         return _told(self, closure) if hooked else self._step(closure)
 
     # torch would wrap each step in what hooks and profilers need: as long as the step itself, and seldom wanted
@@ -87,15 +87,6 @@ class Adam(torch.optim.Adam):
         state["exp_avg"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         state["exp_avg_sq"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         return state
-
-
-def _hooks(optimizer: Adam) -> bool:
-    return bool(
-        optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or torch_hooks._global_optimizer_pre_hooks
-        or torch_hooks._global_optimizer_post_hooks
-    )
 
 
 #: a step as torch wraps it, for those who listen
