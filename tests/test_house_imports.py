@@ -139,7 +139,7 @@ def test_the_rule_itself(file: str, source: str, breaks: bool) -> None:
 #: written by torch's users since ever: docs of torch speak of them
 WELL_KNOWN = {"_version", "_base", "_modules", "_parameters", "_buffers"}
 #: rooms and files that still name private parts themselves
-NAMING_YET = {"recording", "training/tap.py"}
+NAMING_YET: set[str] = set()
 
 
 @cache

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .hardware.profile import Price as Price
     from .hardware.template import check_profile as check_profile
     from .hardware.template import write_template as write_template
+    from .kernels import surrogates as surrogates
     from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from .listening.neurons import not_a_neuron as not_a_neuron
     from .networks import decoders as decoders
     from .networks import encoders as encoders
-    from .networks import surrogates as surrogates
     from .networks import zoo as zoo
     from .networks.delays import Delay as Delay
     from .networks.event_driven import event_driven as event_driven
@@ -82,7 +82,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "backend": ("kernels.choice", "backend"),
     "event_driven": ("networks.event_driven", "event_driven"),
     "over_time": ("networks.spiking", "over_time"),
-    "surrogates": ("networks.surrogates", ""),
+    "surrogates": ("kernels.surrogates", ""),
     "encoders": ("networks.encoders", ""),
     "decoders": ("networks.decoders", ""),
     "zoo": ("networks.zoo", ""),

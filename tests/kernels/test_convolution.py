@@ -16,7 +16,7 @@ from spikeledger.kernels import convolution, planes, pooling
 from spikeledger.kernels.choice import native
 from spikeledger.kernels.costs import METHODS
 from spikeledger.kernels.fire import integrate_and_fire, settings_of
-from spikeledger.networks.surrogates import surrogate
+from spikeledger.kernels.surrogates import surrogate
 from tolerance import GRADIENT, PRODUCT
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")

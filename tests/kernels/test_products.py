@@ -15,7 +15,7 @@ from spikeledger.kernels import costs, layers, planes, products
 from spikeledger.kernels.choice import native
 from spikeledger.kernels.fire import settings_of
 from spikeledger.kernels.layers import Layer, Sends, stack
-from spikeledger.networks.surrogates import surrogate
+from spikeledger.kernels.surrogates import surrogate
 from tolerance import PRODUCT
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")

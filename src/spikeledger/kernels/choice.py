@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from contextvars import ContextVar
 from functools import cache
 from types import ModuleType, TracebackType
 
@@ -16,43 +17,44 @@ from ..torch_private import forward_ad, transforms
 #: `auto` takes the fastest that is there; `reference` is plain torch, `cpu` the native core, `gpu` Triton
 BACKENDS = ("auto", "reference", "cpu", "gpu")
 
-_forced = "auto"
+#: of this thread or task: who forces one leaves all others alone
+_forced: ContextVar[str] = ContextVar("back end", default="auto")
 
 
 class backend:  # a function to its callers, as torch.set_grad_enabled is
-    """Force a back end: `sl.backend("reference")` from here on, `with sl.backend("reference"): ...` for a block.
+    """Force a back end in this thread: `sl.backend("reference")` from here on, `with sl.backend("reference"): ...` for a
+    block.
 
     Raises:
         InputError: for an unknown name, or a back end that this machine does not have.
     """
 
     def __init__(self, name: str) -> None:
-        global _forced
         if name not in BACKENDS:
             raise unknown_name("back end", name, BACKENDS)
         if name == "cpu" and native() is None:
             raise InputError("the back end 'cpu' was asked for, but the native core was not built: install a compiler")
         if name == "gpu" and not torch.cuda.is_available():
             raise InputError("the back end 'gpu' was asked for, but torch finds no GPU: use 'auto'")
-        self._before, _forced = _forced, name
+        self._name, self._before = name, _forced.get()
+        _forced.set(name)
 
     def __enter__(self) -> None:
-        pass
+        _forced.set(self._name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        global _forced
-        _forced = self._before
+        _forced.set(self._before)
 
 
 def name(device: str | torch.device = "cpu") -> str:
     """The back end that neurons on a device run on, for reports: `cpu (avx512)`, `gpu (triton)` or `reference`."""
     kind = torch.device(device).type
     core = native()
-    if kind == "cpu" and _forced in ("auto", "cpu") and core is not None:
+    if kind == "cpu" and _forced.get() in ("auto", "cpu") and core is not None:
         return f"cpu ({core.instruction_set()})"
-    if kind == "cuda" and _forced in ("auto", "gpu") and triton() is not None:
+    if kind == "cuda" and _forced.get() in ("auto", "gpu") and triton() is not None:
         return "gpu (triton)"
     return "reference"
 
@@ -60,7 +62,7 @@ def name(device: str | torch.device = "cpu") -> str:
 def runs_native(tensor: Tensor) -> bool:
     """Whether the native core may take a tensor: an ordinary one, on the CPU, in float32 or bfloat16."""
     return (
-        _forced in ("auto", "cpu")
+        _forced.get() in ("auto", "cpu")
         and tensor.is_cpu
         and tensor.dtype in (torch.float32, torch.bfloat16)
         and _ordinary(tensor)
@@ -71,7 +73,7 @@ def runs_native(tensor: Tensor) -> bool:
 def runs_triton(tensor: Tensor) -> bool:
     """Whether the Triton kernels may take a tensor: on a GPU, in float32 or bfloat16."""
     return (
-        _forced in ("auto", "gpu")
+        _forced.get() in ("auto", "gpu")
         and tensor.device.type == "cuda"
         and tensor.dtype in (torch.float32, torch.bfloat16)
         and _ordinary(tensor)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from . import reference
+from .cells import RESETS, Reset, along
 from .choice import native, runs_native, runs_triton, triton
-from .family import RESETS, SURROGATES, along
-from .planes import Planes, attach, empty_words
+from .planes import Planes, empty_words, sends
 from .refusal import once
-
-if TYPE_CHECKING:
-    from ..networks.surrogates import Surrogate
+from .surrogates import Surrogate
 
 
 class Settings(NamedTuple):
@@ -36,7 +34,7 @@ def integrate_and_fire(
     *,
     beta: Tensor | float,
     threshold: float,
-    reset: str,
+    reset: Reset,
     reset_delay: bool,
     surrogate: Surrogate,
 ) -> tuple[Tensor, Tensor]:
@@ -44,7 +42,7 @@ def integrate_and_fire(
 
     The equations are in `networks.neurons`. Every back end gives the same spikes for the same currents.
     """
-    known = surrogate.name in SURROGATES and currents.numel() > 0
+    known = surrogate.number >= 0 and currents.numel() > 0
     if not known or not runs_native(currents):
         backend: Any = triton() if known and runs_triton(currents) else reference
         beta = along(beta, currents.shape[2:])
@@ -57,13 +55,13 @@ def integrate_and_fire(
     flat, first, decay = _prepared(currents, membrane, beta)
     spikes, last, words = _Fire.apply(flat, first, decay, settings)
     spikes = spikes.view(currents.shape).to(currents.dtype)
-    attach(spikes, Planes(words, tuple(currents.shape)))
+    sends(spikes, Planes(words, tuple(currents.shape)))
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 
-def settings_of(threshold: float, reset: str, reset_delay: bool, surrogate: Surrogate) -> Settings:
-    """As the kernels want them; the surrogate must be one of `SURROGATES`."""
-    return Settings(threshold, RESETS[reset], reset_delay, SURROGATES[surrogate.name], surrogate.slope)
+def settings_of(threshold: float, reset: Reset, reset_delay: bool, surrogate: Surrogate) -> Settings:
+    """As the kernels want them; the surrogate must be one that they know."""
+    return Settings(threshold, RESETS.index(reset), reset_delay, surrogate.number, surrogate.slope)
 
 
 def fire_planes(currents: Tensor, beta: Tensor | float, settings: Settings) -> tuple[Tensor, Planes]:

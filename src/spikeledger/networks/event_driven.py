@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ class EventDriven(nn.Sequential):
             return out
         watcher = heard_by()
         if watcher is not None and isinstance(sequence, Tensor):  # to a watcher the encoder gives floats
-            return _watched(layers, sequence, watcher)
+            return _watched(layers, _beside(sequence), watcher)
         return _unwatched(layers, sequence, "spikes")
 
     def rates(self, sequence: Tensor | Spikes) -> Tensor:
@@ -109,6 +110,27 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
             flow = bit_layers.currents_of(weighted, spikes)
     spikes_sent = bit_layers.floats(flow)
     return spikes_sent.mean(0) if sends == "rates" else spikes_sent
+
+
+#: floats that a network's encoder gives its layers, and the bits that the encoder made them from
+_coded: ContextVar[tuple[Tensor, bits.Planes] | None] = ContextVar("what an encoder gives", default=None)
+
+
+def coded(encoder: nn.Module, layers: nn.Module, inputs: Tensor) -> Tensor:
+    """What layers make of what an encoder gives, for a network whose watcher, at most, sees the floats in between."""
+    floats, planes = bits.with_bits(encoder, inputs)
+    before = _coded.set(None if planes is None else (floats, planes))
+    try:
+        out: Tensor = layers(floats)
+    finally:
+        _coded.reset(before)
+    return out
+
+
+def _beside(sequence: Tensor) -> Tensor | Spikes:
+    """A sequence, with its bits if an encoder just made it."""
+    known = _coded.get()
+    return Spikes.beside(*known) if known is not None and known[0] is sequence else sequence
 
 
 def event_driven(network: nn.Module) -> nn.Module:
@@ -147,7 +169,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
             floats = _told(flow, watching)
         if index == len(layers):
             return floats
-        told = _once(layers[index], floats, watching) or (layers[index](floats), 1)
+        told = _once(layers[index], floats, watching) or (bit_layers.ran(layers[index], floats), 1)
         flow, index = told[0], index + told[1]
 
 
@@ -158,11 +180,11 @@ def _events(
     layer = layers[index]
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
-        takes = isinstance(flow, Spikes) or watching.takes(flow)
+        source = flow.planes.words if isinstance(flow, Spikes) and flow.made is None else bit_layers.floats(flow)
+        takes = (isinstance(flow, Spikes) and flow.made is None) or watching.takes(source)
         spikes = bit_layers.spikes_into(weighted, flow, count=True) if takes else None
         if spikes is None:
             return None
-        source = flow if isinstance(flow, Tensor) else flow.planes.words
         pairs = bit_layers.pairs_from(layers, index)
         if not pairs:
             currents = bit_layers.currents_of(weighted, spikes)
@@ -184,9 +206,11 @@ def _events(
         watching.fired(layer, of_bits(flow.detach(), spikes.planes), spikes.planes)  # type: ignore[arg-type]
         return _tapped(spikes, layer, watching), 1
     if bit_layers.flattens(layer):
-        if isinstance(flow, Spikes):
+        if isinstance(flow, Spikes) and flow.made is None:
             return flow.flattened(), 1
-        return (flow, 1) if flow.dim() == 3 else None  # nothing to flatten: torch gives the same tensor back
+        return (
+            (flow, 1) if bit_layers.floats(flow).dim() == 3 else None
+        )  # nothing to flatten: torch gives the same tensor back
     return None
 
 
@@ -209,14 +233,14 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
     spikes = bit_layers.floats(flow)
-    watching.unpacked(spikes, flow.planes)
+    if flow.made is None:
+        watching.unpacked(spikes, flow.planes)
     return spikes
 
 
 def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tensor | Spikes:
     layer = layers[index]
     if bit_layers.flattens(layer):
-        flow = _as_bits(flow)
         if isinstance(flow, Spikes):
             return flow.flattened()
         return flow if flow.dim() == 3 else layer(flow)  # nothing to flatten: torch gives the same tensor back
@@ -225,6 +249,7 @@ def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tens
     if (
         type(layer) is nn.Dropout
         and isinstance(flow, Spikes)
+        and flow.made is None
         and (left := bit_layers.dropped(flow, layer.p)) is not None
     ):
         return left
@@ -233,14 +258,8 @@ def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tens
         return pooled
     if wants_bits and bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         return bit_layers.fired(layer, flow)
-    return layer(bit_layers.floats(flow))
-
-
-def _as_bits(flow: Tensor | Spikes) -> Tensor | Spikes:
-    """The bits of a tensor that a kernel made."""
-    if isinstance(flow, Tensor) and (known := bits.planes_of(flow)) is not None:
-        return Spikes(known, flow if flow.requires_grad else None)
-    return flow
+    values = bit_layers.floats(flow)
+    return bit_layers.ran(layer, values) if wants_bits else layer(values)
 
 
 def _dense(layer: nn.Module, flow: Tensor | Spikes) -> Tensor:

@@ -7,10 +7,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..kernels.planes import is_untouched
+from ..listening.ear import heard_by
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
 from .encoders import Encoder, Rate
-from .event_driven import EventDriven, unseen
+from .event_driven import EventDriven, unseen, watched
+from .event_driven import coded as through_coded
 from .lifting import OverTime, over_time
 
 __all__ = ["OverTime", "SpikingNetwork", "over_time", "predictions"]
@@ -45,7 +48,11 @@ class SpikingNetwork(nn.Module):
             self.encoder.reseed(seed)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        out: Tensor = self.layers(self._coded(inputs))
+        encoder, layers = self.encoder, self.layers
+        listened = heard_by() is not None and not watched(self)
+        if encoder is not None and listened and is_untouched(encoder):
+            return through_coded(encoder, layers, inputs)
+        out: Tensor = layers(self._coded(inputs))
         return out
 
     def _coded(self, inputs: Tensor) -> Tensor | Spikes:

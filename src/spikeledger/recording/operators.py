@@ -105,9 +105,7 @@ class Operators:
             seen, key = census(product.values, product.rows), books.know.version(product.weight)
             books.know.later(states[0], lambda: found.book(product, seen, key=key, way=None))
 
-    def _wrote(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None
-    ) -> list[Tensor]:
+    def _wrote(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None) -> list[Tensor]:
         """Something was written into arguments: parameters are trained so; a buffer that gets values holds a state."""
         books = self.books
         know = books.know

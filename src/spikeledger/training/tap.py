@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..activity import Activity, arrival
 from ..errors import InputError
 from ..kernels.counts import Deeds
-from ..kernels.planes import Planes, planes_of
+from ..kernels.planes import Planes, just_sent
 from ..listening.ear import Listener, listen
 from ..listening.neurons import kind_of
 from ..networks.bit_layers import Pairs
@@ -161,7 +161,7 @@ class Tap(Listener):
             self._quiet = False
         if path in self.facts.layers_by_name and (kind := kind_of(module)) is not None:
             read = kind.read(module, args, output)
-            planes = planes_of(read.spikes)
+            planes = just_sent(read.spikes)
             if planes is not None and not read.spikes.requires_grad:
                 counts = planes.per_neuron().to(torch.float64).reshape(-1)
             else:

@@ -19,46 +19,73 @@ Derivative = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A named derivative with its slope; kernels know the name, plain torch calls `derivative`."""
+    """A derivative with its slope: one of `SURROGATES` by name, which the kernels know too, or a function of one's own."""
 
     name: str
-    slope: float
-    derivative: Derivative
+    slope: float = 1.0
+    #: `g(membrane - threshold)`, where it is one's own; it has no slope besides
+    own: Derivative | None = None
 
     def __repr__(self) -> str:
-        return f"{self.name}(slope={self.slope:g})"
+        return f"{self.name}(slope={self.slope:g})" if self.own is None else self.name
+
+    @property
+    def number(self) -> int:
+        """Which of the kernels' own it is, in the order of `SURROGATES`; -1 of a function of one's own."""
+        return -1 if self.own is not None else _NUMBERS[self.name]
+
+    def derivative(self, x: Tensor) -> Tensor:
+        """`g(x)` at distances `x` to the threshold."""
+        return _FORMULAS[self.name](x, self.slope) if self.own is None else self.own(x)
 
 
 def atan(slope: float = 1.0) -> Surrogate:
     """Arc tangent: `g(x) = slope/2 / (1 + (pi/2 slope x)^2)` (Fang et al. 2021, doi:10.1109/ICCV48922.2021.00266)."""
-    return Surrogate("atan", slope, lambda x: (slope / 2) / (1 + (math.pi / 2 * slope * x).square()))
+    return Surrogate("atan", slope)
+
+
+def _atan(x: Tensor, slope: float) -> Tensor:
+    return (slope / 2) / (1 + (math.pi / 2 * slope * x).square())
 
 
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
     """Fast sigmoid: `g(x) = 1 / (1 + slope |x|)^2` (Zenke & Ganguli 2018, doi:10.1162/neco_a_01086)."""
-    return Surrogate("fast_sigmoid", slope, lambda x: (1 + slope * x.abs()).square().reciprocal())
+    return Surrogate("fast_sigmoid", slope)
+
+
+def _fast_sigmoid(x: Tensor, slope: float) -> Tensor:
+    return (1 + slope * x.abs()).square().reciprocal()
 
 
 def sigmoid(slope: float = 4.0) -> Surrogate:
     """Logistic: `g(x) = slope s(1 - s)` with `s = 1 / (1 + exp(-slope x))`."""
+    return Surrogate("sigmoid", slope)
 
-    def derivative(x: Tensor) -> Tensor:
-        s = torch.sigmoid(slope * x)
-        return slope * s * (1 - s)
 
-    return Surrogate("sigmoid", slope, derivative)
+def _sigmoid(x: Tensor, slope: float) -> Tensor:
+    s = torch.sigmoid(slope * x)
+    return slope * s * (1 - s)
 
 
 def triangle(slope: float = 1.0) -> Surrogate:
     """Triangle: `g(x) = max(0, 1 - slope |x|)` (Bellec et al. 2018, arXiv:1803.09574)."""
-    return Surrogate("triangle", slope, lambda x: (1 - slope * x.abs()).clamp_min(0))
+    return Surrogate("triangle", slope)
+
+
+def _triangle(x: Tensor, slope: float) -> Tensor:
+    return (1 - slope * x.abs()).clamp_min(0)
 
 
 def straight_through(slope: float = 1.0) -> Surrogate:
     """Straight through: `g(x) = slope` everywhere (Bengio et al. 2013, arXiv:1308.3432)."""
-    return Surrogate("straight_through", slope, lambda x: torch.full_like(x, slope))
+    return Surrogate("straight_through", slope)
 
 
+def _straight_through(x: Tensor, slope: float) -> Tensor:
+    return torch.full_like(x, slope)
+
+
+#: by name; the kernels know each by its place in this row
 SURROGATES: dict[str, Callable[..., Surrogate]] = {
     "atan": atan,
     "fast_sigmoid": fast_sigmoid,
@@ -66,6 +93,10 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
     "triangle": triangle,
     "straight_through": straight_through,
 }
+_FORMULAS: dict[str, Callable[[Tensor, float], Tensor]] = dict(
+    zip(SURROGATES, (_atan, _fast_sigmoid, _sigmoid, _triangle, _straight_through), strict=True)
+)
+_NUMBERS = {name: place for place, name in enumerate(SURROGATES)}
 
 
 def surrogate(name: str | Surrogate | Derivative, slope: float | None = None) -> Surrogate:
@@ -73,7 +104,7 @@ def surrogate(name: str | Surrogate | Derivative, slope: float | None = None) ->
     if isinstance(name, Surrogate):
         return name
     if callable(name):
-        return Surrogate(getattr(name, "__name__", "custom"), float("nan"), name)
+        return Surrogate(getattr(name, "__name__", "custom"), own=name)
     if name not in SURROGATES:
         raise unknown_name("surrogate", name, SURROGATES)
     if slope is None:
