@@ -240,7 +240,9 @@ class Operators:
 
     def _combined(self, rule: Rule, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> Origin:
         books = self.books
-        made = combined(rule.name, args, tensors, [books.origin(tensor) for tensor in tensors], books.place, out)
+        made = combined(
+            rule.name, args, tensors, [books.origin(tensor) for tensor in tensors], books.place, out, books.know.writes
+        )
         if made.fold is None:
             books.spoil(tensors)
         if made.kind == "values" and rule.name == "add":
