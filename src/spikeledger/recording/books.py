@@ -155,7 +155,10 @@ class Books:
         name = known.layer(product.weight)
         turned = False
         if owner is not None and matrix.dim() == owner.dim() == 2:
-            turned = matrix.stride() == owner.stride() != owner.stride()[::-1]
+            there, back = owner.shape, owner.shape[::-1]
+            turned = matrix.shape == there
+            if there == back:  # square: its axes tell, if it is the weight itself and no copy
+                turned = matrix.stride() == owner.stride() != owner.stride()[::-1] and _same_memory(matrix, owner)
         first = self._turned.setdefault(name, turned)
         return name if first == turned else f"{name} (transposed)"
 
@@ -296,6 +299,8 @@ class Books:
         """Something other than a weighted operator reads these: a pooling among them cannot fold away."""
         for tensor in tensors:
             origin = self.know.origin(tensor)
+            if origin is not None and origin.half is not None:
+                origin = origin.half[1]
             if origin is not None and origin.fold is not None:
                 self.unfolded.update(origin.fold.pools)
 
@@ -314,6 +319,10 @@ class Books:
             return
         key = (self.place if place is None else place, operator, reason)
         self.uncounted[key] = self.uncounted.get(key, 0) + 1
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 #: places of a way with overlaps that are asked one by one

@@ -195,26 +195,44 @@ def together(folds: Sequence[Fold | Tensor], put: Callable[[list[Tensor]], Tenso
     """What an operator made of several tensors that it put into one; a tensor of zeros stands for values of nothing."""
     numbers: list[Tensor] = []
     sources: tuple[Fold, ...] = ()
-    begin = 0
     for fold in folds:
         if isinstance(fold, Tensor):
             numbers.append(fold)
-            continue
-        own, of = fold.numbered()
-        numbers.append(torch.where(own > 0, own + begin, own))
-        sources += of
-        begin += sum(math.prod(one.shape) for one in of)
+        else:
+            own, sources = among(*fold.numbered(), sources)
+            numbers.append(own)
     with torch.inference_mode(False), torch.no_grad():
         return numbered(put(numbers), sources)
+
+
+def among(numbers: Tensor, of: tuple[Fold, ...], sources: tuple[Fold, ...]) -> tuple[Tensor, tuple[Fold, ...]]:
+    """Numbers of some sources as numbers of more; what is among them already is not told apart from itself."""
+    begins, total = {}, 0
+    for source in sources:
+        begins[id(source)] = total
+        total += math.prod(source.shape)
+    found, begin = numbers.clone(), 0
+    for source in of:
+        size = math.prod(source.shape)
+        if id(source) not in begins:
+            begins[id(source)], sources = total, (*sources, source)
+            total += size
+        mine = (numbers > begin) & (numbers <= begin + size)
+        found[mine] = numbers[mine] - begin + begins[id(source)]
+        begin += size
+    return found, sources
 
 
 def summed(folds: Sequence[Fold], count: int | None, writes: Writes) -> Fold | None:
     """Several tensors' values added place by place: each spike of each goes its own way."""
     found = [fold.resolved(count, writes) for fold in folds]
     kept = [fold for fold in found if fold is not None]
+    parts = [part for fold in kept for part in fold.parts]
     if len(kept) < len(found) or len({(fold.rows, fold.count) for fold in kept}) > 1:
         return None
-    return replace(kept[0], parts=tuple(part for fold in kept for part in fold.parts))
+    if len({part.before.data_ptr() for part in parts}) < len(parts):  # one spike on two ways may be one synapse
+        return None
+    return replace(kept[0], parts=tuple(parts))
 
 
 def plain(values: Tensor, rows: int, unit: float | None, writes: int) -> Fold:

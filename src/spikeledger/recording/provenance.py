@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..listening.neurons import kind_of
 from .census import Census, census
-from .folds import Fold, numbered
+from .folds import Fold, among, numbered
 
 #: kinds whose values are events, each of one size or several of them at once
 EVENTS = frozenset(["spikes", "input"])
@@ -45,13 +45,16 @@ class Origin(NamedTuple):
     fold: Fold | None = None
     census: Census | None = None
     rows: int = 0
+    half: tuple[str, Any] | None = (
+        None  # the `sign` or `size` of values with a fold, whose product is these values again
+    )
 
     @property
     def bare(self) -> Origin:
         """What holds for any part of these values."""
-        if self.fold is None and self.census is None:
+        if self.fold is None and self.census is None and self.half is None:
             return self
-        return self._replace(fold=None, census=None, rows=0)
+        return self._replace(fold=None, census=None, rows=0, half=None)
 
     def through(self, name: str, out: Tensor) -> Origin:
         """The origin of what an operator that only moves values made of this tensor, but for the poolings."""
@@ -312,10 +315,8 @@ class Provenance:
             memory.numbers = torch.full((size,), blank, dtype=torch.float64)
         view = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
         if origin is not None and origin.fold is not None:
-            own, of = origin.fold.numbered()
-            begin = sum(math.prod(one.shape) for one in memory.sources)
-            view.copy_(torch.where(own > 0, own + begin, own).expand(view.shape))
-            memory.sources += of
+            own, memory.sources = among(*origin.fold.numbered(), memory.sources)
+            view.copy_(own.expand(view.shape))
         else:
             view.fill_(0.0 if origin is not None and origin.kind == "zero" else math.nan)
 
