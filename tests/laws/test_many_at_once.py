@@ -268,7 +268,7 @@ def test_an_error_in_the_middle_leaves_nothing() -> None:
 
 def resident() -> int:
     """Bytes of this process in memory."""
-    with open("/proc/self/statm", encoding="ascii") as file:
+    with Path("/proc/self/statm").open(encoding="ascii") as file:
         return int(file.read().split()[1]) * 4096
 
 
