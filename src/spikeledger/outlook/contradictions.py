@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def _claims_of_law(book: Notebook) -> Iterator[Contradiction]:
 
 def _law_of_projections(book: Notebook) -> Iterator[Contradiction]:
     rows = sorted(book.model, key=lambda model: model.parameters)
-    steps = [(a, b) for a, b in zip(rows, rows[1:], strict=False) if b.projected]
+    steps = [(a, b) for a, b in pairwise(rows) if b.projected]
     found = [(a, b, b.mwh / a.mwh, (b.parameters / a.parameters) ** book.scaling.exponent) for a, b in steps]
     wrong = [each for each in found if _differ(each[2], each[3])]
     if wrong:
@@ -177,7 +178,7 @@ def _law_of_projections(book: Notebook) -> Iterator[Contradiction]:
 def _exponent_of_history(book: Notebook) -> Iterator[Contradiction]:
     history = [model for model in book.model if not model.projected]
     own = _exponent(history)
-    if _differ(own, book.scaling.exponent):
+    if round(own, 1) != book.scaling.exponent:
         yield Contradiction(
             "history-exponent", "The history has another exponent", "history, scaling law",
             f"{book.scaling.exponent:g}, 'empirically observed'",

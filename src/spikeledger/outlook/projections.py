@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import units
 from ..errors import InputError
-from .fits import Fit, fit
+from .power_laws import Fit, fit
 
 MOST_DECADES = 1.0  # beyond the data, without a band
 EARLIEST, LATEST = 2010.0, 2040.0

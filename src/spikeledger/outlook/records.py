@@ -256,6 +256,7 @@ def epoch() -> Training:
 
 
 def load(name: str, model: type[_Model]) -> _Model:
+    """One of the files in `sources` as the model that describes it."""
     return model.model_validate(_table(name))
 
 

@@ -26,7 +26,7 @@ VARIABLES: dict[str, Callable[[Run], float | None]] = {
 }
 #: which runs -> one sentence
 SELECTIONS: dict[str, str] = {
-    "published": "runs whose energy their makers or a paper gave",
+    "published": "final runs whose energy their makers or a paper gave",
     "metered": "of these, runs whose watts come from a meter",
     "dense": "of the published, runs that use all their parameters",
     "epoch": "language models of Epoch AI's database with watts and hours",
@@ -79,7 +79,7 @@ class Fit:
         middle = float(row @ np.array(self.coefficients))
         # var(new run) = sd^2 (1 + x' (X'X)^-1 x), in decades squared
         reach = self._quantile() * self.sd * math.sqrt(1 + float(row @ self.spread @ row))
-        return tuple(10.0**power for power in (middle, middle - reach, middle + reach))  # type: ignore[return-value]
+        return 10.0**middle, 10.0 ** (middle - reach), 10.0 ** (middle + reach)
 
     def factor(self) -> float:
         """Within which factor of the line 95 % of the runs lie, the line taken as known: `10^(1.96 sd)`."""
@@ -131,7 +131,7 @@ def select(runs: str = "published") -> tuple[Run, ...]:
         return tuple(run for run in given if run.family == runs)
     if runs not in SELECTIONS:
         raise unknown_name("selection of training runs", runs, [*SELECTIONS, *families])
-    kept = [run for run in given if run.published]
+    kept = [run for run in given if run.published and run.flop is not None]
     if runs == "metered":
         kept = [run for run in kept if run.metered]
     if runs == "dense":

@@ -1,0 +1,187 @@
+"""Two kinds of picture for cited numbers: a ladder of rows on one logarithmic axis, and a cloud of points with laws.
+
+Shape says how a number came about, colour when or whose: a picture can be read in grey.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .axes import Scale, across, decades, joined, upwards
+from .drawing import SMALL, WIDTH, Box, Mark, Marker, Picture, Strokes, Words, fits, shortened
+
+#: how a number came about -> how its mark is called in a key
+KINDS = ("measured", "reported", "estimated", "assumed")
+_SOURCE_ROOM = 20.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a ladder: `value` with its range by a source, `printed` as the document has it; either may be missing."""
+
+    name: str
+    kind: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    printed: float | None = None
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a cloud."""
+
+    x: float
+    y: float
+    kind: str
+    role: str
+    name: str
+    label: str = ""
+    side: str = "right"
+
+
+@dataclass(frozen=True)
+class Law:
+    """A line through a cloud from point to point, with its name at the end; `dash` for the ends of a band."""
+
+    points: tuple[tuple[float, float], ...]
+    role: str = "ink"
+    name: str = ""
+    dash: tuple[float, float] | None = None
+    width: float = 1.6
+
+
+def mark(x: float, y: float, kind: str, role: str, title: str = "", radius: float = 4.4) -> list[Mark]:
+    """The mark of a kind: full disc measured, ring reported, full diamond estimated, hollow diamond assumed."""
+    shape = "disc" if kind in ("measured", "reported") else "diamond"
+    found: list[Mark] = [Marker(x, y, shape, role, radius, title)]  # type: ignore[arg-type]
+    if kind in ("reported", "assumed"):
+        found.append(Marker(x, y, shape, "surface", radius - 1.7, title))  # type: ignore[arg-type]
+    return found
+
+
+def key(kinds: Sequence[str], y: float = 10.0, role: str = "ink") -> list[Mark]:
+    """What the shapes mean, in one line."""
+    found: list[Mark] = []
+    at = 6.0
+    for kind in kinds:
+        word = "as printed" if kind == "assumed" else kind
+        found += [*mark(at, y - 4, kind, role), Words(at + 9, y, word, "muted")]
+        at += 24 + len(word) * SMALL * 0.56
+    return found
+
+
+def ladder(
+    title: str,
+    says: str,
+    rows: Sequence[Row],
+    label: Callable[[float], str],
+    axis: str,
+    *,
+    source: str = "",
+    line: tuple[float, str] | None = None,
+    show: Callable[[float], str] | None = None,
+) -> Picture:
+    """Rows on one logarithmic axis: a mark at the value, a band over its range, a hollow diamond where it was printed.
+
+    Args:
+        label: writes a value under the axis; `show` writes it beside its row.
+        line: an upright line through all rows, with its name.
+    """
+    write = show or label
+    values = [one for row in rows for one in (row.value, row.low, row.high, row.printed) if one]
+    x = decades([*values, *([line[0]] if line else [])], 8, WIDTH - 8)
+    kinds = [kind for kind in KINDS if any(row.kind == kind and row.value for row in rows)]
+    if any(row.printed for row in rows):
+        kinds = [*(kind for kind in kinds if kind != "assumed"), "assumed"]
+    top, step = 26.0 + (14 if line else 0), 37.0
+    bottom = top + step * len(rows)
+    picture = Picture(title, says, height=bottom + 30 + (_SOURCE_ROOM if source else 0))
+    picture.add(*key(kinds))
+    if line:
+        at = x(line[0])
+        picture.add(Strokes(((at, top, at, bottom),), "good", 1.4, (4, 3)))
+        anchor = "middle" if 60 < at < WIDTH - 60 else ("start" if at <= 60 else "end")
+        picture.add(Words(at, top - 5, line[1], "good", anchor=anchor, bold=True))  # type: ignore[arg-type]
+    for index, row in enumerate(rows):
+        y = top + index * step
+        picture.add(Strokes(tuple((x(tick), y + 18, x(tick), y + 31) for tick in x.ticks(7)), "grid"))
+        said = row.says or " / ".join(write(one) for one in (row.value, row.printed) if one)
+        name = shortened(row.name, WIDTH - 12 - len(said) * SMALL * 0.58, 12)
+        picture.add(Words(0, y + 13, name, size=12, bold=True, halo=True))
+        picture.add(Words(WIDTH, y + 13, said, "muted", anchor="end", halo=True))
+        middle = y + 24.5
+        if row.value:
+            low, high = x(row.low or row.value), x(row.high or row.value)
+            if row.low != row.high and high > low:
+                picture.add(Box(low, middle - 4, max(high - low, 2), 8, "ann", opacity=0.35, round=2))
+            picture.add(*mark(x(row.value), middle, row.kind, "ann", f"{row.name}: {said}, {row.kind}"))
+        if row.printed:
+            if row.value:
+                picture.add(Strokes(((x(row.value), middle, x(row.printed), middle),), "muted", 1, (2, 2)))
+                picture.add(*mark(x(row.value), middle, row.kind, "ann", f"{row.name}: {said}, {row.kind}"))
+            picture.add(*mark(x(row.printed), middle, "assumed", "snn", f"{row.name}: {write(row.printed)} as printed"))
+    picture.add(*across(x, bottom, bottom, label, most=6))
+    return _closed(picture, axis, bottom + 28, source)
+
+
+def cloud(
+    title: str,
+    says: str,
+    points: Sequence[Point],
+    laws: Sequence[Law],
+    *,
+    across_label: Callable[[float], str],
+    up_label: Callable[[float], str],
+    axes: tuple[str, str],
+    roles: Sequence[tuple[str, str]] = (),
+    years: bool = False,
+    source: str = "",
+) -> Picture:
+    """Points on two axes with lines of laws; the horizontal axis is logarithmic, or of years.
+
+    Args:
+        axes: what the horizontal and the vertical axis are of.
+        roles: role and meaning of the colours.
+    """
+    left, right, top, bottom = 48.0, WIDTH - 6, 48.0 if roles else 32.0, 296.0
+    ys = [point.y for point in points] + [y for law in laws for _, y in law.points]
+    xs = [point.x for point in points] + [x for law in laws for x, _ in law.points]
+    x = Scale(math.floor(min(xs)), math.ceil(max(xs)), left, right, whole=True) if years else decades(xs, left, right)
+    y = decades(ys, bottom, top)
+    picture = Picture(title, says, height=bottom + 32 + (_SOURCE_ROOM if source else 0))
+    picture.add(*key([kind for kind in KINDS if any(point.kind == kind for point in points)]))
+    at = 6.0
+    for role, meaning in roles:
+        picture.add(Box(at - 5, 19, 10, 10, role, round=2), Words(at + 9, 28, meaning, "muted"))
+        at += 26 + len(meaning) * SMALL * 0.56
+    picture.add(*upwards(y, left, right, up_label, most=6))
+    picture.add(*across(x, top, bottom, across_label, most=6 if years else 5))
+    for law in laws:
+        line = joined([(x(one), y(other)) for one, other in law.points])
+        picture.add(Strokes(line, law.role, law.width, law.dash))
+    for point in points:
+        picture.add(*mark(x(point.x), y(point.y), point.kind, point.role, point.name, 4.0))
+    for law in laws:
+        if law.name:
+            end = law.points[-1]
+            picture.add(Words(x(end[0]) - 3, y(end[1]) - 5, law.name, law.role, anchor="end", bold=True, halo=True))
+    for point in points:
+        if point.label:
+            away, anchor = (7, "start") if point.side == "right" else (-7, "end")
+            picture.add(
+                Words(x(point.x) + away, y(point.y) + 4, point.label, "ink", size=10.5, anchor=anchor, halo=True)  # type: ignore[arg-type]
+            )
+    picture.add(Words(0, top - 7, axes[1], "muted", halo=True))
+    return _closed(picture, axes[0], bottom + 29, source)
+
+
+def _closed(picture: Picture, axis: str, y: float, source: str) -> Picture:
+    picture.add(Words(WIDTH, y, axis, "muted", anchor="end"))
+    if source:
+        text = source if fits(source, WIDTH, 10) else shortened(source, WIDTH, 10)
+        picture.add(Words(0, y + 18, text, "muted", size=10))
+    return picture
