@@ -16,12 +16,13 @@ import numpy as np
 from .. import units
 from . import records
 from .notebook import Model, Notebook, notebook
+from .phrases import in_words, parameters, power_of_ten, watts, wh
 
 #: relative difference that rounding explains: three digits are printed at most
 ROUNDING = 0.05
 SECONDS_PER_YEAR = 365.25 * units.SECONDS_PER_DAY
 MEASURED_QUERY = "Gemini Apps, median text prompt"
-US_GRID = "US, as Meta's cards imply"
+US_GRID = "US (Meta)"
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,14 @@ def _training_of_gpt4(book: Notebook) -> Iterator[Contradiction]:
     run = records.training().named("GPT-4")
     if run.hours is None:
         return
-    table, history, watts = book.comparison.training_gwh, book.named("GPT-4").mwh / 1e3, book.watts("GPT-4 (training)")
-    of_power = watts * run.hours / 1e9  # W h = Wh; / 1e9 = GWh
+    table, history, drawn = book.comparison.training_gwh, book.named("GPT-4").mwh / 1e3, book.watts("GPT-4 (training)")
+    of_power = drawn * run.hours / 1e9  # W h = Wh; / 1e9 = GWh
     values = (table, history, of_power)
     if _differ(min(values), max(values)):
         yield Contradiction(
             "gpt4-training", "GPT-4's training has three energies", "table 1, history, figure 1",
-            f"{table:.0f} GWh; {history:.0f} GWh; {watts / 1e6:.0f} MW",
-            f"{of_power:.0f} GWh at {watts / 1e6:.0f} MW for {run.hours:,.0f} h; "
+            f"{table:.0f} GWh; {history:.0f} GWh; {drawn / 1e6:.0f} MW",
+            f"{of_power:.0f} GWh at {drawn / 1e6:.0f} MW for {run.hours:,.0f} h; "
             f"{history * 1e9 / run.hours / 1e6:.0f} MW for {history:.0f} GWh",
             max(values) / min(values),
             f"Epoch AI's estimate of the same run is {run.mwh / 1e3:.1f} GWh, "
@@ -75,7 +76,7 @@ def _energy_of_runs(book: Notebook) -> Iterator[Contradiction]:
         if run is not None and run.published and _differ(model.joules, run.joules):
             yield Contradiction(
                 f"energy-{model.name.lower()}", f"{model.name} needed another energy", "history",
-                _wh(model.joules), _wh(run.joules), _factor(model.joules, run.joules), f"{run.source}: {run.scope}.",
+                wh(model.joules), wh(run.joules), _factor(model.joules, run.joules), f"{run.source}: {run.scope}.",
             )  # fmt: skip
 
 
@@ -90,8 +91,8 @@ def _power_of_service(book: Notebook) -> Iterator[Contradiction]:
             f"{printed_low / 1e6:.0f} to {printed_high / 1e6:.0f} MW",
             f"{low / 1e6:.0f} to {high / 1e6:.0f} MW",
             math.sqrt(_factor(low, printed_low) * _factor(high, printed_high)),
-            f"{given.queries_a_day:.2g} queries times {given.query_wh_range[0]:g} to {given.query_wh_range[1]:g} Wh in "
-            f"24 hours are {low / given.brain_watts / 1e6:.1f} to {high / given.brain_watts / 1e6:.1f} million brains "
+            f"{in_words(given.queries_a_day)} queries times {given.query_wh_range[0]:g} to {given.query_wh_range[1]:g} Wh "
+            f"in 24 hours are {low / given.brain_watts / 1e6:.1f} to {high / given.brain_watts / 1e6:.1f} million brains "
             f"of {given.brain_watts:.0f} W, not {given.brains / 1e6:.0f}.",
         )  # fmt: skip
 
@@ -101,7 +102,7 @@ def _power_of_inference(book: Notebook) -> Iterator[Contradiction]:
     if _differ(drawn, told):
         yield Contradiction(
             "inference-power", "GPT-4 answers on two powers", "figure 1, table 1",
-            f"{drawn:.0f} W beside a brain", f"{told / 1e6:.0f} MW in the table", _factor(drawn, told),
+            f"{watts(drawn)} beside a brain", f"{watts(told)} in the table", _factor(drawn, told),
             "One may be a server and the other the service: neither says so, and both stand beside one brain.",
         )  # fmt: skip
 
@@ -142,13 +143,13 @@ def _carbon_of_rows(book: Notebook) -> Iterator[Contradiction]:
 
 def _claims_of_law(book: Notebook) -> Iterator[Contradiction]:
     law = book.scaling
-    wrong = [(times, told, times**law.exponent) for times, told in law.claims if _differ(told, times**law.exponent)]
+    wrong = [(step, told, step**law.exponent) for step, told in law.claims if _differ(told, step**law.exponent)]
     if wrong:
         yield Contradiction(
             "law-claims", "The law does not give its own examples", "scaling law",
-            ", ".join(f"{times:g}x -> {told:g}x" for times, told, _ in wrong),
-            ", ".join(f"{times:g}x -> {again:.4g}x" for times, _, again in wrong),
-            max(_factor(told, again) for _, told, again in wrong), f"x to the power of {law.exponent:g}.",
+            ", ".join(f"{step:g}× → {told:g}×" for step, told, _ in wrong),
+            ", ".join(f"{step:g}× → {again:.4g}×" for step, _, again in wrong),
+            max(_factor(told, again) for _, told, again in wrong), f"A step to the power of {law.exponent:g}.",
         )  # fmt: skip
     if law.called == "linear" and law.exponent != 1:
         yield Contradiction(
@@ -166,9 +167,9 @@ def _law_of_projections(book: Notebook) -> Iterator[Contradiction]:
     if wrong:
         yield Contradiction(
             "projections-law", "The projections do not follow the law", "projections",
-            ", ".join(f"{a.name} -> {b.name} {told:.3g}x" for a, b, told, _ in wrong),
+            ", ".join(f"{a.name} → {b.name} {told:.3g}×" for a, b, told, _ in wrong),
             ", ".join(
-                f"{again:.3g}x; the step's own exponent is {_exponent([a, b]):.3g}" for a, b, _, again in wrong
+                f"{again:.3g}× (its own step: exponent {_exponent([a, b]):.3g})" for a, b, _, again in wrong
             ),
             max(_factor(told, again) for _, _, told, again in wrong),
             f"Both are said to be projected with exponent {book.scaling.exponent:g}.",
@@ -201,8 +202,8 @@ def _references(book: Notebook) -> Iterator[Contradiction]:
 def _energy_of_childhood(book: Notebook) -> Iterator[Contradiction]:
     given, power = book.comparison, records.brain().power
     # W * years * s/year = J; / (J/kWh) = kWh
-    kwh = {watts: watts * given.brain_years * SECONDS_PER_YEAR / units.JOULES_PER_KWH
-           for watts in (power.low, given.brain_kwh_watts, power.high)}  # fmt: skip
+    kwh = {one: one * given.brain_years * SECONDS_PER_YEAR / units.JOULES_PER_KWH
+           for one in (power.low, given.brain_kwh_watts, power.high)}  # fmt: skip
     own = kwh[given.brain_kwh_watts]
     if round(own, -2) != given.brain_kwh:
         yield Contradiction(
@@ -216,17 +217,18 @@ def _energy_of_childhood(book: Notebook) -> Iterator[Contradiction]:
 
 def _unsourced(book: Notebook) -> Iterator[Contradiction]:
     run = records.training().named("Llama 3.1 405B")
-    given, watts = book.brain, records.brain().power.watts
+    given, power = book.brain, records.brain().power.watts
     if run.flop is None:
         return
-    own = (given.operations_a_second / watts) / (run.flop / run.joules)  # (operations/J) / (FLOP/J)
+    own = (given.operations_a_second / power) / (run.flop / run.joules)  # (operations/J) / (FLOP/J)
     if _differ(own, given.times_more_efficient):
         yield Contradiction(
             "brain-efficiency", "The brain's advantage does not follow from its operations", "part 3",
-            f"{given.times_more_efficient:.0e} times more efficient, {given.operations_a_second:.0e} operations a second",
+            f"{power_of_ten(given.times_more_efficient)} times more efficient, "
+            f"{power_of_ten(given.operations_a_second)} operations a second",
             f"{own:.0f} times, by its own operations", _factor(own, given.times_more_efficient),
-            f"{given.operations_a_second / watts:.2g} operations a joule against {run.flop / run.joules:.2g} FLOP a joule "
-            f"of {run.name}. Operations of a brain are assumed, not counted; so is 'SNN energy ~ n^"
+            f"{power_of_ten(given.operations_a_second / power)} operations a joule against "
+            f"{power_of_ten(run.flop / run.joules)} FLOP a joule of {run.name}. Operations of a brain are assumed, not counted; so is 'SNN energy ~ n^"
             f"{book.scaling.snn_exponent:g}', which has no source and is not drawn here.",
         )  # fmt: skip
 
@@ -239,7 +241,7 @@ def _coal(book: Notebook) -> Iterator[Contradiction]:
             "coal-plant", f"{model.name} would not emit more than a coal plant", "carbon",
             f"more than {book.coal.months:.0f} months of one plant: {model.tonnes / 1e6:.2g} Mt",
             f"{tonnes / 1e6:.2f} Mt for {plant.watts / 1e6:.0f} MW at {plant.load:.0%}", tonnes / model.tonnes,
-            f"{plant.source}; at {records.grids().named(US_GRID).kg_per_kwh:g} kg a kWh its "
+            f"{plant.source.capitalize()}; at {records.grids().named(US_GRID).kg_per_kwh:g} kg a kWh its "
             f"{model.mwh / 1e3:,.0f} GWh would be "
             f"{model.mwh * records.grids().named(US_GRID).kg_per_kwh / 1e6:.1f} Mt, and the sentence would hold.",
         )  # fmt: skip
@@ -264,8 +266,8 @@ def _limit(book: Notebook) -> Iterator[Contradiction]:
     for model in beyond:
         yield Contradiction(
             f"limit-{model.name.lower()}", f"{model.name} lies beyond the limit that is drawn for it",
-            "scaling law, projections", f"physical limits around {book.scaling.limit_parameters:.0e} parameters",
-            f"{model.name} is projected with {model.parameters:.0e}", model.parameters / book.scaling.limit_parameters,
+            "scaling law, projections", f"physical limits around {parameters(book.scaling.limit_parameters)} parameters",
+            f"{model.name} is projected with {parameters(model.parameters)}", model.parameters / book.scaling.limit_parameters,
             "No reason is given for the limit.",
         )  # fmt: skip
 
@@ -299,7 +301,3 @@ def _factor(a: float, b: float) -> float:
 
 def _differ(a: float, b: float, most: float = ROUNDING) -> bool:
     return _factor(a, b) > 1 + most
-
-
-def _wh(joules: float) -> str:
-    return units.si(joules / 3600, "Wh")

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .. import units
 from ..errors import InputError
+from .phrases import wh
 from .power_laws import Fit, fit
 
 MOST_DECADES = 1.0  # beyond the data, without a band
@@ -32,9 +32,9 @@ class Projection:
     def says(self) -> str:
         """One sentence."""
         given = ", ".join(_shown(name, value) for name, value in self.values.items())
-        text = f"{given}: {units.si(self.joules / 3600, 'Wh')}"
+        text = f"{given}: {wh(self.joules)}"
         if self.low is not None and self.high is not None:
-            text += f" [{units.si(self.low / 3600, 'Wh')} to {units.si(self.high / 3600, 'Wh')}]"
+            text += f" [{wh(self.low)} to {wh(self.high)}]"
         where = f", {self.beyond:.1f} decades beyond its data" if self.beyond > 0.005 else ""
         return f"{text}, by {self.fit.law()} through {self.fit.n} runs{where}."
 

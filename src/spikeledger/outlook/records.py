@@ -155,14 +155,13 @@ class Queries(Part):
     life_cycle: LifeCycle
 
 
-class Grid(Sourced):
+class Grid(Entry):
     """The carbon of a kilowatt-hour."""
 
     name: str
     kg_per_kwh: float = Field(gt=0)
     low: float | None = None
     high: float | None = None
-    checked: Checked = "read"
 
 
 class CoalPlant(Entry):

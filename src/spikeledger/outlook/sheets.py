@@ -11,6 +11,7 @@ from .. import units
 from . import records
 from .contradictions import MEASURED_QUERY, SECONDS_PER_YEAR, US_GRID
 from .notebook import notebook
+from .phrases import in_words, parameters, times, watts, wh
 from .power_laws import SELECTIONS, Fit, fits, select
 from .projections import Projection, project
 
@@ -56,20 +57,20 @@ def comparison() -> Sheet:
         watts * given.brain_years * SECONDS_PER_YEAR / units.JOULES_PER_KWH
         for watts in (power.low, power.watts, power.high)
     ]
-    ratios = [_times(low / (kwh[2] * 1e3)), _times(high / (kwh[0] * 1e3))]
-    watts = [given.queries_a_day * wh / 24 for wh in (*given.query_wh_range, measured.wh)]
+    ratios = [times(low / (kwh[2] * 1e3)), times(high / (kwh[0] * 1e3))]
+    service = [given.queries_a_day * each / 24 for each in (*given.query_wh_range, measured.wh)]
     seconds = [measured.joules / one for one in (power.high, power.watts, power.low)]
     rows = (
-        ("Training of GPT-4", f"~{given.training_gwh:.0f} GWh", f"{_wh(run.joules)} [{_wh(run.low)} to {_wh(run.high)}]",
+        ("Training of GPT-4", f"~{given.training_gwh:.0f} GWh", f"{wh(run.joules)} [{wh(run.low)} to {wh(run.high)}]",
          "estimated by Epoch AI; its maker has published nothing"),
         (f"A brain's {given.brain_years:.0f} years", f"~{given.brain_kwh:,.0f} kWh",
          f"{kwh[1]:,.0f} kWh [{kwh[0]:,.0f} to {kwh[2]:,.0f}]", "20 W [15 to 25] all the time; body and teachers left out"),
-        ("Training over childhood", f">{given.training_over_brain:,.0f}x", f"{ratios[0]}x to {ratios[1]}x",
+        ("Training over childhood", f">{given.training_over_brain:,.0f}×", f"{ratios[0]} to {ratios[1]}",
          "one final run against one brain that serves one person; the model serves millions"),
-        ("Power of the service", f"~{given.service_watts / 1e6:.0f} MW", f"{watts[0] / 1e6:.0f} to {watts[1] / 1e6:.0f} MW",
-         f"its own {given.queries_a_day:.2g} queries a day; {watts[2] / 1e6:.0f} MW at the measured median of another maker"),
+        ("Power of the service", f"~{given.service_watts / 1e6:.0f} MW", f"{service[0] / 1e6:.0f} to {service[1] / 1e6:.0f} MW",
+         f"its own {in_words(given.queries_a_day)} queries a day; {service[2] / 1e6:.0f} MW at another maker's measured median"),
         ("Brains that need as much", f"{given.brains / 1e6:.0f} million",
-         f"{watts[0] / power.watts / 1e6:.1f} to {watts[1] / power.watts / 1e6:.1f} million", "of 20 W"),
+         f"{service[0] / power.watts / 1e6:.1f} to {service[1] / power.watts / 1e6:.1f} million", "of 20 W"),
         ("One answer", f"~{given.query_joules:,.0f} J", f"{measured.joules:,.0f} J [{measured.span[0]:,.0f} to "
          f"{measured.span[1]:,.0f}]", f"measured median, {measured.name}; low: accelerators alone"),
         ("A brain meanwhile", "more than a minute", f"{seconds[1]:.0f} s [{seconds[0]:.0f} to {seconds[2]:.0f}]",
@@ -90,7 +91,7 @@ def power() -> Sheet:
         "GPT-4 (training)": f"{_watts(run)} [{_watts(run, run.low)} to {_watts(run, run.high)}], estimated",
         "GPT-5 (training, est.)": f"no source; Grok-3 {_watts(grok)}, estimated",
     }
-    rows = [(bar.name, units.si(bar.watts, "W"), again.get(bar.name, "no source")) for bar in given.power]
+    rows = [(bar.name, watts(bar.watts), again.get(bar.name, "no source")) for bar in given.power]
     rows.append(
         ("Cortical computation", "not given", f"{brain.computation.watts:g} W of ATP, {brain.computation.kind}")
     )
@@ -104,11 +105,11 @@ def history() -> Sheet:
     rows = []
     for model in (model for model in notebook().model if not model.projected):
         run = records.training().named(model.run) if model.run else None
-        cited = f"{_wh(run.joules)}, {run.kind}" if run else "no source found"
-        factor = _times(max(model.joules, run.joules) / min(model.joules, run.joules)) + "x" if run else ""
+        cited = f"{wh(run.joules)}, {run.kind}" if run else "no source found"
+        factor = times(max(model.joules, run.joules) / min(model.joules, run.joules)) if run else ""
         source = run.source if run else f"printed reference: {model.reference}"
         rows.append(
-            (model.name, f"{model.year:.0f}", _count(model.parameters), _wh(model.joules), cited, factor, source)
+            (model.name, f"{model.year:.0f}", parameters(model.parameters), wh(model.joules), cited, factor, source)
         )
     return Sheet(
         "history", "History of training energy",
@@ -142,14 +143,14 @@ def projections() -> Sheet:
     for model in (model for model in notebook().model if model.projected):
         by = [project(parameters=model.parameters, runs=runs) for runs in ("dense", "epoch")]
         beyond = ", ".join(f"{one.beyond:.1f}" for one in by)
-        rows.append((model.name, _count(model.parameters), _wh(model.joules), *(_band(one) for one in by), beyond))
+        rows.append((model.name, parameters(model.parameters), wh(model.joules), *(_band(one) for one in by), beyond))
     return Sheet(
         "projections", "Projections by parameters",
         ("model", "parameters", "as published", "dense runs as published", "Epoch AI's runs", "decades beyond"), tuple(rows),
         "In brackets the 95 % band of one further run. Bands so wide mean that parameters alone predict nothing; without "
         "them these numbers would not be printed. By operations: GPT-4 " + _band(of_run("GPT-4"))
         + ", Grok-3 " + _band(of_run("Grok-3")) + "; Epoch AI's watts times hours, of whole servers, are "
-        + " and ".join(_wh(records.training().named(name).joules) for name in ("GPT-4", "Grok-3")) + ".",
+        + " and ".join(wh(records.training().named(name).joules) for name in ("GPT-4", "Grok-3")) + ".",
     )  # fmt: skip
 
 
@@ -163,13 +164,13 @@ def carbon() -> Sheet:
         again = (f"{mwh * grid.kg_per_kwh:,.0f} t" for grid in grids)
         rows.append(
             (model.name, f"{model.tonnes:,.0f} t", f"{model.cars:,.0f} cars", f"{model.kg_per_kwh:.3f}",
-             f"{_wh(mwh * records.JOULES_PER_MWH)}, {whose}", *again)
+             f"{wh(mwh * records.JOULES_PER_MWH)}, {whose}", *again)
         )  # fmt: skip
     car = records.grids().car
     return Sheet(
         "carbon", "Carbon of training",
         ("model", "as published", "for a year", "kg a kWh", "energy",
-         *(f"at {grid.kg_per_kwh:g} ({grid.name})" for grid in grids)),
+         *(f"{grid.name}, {grid.kg_per_kwh:g}" for grid in grids)),
         tuple(rows), f"Cars are right: about {car.kg_a_year / 1e3:.1f} t of CO2 a year each. The grids that the rows imply are "
         "not one grid.",
     )  # fmt: skip
@@ -213,7 +214,7 @@ def laws() -> Sheet:
         ("runs", "law", "n", "exponent", "falls a year by", "sd, decades", "95 % within", "R2"),
         tuple(_law(one) for one in fits()),
         "Least squares on logarithms; in brackets 95 % intervals of Student's t. 'Epoch' is watts times hours of whole "
-        f"servers, {_times(min(apart))} to {_times(max(apart))} times what makers give for the same run, and stays apart. "
+        f"servers, {times(min(apart))} to {times(max(apart))} what makers give for the same run, and stays apart. "
         + "; ".join(f"{name}: {len(select(name))} {sentence}" for name, sentence in SELECTIONS.items()) + ".",
     )  # fmt: skip
 
@@ -227,7 +228,7 @@ def twice() -> list[tuple[records.Run, records.Run]]:
 def accounts() -> Sheet:
     """The same run, by its makers and by Epoch AI."""
     rows = [
-        (run.name, _wh(run.joules), run.scope, _wh(theirs.joules), _times(theirs.joules / run.joules) + "x")
+        (run.name, wh(run.joules), run.scope, wh(theirs.joules), times(theirs.joules / run.joules))
         for run, theirs in twice()
     ]
     return Sheet(
@@ -240,8 +241,8 @@ def runs() -> Sheet:
     """Every training run with its source."""
     rows = tuple(
         (
-            run.name, f"{run.year:.1f}", _count(run.parameters) + (f", {_count(run.active)} active" if run.active else ""),
-            f"{run.flop:.3g}" if run.flop else "", _wh(run.joules) + _ends(run.joules, run.low, run.high),
+            run.name, f"{run.year:.1f}", _size(run.parameters) + (f", {_size(run.active)} active" if run.active else ""),
+            f"{run.flop:.3g}" if run.flop else "", wh(run.joules) + _ends(run.joules, run.low, run.high),
             run.kind + (", metered" if run.metered else ""),
             ". ".join(part for part in (run.scope, f"{run.source} ({_SEEN[run.checked]})", run.note) if part),
         )
@@ -326,33 +327,25 @@ def _law(one: Fit) -> tuple[str, ...]:
     main = one.of[0]
     nominal, low, high = one.exponent(main)
     fall = one.fall_a_year
-    falls = f"{fall[0]:.2f}x [{fall[1]:.2f}, {fall[2]:.2f}]" if fall else ""
+    falls = f"{fall[0]:.2f}× [{fall[1]:.2f}, {fall[2]:.2f}]" if fall else ""
     of = {"flop": "operations and year", "parameters": "parameters"}[main]
     return (one.runs, of, str(one.n), f"{nominal:.2f} [{low:.2f}, {high:.2f}]", falls, f"{one.sd:.2f}",
-            f"{one.factor():.2g}x", f"{one.r2:.2f}")  # fmt: skip
+            times(one.factor()), f"{one.r2:.2f}")  # fmt: skip
 
 
 def _band(one: Projection) -> str:
     if one.low is None or one.high is None:
-        return _wh(one.joules)
-    return f"{_wh(one.joules)} [{_wh(one.low)} to {_wh(one.high)}]"
+        return wh(one.joules)
+    return f"{wh(one.joules)} [{wh(one.low)} to {wh(one.high)}]"
 
 
 def _ends(value: float, low: float, high: float) -> str:
-    return "" if low == value == high else f" [{_wh(low)} to {_wh(high)}]"
-
-
-def _wh(joules: float) -> str:
-    return units.si(joules / 3600, "Wh")
+    return "" if low == value == high else f" [{wh(low)} to {wh(high)}]"
 
 
 def _watts(run: records.Run, joules: float | None = None) -> str:
-    return units.si((joules or run.joules) / ((run.hours or 1) * 3600), "W")
+    return watts((joules or run.joules) / ((run.hours or 1) * 3600))
 
 
-def _count(number: float | None) -> str:
-    return "" if number is None else units.si(number, "").replace("G", "B").strip()
-
-
-def _times(factor: float) -> str:
-    return f"{factor:,.0f}" if factor >= 100 else f"{factor:.2g}"
+def _size(number: float | None) -> str:
+    return "" if number is None else parameters(number)

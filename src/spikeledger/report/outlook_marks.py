@@ -45,13 +45,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Law:
-    """A line through a cloud from point to point, with its name at the end; `dash` for the ends of a band."""
+    """A line through a cloud from point to point; `dash` for the ends of a band.
+
+    Its name stands above its end, or below its beginning.
+    """
 
     points: tuple[tuple[float, float], ...]
     role: str = "ink"
     name: str = ""
     dash: tuple[float, float] | None = None
     width: float = 1.6
+    above: bool = True
 
 
 def mark(x: float, y: float, kind: str, role: str, title: str = "", radius: float = 4.4) -> list[Mark]:
@@ -70,7 +74,7 @@ def key(kinds: Sequence[str], y: float = 10.0, role: str = "ink") -> list[Mark]:
     for kind in kinds:
         word = "as printed" if kind == "assumed" else kind
         found += [*mark(at, y - 4, kind, role), Words(at + 9, y, word, "muted")]
-        at += 24 + len(word) * SMALL * 0.56
+        at += 27 + len(word) * SMALL * 0.58
     return found
 
 
@@ -84,12 +88,14 @@ def ladder(
     source: str = "",
     line: tuple[float, str] | None = None,
     show: Callable[[float], str] | None = None,
+    bars: bool = False,
 ) -> Picture:
     """Rows on one logarithmic axis: a mark at the value, a band over its range, a hollow diamond where it was printed.
 
     Args:
         label: writes a value under the axis; `show` writes it beside its row.
         line: an upright line through all rows, with its name.
+        bars: values are lengths from the axis on, and not marks of a kind.
     """
     write = show or label
     values = [one for row in rows for one in (row.value, row.low, row.high, row.printed) if one]
@@ -97,10 +103,11 @@ def ladder(
     kinds = [kind for kind in KINDS if any(row.kind == kind and row.value for row in rows)]
     if any(row.printed for row in rows):
         kinds = [*(kind for kind in kinds if kind != "assumed"), "assumed"]
-    top, step = 26.0 + (14 if line else 0), 37.0
+    top, step = (4.0 if bars else 26.0) + (14 if line else 0), 33.0 if bars else 37.0
     bottom = top + step * len(rows)
     picture = Picture(title, says, height=bottom + 30 + (_SOURCE_ROOM if source else 0))
-    picture.add(*key(kinds))
+    if not bars:
+        picture.add(*key(kinds))
     if line:
         at = x(line[0])
         picture.add(Strokes(((at, top, at, bottom),), "good", 1.4, (4, 3)))
@@ -114,7 +121,11 @@ def ladder(
         picture.add(Words(0, y + 13, name, size=12, bold=True, halo=True))
         picture.add(Words(WIDTH, y + 13, said, "muted", anchor="end", halo=True))
         middle = y + 24.5
-        if row.value:
+        if row.value and bars:
+            picture.add(
+                Box(x(x.low), middle - 5, max(x(row.value) - x(x.low), 1.5), 10, "snn", f"{row.name}: {said}", round=2)
+            )
+        elif row.value:
             low, high = x(row.low or row.value), x(row.high or row.value)
             if row.low != row.high and high > low:
                 picture.add(Box(low, middle - 4, max(high - low, 2), 8, "ann", opacity=0.35, round=2))
@@ -124,7 +135,7 @@ def ladder(
                 picture.add(Strokes(((x(row.value), middle, x(row.printed), middle),), "muted", 1, (2, 2)))
                 picture.add(*mark(x(row.value), middle, row.kind, "ann", f"{row.name}: {said}, {row.kind}"))
             picture.add(*mark(x(row.printed), middle, "assumed", "snn", f"{row.name}: {write(row.printed)} as printed"))
-    picture.add(*across(x, bottom, bottom, label, most=6))
+    picture.add(*across(x, bottom, bottom, label, most=5))
     return _closed(picture, axis, bottom + 28, source)
 
 
@@ -140,24 +151,26 @@ def cloud(
     roles: Sequence[tuple[str, str]] = (),
     years: bool = False,
     source: str = "",
+    up: tuple[float, float] | None = None,
 ) -> Picture:
     """Points on two axes with lines of laws; the horizontal axis is logarithmic, or of years.
 
     Args:
         axes: what the horizontal and the vertical axis are of.
         roles: role and meaning of the colours.
+        up: the ends of the vertical axis, where whole decades would be too much.
     """
-    left, right, top, bottom = 48.0, WIDTH - 6, 48.0 if roles else 32.0, 296.0
+    left, right, top, bottom = 64.0, WIDTH - 6, 58.0 if roles else 40.0, 300.0
     ys = [point.y for point in points] + [y for law in laws for _, y in law.points]
     xs = [point.x for point in points] + [x for law in laws for x, _ in law.points]
     x = Scale(math.floor(min(xs)), math.ceil(max(xs)), left, right, whole=True) if years else decades(xs, left, right)
-    y = decades(ys, bottom, top)
+    y = Scale(*up, bottom, top, log=True) if up else decades(ys, bottom, top)
     picture = Picture(title, says, height=bottom + 32 + (_SOURCE_ROOM if source else 0))
     picture.add(*key([kind for kind in KINDS if any(point.kind == kind for point in points)]))
     at = 6.0
     for role, meaning in roles:
         picture.add(Box(at - 5, 19, 10, 10, role, round=2), Words(at + 9, 28, meaning, "muted"))
-        at += 26 + len(meaning) * SMALL * 0.56
+        at += 28 + len(meaning) * SMALL * 0.58
     picture.add(*upwards(y, left, right, up_label, most=6))
     picture.add(*across(x, top, bottom, across_label, most=6 if years else 5))
     for law in laws:
@@ -167,15 +180,19 @@ def cloud(
         picture.add(*mark(x(point.x), y(point.y), point.kind, point.role, point.name, 4.0))
     for law in laws:
         if law.name:
-            end = law.points[-1]
-            picture.add(Words(x(end[0]) - 3, y(end[1]) - 5, law.name, law.role, anchor="end", bold=True, halo=True))
+            end, away = law.points[-1 if law.above else 0], (-4, -6) if law.above else (6, 12)
+            picture.add(
+                Words(x(end[0]) + away[0], y(end[1]) + away[1], law.name, law.role, bold=True, halo=True,
+                      anchor="end" if law.above else "start")
+            )  # fmt: skip
     for point in points:
         if point.label:
-            away, anchor = (7, "start") if point.side == "right" else (-7, "end")
+            away, anchor = (7, "start") if "right" in point.side else (-7, "end")
+            down = 13 if "below" in point.side else 4
             picture.add(
-                Words(x(point.x) + away, y(point.y) + 4, point.label, "ink", size=10.5, anchor=anchor, halo=True)  # type: ignore[arg-type]
+                Words(x(point.x) + away, y(point.y) + down, point.label, "ink", size=10.5, anchor=anchor, halo=True)  # type: ignore[arg-type]
             )
-    picture.add(Words(0, top - 7, axes[1], "muted", halo=True))
+    picture.add(Words(0, top - 12, axes[1], "muted"))
     return _closed(picture, axes[0], bottom + 29, source)
 
 

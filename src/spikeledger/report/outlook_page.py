@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import __version__
 from ..outlook import check, fit, tables
 from ..outlook.contradictions import Contradiction
+from ..outlook.phrases import times
 from ..outlook.records import LICENCES, brain
 from ..outlook.sheets import Sheet
 from ..writing import write_whole
@@ -33,28 +35,32 @@ def outlook_page() -> str:
             "brain", "A brain and GPT-4",
             h("p", "Two things that share no boundary: a brain's watts include its upkeep and its wires, a service's include "
                    "idle machines and cooling, and one serves a person where the other serves millions."),
-            gallery([_shown(drawn["power"]), _shown(drawn["answers"])]), _table(sheets["comparison"]),
+            gallery([_shown(drawn["power"]), _shown(drawn["answers"])]), h("h3", "The first table, computed again"),
+            _cards((row[0], row[1], row[2], "", row[3]) for row in sheets["comparison"].rows),
+            h("p", sheets["comparison"].note, class_="quiet"),
         ),
         section(
             "law", "What training energy follows",
             h("p", "Operations and the year of the machine, and nothing else is needed. How many operations a size gets is a "
-                   "recipe that changes from year to year, so an exponent of parameters is not a law: the LLaMA models give "
-                   "1.16, Llama 2 0.96 and Llama 3.1 0.78."),
-            gallery(_shown(drawn[name]) for name in ("operations", "parameters", "parameters-epoch", "efficiency")),
+                   "recipe that changes from year to year, so an exponent of parameters is not a law: " + _families() + "."),
+            gallery(_shown(drawn[name]) for name in ("operations", "parameters")),
+            gallery(_shown(drawn[name]) for name in ("efficiency", "parameters-epoch")),
             _table(sheets["fits"]), _table(sheets["scaling"]), _folded(sheets["accounts"]),
         ),
         section(
             "future", "Projections",
             h("p", "A projection is worth its band. More than one decade beyond its runs it is not given without one."),
-            gallery([_shown(drawn["projections"]), _shown(drawn["years"])]),
+            gallery(_shown(drawn[name]) for name in ("projections", "years", "sizes")),
             _table(sheets["projections"]), _table(sheets["history"]),
         ),
-        section("carbon", "Carbon", gallery([_shown(drawn["carbon"])]), _table(sheets["carbon"])),
+        section("carbon", "Carbon", gallery([_shown(drawn["carbon"]), _shown(drawn["tonnes"])]), _table(sheets["carbon"])),
         section(
             "contradictions", "Where published numbers clash",
             h("p", f"{len(found)} places of the notebook 'The Cost of 1 Million Brains', each computed again from the numbers "
                    "as printed."),
-            gallery([_shown(drawn["factors"])]), _contradictions(found),
+            gallery([_shown(drawn["factors"])]),
+            _cards((f"{at}. {one.title}", one.printed, one.computed, times(one.factor) if one.factor else "", one.says)
+                   for at, one in enumerate(found, 1)),
         ),
         section(
             "unsourced", "What has no source",
@@ -80,11 +86,12 @@ def _head(parts: list[Section], found: list[Contradiction]) -> Html:
     assert fall is not None
     links = h("nav", h("ul", *(h("li", part.link()) for part in parts)), aria_label="On this page")
     says = (
-        f"Training energy is linear in operations (exponent {nominal:.2f}, 95 % interval {low:.2f} to {high:.2f}) and falls by "
-        f"{fall[0]:.2f} a year for each; parameters alone predict nothing. A brain needs {brain().power.watts:.0f} W. Of the "
-        f"numbers that are usually quoted, {len(found)} clash with each other or with their sources."
+        f"A brain needs {brain().power.watts:.0f} W. The energy of training a model is linear in its operations (exponent "
+        f"{nominal:.2f}, 95 % interval {low:.2f} to {high:.2f}), and an operation needs {fall[0]:.2f} times less each year; "
+        f"parameters alone predict nothing. Of the numbers that a well-known comparison quotes, {len(found)} clash with each "
+        "other or with their sources."
     )
-    title = h("h1", h("span", "What a brain needs, "), h("span", "what a model needs"))
+    title = h("h1", h("span", "What a brain needs,"), " ", h("span", "what a model needs"))
     return h("header", brand(), title, h("p", says, class_="answer"), links)
 
 
@@ -117,10 +124,19 @@ def _words(sheet: Sheet) -> tuple[int, ...]:
     return tuple({*sheet.words, *long})
 
 
-def _contradictions(found: list[Contradiction]) -> Html:
-    rows = [
-        (f"{at}. {one.title}", one.printed, one.computed, f"{one.factor:,.3g}x" if one.factor else "", one.says)
-        for at, one in enumerate(found, 1)
+def _cards(rows: Iterable[tuple[str, str, str, str, str]]) -> Html:
+    """What is printed beside what follows, a card each: title, as printed, computed again, factor, remark."""
+    cards = []
+    for title, printed, again, apart, remark in rows:
+        pairs = [("printed", printed), ("again", again), *([("apart", apart)] if apart else [])]
+        told = h("dl", *(part for name, value in pairs for part in (h("dt", name), h("dd", value))))
+        cards.append(h("div", h("h3", title), told, h("p", h("small", remark)), class_="card open"))
+    return h("div", *cards, class_="cards")
+
+
+def _families() -> str:
+    given = [
+        f"{name} gives {fit('parameters', name).exponent('parameters')[0]:.2f}"
+        for name in ("LLaMA", "Llama 2", "Llama 3.1")
     ]
-    headings = ("contradiction", "as printed", "computed again", "apart")
-    return listed("Contradictions", headings, rows, words=(1, 2), below=True)
+    return ", ".join(given)

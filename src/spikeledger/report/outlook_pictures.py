@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from .. import units
 from ..outlook import records, sheets
 from ..outlook.contradictions import MEASURED_QUERY, US_GRID, check
-from ..outlook.notebook import notebook
+from ..outlook.notebook import Model, notebook
+from ..outlook.phrases import parameters, power_of_ten, short, times, watts
 from ..outlook.power_laws import fit, select
 from ..outlook.projections import Projection, project
 from ..outlook.records import JOULES_PER_WH, Run
@@ -34,7 +38,7 @@ def figures() -> list[Figure]:
     """Every picture of the outlook, in the order of its page."""
     return [
         power(), answers(), energy_by_operations(), energy_by_parameters(), energy_by_parameters_epoch(), efficiency(),
-        projections(), by_year(), carbon(), factors(),
+        projections(), by_year(), sizes(), carbon(), tonnes(), factors(),
     ]  # fmt: skip
 
 
@@ -42,13 +46,13 @@ def power() -> Figure:
     """Watts of brains, services and training runs."""
     book, brain = notebook(), records.brain()
     run, grok = (records.training().named(name) for name in ("GPT-4", "Grok-3"))
-    given = book.comparison
+    given, answering = book.comparison, book.watts("GPT-4 (inference)")
     service = [given.queries_a_day * wh / 24 for wh in given.query_wh_range]
     rows = [
         Row("cortical computation", brain.computation.kind, brain.computation.watts, says="0.1 W of ATP"),
         Row("a brain", brain.power.kind, brain.power.watts, brain.power.low, brain.power.high, says="20 W (15 to 25)"),
-        Row("GPT-4 answering", "assumed", printed=book.watts("GPT-4 (inference)"), says="200 W as printed"),
-        Row("a service of 2.5 billion queries a day", "estimated", (service[0] * service[1]) ** 0.5, *service,
+        Row("GPT-4 answering", "assumed", printed=answering, says=f"{watts(answering)} as printed"),
+        Row("the service, by its queries", "estimated", (service[0] * service[1]) ** 0.5, *service,
             printed=given.service_watts, says=f"{service[0] / 1e6:.0f} to {service[1] / 1e6:.0f} MW / 20 MW"),
         Row("training GPT-4", run.kind, _watts(run, run.joules), _watts(run, run.low), _watts(run, run.high),
             book.watts("GPT-4 (training)")),
@@ -59,7 +63,7 @@ def power() -> Figure:
         f"By its own number of queries the service needs {low:.1f} to {high:.1f} million brains, not one; of a brain's "
         f"20 W, {brain.computation.watts:g} W is what its cortex computes with."
     )
-    picture = ladder("Power: brains, a service, two training runs", says, rows, _w, "watts, log axis", source=_EPOCH)
+    picture = ladder("Power: brains, a service, two training runs", says, rows, watts, "watts, log axis", source=_EPOCH)
     return Figure("power", picture, sheets.power())
 
 
@@ -85,7 +89,7 @@ def answers() -> Figure:
     )
     minute = brain.watts * 60
     picture = ladder(
-        "Energy of one answer", says, rows, units.joules, "joules, log axis", line=(minute, "a minute of a brain")
+        "Energy of one answer", says, rows, _joules, "joules, log axis", line=(minute, "a minute of a brain")
     )
     return Figure("answers", picture, sheets.answers())
 
@@ -97,17 +101,16 @@ def energy_by_operations() -> Figure:
     outside = [records.training().named(name) for name in ("GPT-4", "Grok-3")]
     low, high = law.ends[0]
     lines = []
-    for year, role in ((2020, "static"), (2022, "ann"), (2024, "snn")):
+    for year, role, above in ((2020, "static", True), (2025, "snn", False)):
         ends = tuple((flop, law.predict(flop=flop, year=year)[0] / 3600) for flop in (low, high))
-        lines.append(Law(ends, role, str(year)))
-    for side in (1, 2):  # the band of one further run in the middle year, within the data
-        ends = tuple((low * (high / low) ** (at / 8), law.predict(flop=low * (high / low) ** (at / 8), year=2022)[side] / 3600)
-                     for at in range(9))  # fmt: skip
-        lines.append(Law(ends, "muted", dash=(3, 3), width=1.0))
-    labels = {"GPT-3": "left", "PaLM 540B": "left", "Llama 3.1 405B": "left", "Meena": "left", "GShard-600B": "right",
-              "DeepSeek-V3": "right", "Llama 4 Maverick": "right"}  # fmt: skip
+        lines.append(Law(ends, role, f"line of {year}", above=above))
+    steps = [low * (high / low) ** (at / 8) for at in range(9)]
+    for year, role, side in ((2020, "static", 2), (2025, "snn", 1)):  # the outer ends of the band of one further run
+        band = tuple((flop, law.predict(flop=flop, year=year)[side] / 3600) for flop in steps)
+        lines.append(Law(band, role, dash=(3, 3), width=1.0))
+    labels = {"GPT-3": "left", "PaLM 540B": "left", "Llama 3.1 405B": "right below", "Llama 4 Maverick": "right below"}
     points = [_point(run, run.flop, labels) for run in runs if run.flop]
-    points += [Point(run.flop or 0, run.joules / 3600, "estimated", "muted", f"{run.name}, not in the fit", run.name, "left")
+    points += [Point(run.flop or 0, run.joules / 3600, "estimated", "ink", f"{run.name}, not in the fit", run.name, "left")
                for run in outside]  # fmt: skip
     nominal, least, most = law.exponent("flop")
     fall = law.fall_a_year
@@ -115,11 +118,12 @@ def energy_by_operations() -> Figure:
     says = (
         f"Energy is linear in operations: exponent {nominal:.2f} [{least:.2f}, {most:.2f}] through {law.n} runs, and the "
         f"joules of one operation fall by {fall[0]:.2f} [{fall[1]:.2f}, {fall[2]:.2f}] a year; 95 % of runs lie within "
-        f"{law.factor():.1f} times the line. Dashed: the band of one further run of 2022. Grey: not in the fit."
+        f"{law.factor():.1f} times the line. Dashed: the upper end of 2020 and the lower end "
+        "of 2025 for one further run."
     )
     picture = cloud(
-        "Training energy follows operations", says, points, lines, across_label=_power_of_ten, up_label=_wh,
-        axes=("floating-point operations of the run", "energy"), roles=ERAS, source=_OURS,
+        "Training energy follows operations", says, points, lines, across_label=power_of_ten, up_label=_wh,
+        axes=("floating-point operations of the run", "energy"), roles=(*ERAS, ("ink", "left out")), source=_OURS,
     )  # fmt: skip
     return Figure("operations", picture, _listed("operations", [*runs, *outside]))
 
@@ -157,8 +161,8 @@ def efficiency() -> Figure:
         f"the best of these runs is {best.name} with {units.joules(_each(best))} a FLOP."
     )
     picture = cloud(
-        "Joules of one operation", says, points, lines, across_label=lambda year: f"{year:.0f}", up_label=units.joules,
-        axes=("year", "joules a FLOP"), roles=ERAS, years=True, source=_OURS,
+        "Joules of one operation", says, points, lines, across_label=lambda year: f"{year:.0f}", up_label=_joules,
+        axes=("year", "joules a FLOP"), roles=ERAS, years=True, source=_OURS, up=(1e-12, 2e-11),
     )  # fmt: skip
     return Figure("efficiency", picture, _listed("efficiency", runs))
 
@@ -172,12 +176,12 @@ def projections() -> Figure:
             rows.append(_projected(f"{model.name} by {whose}", one, model.joules))
     for name in ("GPT-4", "Grok-3"):
         one, run = sheets.of_run(name), records.training().named(name)
-        rows.append(_projected(f"{name} by operations; printed: Epoch", one, run.joules))
+        rows.append(_projected(f"{name} by operations", one, run.joules))
     widest = max((row.high or 1) / (row.low or 1) for row in rows)
     narrow = min((row.high or 1) / (row.low or 1) for row in rows)
     says = (
-        f"A projection from parameters spans a factor of up to {widest:,.0f}, one from operations {narrow:.0f}: the first says "
-        "nothing. Bands are those of one further run, 95 %."
+        f"A projection from parameters spans a factor of up to {widest:,.0f}, one from operations of {narrow:.0f}: the first says "
+        "nothing. Bands are those of one further run, 95 %; for GPT-4 and Grok-3 Epoch AI's estimate stands as printed."
     )
     picture = ladder("Projections and what they are worth", says, rows, _wh, "energy of one training run, log axis",
                      source="Epoch AI: watts times hours of whole servers, CC BY 4.0.")  # fmt: skip
@@ -195,15 +199,71 @@ def by_year() -> Figure:
     points += [Point(run.year, run.joules / 3600, run.kind, "ann", run.name) for run in records.training().run]
     line = Law(tuple((model.year, model.joules / 3600) for model in models), "snn", dash=(3, 3), width=1.2)
     largest = max(records.training().run, key=lambda run: run.joules)
+    since = [run for run in records.training().run if run.year >= 2022]
+    below = [run for run in since if run.joules * 10 < _on_the_curve(models, run.year)]
     says = (
-        f"The notebook's curve ends at 12 TWh in 2027; the largest run that anybody estimates is {largest.name}, "
-        f"{_wh(largest.joules / 3600)} in {largest.year:.0f}. Most runs since 2022 lie a hundred times below the curve."
+        f"The notebook's curve ends at {_wh(models[-1].joules / 3600)} in {models[-1].year:.0f}; the largest run that anybody "
+        f"estimates is {largest.name}, {_wh(largest.joules / 3600)} in {largest.year:.0f}. Of {len(since)} runs since 2022, "
+        f"{len(below)} lie more than ten times below the curve."
     )
     picture = cloud(
         "Training energy by year", says, points, [line], across_label=lambda year: f"{year:.0f}", up_label=_wh,
         axes=("year", "energy"), roles=(("snn", "as printed, projections too"), ("ann", "by a source")), years=True, source=_OURS,
+        up=(1e5, 1e14),
     )  # fmt: skip
     return Figure("years", picture, sheets.history())
+
+
+def sizes() -> Figure:
+    """Parameters over the years: as printed, and as known."""
+    models = notebook().model
+    runs = [run for run in records.training().run if run.parameters]
+    points = [
+        Point(model.year, model.parameters, "assumed", "snn", f"{model.name}: {parameters(model.parameters)} as printed",
+              model.name, "right" if model.name in ("BERT-Large", "GPT-2") else "left")
+        for model in models
+    ]  # fmt: skip
+    points += [
+        Point(run.year, run.parameters or 0, run.kind, "ann", f"{run.name}: {parameters(run.parameters or 0)}")
+        for run in runs
+    ]
+    line = Law(tuple((model.year, model.parameters) for model in models), "snn", dash=(3, 3), width=1.2)
+    largest = max((run for run in runs if run.name != "GPT-4"), key=lambda run: run.parameters or 0)
+    smaller = [run for run in runs if run.year >= 2023 and (run.parameters or 0) < 1.75e11]
+    later = [run for run in runs if run.year >= 2023]
+    says = (
+        f"Among these runs size stopped growing: the largest that was disclosed is {largest.name}, "
+        f"{parameters(largest.parameters or 0)} in {largest.year:.0f}, and of {len(later)} since 2023 {len(smaller)} are smaller "
+        "than GPT-3. GPT-4's size is a rumour."
+    )
+    picture = cloud(
+        "Parameters by year", says, points, [line], across_label=lambda year: f"{year:.0f}", up_label=parameters,
+        axes=("year", "size"), roles=(("snn", "as printed"), ("ann", "by a source")), years=True, source=_OURS,
+        up=(1e8, 1e15),
+    )  # fmt: skip
+    return Figure("sizes", picture, _listed("sizes", runs))
+
+
+def tonnes() -> Figure:
+    """Tonnes of CO2 of the table, beside the same energy on grids that exist."""
+    clean, usual, world = (records.grids().named(name) for name in sheets.GRIDS)
+    rows = []
+    for model in notebook().model:
+        if model.tonnes is None:
+            continue
+        run = records.training().named(model.run) if model.run else None
+        mwh = run.mwh if run else model.mwh
+        low, middle, high = (mwh * grid.kg_per_kwh for grid in (clean, usual, world))
+        rows.append(Row(f"{model.name}, {'cited' if run else 'printed'} energy", "estimated", middle, low, high, model.tonnes,
+                        f"{middle:,.0f} t / {model.tonnes:,.0f} t"))  # fmt: skip
+    says = (
+        f"Marks: at {usual.kg_per_kwh:g} kg a kWh ({usual.name}); bands from {clean.name} to {world.name}. GPT-3's row is that "
+        "of its grid; the later rows fit no grid cleaner than France's."
+    )
+    picture = ladder(
+        "Tonnes of training", says, rows, lambda t: f"{t:,.0f} t", "tonnes of CO2e, log axis", source=_EMBER
+    )
+    return Figure("tonnes", picture, sheets.carbon())
 
 
 def carbon() -> Figure:
@@ -213,7 +273,7 @@ def carbon() -> Figure:
         for model in notebook().model if model.kg_per_kwh
     ]  # fmt: skip
     known = [
-        Row(grid.name, "estimated", grid.kg_per_kwh, grid.low, grid.high, says=f"{grid.kg_per_kwh:g}")
+        Row(grid.name, grid.kind, grid.kg_per_kwh, grid.low, grid.high, says=f"{grid.kg_per_kwh:g}")
         for grid in records.grids().grid if not grid.name.startswith("GPT-3")
     ]  # fmt: skip
     values = [row.printed for row in implied if row.printed]
@@ -230,18 +290,15 @@ def carbon() -> Figure:
 def factors() -> Figure:
     """How far apart published numbers lie from what follows from them."""
     found = sorted((one for one in check() if one.factor is not None), key=lambda one: -(one.factor or 0))
-    rows = [
-        Row(_SHORT.get(one.name, one.title), "estimated", one.factor, 1.0, one.factor, says=f"{one.factor:,.3g} times")
-        for one in found
-    ]
+    rows = [Row(_SHORT.get(one.name, one.title), "estimated", one.factor, says=times(one.factor or 1)) for one in found]
     says = (
         f"{len(found)} numbers of the notebook, and by what factor each is away from what its own or its sources' numbers "
         f"give; {sum(1 for one in found if (one.factor or 0) > 2)} are more than twofold."
     )
-    picture = ladder("How far apart", says, rows, lambda factor: f"{factor:g}x", "factor, log axis")
+    picture = ladder("How far apart", says, rows, lambda factor: f"{factor:,.0f}×", "factor, log axis", bars=True)
     table = Sheet(
         "factors", "Factors", ("contradiction", "as printed", "computed again", "factor"),
-        tuple((one.title, one.printed, one.computed, f"{one.factor:,.3g}") for one in found), words=(1, 2),
+        tuple((one.title, one.printed, one.computed, times(one.factor or 1)) for one in found), words=(1, 2),
     )  # fmt: skip
     return Figure("factors", picture, table)
 
@@ -251,7 +308,7 @@ _SHORT = {
     "inference-power": "GPT-4 answering, 2 powers", "query-energy": "energy of one query",
     "carbon": "grids of one table", "law-claims": "the law's own examples", "law-linear": "'linear', exponent 1.3",
     "projections-law": "projections against the law", "history-exponent": "exponent of the history",
-    "childhood": "energy of a childhood", "brain-efficiency": "'10^6 times more efficient'",
+    "childhood": "energy of a childhood", "brain-efficiency": "'10⁶ times more efficient'",
     "coal-plant": "GPT-6 and a coal plant", "intelligence": "intelligence scores", "limit-gpt-6": "GPT-6 and the limit",
     "energy-palm": "PaLM's energy",
 }  # fmt: skip
@@ -271,19 +328,17 @@ def _by_parameters(runs: str, title: str, name: str, source: str) -> Figure:
     points = [_point(run, run.parameters, labels) for run in kept]
     nominal, least, most = law.exponent("parameters")
     says = (
-        f"E ~ N^{nominal:.2f} [{least:.2f}, {most:.2f}] explains {law.r2:.0%} of the variance of {law.n} runs, and 95 % of "
-        f"them lie within {law.factor():.0f} times the line: "
+        f"E ~ N^{nominal:.2f} [{least:.2f}, {most:.2f}] explains {100 * law.r2:.0f} % of the variance of {law.n} runs, and "
+        f"95 % of them lie within {law.factor():.0f} times the line: "
     )
     says += (
-        "the same size was trained on fifty times the energy, so parameters alone predict nothing."
+        f"one size was trained on {_spread_at_same_size(kept):.0f} times the energy of another run, so parameters alone predict "
+        "nothing."
         if runs == "published"
         else "1.3 is as good as 1, and neither tells the energy of one run."
     )
-    if runs == "published":
-        spans = _spread_at_same_size(kept)
-        says = says.replace("fifty", f"{spans:.0f}")
     picture = cloud(
-        title, says, points, lines, across_label=lambda size: units.si(size, "").replace("G", "B").replace(".00", ""),
+        title, says, points, lines, across_label=parameters,
         up_label=_wh, axes=("parameters, of which some use a part", "energy"), roles=ERAS, source=source,
     )  # fmt: skip
     return Figure(name, picture, _listed(name, kept))
@@ -305,7 +360,7 @@ def _spread_at_same_size(runs: list[Run]) -> float:
 def _listed(name: str, runs: list[Run] | tuple[Run, ...]) -> Sheet:
     ordered = sorted(runs, key=lambda run: run.year)
     rows = tuple(
-        (run.name, f"{run.year:.1f}", units.si(run.parameters, "").replace("G", "B") if run.parameters else "",
+        (run.name, f"{run.year:.1f}", parameters(run.parameters) if run.parameters else "",
          f"{run.flop:.3g}" if run.flop else "", _wh(run.joules / 3600),
          units.joules(run.joules / run.flop) if run.flop else "", run.kind)
         for run in ordered
@@ -317,6 +372,12 @@ def _point(run: Run, x: float | None, labels: dict[str, str]) -> Point:
     name = f"{run.name}, {run.year:.0f}: {_wh(run.joules / 3600)}, {run.kind}"
     label = run.name if run.name in labels else ""
     return Point(x or 0, run.joules / 3600, run.kind, _era(run), name, label, labels.get(run.name, "right"))
+
+
+def _on_the_curve(models: Sequence[Model], year: float) -> float:
+    """Joules of the printed curve in a year, straight between its points on a logarithmic axis."""
+    years = [model.year for model in models]
+    return float(10 ** np.interp(year, years, np.log10([model.joules for model in models])))
 
 
 def _each(run: Run) -> float:
@@ -333,17 +394,8 @@ def _watts(run: Run, joules: float) -> float:
 
 
 def _wh(watt_hours: float) -> str:
-    return units.si(watt_hours, "Wh").replace(".00", "").replace(".0 ", " ")
+    return short(units.si(watt_hours, "Wh"))
 
 
-def _w(watts: float) -> str:
-    return units.si(watts, "W").replace(".00", "").replace(".0 ", " ")
-
-
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def _power_of_ten(value: float) -> str:
-    from math import log10
-
-    return f"10{str(round(log10(value))).translate(_RAISED)}"
+def _joules(joules: float) -> str:
+    return short(units.joules(joules))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..outlook.contradictions import Contradiction
+from ..outlook.phrases import times
 from ..outlook.sheets import Sheet
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ def show_contradictions(found: Sequence[Contradiction], *, console: Console | No
 
     out = console or Console()
     for at, one in enumerate(found, 1):
-        apart = f" ({one.factor:,.3g} times)" if one.factor else ""
+        apart = f" ({times(one.factor)})" if one.factor else ""
         out.print(Text(f"{at}. {one.title}{apart}", style="bold"))
-        for text in (f"{one.where}: {one.printed}", f"computed again: {one.computed}", one.says):
+        for text in (
+            f"{one.where}: {one.printed}",
+            f"{'computed again' if one.factor else 'in fact'}: {one.computed}",
+            one.says,
+        ):
             out.print(Padding(Text(text), (0, 0, 0, 4)))
