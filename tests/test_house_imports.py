@@ -18,7 +18,7 @@ FREE = {"__init__", "__main__", "cli", "web"}
 #: these everyone may import
 WORDS = {"errors", "units", "amounts", "events", "writing"}
 #: an activity can be priced on a machine without torch
-WITHOUT_TORCH = WORDS | {"activity", "bills", "hardware", "ledger"}
+WITHOUT_TORCH = WORDS | {"activity", "bills", "hardware", "ledger", "outlook"}
 
 
 def may_import() -> dict[str, set[str]]:

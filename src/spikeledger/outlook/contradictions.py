@@ -228,8 +228,9 @@ def _unsourced(book: Notebook) -> Iterator[Contradiction]:
             f"{power_of_ten(given.operations_a_second)} operations a second",
             f"{own:.0f} times, by its own operations", _factor(own, given.times_more_efficient),
             f"{power_of_ten(given.operations_a_second / power)} operations a joule against "
-            f"{power_of_ten(run.flop / run.joules)} FLOP a joule of {run.name}. Operations of a brain are assumed, not counted; so is 'SNN energy ~ n^"
-            f"{book.scaling.snn_exponent:g}', which has no source and is not drawn here.",
+            f"{power_of_ten(run.flop / run.joules)} FLOP a joule of {run.name}. "
+            f"Operations of a brain are assumed, not counted; so is 'SNN energy ~ n^{book.scaling.snn_exponent:g}', which has no "
+            "source and is not drawn here.",
         )  # fmt: skip
 
 

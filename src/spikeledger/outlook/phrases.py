@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .. import units
+from ..amounts import Amount
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _WORDS = {3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
@@ -13,6 +14,12 @@ _WORDS = {3: "thousand", 6: "million", 9: "billion", 12: "trillion"}
 def wh(joules: float) -> str:
     """Joules as watt-hours: `wh(3.6e9) == "1.00 MWh"`."""
     return units.si(joules / 3600, "Wh")
+
+
+def wh_range(energy: Amount) -> str:
+    """Joules as watt-hours with their range: `45.5 GWh [22.8 GWh to 62.0 GWh]`."""
+    ends = "" if energy.certain else f" [{wh(energy.low)} to {wh(energy.high)}]"
+    return wh(energy.nominal) + ends
 
 
 def watts(power: float) -> str:

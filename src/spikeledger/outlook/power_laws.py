@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..amounts import Amount
 from ..errors import InputError, unknown_name
 from . import records
 from .records import Run
@@ -66,20 +67,20 @@ class Fit:
         return self.coefficients[at], self.low[at], self.high[at]
 
     @property
-    def fall_a_year(self) -> tuple[float, float, float] | None:
+    def fall_a_year(self) -> Amount | None:
         """By what factor the joules fall a year, with its 95 % interval; None where the law has no year."""
         if "year" not in self.of:
             return None
         nominal, low, high = self.exponent("year")
-        return 10**-nominal, 10**-high, 10**-low
+        return Amount(10**-high, 10**-nominal, 10**-low)
 
-    def predict(self, **values: float) -> tuple[float, float, float]:
-        """Joules of one further run and the ends of its 95 % band, wherever it lies; `project` says whether it may."""
+    def predict(self, **values: float) -> Amount:
+        """Joules of one further run with its 95 % band, wherever it lies; `project` says whether it may."""
         row = self._row(values)
         middle = float(row @ np.array(self.coefficients))
         # var(new run) = sd^2 (1 + x' (X'X)^-1 x), in decades squared
         reach = self._quantile() * self.sd * math.sqrt(1 + float(row @ self.spread @ row))
-        return 10.0**middle, 10.0 ** (middle - reach), 10.0 ** (middle + reach)
+        return Amount(10.0 ** (middle - reach), 10.0**middle, 10.0 ** (middle + reach))
 
     def factor(self) -> float:
         """Within which factor of the line 95 % of the runs lie, the line taken as known: `10^(1.96 sd)`."""
@@ -89,7 +90,7 @@ class Fit:
         """The law in words: `E ~ FLOP^1.00, falling by 1.27 a year`."""
         powers = [f"{_NAMES[name]}^{self.exponent(name)[0]:.2f}" for name in self.of if name != "year"]
         fall = self.fall_a_year
-        return f"E ~ {' '.join(powers)}" + (f", falling by {fall[0]:.2f} a year" if fall else "")
+        return f"E ~ {' '.join(powers)}" + (f", falling by {fall.nominal:.2f} a year" if fall else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..amounts import Amount
 from ..errors import InputError
-from .phrases import wh
+from .phrases import wh, wh_range
 from .power_laws import Fit, fit
 
 MOST_DECADES = 1.0  # beyond the data, without a band
@@ -16,32 +17,30 @@ EARLIEST, LATEST = 2010.0, 2040.0
 
 @dataclass(frozen=True)
 class Projection:
-    """Energy of a run that nobody has measured: joules, with the ends of the 95 % band of one further run.
+    """Energy of a run that nobody has measured: joules, and the 95 % band of one further run.
 
-    `low` and `high` are None where no band was asked for. `beyond` says how many decades outside of its data the law
+    `band` is None where it was not asked for. `beyond` says how many decades outside of its data the law
     was taken; 0 is inside.
     """
 
     values: dict[str, float]
     joules: float
-    low: float | None
-    high: float | None
+    band: Amount | None
     beyond: float
     fit: Fit
 
     def says(self) -> str:
         """One sentence."""
         given = ", ".join(_shown(name, value) for name, value in self.values.items())
-        text = f"{given}: {wh(self.joules)}"
-        if self.low is not None and self.high is not None:
-            text += f" [{wh(self.low)} to {wh(self.high)}]"
+        text = f"{given}: {wh(self.joules) if self.band is None else wh_range(self.band)}"
         where = f", {self.beyond:.1f} decades beyond its data" if self.beyond > 0.005 else ""
         return f"{text}, by {self.fit.law()} through {self.fit.n} runs{where}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "given": self.values, "joules": self.joules, "low": self.low, "high": self.high,
+            "given": self.values, "joules": self.joules,
+            "band": None if self.band is None else self.band.to_dict(),
             "decades_beyond_the_data": self.beyond, "law": self.fit.law(), "runs": self.fit.runs, "n": self.fit.n,
         }  # fmt: skip
 
@@ -77,7 +76,7 @@ def project(
     given = {"flop": flop, "year": year} if flop is not None else {"parameters": parameters}
     values = {name: float(value) for name, value in given.items() if value is not None}
     law = fit(tuple(values), runs)
-    joules, low, high = law.predict(**values)
+    energy = law.predict(**values)
     beyond = max(_decades_beyond(law, name, value) for name, value in values.items())
     if beyond > MOST_DECADES and not band:
         name = "flop" if flop is not None else "parameters"
@@ -86,7 +85,7 @@ def project(
             f"{name} {values[name]:.3g} is {beyond:.1f} decades beyond the runs of this law ({ends[0]:.2g} to "
             f"{ends[1]:.2g}): a single number would be a guess, ask for the band"
         )
-    return Projection(values, joules, low if band else None, high if band else None, beyond, law)
+    return Projection(values, energy.nominal, energy if band else None, beyond, law)
 
 
 def _decades_beyond(law: Fit, name: str, value: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from .. import units
+from ..amounts import Amount
 from ..hardware.cited import Part, Sourced
 
 #: how a number came about, from the strongest to the weakest
@@ -50,6 +51,11 @@ class Watts(Entry):
         if not self.low <= self.watts <= self.high:
             raise ValueError(f"low <= watts <= high must hold, not {self.low}, {self.watts}, {self.high}")
         return self
+
+    @property
+    def amount(self) -> Amount:
+        """Watts with their range."""
+        return Amount(self.low, self.watts, self.high)
 
 
 class Count(Entry):
@@ -101,14 +107,14 @@ class Run(Entry):
         return self.mwh * JOULES_PER_MWH
 
     @property
-    def low(self) -> float:
-        """The lowest energy that somebody gave."""
-        return (self.low_mwh or self.mwh) * JOULES_PER_MWH
+    def energy(self) -> Amount:
+        """Its energy in joules, from the lowest to the highest that somebody gave."""
+        return Amount(self.low_mwh or self.mwh, self.mwh, self.high_mwh or self.mwh) * JOULES_PER_MWH
 
     @property
-    def high(self) -> float:
-        """The highest energy that somebody gave."""
-        return (self.high_mwh or self.mwh) * JOULES_PER_MWH
+    def power(self) -> Amount | None:
+        """Watts while it ran; None where its hours are not known."""
+        return None if self.hours is None else self.energy * (1 / (self.hours * 3600))
 
 
 class Query(Entry):
@@ -126,9 +132,9 @@ class Query(Entry):
         return self.wh * JOULES_PER_WH
 
     @property
-    def span(self) -> tuple[float, float]:
-        """Joules of the low and the high end."""
-        return (self.low or self.wh) * JOULES_PER_WH, (self.high or self.wh) * JOULES_PER_WH
+    def energy(self) -> Amount:
+        """Its energy in joules, with the range of its source."""
+        return Amount(self.low or self.wh, self.wh, self.high or self.wh) * JOULES_PER_WH
 
 
 class Token(Entry):
@@ -138,6 +144,11 @@ class Token(Entry):
     joules: float
     low: float
     high: float
+
+    @property
+    def energy(self) -> Amount:
+        """Joules with their range."""
+        return Amount(self.low, self.joules, self.high)
 
 
 class LifeCycle(Entry):
@@ -162,6 +173,11 @@ class Grid(Entry):
     kg_per_kwh: float = Field(gt=0)
     low: float | None = None
     high: float | None = None
+
+    @property
+    def amount(self) -> Amount:
+        """Kilograms a kilowatt-hour, with their range."""
+        return Amount(self.low or self.kg_per_kwh, self.kg_per_kwh, self.high or self.kg_per_kwh)
 
 
 class CoalPlant(Entry):

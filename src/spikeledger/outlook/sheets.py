@@ -11,7 +11,7 @@ from .. import units
 from . import records
 from .contradictions import MEASURED_QUERY, SECONDS_PER_YEAR, US_GRID
 from .notebook import notebook
-from .phrases import in_words, parameters, times, watts, wh
+from .phrases import in_words, parameters, times, watts, wh, wh_range
 from .power_laws import SELECTIONS, Fit, fits, select
 from .projections import Projection, project
 
@@ -52,7 +52,7 @@ def comparison() -> Sheet:
     """GPT-4 beside a brain: training, power, one answer."""
     given, power = notebook().comparison, records.brain().power
     run, measured = records.training().named("GPT-4"), _measured()
-    low, high = run.low / 3600, run.high / 3600
+    low, high = run.energy.low / 3600, run.energy.high / 3600
     kwh = [
         watts * given.brain_years * SECONDS_PER_YEAR / units.JOULES_PER_KWH
         for watts in (power.low, power.watts, power.high)
@@ -61,7 +61,7 @@ def comparison() -> Sheet:
     service = [given.queries_a_day * each / 24 for each in (*given.query_wh_range, measured.wh)]
     seconds = [measured.joules / one for one in (power.high, power.watts, power.low)]
     rows = (
-        ("Training of GPT-4", f"~{given.training_gwh:.0f} GWh", f"{wh(run.joules)} [{wh(run.low)} to {wh(run.high)}]",
+        ("Training of GPT-4", f"~{given.training_gwh:.0f} GWh", wh_range(run.energy),
          "estimated by Epoch AI; its maker has published nothing"),
         (f"A brain's {given.brain_years:.0f} years", f"~{given.brain_kwh:,.0f} kWh",
          f"{kwh[1]:,.0f} kWh [{kwh[0]:,.0f} to {kwh[2]:,.0f}]", "20 W [15 to 25] all the time; body and teachers left out"),
@@ -71,8 +71,8 @@ def comparison() -> Sheet:
          f"its own {in_words(given.queries_a_day)} queries a day; {service[2] / 1e6:.0f} MW at another maker's measured median"),
         ("Brains that need as much", f"{given.brains / 1e6:.0f} million",
          f"{service[0] / power.watts / 1e6:.1f} to {service[1] / power.watts / 1e6:.1f} million", "of 20 W"),
-        ("One answer", f"~{given.query_joules:,.0f} J", f"{measured.joules:,.0f} J [{measured.span[0]:,.0f} to "
-         f"{measured.span[1]:,.0f}]", f"measured median, {measured.name}; low: accelerators alone"),
+        ("One answer", f"~{given.query_joules:,.0f} J", f"{measured.joules:,.0f} J [{measured.energy.low:,.0f} to "
+         f"{measured.energy.high:,.0f}]", f"measured median, {measured.name}; low: accelerators alone"),
         ("A brain meanwhile", "more than a minute", f"{seconds[1]:.0f} s [{seconds[0]:.0f} to {seconds[2]:.0f}]",
          "how long a brain lives on the energy of one answer"),
     )  # fmt: skip
@@ -88,7 +88,7 @@ def power() -> Sheet:
     run, grok = records.training().named("GPT-4"), records.training().named("Grok-3")
     again = {
         "Human brain": f"{brain.power.watts:.0f} W [{brain.power.low:.0f} to {brain.power.high:.0f}]",
-        "GPT-4 (training)": f"{_watts(run)} [{_watts(run, run.low)} to {_watts(run, run.high)}], estimated",
+        "GPT-4 (training)": f"{_watts(run)}, estimated",
         "GPT-5 (training, est.)": f"no source; Grok-3 {_watts(grok)}, estimated",
     }
     rows = [(bar.name, watts(bar.watts), again.get(bar.name, "no source")) for bar in given.power]
@@ -122,12 +122,12 @@ def scaling() -> Sheet:
     law = notebook().scaling
     rows = [
         (
-            f"{times:g}x the parameters",
-            f"{told:g}x",
-            f"{times**law.exponent:.4g}x",
-            f"{times:g}x the operations, {times:g}x",
+            f"{step:g}× the parameters",
+            f"{told:g}×",
+            f"{step**law.exponent:.4g}×",
+            f"{step:g}× for {step:g}× the operations",
         )
-        for times, told in law.claims
+        for step, told in law.claims
     ]
     return Sheet(
         "scaling", f"The law E = k N^{law.exponent:g}", ("step", "as published", "by the law itself", "by operations"),
@@ -242,7 +242,7 @@ def runs() -> Sheet:
     rows = tuple(
         (
             run.name, f"{run.year:.1f}", _size(run.parameters) + (f", {_size(run.active)} active" if run.active else ""),
-            f"{run.flop:.3g}" if run.flop else "", wh(run.joules) + _ends(run.joules, run.low, run.high),
+            f"{run.flop:.3g}" if run.flop else "", wh_range(run.energy),
             run.kind + (", metered" if run.metered else ""),
             ". ".join(part for part in (run.scope, f"{run.source} ({_SEEN[run.checked]})", run.note) if part),
         )
@@ -327,24 +327,21 @@ def _law(one: Fit) -> tuple[str, ...]:
     main = one.of[0]
     nominal, low, high = one.exponent(main)
     fall = one.fall_a_year
-    falls = f"{fall[0]:.2f}× [{fall[1]:.2f}, {fall[2]:.2f}]" if fall else ""
+    falls = f"{fall.nominal:.2f}× [{fall.low:.2f}, {fall.high:.2f}]" if fall else ""
     of = {"flop": "operations and year", "parameters": "parameters"}[main]
     return (one.runs, of, str(one.n), f"{nominal:.2f} [{low:.2f}, {high:.2f}]", falls, f"{one.sd:.2f}",
             times(one.factor()), f"{one.r2:.2f}")  # fmt: skip
 
 
 def _band(one: Projection) -> str:
-    if one.low is None or one.high is None:
-        return wh(one.joules)
-    return f"{wh(one.joules)} [{wh(one.low)} to {wh(one.high)}]"
+    return wh(one.joules) if one.band is None else wh_range(one.band)
 
 
-def _ends(value: float, low: float, high: float) -> str:
-    return "" if low == value == high else f" [{wh(low)} to {wh(high)}]"
-
-
-def _watts(run: records.Run, joules: float | None = None) -> str:
-    return watts((joules or run.joules) / ((run.hours or 1) * 3600))
+def _watts(run: records.Run) -> str:
+    if run.power is None:
+        return "not known"
+    ends = "" if run.power.certain else f" [{watts(run.power.low)} to {watts(run.power.high)}]"
+    return watts(run.power.nominal) + ends
 
 
 def _size(number: float | None) -> str:

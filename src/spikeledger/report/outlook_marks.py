@@ -9,8 +9,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..amounts import Amount
+from ..outlook.sheets import Sheet
 from .axes import Scale, across, decades, joined, upwards
-from .drawing import SMALL, WIDTH, Box, Mark, Marker, Picture, Strokes, Words, fits, shortened
+from .drawing import SMALL, WIDTH, Anchor, Box, Mark, Marker, Picture, Shape, Strokes, Words, fits, shortened
 
 #: how a number came about -> how its mark is called in a key
 KINDS = ("measured", "reported", "estimated", "assumed")
@@ -18,14 +20,21 @@ _SOURCE_ROOM = 20.0
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A picture and the same numbers as a table."""
+
+    name: str
+    picture: Picture
+    table: Sheet
+
+
+@dataclass(frozen=True)
 class Row:
-    """One line of a ladder: `value` with its range by a source, `printed` as the document has it; either may be missing."""
+    """One line of a ladder: `amount` by a source, `printed` as the document has it; either may be missing."""
 
     name: str
     kind: str
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
+    amount: Amount | None = None
     printed: float | None = None
     says: str = ""
 
@@ -60,10 +69,10 @@ class Law:
 
 def mark(x: float, y: float, kind: str, role: str, title: str = "", radius: float = 4.4) -> list[Mark]:
     """The mark of a kind: full disc measured, ring reported, full diamond estimated, hollow diamond assumed."""
-    shape = "disc" if kind in ("measured", "reported") else "diamond"
-    found: list[Mark] = [Marker(x, y, shape, role, radius, title)]  # type: ignore[arg-type]
+    shape: Shape = "disc" if kind in ("measured", "reported") else "diamond"
+    found: list[Mark] = [Marker(x, y, shape, role, radius, title)]
     if kind in ("reported", "assumed"):
-        found.append(Marker(x, y, shape, "surface", radius - 1.7, title))  # type: ignore[arg-type]
+        found.append(Marker(x, y, shape, "surface", radius - 1.7, title))
     return found
 
 
@@ -98,9 +107,11 @@ def ladder(
         bars: values are lengths from the axis on, and not marks of a kind.
     """
     write = show or label
-    values = [one for row in rows for one in (row.value, row.low, row.high, row.printed) if one]
+    sourced = [row.amount for row in rows if row.amount is not None]
+    values = [end for one in sourced for end in (one.low, one.nominal, one.high)]
+    values += [row.printed for row in rows if row.printed]
     x = decades([*values, *([line[0]] if line else [])], 8, WIDTH - 8)
-    kinds = [kind for kind in KINDS if any(row.kind == kind and row.value for row in rows)]
+    kinds = [kind for kind in KINDS if any(row.kind == kind and row.amount for row in rows)]
     if any(row.printed for row in rows):
         kinds = [*(kind for kind in kinds if kind != "assumed"), "assumed"]
     top, step = (4.0 if bars else 26.0) + (14 if line else 0), 33.0 if bars else 37.0
@@ -111,32 +122,45 @@ def ladder(
     if line:
         at = x(line[0])
         picture.add(Strokes(((at, top, at, bottom),), "good", 1.4, (4, 3)))
-        anchor = "middle" if 60 < at < WIDTH - 60 else ("start" if at <= 60 else "end")
-        picture.add(Words(at, top - 5, line[1], "good", anchor=anchor, bold=True))  # type: ignore[arg-type]
+        anchor: Anchor = "middle" if 60 < at < WIDTH - 60 else "start" if at <= 60 else "end"
+        picture.add(Words(at, top - 5, line[1], "good", anchor=anchor, bold=True))
     for index, row in enumerate(rows):
         y = top + index * step
         picture.add(Strokes(tuple((x(tick), y + 18, x(tick), y + 31) for tick in x.ticks(7)), "grid"))
-        said = row.says or " / ".join(write(one) for one in (row.value, row.printed) if one)
+        both = (None if row.amount is None else row.amount.nominal, row.printed)
+        said = row.says or " / ".join(write(one) for one in both if one)
         name = shortened(row.name, WIDTH - 12 - len(said) * SMALL * 0.58, 12)
         picture.add(Words(0, y + 13, name, size=12, bold=True, halo=True))
         picture.add(Words(WIDTH, y + 13, said, "muted", anchor="end", halo=True))
         middle = y + 24.5
-        if row.value and bars:
-            picture.add(
-                Box(x(x.low), middle - 5, max(x(row.value) - x(x.low), 1.5), 10, "snn", f"{row.name}: {said}", round=2)
-            )
-        elif row.value:
-            low, high = x(row.low or row.value), x(row.high or row.value)
-            if row.low != row.high and high > low:
-                picture.add(Box(low, middle - 4, max(high - low, 2), 8, "ann", opacity=0.35, round=2))
-            picture.add(*mark(x(row.value), middle, row.kind, "ann", f"{row.name}: {said}, {row.kind}"))
+        one = row.amount
+        if one is not None and bars:
+            length = max(x(one.nominal) - x(x.low), 1.5)
+            picture.add(Box(x(x.low), middle - 5, length, 10, "snn", f"{row.name}: {said}", round=2))
+        elif one is not None:
+            if not one.certain:
+                wide = max(x(one.high) - x(one.low), 2)
+                picture.add(Box(x(one.low), middle - 4, wide, 8, "ann", opacity=0.35, round=2))
+            if row.printed:
+                picture.add(Strokes(((x(one.nominal), middle, x(row.printed), middle),), "muted", 1, (2, 2)))
+            picture.add(*mark(x(one.nominal), middle, row.kind, "ann", f"{row.name}: {said}, {row.kind}"))
         if row.printed:
-            if row.value:
-                picture.add(Strokes(((x(row.value), middle, x(row.printed), middle),), "muted", 1, (2, 2)))
-                picture.add(*mark(x(row.value), middle, row.kind, "ann", f"{row.name}: {said}, {row.kind}"))
             picture.add(*mark(x(row.printed), middle, "assumed", "snn", f"{row.name}: {write(row.printed)} as printed"))
     picture.add(*across(x, bottom, bottom, label, most=5))
     return _closed(picture, axis, bottom + 28, source)
+
+
+def behind(rows: Sequence[Row], write: Callable[[float], str]) -> Sheet:
+    """The numbers of a ladder as a table."""
+    listed = []
+    for row in rows:
+        one = row.amount
+        value = "" if one is None else write(one.nominal)
+        ends = "" if one is None or one.certain else f"{write(one.low)} to {write(one.high)}"
+        listed.append(
+            (row.name, value, ends, write(row.printed) if row.printed else "", row.kind if one else "as printed")
+        )
+    return Sheet("behind", "The rows", ("what", "by a source", "range", "as printed", "kind"), tuple(listed))
 
 
 def cloud(
@@ -180,20 +204,22 @@ def cloud(
         picture.add(*mark(x(point.x), y(point.y), point.kind, point.role, point.name, 4.0))
     for law in laws:
         if law.name:
-            end, away = law.points[-1 if law.above else 0], (-4, -6) if law.above else (6, 12)
-            picture.add(
-                Words(x(end[0]) + away[0], y(end[1]) + away[1], law.name, law.role, bold=True, halo=True,
-                      anchor="end" if law.above else "start")
-            )  # fmt: skip
+            picture.add(_name_of(law, x, y))
     for point in points:
         if point.label:
-            away, anchor = (7, "start") if "right" in point.side else (-7, "end")
-            down = 13 if "below" in point.side else 4
-            picture.add(
-                Words(x(point.x) + away, y(point.y) + down, point.label, "ink", size=10.5, anchor=anchor, halo=True)  # type: ignore[arg-type]
-            )
+            right, below = "right" in point.side, "below" in point.side
+            beside, under = x(point.x) + (7 if right else -7), y(point.y) + (13 if below else 4)
+            picture.add(Words(beside, under, point.label, size=10.5, anchor="start" if right else "end", halo=True))
     picture.add(Words(0, top - 12, axes[1], "muted"))
     return _closed(picture, axes[0], bottom + 29, source)
+
+
+def _name_of(law: Law, x: Scale, y: Scale) -> Words:
+    if law.above:
+        at, other = law.points[-1]
+        return Words(x(at) - 4, y(other) - 6, law.name, law.role, anchor="end", bold=True, halo=True)
+    at, other = law.points[0]
+    return Words(x(at) + 6, y(other) + 12, law.name, law.role, bold=True, halo=True)
 
 
 def _closed(picture: Picture, axis: str, y: float, source: str) -> Picture:

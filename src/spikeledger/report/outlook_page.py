@@ -16,7 +16,8 @@ from ..writing import write_whole
 from .markup import Html, Section, gallery, h, joined, section
 from .markup import figure as pictured
 from .markup import table as listed
-from .outlook_pictures import Figure, figures
+from .outlook_marks import Figure
+from .outlook_pictures import figures
 from .shell import brand, document
 
 
@@ -87,7 +88,7 @@ def _head(parts: list[Section], found: list[Contradiction]) -> Html:
     links = h("nav", h("ul", *(h("li", part.link()) for part in parts)), aria_label="On this page")
     says = (
         f"A brain needs {brain().power.watts:.0f} W. The energy of training a model is linear in its operations (exponent "
-        f"{nominal:.2f}, 95 % interval {low:.2f} to {high:.2f}), and an operation needs {fall[0]:.2f} times less each year; "
+        f"{nominal:.2f}, 95 % interval {low:.2f} to {high:.2f}), and an operation needs {fall.nominal:.2f} times less each year; "
         f"parameters alone predict nothing. Of the numbers that a well-known comparison quotes, {len(found)} clash with each "
         "other or with their sources."
     )
