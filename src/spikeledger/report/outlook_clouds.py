@@ -37,7 +37,7 @@ def energy_by_operations() -> Figure:
     for year, role, side in ((2020, "static", "high"), (2025, "snn", "low")):  # the band's outer ends
         band = tuple((flop, getattr(law.predict(flop=flop, year=year), side) / 3600) for flop in steps)
         lines.append(Law(band, role, dash=(3, 3), width=1.0))
-    labels = {"GPT-3": "left", "PaLM 540B": "left", "Llama 3.1 405B": "right below", "Llama 4 Maverick": "right below"}
+    labels = {"GPT-3": "left", "PaLM 540B": "left", "Llama 3.1 70B": "right below", "OLMo 7B": "left"}
     points = [_point(run, run.flop, labels) for run in runs if run.flop]
     points += [Point(run.flop or 0, run.joules / 3600, "estimated", "ink", f"{run.name}, not in the fit", run.name, "left")
                for run in outside]  # fmt: skip
