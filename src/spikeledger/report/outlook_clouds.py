@@ -18,6 +18,8 @@ from .outlook_marks import Figure, Law, Point, cloud
 
 #: role and meaning of a year's colour
 ERAS = (("static", "until 2020"), ("ann", "2021 and 2022"), ("snn", "since 2023"))
+#: later years are larger too, for readers without colour
+_RADII = {"static": 3.2, "ann": 4.2, "snn": 5.0}
 #: ends of a prediction, and how each is drawn
 _SIDES = (("nominal", "ink", None, 1.6), ("low", "muted", (3, 3), 1.0), ("high", "muted", (3, 3), 1.0))
 _OURS, _EPOCH = "Makers and papers, see the sources below.", "Data: Epoch AI, CC BY 4.0, selected."
@@ -37,7 +39,7 @@ def energy_by_operations() -> Figure:
     for year, role, side in ((2020, "static", "high"), (2025, "snn", "low")):  # the band's outer ends
         band = tuple((flop, getattr(law.predict(flop=flop, year=year), side) / 3600) for flop in steps)
         lines.append(Law(band, role, dash=(3, 3), width=1.0))
-    labels = {"GPT-3": "left", "PaLM 540B": "left", "Llama 3.1 70B": "right below", "OLMo 7B": "left"}
+    labels = {"GPT-3": "left", "PaLM 540B": "left", "Llama 3.1 70B": "right below"}
     points = [_point(run, run.flop, labels) for run in runs if run.flop]
     points += [Point(run.flop or 0, run.joules / 3600, "estimated", "ink", f"{run.name}, not in the fit", run.name, "left")
                for run in outside]  # fmt: skip
@@ -75,7 +77,14 @@ def efficiency() -> Figure:
         for side, role, dash, width in _SIDES
     ]
     points = [
-        Point(run.year, _each(run), run.kind, _era(run), f"{run.name}: {units.joules(_each(run))} a FLOP")
+        Point(
+            run.year,
+            _each(run),
+            run.kind,
+            _era(run),
+            f"{run.name}: {units.joules(_each(run))} a FLOP",
+            radius=_RADII[_era(run)],
+        )
         for run in runs
     ]
     fall = law.fall_a_year
@@ -208,7 +217,9 @@ def _dated(name: str, points: Sequence[Point], write: Callable[[float], str]) ->
 def _point(run: Run, x: float | None, labels: dict[str, str]) -> Point:
     name = f"{run.name}, {run.year:.0f}: {_wh(run.joules / 3600)}, {run.kind}"
     label = run.name if run.name in labels else ""
-    return Point(x or 0, run.joules / 3600, run.kind, _era(run), name, label, labels.get(run.name, "right"))
+    return Point(
+        x or 0, run.joules / 3600, run.kind, _era(run), name, label, labels.get(run.name, "right"), _RADII[_era(run)]
+    )
 
 
 def _on_the_curve(models: Sequence[Model], year: float) -> float:

@@ -50,6 +50,7 @@ class Point:
     name: str
     label: str = ""
     side: str = "right"
+    radius: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,8 @@ def cloud(
     picture.add(*key([kind for kind in KINDS if any(point.kind == kind for point in points)]))
     at = 6.0
     for role, meaning in roles:
-        picture.add(Box(at - 5, 19, 10, 10, role, round=2), Words(at + 9, 28, meaning, "muted"))
+        wide = 2 * next((point.radius for point in points if point.role == role), 5.0)
+        picture.add(Box(at - wide / 2, 24 - wide / 2, wide, wide, role, round=2), Words(at + 9, 28, meaning, "muted"))
         at += 28 + len(meaning) * SMALL * 0.58
     picture.add(*upwards(y, left, right, up_label, most=6))
     picture.add(*across(x, top, bottom, across_label, most=6 if years else 5))
@@ -201,7 +203,7 @@ def cloud(
         line = joined([(x(one), y(other)) for one, other in law.points])
         picture.add(Strokes(line, law.role, law.width, law.dash))
     for point in points:
-        picture.add(*mark(x(point.x), y(point.y), point.kind, point.role, point.name, 4.0))
+        picture.add(*mark(x(point.x), y(point.y), point.kind, point.role, point.name, point.radius))
     for law in laws:
         if law.name:
             picture.add(_name_of(law, x, y))

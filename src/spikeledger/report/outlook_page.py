@@ -37,8 +37,7 @@ def outlook_page() -> str:
             h("p", "Two things that share no boundary: a brain's watts include its upkeep and its wires, a service's include "
                    "idle machines and cooling, and one serves a person where the other serves millions."),
             gallery([_shown(drawn["power"]), _shown(drawn["answers"])]), h("h3", "The first table, computed again"),
-            _cards((row[0], row[1], row[2], "", row[3]) for row in sheets["comparison"].rows),
-            h("p", sheets["comparison"].note, class_="quiet"),
+            h("p", sheets["comparison"].note, class_="quiet"), _cards((row[0], row[1], row[2], "", row[3]) for row in sheets["comparison"].rows),
         ),
         section(
             "law", "What training energy follows",
@@ -129,7 +128,7 @@ def _cards(rows: Iterable[tuple[str, str, str, str, str]]) -> Html:
     """What is printed beside what follows, a card each: title, as printed, computed again, factor, remark."""
     cards = []
     for title, printed, again, apart, remark in rows:
-        pairs = [("printed", printed), ("again", again), *([("apart", apart)] if apart else [])]
+        pairs = [("printed", printed), ("computed", again), *([("apart", apart)] if apart else [])]
         told = h("dl", *(part for name, value in pairs for part in (h("dt", name), h("dd", value))))
         cards.append(h("div", h("h3", title), told, h("p", h("small", remark)), class_="card open"))
     return h("div", *cards, class_="cards")
