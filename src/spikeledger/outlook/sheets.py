@@ -211,9 +211,9 @@ def laws() -> Sheet:
     apart = [theirs.joules / run.joules for run, theirs in twice()]
     return Sheet(
         "fits", "What training energy follows",
-        ("runs", "law", "n", "exponent", "falls a year by", "sd, decades", "95 % within", "R2"),
+        ("runs", "law of", "n", "exponent", "falls a year by", "sd, decades", "95 % within", "R2"),
         tuple(_law(one) for one in fits()),
-        "Least squares on logarithms; in brackets 95 % intervals of Student's t. 'Epoch' is watts times hours of whole "
+        "N: parameters. Least squares on logarithms; in brackets 95 % intervals of Student's t. 'Epoch' is watts times hours of whole "
         f"servers, {times(min(apart))} to {times(max(apart))} what makers give for the same run, and stays apart. "
         + "; ".join(f"{name}: {len(select(name))} {sentence}" for name, sentence in SELECTIONS.items()) + ".",
     )  # fmt: skip
@@ -328,7 +328,7 @@ def _law(one: Fit) -> tuple[str, ...]:
     nominal, low, high = one.exponent(main)
     fall = one.fall_a_year
     falls = f"{fall.nominal:.2f}× [{fall.low:.2f}, {fall.high:.2f}]" if fall else ""
-    of = {"flop": "operations and year", "parameters": "parameters"}[main]
+    of = {"flop": "FLOP, year", "parameters": "N"}[main]
     return (one.runs, of, str(one.n), f"{nominal:.2f} [{low:.2f}, {high:.2f}]", falls, f"{one.sd:.2f}",
             times(one.factor()), f"{one.r2:.2f}")  # fmt: skip
 

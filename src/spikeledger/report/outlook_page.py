@@ -36,8 +36,10 @@ def outlook_page() -> str:
             "brain", "A brain and GPT-4",
             h("p", "Two things that share no boundary: a brain's watts include its upkeep and its wires, a service's include "
                    "idle machines and cooling, and one serves a person where the other serves millions."),
-            gallery([_shown(drawn["power"]), _shown(drawn["answers"])]), h("h3", "The first table, computed again"),
-            h("p", sheets["comparison"].note, class_="quiet"), _cards((row[0], row[1], row[2], "", row[3]) for row in sheets["comparison"].rows),
+            gallery([_shown(drawn["power"]), _shown(drawn["answers"])]),
+            h("h3", "The first table, computed again"),
+            h("p", sheets["comparison"].note, class_="quiet"),
+            _cards((row[0], row[1], row[2], "", row[3]) for row in sheets["comparison"].rows),
         ),
         section(
             "law", "What training energy follows",
