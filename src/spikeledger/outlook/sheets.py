@@ -213,7 +213,8 @@ def laws() -> Sheet:
         "fits", "What training energy follows",
         ("runs", "law of", "n", "exponent", "falls a year by", "sd, decades", "95 % within", "R2"),
         tuple(_law(one) for one in fits()),
-        "N: parameters. Least squares on logarithms; in brackets 95 % intervals of Student's t. 'Epoch' is watts times hours of whole "
+        "N: parameters. Least squares on logarithms; in brackets 95 % intervals of Student's t. 'Epoch' is watts times "
+        "hours of whole "
         f"servers, {times(min(apart))} to {times(max(apart))} what makers give for the same run, and stays apart. "
         + "; ".join(f"{name}: {len(select(name))} {sentence}" for name, sentence in SELECTIONS.items()) + ".",
     )  # fmt: skip
