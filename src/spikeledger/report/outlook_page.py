@@ -39,7 +39,7 @@ def outlook_page() -> str:
             gallery([_shown(drawn["power"]), _shown(drawn["answers"])]),
             h("h3", "The first table, computed again"),
             h("p", sheets["comparison"].note, class_="quiet"),
-            _cards((row[0], row[1], row[2], "", row[3]) for row in sheets["comparison"].rows),
+            _cards((row[0], row[1], "computed", row[2], "", row[3]) for row in sheets["comparison"].rows),
         ),
         section(
             "law", "What training energy follows",
@@ -61,7 +61,8 @@ def outlook_page() -> str:
             h("p", f"{len(found)} places of the notebook 'The Cost of 1 Million Brains', each computed again from the numbers "
                    "as printed."),
             gallery([_shown(drawn["factors"])]),
-            _cards((f"{at}. {one.title}", one.printed, one.computed, times(one.factor) if one.factor else "", one.says)
+            _cards((f"{at}. {one.title}", one.printed, "computed" if one.factor else "in fact", one.computed,
+                    times(one.factor) if one.factor else "", one.says)
                    for at, one in enumerate(found, 1)),
         ),
         section(
@@ -126,11 +127,11 @@ def _words(sheet: Sheet) -> tuple[int, ...]:
     return tuple({*sheet.words, *long})
 
 
-def _cards(rows: Iterable[tuple[str, str, str, str, str]]) -> Html:
-    """What is printed beside what follows, a card each: title, as printed, computed again, factor, remark."""
+def _cards(rows: Iterable[tuple[str, str, str, str, str, str]]) -> Html:
+    """What is printed beside what follows, a card each: title, as printed, how it follows, what, factor, remark."""
     cards = []
-    for title, printed, again, apart, remark in rows:
-        pairs = [("printed", printed), ("computed", again), *([("apart", apart)] if apart else [])]
+    for title, printed, how, again, apart, remark in rows:
+        pairs = [("printed", printed), (how, again), *([("apart", apart)] if apart else [])]
         told = h("dl", *(part for name, value in pairs for part in (h("dt", name), h("dd", value))))
         cards.append(h("div", h("h3", title), told, h("p", h("small", remark)), class_="card open"))
     return h("div", *cards, class_="cards")
