@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import outlook as outlook
     from .activity import Activity as Activity
     from .chip.limits import list_chips as list_chips
     from .chip.limits import load_chip as load_chip
@@ -128,6 +129,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "fair_opponents": ("study.opponent", "fair_opponents"),
     "sensitivity": ("study.sensitivity", "sensitivity"),
     "validate": ("study.validation", "validate"),
+    "outlook": ("outlook", ""),
 }
 
 __all__ = [*_HOMES, "__version__"]

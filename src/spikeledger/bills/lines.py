@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import Activity, Layer
+from ..amounts import Amount
 from ..hardware.memory import access
 from ..hardware.profile import HardwareProfile, Price, Static
 
@@ -18,7 +19,7 @@ _AS_COUNTED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """One event in one layer, `count` times; `per_neuron`, where it is known, sums to `count`."""
 
@@ -27,8 +28,7 @@ class Line:
     count: float
     per_neuron: NDArray[np.int64] | None = None
     note: str = ""
-    low: float | None = None  # the range of the count itself, where it is not exact (seconds)
-    high: float | None = None
+    inexact: Amount | None = None  # the count with its range, where it is no integer that was counted (seconds)
     price: Price | None = None  # of this layer, where it depends on its size; else the profile's
     watts: Static | None = None  # what a second costs, where it is not the device's own static power
 
@@ -76,7 +76,7 @@ def time(activity: Activity, profile: HardwareProfile) -> list[Line]:
         layers=len(_weighted(activity)),
         events={event: activity.total(event) for event in timing.seconds_per_event},
     )
-    return [Line("", "second", seconds, low=seconds * timing.low_factor, high=seconds * timing.high_factor)]
+    return [Line("", "second", seconds, inexact=timing.factor * seconds)]
 
 
 def arrivals(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:

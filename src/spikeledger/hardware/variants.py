@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from ..amounts import Amount
 from ..errors import InputError, ProfileError
 from .profile import HardwareProfile, Price
 
@@ -34,11 +35,10 @@ def at_bits(profile: HardwareProfile, bits: int) -> HardwareProfile:
     for event in _LINEAR:
         if event in prices:
             prices[event] = prices[event].scaled(ratio, why)
+    adds = profile.prices.get("synaptic_op")
     for event in ("mac", "norm_op", "neuron_update", "active_update"):
         if event in prices:
-            add = profile.prices["synaptic_op"].joules / max(profile.prices[event].joules, 1e-300)
-            add = min(add, 1.0)
-            prices[event] = prices[event].scaled(add * ratio + (1 - add) * ratio * ratio, why)
+            prices[event] = prices[event].remade(_narrowed(prices[event].amount, adds, ratio), why)
     precision = given.model_copy(update={"weight_bits": bits, "activation_bits": bits})
     return _changed(
         profile,
@@ -47,6 +47,21 @@ def at_bits(profile: HardwareProfile, bits: int) -> HardwareProfile:
         prices=prices,
         precision=precision,
     )
+
+
+def _narrowed(amount: Amount, adds: Price | None, ratio: float) -> Amount:
+    """Additions times the ratio of widths, the rest times its square; unmixed where a price says what it is made of."""
+    if adds is None:
+        return amount * (ratio * ratio)
+    added = set(adds.amount.unknowns)
+    if added & set(amount.unknowns):
+        terms = {
+            product: weight * (ratio if set(product) <= added else ratio * ratio)
+            for product, weight in amount.terms.items()
+        }
+        return Amount.from_terms(terms)
+    share = min(adds.joules / max(amount.nominal, 1e-300), 1.0)
+    return amount * (share * ratio + (1 - share) * ratio * ratio)
 
 
 def with_reuse(profile: HardwareProfile, factor: float) -> HardwareProfile:
@@ -97,9 +112,7 @@ def at_clock(profile: HardwareProfile, hertz: float) -> HardwareProfile:
         raise InputError(f"a clock of {hertz} Hz is none")
     watts = static.watts + (hertz - static.clock_hertz) * static.watts_per_hertz
     share = watts / static.watts
-    changed = static.model_copy(
-        update={"watts": watts, "low": static.low * share, "high": static.high * share, "clock_hertz": hertz}
-    )
+    changed = static.made(static.amount * share, clock_hertz=hertz)
     return _changed(profile, f"{profile.name}@{hertz:g}Hz", f"{profile.title}, at {hertz:g} Hz", static=changed)
 
 
