@@ -71,9 +71,10 @@ def show(comparison: Mapping[str, Any]) -> None:
     for row in found:
         table.add_row(*map(plain, row[:-1]))
     console.print(table)
-    for ann, snn, *_, verdict in found:
-        where = snn if ann == snn else f"ANN on {ann}, SNN on {snn}"
-        console.print(plain(f"{where}: {verdict}"), highlight=False)
+    for one in comparison["matches"]:
+        for match in (one, one["corrected"]):
+            if match is not None:
+                console.print(plain(_says(match)), highlight=False)
 
 
 def html(comparison: Mapping[str, Any]) -> str:
@@ -90,6 +91,13 @@ def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
     ratio = "-" if view["ratio"] is None else f"{view['ratio']['nominal']:.3g}"
     costs = [_joules(match[side]["joules"]) for side in ("ann", "snn")]
     return (match["ann"]["profile"], match["snn"]["profile"], *costs, ratio, view["verdict"]["text"])
+
+
+def _says(match: Mapping[str, Any]) -> str:
+    if "says" in match:
+        return str(match["says"])
+    ann, snn, *_, verdict = _row(match)  # files of earlier versions
+    return f"{snn if ann == snn else f'ANN on {ann}, SNN on {snn}'}: {verdict}"
 
 
 def _joules(value: Mapping[str, float] | None) -> str:
