@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from ..amounts import Amount
+from ..methods import tabular
 
 HEADINGS = ("ANN on", "SNN on", "ANN J/sample", "SNN J/sample", "ANN / SNN", "verdict")
 
@@ -84,6 +85,19 @@ def html(comparison: Mapping[str, Any]) -> str:
     lines = "".join(f"<p>{escape(line)}</p>" for line in headlines(comparison))
     notes = "".join(f"<p><small>{escape(line)}</small></p>" for line in caveats(comparison))
     return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def to_latex(comparison: Mapping[str, Any]) -> str:
+    """The verdicts as a LaTeX table: devices, joules a sample of both sides, ANN / SNN and what is said of it."""
+    cells = []
+    for one in comparison["matches"]:
+        for match in (one, one["corrected"]):
+            if match is not None:
+                *amounts, verdict = _row(match)
+                cells.append((*amounts, verdict))
+    data = f"{comparison['data']}, {comparison['samples']:,} samples"
+    accuracy = ", ".join(f"{side.upper()} {100 * comparison[side]['accuracy']:.2f} % right" for side in ("ann", "snn"))
+    return tabular(f"Estimated joules a sample ({data}; {accuracy}).", HEADINGS, cells, words="0.25\\linewidth")
 
 
 def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
