@@ -49,7 +49,7 @@ def plot_tornado(found: Match | Sensitivity, *, most: int = MOST_PRICES) -> Pict
         y = top + index * tall
         amounts = f"{_signed(low)} to {_signed(high)}"
         label = shortened(_label(found, swing), WIDTH - 14 - len(amounts) * SMALL * 0.58, 12.0)
-        picture.add(Words(0, y + 12, label, size=12, bold=swing.flips))
+        picture.add(Words(0, y + 12, label, size=12, bold=swing.worth is not None))
         picture.add(Words(WIDTH, y + 12, amounts, "muted", anchor="end"))
         picture.add(Strokes(tuple((x(tick), y + 17, x(tick), y + 35) for tick in x.ticks(4)), "grid"))
         middle = x(min(max(0.0, low), high)) if difference else x(nominal)
