@@ -142,6 +142,7 @@ def test_a_price_that_is_made_of_others() -> None:
         ("made_of = { mac = 1 }", "made of itself: mac -> mac"),
         ("made_of = { multiply = -1 }", "at least 0"),
         ("made_of = { multiply = 1e9 }", "absurd"),
+        ('made_of = { far = 1e-12 }\ntimes = ["far"]', "a number times itself"),
         ('times = ["far"]\njoules = 1e-12\nlow = 1e-12\nhigh = 1e-12', "say what that is"),
         ("made_of = { multiply = 1 }\njoules = 4e-12\nlow = 1e-12\nhigh = 9e-12", "leave its ends out"),
         ("joules = 4e-12\nlow = 1e-12", "Field required"),

@@ -106,10 +106,7 @@ def test_at_its_break_even_every_bill_gives_the_anns_joules(
 def test_the_curve_is_the_break_even_of_a_longer_run(make_ann: Make, make_snn: Make) -> None:
     """Twice the steps, with everything in them: the curve said before where its break-even would be."""
     ann = make_ann(samples=10, macs=10**6)
-    short, long = (
-        make_snn(synaptic_ops=10**7 * steps, spikes=10**6 * steps, timesteps=steps)
-        for steps in (5, 10)
-    )
+    short, long = (make_snn(synaptic_ops=10**7 * steps, spikes=10**6 * steps, timesteps=steps) for steps in (5, 10))
     for device in ("horowitz-45nm", "loihi"):
         left = price(ann, "horowitz-45nm")
         found = break_even(left, price(short, device), ann, short, timesteps=(10,))

@@ -105,6 +105,8 @@ def identified(
 def _check(event: str, price: Made, amount: Amount) -> None:
     """Refuse a sum that is absurd, or ends beside it that say otherwise."""
     check_range(amount.low, amount.nominal, amount.high, price.NOMINAL, most=1e-3)
+    if any(len(set(product)) < len(product) for product in amount.terms):
+        raise ValueError(f"prices.{event} is a number times itself: name it once, in made_of or in times")
     given = tuple(getattr(price, end) for end in ("low", price.NOMINAL, "high"))
     made = (amount.low, amount.nominal, amount.high)
     if any(given) and not all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(given, made, strict=True)):

@@ -103,7 +103,8 @@ def to_latex(comparison: Mapping[str, Any]) -> str:
 def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
     view = match["views"][match.get("view", "static on")]  # files of earlier versions judge that one
     ratio = "-" if view["ratio"] is None else f"{view['ratio']['nominal']:.3g}"
-    costs = [_joules(match[side]["joules"]) for side in ("ann", "snn")]
+    judged = [view[side] for side in ("ann", "snn")] if "view" in match else [None, None]
+    costs = [_joules(one or match[side]["joules"]) for side, one in zip(("ann", "snn"), judged, strict=True)]
     return (match["ann"]["profile"], match["snn"]["profile"], *costs, ratio, view["verdict"]["text"])
 
 
