@@ -74,7 +74,9 @@ def test_packets_and_hops(seed: int, neurons: int, shared: bool) -> None:
 def test_the_run_counts_the_packets_of_its_spikes() -> None:
     for seed in range(12):
         network = random_graph(seed)
-        values = (np.random.default_rng(seed).random((5, 2, network.populations["input"].size)) < 0.5).astype(np.float32)
+        values = (np.random.default_rng(seed).random((5, 2, network.populations["input"].size)) < 0.5).astype(
+            np.float32
+        )
         found = run(network, values, chip(neurons=6))
         assert found.placement is not None
         for name, population in network.populations.items():

@@ -30,7 +30,9 @@ class Entered:
     layer: nn.Module
     passage: Passage | None
     unit: float | None  # of the spikes that the passage got, if there may be several at once
-    calls: list[tuple[Tensor, Tensor, Tensor | None]] = field(default_factory=list)  # values, weights, before the average
+    calls: list[tuple[Tensor, Tensor, Tensor | None]] = field(
+        default_factory=list
+    )  # values, weights, before the average
 
 
 @dataclass
@@ -158,7 +160,8 @@ def _by_numbers(entered: Entered, values: list[Tensor], kinds: list[str]) -> set
         numbers = [v.double().abs() / (entered.unit * factor) for v in values]
         if all(bool((n == n.round()).all()) for n in numbers):
             met = (
-                int(product(entered.layer, n, mask(w)).sum()) for n, (_, w, _) in zip(numbers, entered.calls, strict=True)
+                int(product(entered.layer, n, mask(w)).sum())
+                for n, (_, w, _) in zip(numbers, entered.calls, strict=True)
             )
             found.add((sum(met), 0))
     if not sure:

@@ -663,7 +663,9 @@ def networks(draw: st.DrawFn) -> tuple[Network, Tensor]:
             name = draw(st.sampled_from([name for name in fitting if OPERATORS[name].kind == kind]))
             more, shape = fits([name], shape, seed + len(names))
             names += more
-        layers = draw(st.sampled_from([CONVOLUTIONS, CONVOLUTIONS, LINEAR, RECURRENT] if is_map(shape) else [LINEAR, RECURRENT]))
+        layers = draw(
+            st.sampled_from([CONVOLUTIONS, CONVOLUTIONS, LINEAR, RECURRENT] if is_map(shape) else [LINEAR, RECURRENT])
+        )
         kind = {id(CONVOLUTIONS): "conv", id(LINEAR): "linear", id(RECURRENT): "recurrent"}[id(layers)]
         layer = f"{kind} {draw(st.sampled_from(layers))}"
         neurons = draw(st.sampled_from(sorted(NEURONS))) if index < count - 1 or draw(st.booleans()) else None

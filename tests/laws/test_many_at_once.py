@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,7 +258,10 @@ def test_an_error_in_the_middle_leaves_nothing() -> None:
         def forward(self, x: Tensor) -> Tensor:
             raise ValueError("in the middle")
 
-    for net in (nn.Sequential(nn.Linear(12, 3), Breaks()), sl.event_driven(nn.Sequential(nn.Linear(12, 3), sl.LIF(), Breaks()))):
+    for net in (
+        nn.Sequential(nn.Linear(12, 3), Breaks()),
+        sl.event_driven(nn.Sequential(nn.Linear(12, 3), sl.LIF(), Breaks())),
+    ):
         with pytest.raises(ValueError, match="in the middle"):
             sl.record(net, torch.rand(5, 2, 12), layout="TB")
         no_trace()
@@ -265,8 +269,7 @@ def test_an_error_in_the_middle_leaves_nothing() -> None:
 
 def resident() -> int:
     """Bytes of this process in memory."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
 @pytest.mark.slow

@@ -224,12 +224,16 @@ def test_ten_thousand_random_passages(case: tuple[Network, Tensor], way: str) ->
 @settings(max_examples=60, deadline=None)
 def test_random_passages_without_folding(case: tuple[Network, Tensor]) -> None:
     network, x = case
-    found = complaints(sl.record(network, x, layout="TB", pooling="separate"), brute_force(network, [x], pooling="separate"))
+    found = complaints(
+        sl.record(network, x, layout="TB", pooling="separate"), brute_force(network, [x], pooling="separate")
+    )
     assert not found, f"{found} in {described(network)}"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler instantiates autograd functions
-@pytest.mark.parametrize("names", [["stored_step_by_step", "masked"], ["averaged", "flattened"], ["rolled"], ["largest"]])
+@pytest.mark.parametrize(
+    "names", [["stored_step_by_step", "masked"], ["averaged", "flattened"], ["rolled"], ["largest"]]
+)
 def test_compiled_networks_count_like_plain_ones_and_stay_compiled(names: list[str]) -> None:
     shape = (2, 4, 4)
     network = build(shape, [first(shape, "declared"), (names, "linear linear", "declared", None)], 1)

@@ -33,7 +33,9 @@ def sequence(kind: str, width: int, samples: int, seed: int) -> Tensor:
 
 def facts(activity: Activity) -> dict[str, object]:
     return {
-        "tallies": {k: (t.count, None if t.per_neuron is None else t.per_neuron.tolist()) for k, t in activity.tallies.items()},
+        "tallies": {
+            k: (t.count, None if t.per_neuron is None else t.per_neuron.tolist()) for k, t in activity.tallies.items()
+        },
         "classes": {name: (layer.inputs, layer.magnitude) for name, layer in activity.layers_by_name.items()},
         "extent": (activity.samples, activity.timesteps),
         "steps": {name: row.tolist() for name, row in activity.spikes_per_step.items()},
