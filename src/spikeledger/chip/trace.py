@@ -24,7 +24,7 @@ from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
 from .forms import Forms, same_storage
-from .maximum import ANY, is_maximum, sums_of_windows
+from .maximum import ANY, is_maximum, per_axis, sums_of_windows
 from .network import Network
 from .neurons import neuron_reading
 from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
@@ -362,9 +362,9 @@ def _pooled(
         stride, padding = kernel, [0] * len(kernel)
     else:
         dims = len(space)
-        kernel = _per_axis(args[1], dims)
-        stride = _per_axis(args[2], dims) if len(args) > 2 and args[2] else kernel
-        padding = _per_axis(args[3], dims) if len(args) > 3 else [0] * dims
+        kernel = per_axis(args[1], dims)
+        stride = per_axis(args[2], dims) if len(args) > 2 and args[2] else kernel
+        padding = per_axis(args[3], dims) if len(args) > 3 else [0] * dims
     if len(space) > 2:
         return Opaque(f"'{place}' pools in 3 dimensions")
 
@@ -386,11 +386,6 @@ def _pooled(
         pool: Callable[..., Tensor] = getattr(torch.ops.aten, name)
         factors = pool(ones if name.endswith("2d") else ones[0], *args[1:], **kwargs).reshape(-1) / local.sum(0)
     return algebra.pooled(form, tuple(values.shape), tuple(out.shape), windows, factors, f"'{place}'")
-
-
-def _per_axis(value: Any, dims: int) -> list[int]:
-    numbers = [value] if isinstance(value, int) else list(value)
-    return numbers * dims if len(numbers) == 1 else numbers
 
 
 def _tensors(args: Any) -> Iterator[Tensor]:
