@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,9 +248,9 @@ def test_recordings_that_do_not_end_in_the_order_of_their_beginning() -> None:
         first.__exit__(None, None, None)
         other(y)
         second.__exit__(None, None, None)
+        no_trace()
         assert counts(a.activity()) == counts(sl.record(net, x, layout="TB"))
         assert counts(b.activity()) == counts(sl.record(other, y, layout="TB"))
-    no_trace()
 
 
 def test_an_error_in_the_middle_leaves_nothing() -> None:
@@ -268,8 +269,7 @@ def test_an_error_in_the_middle_leaves_nothing() -> None:
 
 def resident() -> int:
     """Bytes of this process in memory."""
-    with Path("/proc/self/statm").open(encoding="ascii") as file:
-        return int(file.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
 
 
 @pytest.mark.slow
