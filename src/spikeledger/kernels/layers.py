@@ -12,11 +12,10 @@ from torch import Tensor
 from . import native as core
 from .costs import METHODS, cheapest
 from .fire import decays
-from .native import Settings
+from .native import Settings, unfitting
 from .planes import Planes, empty_words
 from .products import dense
 from .refusal import once
-from .sizes import Shape
 
 BLOCK = 32  # columns of a block of charges
 #: a layer of at most so many neurons hands the gradient of its inputs on as a product still to be made: the layer below
@@ -78,13 +77,15 @@ def _forth(run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None
         weight, bias, beta = tensors[3 * index + 1 : 3 * index + 4]
         assert weight is not None and beta is not None
         steps, batch, inner = planes.shape
-        rows, columns = steps * batch, weight.shape[0]
+        rows, (columns, into) = steps * batch, weight.shape
+        if into != inner:
+            raise unfitting(weight, inner)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         charges = None if kept is None else torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
         words = empty_words(rows, columns)
         room = None if run.counts is None else run.counts[done:]
         spikes = core.layer(
-            Shape(steps, batch, inner, columns), planes.words, weight, bias, beta, own,
+            (steps, batch, inner, columns), planes.words, weight, bias, beta, own,
             _method(rows, inner, columns, planes.spikes), charges=charges, out=words, counts=room,
         )  # fmt: skip
         done += 2 * columns + steps
@@ -144,7 +145,7 @@ def _go_back(
         below = any(wants[: 3 * index + 1])
         to_currents = torch.empty(planes.rows, columns) if below else None
         core.layer_back(
-            Shape(steps, batch, inner, columns), beta, own, _method(inner, planes.rows, columns, planes.spikes),
+            (steps, batch, inner, columns), beta, own, _method(inner, planes.rows, columns, planes.spikes),
             charges=charges, spikes_grad=spikes_grad, rates=rates, above=above, above_weight=above_weight,
             words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
             bias_grad=to_bias, beta_grad=to_beta,

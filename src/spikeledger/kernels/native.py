@@ -2,12 +2,13 @@
 
 The core knows addresses alone, and beyond a tensor lies other memory. One that is too short for what a kernel will touch
 is refused here, whoever made it so: a user who gave a layer another weight, or a mistake of our own. Callers see to it
-that tensors are float32 (words and counts int64), on the CPU, and contiguous.
+that tensors are float32 (words and counts int64), on the CPU, and contiguous; of what a caller of ours made for a single call the
+size is not asked for again where a step of a small network would feel it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,9 +16,13 @@ from torch import Tensor
 
 from ..errors import InputError
 from .choice import native
-from .sizes import Shape, Sizes, words_of
+from .sizes import Sizes, words_of
 
 _STATE_BYTES = 5056  # of torch's generator on the CPU
+
+
+#: steps, samples, inputs and neurons of a linear layer
+_Layer = tuple[int, int, int, int]
 
 
 class Settings(NamedTuple):
@@ -36,10 +41,8 @@ def instruction_set() -> str:
     return "" if core is None else core.instruction_set()
 
 
-def _core() -> Any:
-    core = native()
-    assert core is not None  # callers asked `runs_native`, or hold planes, which only the core makes
-    return core
+#: there for all who come here: they asked `runs_native`, or hold planes, which only the core makes
+_core: Callable[[], Any] = native
 
 
 def _at(tensor: Tensor, numbers: int, what: str) -> int:
@@ -58,6 +61,14 @@ def _at(tensor: Tensor, numbers: int, what: str) -> int:
 
 def _any(tensor: Tensor | None, numbers: int, what: str) -> int:
     return 0 if tensor is None else _at(tensor, numbers, what)
+
+
+def unfitting(weight: Tensor, inputs: int) -> InputError:
+    """The sentence for a weight whose rows are not as long as what arrives is wide."""
+    return InputError(
+        f"a weight of shape {list(weight.shape)} was given {inputs:,} inputs: give it one column an input, as the "
+        "layer's in_features says"
+    )
 
 
 # -- neurons -----------------------------------------------------------------------------------------------------------
@@ -242,24 +253,26 @@ def multiply_floats(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 
 def layer(
-    shape: Shape, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
+    shape: _Layer, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
     charges: Tensor | None, out: Tensor, counts: Tensor | None,
 ) -> int:  # fmt: skip
-    """A linear layer and its neurons: writes their bits, and how many spikes they are is returned."""
+    """A linear layer and its neurons: writes their bits, and how many spikes they are is returned.
+
+    `shape`: steps, samples, inputs, neurons.
+    """
     steps, batch, inner, columns = shape
-    rows = steps * batch
     found: int = _core().layer(
-        steps, batch, inner, columns, _at(words, rows * words_of(inner), "spikes"),
-        _at(weight, inner * columns, "a weight"), _any(bias, columns, "a bias"), _at(beta, columns, "a decay"),
-        settings.threshold, settings.reset, settings.reset_delay, method, torch.get_num_threads(),
-        _any(charges, rows * columns, "charges"), _at(out, rows * words_of(columns), "words"),
-        _any(counts, 2 * columns + steps, "counts"),
+        steps, batch, inner, columns, words.data_ptr(), _at(weight, inner * columns, "a weight"),
+        0 if bias is None else _at(bias, columns, "a bias"), _at(beta, columns, "a decay"), settings.threshold,
+        settings.reset, settings.reset_delay, method, torch.get_num_threads(),
+        0 if charges is None else charges.data_ptr(), out.data_ptr(),
+        0 if counts is None else _at(counts, 2 * columns + steps, "counts"),
     )  # fmt: skip
     return found
 
 
 def layer_back(
-    shape: Shape, beta: Tensor, settings: Settings, method: int, *, charges: Tensor, spikes_grad: Tensor | None,
+    shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor, spikes_grad: Tensor | None,
     rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor, turned: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
 ) -> None:  # fmt: skip

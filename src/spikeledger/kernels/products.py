@@ -13,6 +13,7 @@ from torch import Tensor
 
 from . import native as core
 from .costs import METHODS, TILES, cheapest
+from .native import unfitting
 from .planes import Planes
 from .refusal import once
 
@@ -32,7 +33,9 @@ class _Linear(torch.autograd.Function):
         ctx.save_for_backward(weight)
         ctx.planes = planes
         out = torch.empty(*planes.shape[:2], weight.shape[0])
-        rows, inner, columns = planes.rows, planes.columns, weight.shape[0]
+        rows, inner, (columns, into) = planes.rows, planes.columns, weight.shape
+        if into != inner:
+            raise unfitting(weight, inner)
         multiply(
             rows, inner, columns, planes.words, weight.detach().contiguous(), bias, out,
             spikes=planes.spikes, dense_transposed=True,

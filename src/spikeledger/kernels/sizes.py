@@ -10,15 +10,6 @@ def words_of(columns: int) -> int:
     return (columns + 63) // 64
 
 
-class Shape(NamedTuple):
-    """Steps, samples, inputs and neurons of a linear layer."""
-
-    steps: int
-    batch: int
-    inner: int
-    columns: int
-
-
 class Sizes(NamedTuple):
     """Those of a convolution, as the core wants them, in its order."""
 

@@ -111,7 +111,7 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
     shape = tuple(flow.shape if isinstance(flow, Tensor) else flow.planes.shape)
     if isinstance(layer, nn.Linear):
         geometry = None
-        if len(shape) != 3 or shape[2] != layer.weight.shape[1]:
+        if len(shape) != 3 or shape[2] != layer.in_features:
             return None
     else:
         geometry = geometry_of(layer, shape[2:]) if len(shape) > 3 else None
@@ -138,11 +138,11 @@ def _countable(flow: Tensor) -> bool:
 
 
 def _works(layer: Weighted) -> bool:
-    """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind and no shape of their own."""
+    """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind of their own."""
     weight, bias = layer.weight, layer.bias  # asked for once each: a module's attributes are slow
     if weight.dtype != torch.float32 or weight.dim() < 2 or not runs_native(weight):
         return False
-    return bias is None or (bias.dtype == torch.float32 and bias.shape == weight.shape[:1] and runs_native(bias))
+    return bias is None or (bias.dtype == torch.float32 and runs_native(bias))
 
 
 def stands_still(flow: Tensor) -> bool:
@@ -201,7 +201,7 @@ def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
         found = weighted(layer)
         if found is None or not is_fused(following) or (pairs and not _works(found)):
             break
-        if pairs and not (isinstance(found, nn.Linear) and width == found.weight.shape[1]):
+        if pairs and not (isinstance(found, nn.Linear) and width == found.in_features):
             break
         pairs.append((found, following))
         if not isinstance(found, nn.Linear):
