@@ -1,5 +1,5 @@
 // The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
-// lifetimes are checked in kernels/cpu.py, the only caller.
+// lifetimes are checked in kernels/native.py, the only caller.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>

@@ -141,7 +141,10 @@ def in_backward() -> bool:
 
 def forward_ad() -> bool:
     """Whether forward-mode differentiation is on; True where that is not known."""
-    return getattr(_forward_ad, "_current_level", 0) >= 0
+    try:
+        return _forward_ad._current_level >= 0
+    except AttributeError:
+        return True
 
 
 def _any_autocast() -> bool:

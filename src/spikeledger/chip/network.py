@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..activity.stored import Stored
 from ..errors import InputError
-from .synapses import Fan, Synapses
+from .synapses import Convolution, Fan, Synapses
 
 Reset = Literal["subtract", "zero", "none"]
 Array = NDArray[np.floating]
@@ -221,3 +221,28 @@ def _order(populations: Mapping[str, Population], projections: tuple[Projection,
         done += ready
         before = {name: sources for name, sources in before.items() if name not in ready}
     return tuple(done)
+
+
+# -- the order of a population's neurons where a convolution reaches it ---------------------------------------------------
+
+
+def grain(network: Network, name: str) -> int:
+    """Channels of a population that convolutions reach: its neurons lie position by position."""
+    channels = {p.synapses.out_shape[0] for p in network.into(name) if isinstance(p.synapses, Convolution)}
+    if len(channels) > 1:
+        raise InputError(f"'{name}' receives convolutions of {sorted(channels)} channels: give all the same number")
+    return channels.pop() if channels else 1
+
+
+def inward(array: NDArray[Any], channels: int) -> NDArray[Any]:
+    """From channel by channel to position by position, on the last axis; one number stays one number."""
+    if channels == 1 or array.shape[-1] == 1 or not array.size:
+        return array
+    return array.reshape(*array.shape[:-1], channels, -1).swapaxes(-1, -2).reshape(array.shape)
+
+
+def outward(array: NDArray[Any], channels: int) -> NDArray[Any]:
+    """The way back from `inward`."""
+    if channels == 1 or not array.size:
+        return array
+    return array.reshape(*array.shape[:-1], -1, channels).swapaxes(-1, -2).reshape(array.shape)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .limits import Chip
+from .device import Device
 from .network import Array, Network, Population
 from .synapses import Convolution, Dense, Sparse, Synapses, record_type
 
@@ -27,7 +27,7 @@ class Grain:
     largest: int
 
 
-def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
+def grains(network: Network, chip: Device, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
     """The units of each population: `weight = largest incoming weight / (2^(weight_bits - 1) - 1)`.
 
     Membranes count in `weight / 2^shift`, as far as the threshold leaves room. `room` is the largest weight that a layer
@@ -54,7 +54,7 @@ def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None
 
 
 def fixed_point(
-    network: Network, chip: Chip, units: Mapping[str, Grain] | None = None, room: Mapping[str, float] | None = None
+    network: Network, chip: Device, units: Mapping[str, Grain] | None = None, room: Mapping[str, float] | None = None
 ) -> tuple[Network, float]:
     """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
 

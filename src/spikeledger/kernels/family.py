@@ -4,16 +4,18 @@ are there or not; the equations are in `networks.neurons`, and those of plain IF
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from . import native as core
 from . import reference
 from .cells import PARAMETERS, RESETS, Cells, State
-from .choice import native, runs_native
+from .choice import runs_native
+from .native import Settings
 from .planes import Planes, empty_words, sends
 from .refusal import once
 
@@ -79,8 +81,6 @@ class _Cells(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, cells: Cells, weight: Tensor | None, currents: Tensor, *rest: Tensor | None) -> Any:
-        core = native()
-        assert core is not None
         steps, batch, width = currents.shape
         given = dict(zip(("currents", *_STARTS, *PARAMETERS), (currents, *rest), strict=True))
         given |= (
@@ -89,10 +89,7 @@ class _Cells(torch.autograd.Function):
         spikes = torch.empty_like(currents)
         words = empty_words(steps * batch, width)
         last = {name: None if given[name] is None else currents.new_empty(batch, width) for name in _STARTS[:4]}
-        core.fire_cells(
-            (steps, batch, width), _addresses(given), *_settings(cells), _addresses({"spikes": spikes, "words": words, **last}),
-            torch.get_num_threads(),
-        )  # fmt: skip
+        core.fire_cells(given, _settings(cells), cells.refractory, {"spikes": spikes, "words": words, **last})
         ctx.cells = cells
         ctx.names = list(given)
         ctx.save_for_backward(*given.values(), spikes if weight is not None else None)
@@ -104,8 +101,7 @@ class _Cells(torch.autograd.Function):
     def backward(ctx: Any, to_spikes: Tensor | None, *to_last: Tensor | None) -> Any:
         *tensors, spikes = ctx.saved_tensors
         given = dict(zip(ctx.names, tensors, strict=True))
-        core, cells, currents = native(), ctx.cells, given["currents"]
-        assert core is not None
+        cells, currents = ctx.cells, given["currents"]
         with torch.no_grad():
             arriving = {"spikes": torch.zeros_like(currents) if to_spikes is None else to_spikes.contiguous()}
             arriving |= {
@@ -115,10 +111,7 @@ class _Cells(torch.autograd.Function):
             back = cells.own is not None or cells.weight is not None
             wanted |= {"currents": True, "waiting": False, "fired": wanted["fired"] and back}
             leaving = {name: torch.empty_like(given[name]) if want else None for name, want in wanted.items()}
-            core.learn_cells(
-                tuple(currents.shape), _addresses(given), *_settings(cells), _addresses(arriving),
-                cells.surrogate.number, cells.surrogate.slope, _addresses(leaving), torch.get_num_threads(),
-            )  # fmt: skip
+            core.learn_cells(given, _settings(cells), cells.refractory, arriving, leaving)
             weight_grad = None
             if ctx.needs_input_grad[1]:
                 assert leaving["currents"] is not None
@@ -134,9 +127,6 @@ def _blocked(weight: Tensor) -> Tensor:
     return torch.nn.functional.pad(weight, (0, -columns % 32)).unflatten(1, (-1, 32)).transpose(0, 1).contiguous()
 
 
-def _settings(cells: Cells) -> tuple[float, int, bool, int]:
-    return cells.threshold, RESETS.index(cells.reset), cells.reset_delay, cells.refractory
-
-
-def _addresses(tensors: Mapping[str, Tensor | None]) -> dict[str, int]:
-    return {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
+def _settings(cells: Cells) -> Settings:
+    number, slope = cells.surrogate.number, cells.surrogate.slope
+    return Settings(cells.threshold, RESETS.index(cells.reset), cells.reset_delay, number, slope)

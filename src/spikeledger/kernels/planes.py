@@ -12,14 +12,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .choice import native, runs_native
+from . import native as core
+from .choice import runs_native
+from .sizes import words_of
 
 _Forward = TypeVar("_Forward", bound=Callable[..., Any])
-
-
-def words_of(columns: int) -> int:
-    """64-bit words that hold one row of bits."""
-    return (columns + 63) // 64
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Planes:
     @cached_property
     def spikes(self) -> int:
         """All spikes."""
-        return int(_core().count(self.words.data_ptr(), self.words.numel()))
+        return core.count(self.words)
 
     @property
     def density(self) -> float:
@@ -63,15 +60,13 @@ class Planes:
         if self.counted is not None:
             return self.counted.view(self.shape[2:])
         counts = torch.zeros(self.columns, dtype=torch.int64)
-        threads = torch.get_num_threads()
-        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr(), threads)
+        core.column_counts(self.words, self.rows, self.columns, counts)
         return counts.view(self.shape[2:])
 
     def per_step(self) -> list[int]:
         """Spikes of all neurons and samples at each step."""
         row = self.shape[1] * words_of(self.columns)
-        counts: list[int] = _core().step_counts(self.words.data_ptr(), self.shape[0], row)
-        return counts
+        return core.step_counts(self.words, self.shape[0], row)
 
     def sample(self, index: int) -> Tensor:
         """The spikes of one sample as float32 `[T, prod(N)]`."""
@@ -85,14 +80,14 @@ class Planes:
     def dense(self) -> Tensor:
         """The spikes as float32 `[T, B, *N]`."""
         out = torch.empty(self.shape)
-        _core().unpack(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
+        core.unpack(self.words, self.rows, self.columns, out)
         return out
 
     def rates(self) -> Tensor:
         """How often each neuron fired a step, float32 `[B, *N]`: the mean of `dense()` over time."""
         steps, batch = self.shape[:2]
         out = torch.empty(self.shape[1:])
-        _core().rates(self.words.data_ptr(), steps, batch, self.columns, out.data_ptr())
+        core.rates(self.words, steps, batch, self.columns, out)
         return out
 
     def turned(self) -> Tensor:
@@ -100,7 +95,7 @@ class Planes:
         if self.turned_words is not None:
             return self.turned_words
         out = empty_words(self.columns, self.rows)
-        _core().transpose(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
+        core.transpose(self.words, self.rows, self.columns, out)
         return out
 
 
@@ -127,10 +122,7 @@ def pack(spikes: Tensor, *, count: bool = False, turn: bool = False) -> Planes |
     words = empty_words(rows, columns)
     turned = empty_words(columns, rows) if turn else None
     counts = torch.zeros(columns, dtype=torch.int64) if count else None
-    ones = _core().pack(
-        rows, columns, spikes.data_ptr(), words.data_ptr(), 0 if turned is None else turned.data_ptr(),
-        0 if counts is None else counts.data_ptr(), torch.get_num_threads(),
-    )  # fmt: skip
+    ones = core.pack(spikes, rows, columns, words, turned=turned, counts=counts)
     return None if ones < 0 else Planes.of(words, shape, ones, counted=counts, turned_words=turned)
 
 
@@ -184,9 +176,3 @@ def just_sent(spikes: Tensor) -> Planes | None:
     """The bits of a tensor that a kernel just sent: for a hook on the module that `with_bits` calls."""
     sent = _listening.get()
     return sent.planes if sent is not None and sent.spikes is spikes else None
-
-
-def _core() -> Any:
-    core = native()
-    assert core is not None  # planes are made by the native core only
-    return core

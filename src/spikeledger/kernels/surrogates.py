@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -25,14 +25,14 @@ class Surrogate:
     slope: float = 1.0
     #: `g(membrane - threshold)`, where it is one's own; it has no slope besides
     own: Derivative | None = None
+    #: which of the kernels' own it is, in the order of `SURROGATES`; -1 of a function of one's own
+    number: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", -1 if self.own is not None else list(SURROGATES).index(self.name))
 
     def __repr__(self) -> str:
         return f"{self.name}(slope={self.slope:g})" if self.own is None else self.name
-
-    @property
-    def number(self) -> int:
-        """Which of the kernels' own it is, in the order of `SURROGATES`; -1 of a function of one's own."""
-        return -1 if self.own is not None else _NUMBERS[self.name]
 
     def derivative(self, x: Tensor) -> Tensor:
         """`g(x)` at distances `x` to the threshold."""
@@ -96,7 +96,6 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
 _FORMULAS: dict[str, Callable[[Tensor, float], Tensor]] = dict(
     zip(SURROGATES, (_atan, _fast_sigmoid, _sigmoid, _triangle, _straight_through), strict=True)
 )
-_NUMBERS = {name: place for place, name in enumerate(SURROGATES)}
 
 
 def surrogate(name: str | Surrogate | Derivative, slope: float | None = None) -> Surrogate:

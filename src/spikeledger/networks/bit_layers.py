@@ -16,8 +16,9 @@ from ..kernels.codes import rate_planes
 from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.costs import METHODS
 from ..kernels.counts import Deeds, done, of_active, rooms
-from ..kernels.fire import Settings, fire_planes, settings_of
+from ..kernels.fire import fire_planes, settings_of
 from ..kernels.layers import Layer, Sends, stack
+from ..kernels.native import Settings
 from ..kernels.pooling import max_pool, pooling_of
 from ..kernels.products import linear
 from .lifting import OverTime
@@ -139,7 +140,7 @@ def _countable(flow: Tensor) -> bool:
 def _works(layer: Weighted) -> bool:
     """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind of their own."""
     weight, bias = layer.weight, layer.bias  # asked for once each: a module's attributes are slow
-    if weight.dtype != torch.float32 or not runs_native(weight):
+    if weight.dtype != torch.float32 or weight.dim() < 2 or not runs_native(weight):
         return False
     return bias is None or (bias.dtype == torch.float32 and runs_native(bias))
 

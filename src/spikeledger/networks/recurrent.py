@@ -72,6 +72,12 @@ class Recurrent(nn.Module):
             raise InputError(
                 f"connections between {width} neurons got currents of shape {list(currents.shape)}, but need [T, B, {width}]"
             )
+        weight = getattr(self.connections, "weight", None)
+        if width is not None and isinstance(weight, Tensor) and weight.shape != (width, width):
+            raise InputError(
+                f"connections between {width} neurons have a weight of shape {list(weight.shape)}, but need "
+                f"[{width}, {width}]: one row a neuron"
+            )
         if state is not None and (not isinstance(state, State) or state.spikes is None):
             raise InputError("recurrent neurons were passed a state without spikes: take it from rest(currents)")
         start = self.rest(currents) if state is None else state
