@@ -21,11 +21,9 @@ struct Loop {
 
   bool open() const { return next.load(std::memory_order_relaxed) < count; }
 
-  // Takes tasks until none is left; how many it took.
-  int64_t run() {
-    int64_t taken = 0;
-    for (int64_t index; (index = next.fetch_add(1, std::memory_order_relaxed)) < count; ++taken) task(index);
-    return taken;
+  // Takes tasks until none is left.
+  void run() {
+    for (int64_t index; (index = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(index);
   }
 
   const int64_t count;
@@ -48,21 +46,27 @@ class Team {
       posted_.fetch_add(1, std::memory_order_release);
     }
     for (int seat = 0; seat < helpers; ++seat) work_.notify_one();
+    const auto begun = Clock::now();
     loop.run();
-    spin([&] { return loop.inside.load(std::memory_order_relaxed) == 0; });
+    const auto ended = Clock::now();
+    spin(ended + worth_spinning(ended - begun), [&] { return loop.inside.load(std::memory_order_relaxed) == 0; });
     std::unique_lock lock(door_);
     std::erase(loops_, &loop);  // from here on nobody comes
     done_.wait(lock, [&] { return loop.inside.load(std::memory_order_relaxed) == 0; });
   }
 
  private:
-  // A sleeper on an idle processor wakes in about this time: who spins no longer than that loses at most as much again.
-  static constexpr std::chrono::microseconds kSpin{20};
+  using Clock = std::chrono::steady_clock;
+
+  // Who has just worked for a time may spin for a part of it: a sleeper takes tens of microseconds to wake, and may wake on
+  // another processor, behind others. So spinning costs at most a quarter of the work done, and who came in vain sleeps.
+  static Clock::duration worth_spinning(Clock::duration worked) {
+    return std::min<Clock::duration>(worked / 4, std::chrono::microseconds(500));
+  }
 
   template <class Condition>
-  static void spin(const Condition& condition) {
+  static void spin(Clock::time_point end, const Condition& condition) {
     if (condition()) return;
-    const auto end = std::chrono::steady_clock::now() + kSpin;
     do {
       for (int turn = 0; turn < 16; ++turn) {
         if (condition()) return;
@@ -70,7 +74,7 @@ class Team {
         __builtin_ia32_pause();
 #endif
       }
-    } while (std::chrono::steady_clock::now() < end);
+    } while (Clock::now() < end);
   }
 
   // Under the door: sees that there are so many helpers, if the system has room for them.
@@ -82,13 +86,14 @@ class Team {
   }
 
   void help() {
+    auto patience = Clock::now();
     std::unique_lock lock(door_);
     for (;;) {
       const auto found = std::find_if(loops_.begin(), loops_.end(), [](Loop* loop) { return loop->seats > 0 && loop->open(); });
       if (found == loops_.end()) {
         const uint64_t posted = posted_.load(std::memory_order_relaxed);
         lock.unlock();
-        spin([&] { return posted_.load(std::memory_order_relaxed) != posted; });
+        spin(patience, [&] { return posted_.load(std::memory_order_relaxed) != posted; });
         lock.lock();
         work_.wait(lock, [&] { return posted_.load(std::memory_order_relaxed) != posted; });
         continue;
@@ -97,7 +102,10 @@ class Team {
       --loop.seats;
       loop.inside.fetch_add(1, std::memory_order_relaxed);
       lock.unlock();
+      const auto begun = Clock::now();
       loop.run();
+      const auto ended = Clock::now();
+      patience = ended + worth_spinning(ended - begun);
       lock.lock();
       if (loop.inside.fetch_sub(1, std::memory_order_relaxed) == 1) done_.notify_all();
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -99,48 +100,47 @@ class Ballast {
 };
 
 // Whether the machine has a processor for each of our threads, from how long loops waited for threads of torch's runtime.
-// Where they did, loops run on the team for a while; then torch's threads are tried again.
+// Where they did, loops run on the team for a while; then torch's threads are tried again, less and less often.
 class Machine {
  public:
   bool quiet() {
-    if (state_.load(std::memory_order_relaxed) != State::busy) return true;
+    if (!busy_.load(std::memory_order_relaxed)) return true;
     std::lock_guard lock(door_);
-    if (state_ == State::busy && Clock::now() >= again_) {
-      state_ = State::tried;
-      tries_ = 0;
-      again_ = Clock::now() + kTrial;
+    if (busy_.load(std::memory_order_relaxed) && Clock::now() >= until_) {
+      if (!bound_) ballast_.drop();
+      busy_.store(false, std::memory_order_relaxed);
     }
-    return state_ != State::busy;
+    return !busy_.load(std::memory_order_relaxed);
   }
 
-  // What a loop on torch's threads lost by waiting for them, longer than its last tasks take.
-  void waited(Clock::duration late, StartRegion start) {
-    if (late < kLate && state_.load(std::memory_order_relaxed) == State::quiet) return;
+  // More threads were asked for than there are processors, as a quota leaves it to torch to do: what spins uses it up.
+  void bound(StartRegion start) {
+    if (bound_.exchange(true)) return;
     std::lock_guard lock(door_);
-    if (late >= kLate) {
-      if (state_ == State::busy) return;
-      pause_ = state_ == State::tried ? std::min<milliseconds>(2 * pause_, kLongest) : kShortest;
-      state_ = State::busy;
-      again_ = Clock::now() + pause_;
-      ballast_.load(start);
-    } else if (state_ == State::tried && ++tries_ >= kTries && Clock::now() >= again_) {
-      state_ = State::quiet;
-      ballast_.drop();
-    }
+    ballast_.load(start);
+  }
+
+  // A loop on torch's threads had to wait so long for one that had no processor.
+  void waited(Clock::duration late, StartRegion start) {
+    if (late < kLate) return;
+    std::lock_guard lock(door_);
+    if (busy_.load(std::memory_order_relaxed)) return;
+    const auto now = Clock::now();
+    pause_ = now < until_ + kTrial ? std::min(2 * pause_, kLongest) : kShortest;
+    until_ = now + pause_;
+    ballast_.load(start);
+    busy_.store(true, std::memory_order_relaxed);
   }
 
  private:
-  enum class State { quiet, busy, tried };
-  static constexpr milliseconds kLate{1};  // a thread that was put off its processor is away for some of these
-  static constexpr milliseconds kShortest{250}, kLongest{4000}, kTrial{50};
-  static constexpr int kTries = 20;
+  static constexpr Clock::duration kLate = milliseconds(1);  // a thread that was put off its processor is away for longer
+  static constexpr Clock::duration kShortest = milliseconds(250), kLongest = milliseconds(8000), kTrial = milliseconds(500);
 
-  std::atomic<State> state_{State::quiet};
   std::mutex door_;
   Ballast ballast_;
-  milliseconds pause_ = kShortest;
-  Clock::time_point again_;
-  int tries_ = 0;
+  std::atomic<bool> busy_{false}, bound_{false};
+  Clock::duration pause_ = kShortest;
+  Clock::time_point until_{};
 };
 
 // Never destroyed: their threads are there until the process ends.
@@ -153,30 +153,45 @@ Machine& machine() {
   return found;
 }
 
-// A loop on torch's threads, and how long its caller waited for the others.
-struct Watched {
-  explicit Watched(Loop& loop) : loop(loop) {}
+Clock::duration processor_time() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
 
-  static void run(void* argument) {
-    auto& self = *static_cast<Watched*>(argument);
-    const int64_t taken = self.loop.run();
-    if (std::this_thread::get_id() != self.caller) return;
-    self.left = Clock::now();
-    self.taken = taken;
+// A loop on torch's threads, and for how long its caller waited for threads that had no processor.
+class Watched {
+ public:
+  explicit Watched(Loop& loop) : loop_(loop) {}
+
+  static void run(void* argument) { static_cast<Watched*>(argument)->take(); }
+  Clock::duration late() const { return std::min(Clock::now() - left_, lost_.load(std::memory_order_relaxed)); }
+
+ private:
+  void take() {
+    if (std::this_thread::get_id() == caller_) {
+      loop_.run();
+      left_ = Clock::now();
+      return;
+    }
+    const auto before = processor_time();
+    loop_.run();
+    const auto lost = Clock::now() - begun_ - (processor_time() - before);
+    for (auto most = lost_.load(std::memory_order_relaxed); lost > most && !lost_.compare_exchange_weak(most, lost);) {
+    }
   }
-  // Others may have begun their last task when the caller ended its own.
-  Clock::duration late() const { return Clock::now() - left - 2 * (left - begun) / std::max<int64_t>(1, taken); }
 
-  Loop& loop;
-  const std::thread::id caller = std::this_thread::get_id();
-  const Clock::time_point begun = Clock::now();
-  Clock::time_point left = begun;
-  int64_t taken = 0;
+  Loop& loop_;
+  const std::thread::id caller_ = std::this_thread::get_id();
+  const Clock::time_point begun_ = Clock::now();
+  Clock::time_point left_ = begun_;
+  std::atomic<Clock::duration> lost_{Clock::duration::zero()};  // the most that a thread was without one, from the beginning
 };
 
 }  // namespace
 
 void parallel(int64_t count, int threads, const std::function<void(int64_t)>& task) {
+  if (threads > most() && !forked && runtime() != nullptr) machine().bound(runtime());
   threads = static_cast<int>(std::min<int64_t>({threads, count, most()}));
   Loop loop(count, task);
   // a forked child has none of its parent's threads, and waiting for them would never end

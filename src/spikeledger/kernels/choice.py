@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from functools import cache
 from types import ModuleType, TracebackType
 
@@ -17,6 +18,8 @@ from ..errors import InputError, unknown_name
 BACKENDS = ("auto", "reference", "cpu", "gpu")
 
 _forced = "auto"
+#: the process that began; a child that it forks lacks its threads
+_process = os.getpid()
 
 
 class backend:  # a function to its callers, as torch.set_grad_enabled is
@@ -96,7 +99,7 @@ def _ordinary(tensor: Tensor) -> bool:
 def native() -> ModuleType | None:
     """The native core, or None where it was not built; that is said once."""
     try:
-        return importlib.import_module(f"{__package__}._native")
+        core = importlib.import_module(f"{__package__}._native")
     except ImportError as error:
         logging.getLogger("spikeledger").warning(
             "the native core is not there (%s): neurons run on plain torch, slower; install a C++20 compiler and "
@@ -104,6 +107,9 @@ def native() -> ModuleType | None:
             error,
         )
         return None
+    if os.getpid() != _process:
+        core.after_fork()
+    return core
 
 
 @cache
