@@ -27,7 +27,16 @@ class Side:
     """A process that trains when it is told to."""
 
     def __init__(self, name: str, threads: int, timesteps: int, source: str | None = None) -> None:
-        command = [sys.executable, os.path.abspath(__file__), "--serve", name, "--threads", str(threads), "--timesteps", str(timesteps)]
+        command = [
+            sys.executable,
+            os.path.abspath(__file__),
+            "--serve",
+            name,
+            "--threads",
+            str(threads),
+            "--timesteps",
+            str(timesteps),
+        ]
         environment = {**os.environ, **({"PYTHONPATH": source} if source else {})}
         for name_of_limit in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment.pop(name_of_limit, None)
