@@ -3,7 +3,8 @@
 Each side is a process of its own that trains MNIST's `mlp-s` for a moment when its turn comes and sleeps otherwise; the
 order rotates. Conditions: so many processes that never rest ("hogs"), the trainer under `nice` beside two of them, the
 data made by two workers of a `DataLoader`, and a control group with a quota of one processor where this user may make
-one. A figure is the median of the rounds in milliseconds a step. `--before SRC` adds the package of another tree.
+one. A figure is the median of the rounds in milliseconds a step; "÷ fair" is beside the quiet one times the runnable
+threads divided by the processors. `--before SRC` adds the package of another tree.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Side:
     def __init__(self, name: str, threads: int, timesteps: int, source: str | None = None) -> None:
         command = [
             sys.executable,
-            os.path.abspath(__file__),
+            str(Path(__file__).resolve()),
             "--serve",
             name,
             "--threads",
@@ -125,8 +126,8 @@ def niced(sides: dict[str, Side]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quota(sides: dict[str, Side]) -> Iterator[None]:
-    """The sides in a control group that may use one processor; PermissionError or OSError where that cannot be had."""
+def quota() -> Iterator[None]:
+    """This process, and what it starts, in a control group that may use one processor; OSError where none can be had."""
     second = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     group = Path("/sys/fs/cgroup") / ("" if second else "cpu") / f"spikeledger-busy-{os.getpid()}"
     group.mkdir()
@@ -136,14 +137,16 @@ def quota(sides: dict[str, Side]) -> Iterator[None]:
         else:
             (group / "cpu.cfs_period_us").write_text("100000")
             (group / "cpu.cfs_quota_us").write_text("100000")
-        for side in sides.values():
-            (group / "cgroup.procs").write_text(str(side.process.pid))
+        (group / "cgroup.procs").write_text(str(os.getpid()))
         yield
-        for side in sides.values():
-            (group.parent / "cgroup.procs").write_text(str(side.process.pid))
     finally:
-        with contextlib.suppress(OSError):
-            group.rmdir()
+        with contextlib.suppress(OSError):  # where nobody was let in
+            (group.parent / "cgroup.procs").write_text(str(os.getpid()))
+        for _ in range(50):  # the system notices a little later that the last process has left
+            with contextlib.suppress(OSError):
+                group.rmdir()
+                break
+            time.sleep(0.1)
 
 
 def measure(sides: dict[str, Side], rounds: int, seconds: float, workers: bool = False) -> dict[str, float]:
@@ -173,24 +176,34 @@ def main() -> None:
 
     cores, threads = len(os.sched_getaffinity(0)), options.threads
     wanted = {"2 threads": threads, "1 thread": 1, "plain torch": threads}
-    sides = {name: Side(name, wanted[name], options.timesteps) for name in options.sides}
-    if options.before:
-        sides["before"] = Side("before", threads, options.timesteps, options.before)
+
+    @contextlib.contextmanager
+    def started() -> Iterator[dict[str, Side]]:
+        sides = {name: Side(name, wanted[name], options.timesteps) for name in options.sides}
+        if options.before:
+            sides["before"] = Side("before", threads, options.timesteps, options.before)
+        try:
+            for side in sides.values():
+                side.run(0.5)
+            yield sides
+        finally:
+            for side in sides.values():
+                side.end()
+
+    names = [*options.sides, *(["before"] if options.before else [])]
     print(f"{cores} processors, {threads} threads, T = {options.timesteps}, {options.rounds} rounds of "
           f"{options.seconds} s; load before {os.getloadavg()[0]:.1f}; milliseconds a step")  # fmt: skip
-    print(f"{'':20}" + "".join(f"{name:>14}" for name in sides) + f"{'÷ 1 thread':>14}{'÷ plain':>10}{'÷ fair':>10}")
+    print(f"{'':20}" + "".join(f"{name:>14}" for name in names) + f"{'÷ 1 thread':>14}{'÷ plain':>10}{'÷ fair':>10}")
     quiet = 0.0
-    try:
-        for side in sides.values():
-            side.run(0.5)
 
-        def row(label: str, found: dict[str, float], runnable: int = 0) -> None:
-            mine = found[SIDES[0]]
-            cells = f"{label:20}" + "".join(f"{found[name]:14.2f}" for name in sides)
-            for other, width in (("1 thread", 14), ("plain torch", 10)):
-                cells += f"{mine / found[other]:{width}.2f}" if other in found else " " * width
-            print(cells + (f"{mine / (quiet * runnable / cores):10.2f}" if runnable and quiet else ""), flush=True)
+    def row(label: str, found: dict[str, float], runnable: int = 0) -> None:
+        mine = found[SIDES[0]]
+        cells = f"{label:20}" + "".join(f"{found[name]:14.2f}" for name in names)
+        for other, width in (("1 thread", 14), ("plain torch", 10)):
+            cells += f"{mine / found[other]:{width}.2f}" if other in found else " " * width
+        print(cells + (f"{mine / (quiet * runnable / cores):10.2f}" if runnable and quiet else ""), flush=True)
 
+    with started() as sides:
         for count in options.hogs:
             with hogs(count):
                 found = measure(sides, options.rounds, options.seconds)
@@ -202,14 +215,11 @@ def main() -> None:
         with hogs(2), niced(sides):
             row("nice 10, 2 hogs", measure(sides, options.rounds, options.seconds))
         row(WORKERS, measure(sides, options.rounds, options.seconds, workers=True))
-        try:
-            with quota(sides):
-                row("quota of 1", measure(sides, options.rounds, options.seconds))
-        except OSError as error:
-            print(f"quota of 1: {error}")
-    finally:
-        for side in sides.values():
-            side.end()
+    try:
+        with quota(), started() as sides:
+            row("quota of 1", measure(sides, options.rounds, options.seconds))
+    except OSError as error:
+        print(f"quota of 1: {error}")
 
 
 if __name__ == "__main__":
