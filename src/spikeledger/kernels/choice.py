@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from contextvars import ContextVar
 from functools import cache
 from types import ModuleType, TracebackType
@@ -19,6 +20,8 @@ BACKENDS = ("auto", "reference", "cpu", "gpu")
 
 #: of this thread or task: who forces one leaves all others alone
 _forced: ContextVar[str] = ContextVar("back end", default="auto")
+#: the process that began; a child that it forks lacks its threads
+_process = os.getpid()
 
 
 class backend:  # a function to its callers, as torch.set_grad_enabled is
@@ -98,7 +101,7 @@ def _ordinary(tensor: Tensor) -> bool:
 def native() -> ModuleType | None:
     """The native core, or None where it was not built; that is said once."""
     try:
-        return importlib.import_module(f"{__package__}._native")
+        core = importlib.import_module(f"{__package__}._native")
     except ImportError as error:
         logging.getLogger("spikeledger").warning(
             "the native core is not there (%s): neurons run on plain torch, slower; install a C++20 compiler and "
@@ -106,6 +109,9 @@ def native() -> ModuleType | None:
             error,
         )
         return None
+    if os.getpid() != _process:
+        core.after_fork()
+    return core
 
 
 @cache
