@@ -16,7 +16,7 @@ from repository import PACKAGE, ROOT, modules, name
 #: these may import anything, and nobody imports the last two
 FREE = {"__init__", "__main__", "cli", "web"}
 #: these everyone may import
-WORDS = {"errors", "units", "events", "writing"}
+WORDS = {"errors", "units", "amounts", "events", "writing"}
 #: an activity can be priced on a machine without torch
 WITHOUT_TORCH = WORDS | {"activity", "bills", "hardware", "ledger"}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from . import units
 from .activity import Activity
+from .amounts import Amount
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .errors import InputError, UncountedError, UnpricedError, unknown_name
 from .events import EVENTS, term_of
@@ -27,19 +28,32 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """A tally with a price: one event in one layer, `joules = count * price`, with its range."""
+    """A tally with a price: one event in one layer, `joules = count * each`, with its range."""
 
     layer: str
     event: str
     count: float
-    joules: float
-    low: float
-    high: float
+    each: Amount  # joules of one; of a second, the watts and how sure the duration is
     price: Price | None  # None for static energy, whose price is watts
     per_neuron: NDArray[np.float64] | None = None
     note: str = ""
+
+    @property
+    def joules(self) -> float:
+        """Nominal."""
+        return self.count * self.each.nominal
+
+    @property
+    def low(self) -> float:
+        """With its price at the low end."""
+        return self.count * self.each.low
+
+    @property
+    def high(self) -> float:
+        """With its price at the high end."""
+        return self.count * self.each.high
 
     @property
     def term(self) -> str:
@@ -47,7 +61,7 @@ class Entry:
         return term_of(self.event)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ledger:
     """What an activity cost on one profile, by layer, event and neuron; totals carry low, nominal and high joules."""
 
@@ -58,6 +72,20 @@ class Ledger:
     timesteps: int
     left_out: tuple[tuple[str, str], ...] = ()  # (event, why)
     caveats: tuple[str, ...] = ()
+
+    @property
+    def amount(self) -> Amount:
+        """Estimated energy of the whole run, with the numbers that it hangs on."""
+        counts: dict[int, tuple[float, Amount]] = {}  # entries of one price are one product
+        for entry in self.entries:
+            before = counts.get(id(entry.each), (0.0, entry.each))[0]
+            counts[id(entry.each)] = (before + entry.count, entry.each)
+        return Amount.sum(counts.values())
+
+    @property
+    def per_sample(self) -> Amount:
+        """The same for one sample."""
+        return self.amount * (1 / max(self.samples, 1))
 
     @property
     def joules(self) -> float:
@@ -346,17 +374,15 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 def _entry(line: Line, cost: Price) -> Entry:
     # events * joules/event = joules
     rows = None if line.per_neuron is None else np.multiply(line.per_neuron.ravel(), cost.joules, dtype=np.float64)
-    return Entry(
-        line.layer, line.event, line.count, line.count * cost.joules, line.count * cost.low, line.count * cost.high,
-        cost, rows, line.note,
-    )  # fmt: skip
+    return Entry(line.layer, line.event, line.count, cost.amount, cost, rows, line.note)
 
 
 def _static(line: Line, watts: Static | None, chips: int) -> Entry:
     if watts is None:
-        return Entry(line.layer, "second", line.count, 0.0, 0.0, 0.0, None, None, line.note)
-    # chips * seconds * watts = joules
-    low = chips * (line.count if line.low is None else line.low) * watts.low
-    high = chips * (line.count if line.high is None else line.high) * watts.high
+        return Entry(line.layer, "second", line.count, Amount.exactly(0.0), None, None, line.note)
+    # chips * watts = joules/second, and how much longer or shorter the seconds may be
+    each = watts.amount * chips
+    if line.inexact is not None:
+        each = each * (line.inexact * (1 / line.count))
     state = f"{watts.state}; {chips:,} chips" if chips > 1 else watts.state
-    return Entry(line.layer, "second", line.count, chips * line.count * watts.watts, low, high, None, None, state)
+    return Entry(line.layer, "second", line.count, each, None, None, state)

@@ -22,7 +22,7 @@ from spikeledger.hardware import catalog
 from spikeledger.hardware.catalog import list_profiles, load_profile, parse_profile
 from spikeledger.hardware.limits import Limits
 from spikeledger.hardware.memory import Level
-from spikeledger.hardware.profile import HardwareProfile, Precision, Price, Static, Timing
+from spikeledger.hardware.profile import HardwareProfile, Number, Precision, Price, Static, Timing
 from spikeledger.hardware.template import check_profile, write_template
 
 FOLDER = Path(catalog.__file__).parent / "profiles"
@@ -267,7 +267,7 @@ def test_the_catalogue_page_is_what_the_command_makes(capfd: pytest.CaptureFixtu
 
 def test_every_field_of_the_format_is_in_the_docs() -> None:
     page = (ROOT / "docs" / "reference" / "profiles.md").read_text(encoding="utf-8")
-    fields = {field for part in (HardwareProfile, Timing, Precision, Level, Limits, Price, Static)
+    fields = {field for part in (HardwareProfile, Timing, Precision, Level, Limits, Price, Static, Number)
               for field in part.model_fields}  # fmt: skip
     assert not [field for field in fields if field not in page]
 

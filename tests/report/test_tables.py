@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from spikeledger import units
+from spikeledger.amounts import Amount
 from spikeledger.report import tables
 from spikeledger.report.wording import span
 from spikeledger.study.comparison import Comparison
-from spikeledger.study.matches import Range
 
 
 def printed(comparison: Comparison, width: int = 80) -> str:
@@ -57,6 +57,6 @@ def test_rounding_is_no_range(make: Callable[[str], Comparison]) -> None:
     comparison = make("published only")
     cost = comparison.match("published-paper-002-45nm").snn
     assert cost.joules is not None
-    nudged = Range(cost.joules.nominal * (1 - 1e-15), cost.joules.nominal, cost.joules.nominal * (1 + 1e-15))
+    nudged = Amount(cost.joules.nominal * (1 - 1e-15), cost.joules.nominal, cost.joules.nominal * (1 + 1e-15))
     assert span(nudged) == span(cost.joules) == "no range"
-    assert span(Range(1.0, 1.5, 2.0)) == "1.00 J to 2.00 J"
+    assert span(Amount(1.0, 1.5, 2.0)) == "1.00 J to 2.00 J"

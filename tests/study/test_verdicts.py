@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeledger.study.matches import Range
+from spikeledger.amounts import Amount
 from spikeledger.study.verdicts import Bill, total, verdict
 
 number = st.floats(0, 1e-6, allow_subnormal=False)
-ranges = st.tuples(number, number, number).map(lambda three: Range(*sorted(three)))
+ranges = st.tuples(number, number, number).map(lambda three: Amount(*sorted(three)))
 keys = st.tuples(st.sampled_from(["a-chip", "b-chip"]), st.sampled_from(["mac", "synaptic_op", "second"]))
 bills = st.dictionaries(keys, ranges, min_size=1)
 OTHER = {"snn": "ann", "ann": "snn", "": "", "both": "both"}
@@ -52,8 +52,8 @@ def test_what_is_named_first_flips_the_sign_if_anything_does(ann: Bill, snn: Bil
 
 def test_a_price_that_both_sides_pay_moves_both() -> None:
     shared, own = ("chip", "weight_read"), ("chip", "mac")
-    ann = {shared: Range(1.0, 2.0, 4.0), own: Range(1.0, 1.0, 1.0)}
-    snn = {shared: Range(2.0, 4.0, 8.0)}
+    ann = {shared: Amount(1.0, 2.0, 4.0), own: Amount(1.0, 1.0, 1.0)}
+    snn = {shared: Amount(2.0, 4.0, 8.0)}
     found = verdict(ann, snn)  # nominal 4 - 3 = 1; at the low end 2 - 2 = 0, at the high end 8 - 5 = 3
     assert found.winner == ""
     (one,) = found.decided_by
@@ -62,21 +62,21 @@ def test_a_price_that_both_sides_pay_moves_both() -> None:
 
 
 def test_all_prices_that_flip_are_named_the_widest_first() -> None:
-    ann = {("chip", "mac"): Range(1.0, 5.0, 6.0)}
-    snn = {("chip", "synaptic_op"): Range(0.5, 4.0, 9.0)}
+    ann = {("chip", "mac"): Amount(1.0, 5.0, 6.0)}
+    snn = {("chip", "synaptic_op"): Amount(0.5, 4.0, 9.0)}
     found = verdict(ann, snn)
     assert [one.event for one in found.decided_by] == ["synaptic_op", "mac"]
     assert found.text.endswith("the price of synaptic_op on the SNN side or the price of mac on the ANN side")
 
 
 def test_where_no_price_alone_flips_the_widest_is_named() -> None:
-    ann = {("chip", "mac"): Range(8.0, 10.0, 10.0)}
-    snn = {("chip", "synaptic_op"): Range(4.0, 4.0, 7.0), ("chip", "spike"): Range(0.0, 0.0, 2.5)}
+    ann = {("chip", "mac"): Amount(8.0, 10.0, 10.0)}
+    snn = {("chip", "synaptic_op"): Amount(4.0, 4.0, 7.0), ("chip", "spike"): Amount(0.0, 0.0, 2.5)}
     found = verdict(ann, snn)
     assert [one.event for one in found.decided_by] == ["synaptic_op"]
     assert "no price alone turns that" in found.text
 
 
 def test_equal_costs_without_ranges_are_equal() -> None:
-    same = {("chip", "mac"): Range(1.0, 1.0, 1.0)}
+    same = {("chip", "mac"): Amount(1.0, 1.0, 1.0)}
     assert verdict(same, same).text == "the ranges overlap: both sides cost the same"

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import Activity, Layer
+from ..amounts import Amount
 from ..errors import UncountedError
 from ..hardware.profile import HardwareProfile, Price, Static
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Line:
     """One event in one layer, `count` times; `per_neuron`, where it is known, sums to `count`."""
 
@@ -22,8 +23,7 @@ class Line:
     count: float
     per_neuron: NDArray[np.int64] | NDArray[np.float64] | None = None
     note: str = ""
-    low: float | None = None  # the range of the count itself, where it is not exact (seconds)
-    high: float | None = None
+    inexact: Amount | None = None  # the count with its range, where it is no integer that was counted (seconds)
     price: Price | None = None  # of this layer, where it depends on its size; else the profile's
     watts: Static | None = None  # what a second costs, where it is not the device's own static power
     by: str = ""  # the event that causes this one, whose price may hold it already

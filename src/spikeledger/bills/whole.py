@@ -66,7 +66,7 @@ def time(activity: Activity, profile: HardwareProfile) -> list[Line]:
         layers=len(weighted(activity)),
         events={event: activity.total(event) for event in timing.seconds_per_event},
     )
-    return [Line("", "second", seconds, low=seconds * timing.low_factor, high=seconds * timing.high_factor)]
+    return [Line("", "second", seconds, inexact=timing.factor * seconds)]
 
 
 def _traced(activity: Activity, layer: Layer, profile: HardwareProfile, lines: list[Line]) -> list[Line]:
@@ -126,9 +126,9 @@ def _leakage(activity: Activity, profile: HardwareProfile, lines: list[Line]) ->
         held += stored(layer) * bits.weight_bits / 8 if layer.weighted else layer.state * bits.state_bits / 8
         held += layer.outputs * bits.activation_bits / 8 if not activity.spiking else 0.0
     watts = Static.model_construct(
-        watts=held * leak.watts_per_byte, low=held * leak.low, high=held * leak.high, kind=leak.kind, source=leak.source,
-        note=leak.note, state=f"{held:,.0f} bytes leak", clock_hertz=None, watts_per_hertz=0.0,
-    )  # fmt: skip
+        watts=0.0, low=0.0, high=0.0, kind=leak.kind, source=leak.source, note=leak.note, id="",
+        state=f"{held:,.0f} bytes leak", clock_hertz=None, watts_per_hertz=0.0, clock_low=None, clock_high=None,
+    ).made(leak.amount * held)  # fmt: skip
     # operations / (operations/s) = s
     seconds = sum(line.count for line in lines if line.event in _WORK) / leak.operations_per_second
     return [Line("(memory)", "second", seconds, note="leakage", watts=watts)]

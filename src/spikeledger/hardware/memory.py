@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from ..amounts import Amount
 from ..errors import InputError
-from .cited import Cited, check_range
+from .cited import Ranged, check_range
 
 if TYPE_CHECKING:
     from .profile import Price
 
 
-class Level(Cited):
+class Level(Ranged):
     """One level of memory: what fits, how wide an access is and what it costs; a write is taken to cost a read."""
 
+    NOMINAL = "joules"
     name: str
     bytes: int = Field(ge=1)
     access_bits: int = Field(ge=1, le=1 << 20)
@@ -81,12 +83,13 @@ def interpolated(levels: tuple[Level, ...], held: float, bits: int) -> Price:
     below, above = next(((a, b) for a, b in pairwise(ordered) if held <= b.bytes), (ordered[-2], ordered[-1]))
     # joules * bytes / bytes = joules
     share = (held - below.bytes) / (above.bytes - below.bytes)
-    per_access = [
-        getattr(below, end) / below.access_bits * above.access_bits * (1 - share) + getattr(above, end) * share
-        for end in ("joules", "low", "high")
-    ]
+    small, large = below.amount * (above.access_bits / below.access_bits), above.amount
+    if share <= 1:
+        amount = Amount.sum(((1 - share, small), (share, large)))
+    else:  # beyond the largest: that level's own number, as many times as the nominal line has grown
+        amount = large * max(1.0, share + (1 - share) * small.nominal / large.nominal if large.nominal else 1.0)
     note = f"{held:,.0f} bytes between {below.name} and {above.name}, {bits} of {above.access_bits} bits"
-    return _price(above, per_access[0], per_access[1], per_access[2], bits, note)
+    return _price(above, amount, bits, note)
 
 
 def _ordered(levels: tuple[Level, ...]) -> list[Level]:
@@ -101,23 +104,15 @@ def _of_run(level: Level, bits: int, run: int) -> Price:
     # bits/number, with what the last burst moves in vain
     moved = math.ceil(run * bits / burst) * burst / run if run else bits
     note = f"{level.name}, {moved:.4g} of {level.access_bits} bits"
-    return _price(level, level.joules, level.low, level.high, moved, note)
+    return _price(level, level.amount, moved, note)
 
 
-def _price(level: Level, joules: float, low: float, high: float, bits: float, note: str) -> Price:
+def _price(level: Level, amount: Amount, bits: float, note: str) -> Price:
     from .profile import Price
 
-    share = bits / level.access_bits
-    # extrapolated ends may cross where ranges differ: order them
-    low, joules, high = sorted((low * share, joules * share, high * share))
     # made from numbers that were checked when the profile was loaded
-    return Price.model_construct(
-        joules=joules,
-        low=low,
-        high=high,
-        kind=level.kind,
-        source=level.source,
-        note=note,
-        scope="marginal",
-        includes=(),
-    )
+    price = Price.model_construct(
+        joules=0.0, low=0.0, high=0.0, kind=level.kind, source=level.source, note=note, scope="marginal", includes=(),
+        id="", made_of={}, times=(),
+    )  # fmt: skip
+    return price.made(amount * (bits / level.access_bits))

@@ -7,12 +7,14 @@ does a device whose own bandwidth times its own price would melt it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from ..amounts import Amount
 from ..events import EVENTS
-from .cited import Cited, Kind, Part, Scope, check_range, finite, worst_kind
+from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
+from .identities import Made, Number, identified
 from .limits import Limits
 from .memory import Level
 
@@ -23,6 +25,7 @@ __all__ = [
     "Leak",
     "Level",
     "Limits",
+    "Number",
     "Precision",
     "Price",
     "Scope",
@@ -38,9 +41,14 @@ Dataflow = Literal["", "event-driven", "row-wise", "output-stationary"]
 _DEAREST = 1e-3
 
 
-class Price(Cited):
-    """Joules of one event. `marginal` is a slope; `all_in` already holds the device's static power and routing."""
+class Price(Made):
+    """Joules of one event. `marginal` is a slope; `all_in` already holds the device's static power and routing.
 
+    `made_of` in place of joules names the numbers, prices and memory levels that it is the sum of, each with how often:
+    `{ synaptic_op = 1, "fp32 multiply" = 1 }`; `times` multiplies that by more numbers.
+    """
+
+    NOMINAL = "joules"
     joules: float
     low: float
     high: float
@@ -62,22 +70,23 @@ class Price(Cited):
         return high
 
     def scaled(self, factor: float, why: str) -> Price:
-        """The same price times a factor, as an assumption that says why."""
-        return self.model_copy(
-            update={
-                "joules": self.joules * factor, "low": self.low * factor, "high": self.high * factor, "kind": "assumed",
-                "note": f"{self.note}; {why}" if self.note else why,
-            }
-        )  # fmt: skip
+        """The same price times a factor, as an assumption that says why; what it is made of stays the same."""
+        return self.remade(self.amount * factor, why)
+
+    def remade(self, amount: Amount, why: str) -> Price:
+        """The same price with another amount, as an assumption that says why."""
+        note = f"{self.note}; {why}" if self.note else why
+        return self.made(amount, kind="assumed", note=note, made_of={}, times=())
 
 
-class Static(Cited):
+class Static(Ranged):
     """Watts that the device draws whatever happens, and the state in which they were measured.
 
     Where the clock matters, `watts` hold at `clock_hertz` and change by `watts_per_hertz`, between the clocks at which
     they were measured, `clock_low` and `clock_high`.
     """
 
+    NOMINAL = "watts"
     watts: float
     low: float
     high: float
@@ -122,6 +131,7 @@ class Timing(Cited):
     utilisation: float = Field(default=1.0, gt=0, le=1)
     low_factor: float = 1.0  # the range of the whole duration, as factors
     high_factor: float = 1.0
+    id: str = ""  # which clockwork this is: variants of one board share its range
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -140,6 +150,11 @@ class Timing(Cited):
         if not (finite(self.high_factor) and 0 < self.low_factor <= 1 <= self.high_factor):
             raise ValueError("low_factor must lie in (0, 1] and high_factor be at least 1")
         return self
+
+    @property
+    def factor(self) -> Amount:
+        """The range of every duration, as one unknown factor of nominally 1."""
+        return Amount.of(self.id or "duration", self.low_factor, 1.0, self.high_factor)
 
     @property
     def seconds_per_dense_op(self) -> float:
@@ -165,9 +180,10 @@ class Precision(Part):
     state_bits: int = Field(default=32, ge=1, le=64)
 
 
-class Leak(Cited):
+class Leak(Ranged):
     """Watts that each held byte leaks, and how fast the machine computes, so that they become joules."""
 
+    NOMINAL = "watts_per_byte"
     watts_per_byte: float
     low: float
     high: float
@@ -208,6 +224,8 @@ class HardwareProfile(Part):
     node_nm: float | None = None
     volts: float | None = None
     caveat: str = ""
+    #: what its numbers belong to, where that is more than this profile: the same number under one name is one number
+    family: str = ""
     as_published: bool = False  # reproduces a document's arithmetic, flaws included
     #: how many operations share one fetched weight or activation at most; a layer may offer less; 1 is none
     reuse: float = Field(default=1.0, ge=1, le=1e9)
@@ -226,6 +244,8 @@ class HardwareProfile(Part):
     leaves_out: dict[str, str] = Field(default_factory=dict)
     joules_per_kwh: float = 3.6e6  # an as-published profile may carry its source's own divisor
     precision: Precision = Precision()
+    #: numbers that several prices are made of: the energy of a multiply, how far another chip's prices carry
+    numbers: dict[str, Number] = Field(default_factory=dict)
     prices: dict[str, Price]
     memory: tuple[Level, ...] = ()
     static: Static | None = None
@@ -240,6 +260,21 @@ class HardwareProfile(Part):
         if unknown:
             raise ValueError(f"unknown events {unknown}: see spikeledger.events")
         return book
+
+    @model_validator(mode="after")
+    def _identified(self) -> Self:
+        """Give every number its identity, and work out what is made of others."""
+        home = self.family or self.name
+        found: dict[str, Any] = identified(home, self.numbers, self.prices, self.memory)
+        for name, label in (
+            ("static", "static power"), ("host", "power of the host"), ("timing", "duration"), ("leak", "leakage"),
+        ):  # fmt: skip
+            part = getattr(self, name)
+            if part is not None and not part.id:
+                found[name] = part.model_copy(update={"id": f"{home}: {label}"})
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -315,6 +350,7 @@ class HardwareProfile(Part):
     def cited(self) -> list[tuple[str, Cited]]:
         """Every part that carries numbers, with its path in the file."""
         parts: list[tuple[str, Cited]] = [(f"prices.{event}", price) for event, price in self.prices.items()]
+        parts += [(f"numbers.{name}", number) for name, number in self.numbers.items()]
         parts += [(f"memory.{level.name}", level) for level in self.memory]
         named = {
             "static": self.static,

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
+from ..amounts import Amount
 from ..errors import InputError, ProfileError, unknown_name
 from .profile import Dataflow, HardwareProfile, Leak, Price
 
@@ -55,10 +56,12 @@ def at_bits(profile: HardwareProfile, bits: int, *, activations: int | None = No
         ("mac", before, bits + wide + _HEADROOM), ("norm_op", before, bits + wide + _HEADROOM),
         ("neuron_update", given.state_bits, state), ("active_update", given.state_bits, state),
     ):  # fmt: skip
-        if event in prices and "synaptic_op" in prices:
-            one_add = profile.prices["synaptic_op"].joules * _added(old, given.state_bits)
-            share = min(one_add / max(profile.prices[event].joules, 1e-300), 1.0)
-            prices[event] = prices[event].scaled(share * _added(new, old) + (1 - share) * product, why)
+        if event in prices:
+            one_add = _added(old, given.state_bits)
+            amount = _narrowed(
+                prices[event].amount, profile.prices.get("synaptic_op"), one_add, _added(new, old), product
+            )
+            prices[event] = prices[event].remade(amount, why)
     precision = given.model_copy(update={"weight_bits": bits, "activation_bits": wide, "state_bits": state})
     shown = f"{bits}bit" if wide == bits else f"{bits}x{wide}bit"
     words = "weights and activations" if wide == bits else f"weights and {wide}-bit activations"
@@ -70,6 +73,23 @@ def at_bits(profile: HardwareProfile, bits: int, *, activations: int | None = No
 def _added(bits: float, before: float) -> float:
     """How much dearer an add of so many bits is."""
     return (bits + _ADD_OFFSET) / (before + _ADD_OFFSET)
+
+
+def _narrowed(amount: Amount, adds: Price | None, one_add: float, sums: float, products: float) -> Amount:
+    """What is added times `sums`, the rest times `products`; unmixed where a price says what it is made of.
+
+    `one_add` is how many synaptic operations one of its adds costs, where its parts have to be guessed.
+    """
+    if adds is None:
+        return amount * products
+    added = set(adds.amount.unknowns)
+    if added & set(amount.unknowns):
+        terms = {
+            product: weight * (sums if set(product) <= added else products) for product, weight in amount.terms.items()
+        }
+        return Amount.from_terms(terms)
+    share = min(adds.joules * one_add / max(amount.nominal, 1e-300), 1.0)
+    return amount * (share * sums + (1 - share) * products)
 
 
 def with_reuse(profile: HardwareProfile, factor: float, *, batch: int = 1) -> HardwareProfile:
@@ -206,9 +226,7 @@ def at_clock(profile: HardwareProfile, hertz: float) -> HardwareProfile:
         )
     watts = static.watts + (hertz - static.clock_hertz) * static.watts_per_hertz
     share = watts / static.watts
-    changed = static.model_copy(
-        update={"watts": watts, "low": static.low * share, "high": static.high * share, "clock_hertz": hertz}
-    )
+    changed = static.made(static.amount * share, clock_hertz=hertz)
     return _changed(profile, f"{profile.name}@{hertz:g}Hz", f"{profile.title}, at {hertz:g} Hz", static=changed)
 
 

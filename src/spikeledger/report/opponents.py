@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..amounts import Amount
 from ..errors import InputError
 from ..study.breakeven import PublishedLine
 from ..study.comparison import Comparison
-from ..study.matches import Range
 from ..study.opponent import Opponent, Opponents
 from .axes import across, decades
 from .drawing import WIDTH, Box, Marker, Picture, Strokes, Words, shortened
@@ -149,7 +149,7 @@ def _plain_and_cheapest(rows: Sequence[Opponent]) -> tuple[Opponent, Opponent]:
     return plain, min(rows, key=lambda row: row.joules.nominal)
 
 
-def _boards(comparison: Comparison) -> Iterator[tuple[str, str, Range]]:
+def _boards(comparison: Comparison) -> Iterator[tuple[str, str, Amount]]:
     """Side, device and cost: the opponents' boards, then the SNN on every device that draws static power."""
     for row in _opponents(comparison).rows:
         if row.on_board:
@@ -184,7 +184,7 @@ def _rows(found: Opponents) -> Iterator[tuple[str, ...]]:
         yield joined(["ANN, ", zeros, h("small", used)]), *cells
 
 
-def _beside(ann: Range, snn: Range) -> str:
+def _beside(ann: Amount, snn: Amount) -> str:
     ratio = f"{short(ann.nominal / snn.nominal)} × SNN, " if snn.nominal > 0 else ""
     return ratio + ("SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "overlapping")
 
@@ -205,7 +205,7 @@ def _built(blocks: Sequence[tuple[Opponent, Opponent, Opponent]]) -> str:
     )
 
 
-def _cell(value: Range) -> Html:
+def _cell(value: Amount) -> Html:
     return joined([joules(value.nominal), h("small", span(value))] if spread(value) else [joules(value.nominal)])
 
 
@@ -214,7 +214,7 @@ def _split(name: str) -> Html:
     return joined([device, h("small", how)] if how else [device])
 
 
-def _ends(value: Range) -> tuple[float, float, float]:
+def _ends(value: Amount) -> tuple[float, float, float]:
     return value.low, value.nominal, value.high
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from .. import units
 from ..activity import Activity
+from ..amounts import Amount
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
-from ..study.matches import VIEWS, Match, Range, View
+from ..study.matches import VIEWS, Match, View
 from ..study.sides import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
@@ -294,7 +295,7 @@ def _kwh(match: Match) -> list[str]:
     return ["not given" if book is None else short(book.kwh / max(book.samples, 1)) for book in ledgers]
 
 
-def _cell(value: Range | None) -> str:
+def _cell(value: Amount | None) -> str:
     """An amount for a table: the range in small letters under it."""
     if value is None:
         return "not given"

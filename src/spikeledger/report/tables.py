@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..amounts import Amount
 from ..ledger import Ledger
 from ..study.comparison import Comparison
-from ..study.matches import Match, Range
+from ..study.matches import Match
 from ..study.sides import OPERATIONS
 from .energy import sides
 from .opponents import limit
@@ -56,7 +57,7 @@ def show_ledger(ledger: Ledger, *, console: Console | None = None) -> None:
     out = console or Console()
     samples = max(ledger.samples, 1)
     low, nominal, high = (value / samples for value in (ledger.joules_low, ledger.joules, ledger.joules_high))
-    head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Range(low, nominal, high))})"
+    head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Amount(low, nominal, high))})"
     out.print(Text(head, style="bold"))
     out.print(_table(("layer", "event", "count", "joules", "share"), ledger.rows(), words=2))
     for text in ledger.caveats:
@@ -84,7 +85,7 @@ def _energy_rows(rows: Iterable[Match], lowest: float, highest: float) -> Iterat
             yield name, kind.upper(), joules(cost.joules.nominal), span(cost.joules), track
 
 
-def _track(value: Range, lowest: float, highest: float, mark: str) -> str:
+def _track(value: Amount, lowest: float, highest: float, mark: str) -> str:
     """A range in characters on a log axis from the lowest to the highest of all."""
     if value.nominal <= 0 or lowest <= 0:
         return " " * _TRACK

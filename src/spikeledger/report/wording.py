@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 
 from .. import units
+from ..amounts import Amount
 from ..study.accuracy import McNemar
-from ..study.matches import Range, Verdict
+from ..study.matches import Verdict
 from ..study.sides import Side
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -35,14 +36,14 @@ def joules(value: float, *, brief: bool = False) -> str:
     return re.sub(r"\.0+ ", " ", text) if brief else text
 
 
-def span(value: Range | None) -> str:
+def span(value: Amount | None) -> str:
     """`low to high`, or that there is none."""
     if value is None:
         return "not given"
     return f"{joules(value.low)} to {joules(value.high)}" if spread(value) else "no range"
 
 
-def spread(value: Range) -> bool:
+def spread(value: Amount) -> bool:
     """Whether low and high differ by more than the rounding of a sum."""
     return not math.isclose(value.low, value.high, rel_tol=1e-9)
 

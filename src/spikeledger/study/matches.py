@@ -9,37 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .. import units
+from ..amounts import Amount
 from ..ledger import Ledger
 
 #: the views on static power: as each device draws it, left out, and the same watts for both sides
 VIEWS = ("static on", "static off", "equal static")
 TERM_NAMES = ("operations", "memory", "routing", "static")
-
-
-@dataclass(frozen=True)
-class Range:
-    """A quantity with its low and high end."""
-
-    low: float
-    nominal: float
-    high: float
-
-    def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.nominal + other.nominal, self.high + other.high)
-
-    def scaled(self, factor: float) -> Range:
-        """Every end times a factor of at least 0."""
-        return Range(self.low * factor, self.nominal * factor, self.high * factor)
-
-    def to_dict(self) -> dict[str, float]:
-        """Plain values."""
-        return {"low": self.low, "nominal": self.nominal, "high": self.high}
-
-    def __str__(self) -> str:
-        if self.low == self.high:
-            return units.joules(self.nominal)
-        return f"{units.joules(self.nominal)} ({units.joules(self.low)} to {units.joules(self.high)})"
 
 
 @dataclass(frozen=True)
@@ -50,10 +25,10 @@ class Cost:
     title: str
     ledger: Ledger | None
     reason: str = ""
-    joules: Range | None = None  # per sample
-    by_term: Mapping[str, Range] = field(default_factory=dict)  # operations, memory, routing, static; per sample
-    seconds: Range | None = None  # per sample
-    static_watts: Range | None = None
+    joules: Amount | None = None  # per sample
+    by_term: Mapping[str, Amount] = field(default_factory=dict)  # operations, memory, routing, static; per sample
+    seconds: Amount | None = None  # per sample
+    static_watts: Amount | None = None
     milliampere_hours: float | None = None  # of 1,000 inferences, at 3.7 V
     joules_per_day: float | None = None  # at the comparison's rate
     day_note: str = ""  # how the day was counted
@@ -120,17 +95,17 @@ class View:
     """Joules per sample of both sides in one view on static power."""
 
     name: str
-    ann: Range | None
-    snn: Range | None
+    ann: Amount | None
+    snn: Amount | None
     verdict: Verdict
     note: str = ""
 
     @property
-    def ratio(self) -> Range | None:
+    def ratio(self) -> Amount | None:
         """`ANN / SNN` joules: nominal, and its own low (ANN low / SNN high) and high."""
         if self.ann is None or self.snn is None or self.snn.low <= 0:
             return None
-        return Range(self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low)
+        return Amount(self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -209,5 +184,5 @@ class Match:
         }  # fmt: skip
 
 
-def _plain(value: Range | None) -> dict[str, float] | None:
+def _plain(value: Amount | None) -> dict[str, float] | None:
     return None if value is None else value.to_dict()

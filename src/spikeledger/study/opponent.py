@@ -14,13 +14,13 @@ from typing import Any
 
 from .. import units
 from ..activity import Activity
+from ..amounts import Amount
 from ..errors import InputError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..hardware.variants import at_batch, at_bits, skipping, with_reuse
 from ..ledger import Ledger, price
 from .breakeven import PUBLISHED_LINES, PublishedLine, events_per_synapse
-from .matches import Range
 
 #: the same technology at other widths
 PRECISIONS: Mapping[str, str | HardwareProfile] = {
@@ -46,10 +46,9 @@ class Opponent:
     ledger: Ledger
 
     @property
-    def joules(self) -> Range:
+    def joules(self) -> Amount:
         """Joules a sample."""
-        whole = Range(self.ledger.joules_low, self.ledger.joules, self.ledger.joules_high)
-        return whole.scaled(1 / max(self.ledger.samples, 1))
+        return self.ledger.per_sample
 
     @property
     def on_board(self) -> bool:

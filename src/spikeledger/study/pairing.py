@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from .. import units
 from ..activity import Activity
+from ..amounts import Amount
 from ..errors import InputError, UncountedError, UnpricedError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
 from .breakeven import break_even
-from .matches import TERM_NAMES, VIEWS, Cost, Match, Range, View
+from .matches import TERM_NAMES, VIEWS, Cost, Match, View
 from .verdicts import Bill, not_given, total, verdict
 
 #: as-published profile -> the profile that corrects it; one that is not here keeps its prices and gets exact counts
@@ -144,10 +145,9 @@ def _cost(
     terms = {
         term: total(_bill(entry_ledger, share)) for term in TERM_NAMES if (entry_ledger := _only(ledger, term)).entries
     }
-    joules = Range(ledger.joules_low * share, ledger.joules * share, ledger.joules_high * share)
+    joules = ledger.per_sample
     watts = device.static
-    one = Range(watts.low, watts.watts, watts.high) if watts is not None and "static" in terms else None
-    static = one.scaled(activity.chips) if one is not None else None
+    static = watts.amount * activity.chips if watts is not None and "static" in terms else None
     seconds = _seconds(ledger, activity)
     day, note = _day(joules, terms.get("static"), static, seconds, rate_hz)
     return Cost(
@@ -160,18 +160,17 @@ def _only(ledger: Ledger, term: str) -> Ledger:
     return replace(ledger, entries=tuple(entry for entry in ledger.entries if entry.term == term))
 
 
-def _seconds(ledger: Ledger, activity: Activity) -> Range | None:
+def _seconds(ledger: Ledger, activity: Activity) -> Amount | None:
     """Seconds per sample with the range of the device's timing; a simulated chip's own seconds have none."""
     if ledger.seconds is None:
         return None
     timing = ledger.profile.timing if activity.seconds is None else None
-    low, high = (timing.low_factor, timing.high_factor) if timing else (1.0, 1.0)
     each = ledger.seconds / max(ledger.samples, 1)
-    return Range(each * low, each, each * high)
+    return timing.factor * each if timing else Amount.exactly(each)
 
 
 def _day(
-    joules: Range, static: Range | None, watts: Range | None, seconds: Range | None, rate_hz: float
+    joules: Amount, static: Amount | None, watts: Amount | None, seconds: Amount | None, rate_hz: float
 ) -> tuple[float, str]:
     # J/inference * inferences/s * s/day (+ W * s/day) = J/day
     per_day = rate_hz * units.SECONDS_PER_DAY
@@ -187,10 +186,10 @@ def _day(
 
 def _bill(ledger: Ledger, share: float) -> Bill:
     """The ledger by price, per sample."""
-    lines: dict[tuple[str, str], Range] = {}
+    lines: dict[tuple[str, str], Amount] = {}
     for entry in ledger.entries:
         key = (ledger.profile.name, entry.event)
-        cost = Range(entry.low, entry.joules, entry.high).scaled(share)
+        cost = entry.each * (entry.count * share)
         lines[key] = lines[key] + cost if key in lines else cost
     return lines
 
@@ -234,9 +233,6 @@ def _equal(ann: Cost, snn: Cost, ann_bill: Bill, snn_bill: Bill) -> View:
             return View("equal static", None, None, not_given(reason))
     assert ann.seconds is not None and snn.seconds is not None
     key = (source.profile, "second")
-    bills = [
-        {**bill, key: Range(watts.low * time.low, watts.nominal * time.nominal, watts.high * time.high)}
-        for bill, time in ((ann_bill, ann.seconds), (snn_bill, snn.seconds))
-    ]
+    bills = [{**bill, key: watts * time} for bill, time in ((ann_bill, ann.seconds), (snn_bill, snn.seconds))]
     note = f"both sides pay the {units.si(watts.nominal, 'W')} of '{source.profile}' for their own seconds"
     return _view("equal static", bills[0], bills[1], note)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from .matches import Range
+from ..amounts import Amount
 
 HEADINGS = ("ANN on", "SNN on", "ANN J/sample", "SNN J/sample", "ANN / SNN", "verdict")
 
@@ -93,4 +93,4 @@ def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _joules(value: Mapping[str, float] | None) -> str:
-    return "-" if value is None else str(Range(value["low"], value["nominal"], value["high"]))
+    return "-" if value is None else str(Amount(value["low"], value["nominal"], value["high"]))

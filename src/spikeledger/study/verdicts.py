@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from .matches import Deciding, Range, Verdict
+from ..amounts import Amount
+from .matches import Deciding, Verdict
 
 #: (profile, event) -> joules per sample: a price is one number, so where both sides pay it, it moves both
-Bill = Mapping[tuple[str, str], Range]
+Bill = Mapping[tuple[str, str], Amount]
 
 
 def not_given(reason: str) -> Verdict:
@@ -42,15 +43,15 @@ def verdict(ann: Bill, snn: Bill) -> Verdict:
     )
 
 
-def total(bill: Bill) -> Range:
+def total(bill: Bill) -> Amount:
     """The sum of all lines."""
-    zero = Range(0.0, 0.0, 0.0)
+    zero = Amount(0.0, 0.0, 0.0)
     return sum(bill.values(), zero)
 
 
 def _swings(ann: Bill, snn: Bill) -> list[Deciding]:
     nominal = total(snn).nominal - total(ann).nominal
-    zero = Range(0.0, 0.0, 0.0)
+    zero = Amount(0.0, 0.0, 0.0)
     found = []
     for key in dict.fromkeys((*ann, *snn)):
         here, there = snn.get(key, zero), ann.get(key, zero)
