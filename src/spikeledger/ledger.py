@@ -37,8 +37,16 @@ class Entry:
     count: float
     each: Amount  # joules of one; of a second, the watts and how sure the duration is
     price: Price | None  # None for static energy, whose price is watts
-    per_neuron: NDArray[np.float64] | None = None
+    counts: NDArray[np.int64] | NDArray[np.float64] | None = None  # of each neuron
     note: str = ""
+
+    @property
+    def per_neuron(self) -> NDArray[np.float64] | None:
+        """Nominal joules of each neuron, where its events are known."""
+        if self.counts is None or self.price is None:
+            return None
+        # events * joules/event = joules
+        return np.multiply(self.counts.ravel(), self.price.joules, dtype=np.float64)
 
     @property
     def joules(self) -> float:
@@ -151,7 +159,7 @@ class Ledger:
         """
         if layer not in {entry.layer for entry in self.entries}:
             raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
-        rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]
+        rows = [row for entry in self.entries if entry.layer == layer and (row := entry.per_neuron) is not None]
         if not rows:
             raise InputError(f"layer '{layer}' has no event that is counted by neuron")
         size = max(row.size for row in rows)
@@ -372,9 +380,7 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 
 
 def _entry(line: Line, cost: Price) -> Entry:
-    # events * joules/event = joules
-    rows = None if line.per_neuron is None else np.multiply(line.per_neuron.ravel(), cost.joules, dtype=np.float64)
-    return Entry(line.layer, line.event, line.count, cost.amount, cost, rows, line.note)
+    return Entry(line.layer, line.event, line.count, cost.amount, cost, line.per_neuron, line.note)
 
 
 def _static(line: Line, watts: Static | None, chips: int) -> Entry:

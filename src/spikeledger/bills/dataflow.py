@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 
-from ..activity import Activity, Layer
+from ..activity import Activity, Layer, Tally
 from ..hardware.memory import access
 from ..hardware.profile import Dataflow, HardwareProfile
-from .lines import Line, arrived, counted, counted_here, kept_current, runs, size, stored
+from .lines import Line, arrived, counted_here, fan_out, kept_current, runs, size, stored, uses
 
 DATAFLOWS: tuple[Dataflow, ...] = ("event-driven", "row-wise", "output-stationary")
 #: accumulators in registers; spikes and input bits are read again for each further group of outputs (assumed)
@@ -31,15 +31,13 @@ def settled(activity: Activity, profile: HardwareProfile) -> HardwareProfile:
     if profile.dataflow or not open_dataflow(profile) or not activity.spiking:
         return profile
     layers = [layer for layer in activity.layers_by_name.values() if layer.inputs == "spikes"]
-    able = [
-        flow
-        for flow in DATAFLOWS
-        if flow != "output-stationary" or all((layer.name, "dense_op") in activity.tallies for layer in layers)
-    ]
-    machines = [profile.model_copy(update={"dataflow": flow}) for flow in able]
-    if len(machines) == 1 or not layers:
-        return machines[1]
-    return min(machines, key=lambda machine: _nominal(activity, layers, machine))
+    # rows cost less than single events: the same weights, and no accumulator in memory
+    rows, still = (profile.model_copy(update={"dataflow": flow}) for flow in ("row-wise", "output-stationary"))
+    if not layers or not all((layer.name, "dense_op") in activity.tallies for layer in layers):
+        return rows
+    if all(_fewer_bits(activity, layer, rows) for layer in layers):
+        return rows
+    return min(rows, still, key=lambda machine: _nominal(activity, layers, machine))
 
 
 def open_dataflow(profile: HardwareProfile) -> bool:
@@ -65,13 +63,13 @@ def weights(activity: Activity, layer: Layer, profile: HardwareProfile, operatio
 
 def states(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     """The state that moves at every update of a neuron; in registers over the steps that are computed together."""
-    updates = counted(activity, layer, "neuron_update")
-    if not updates or profile.updates == "on_event":
+    updates = activity.tallies.get((layer.name, "neuron_update"))
+    if updates is None or profile.updates == "on_event":
         return []
     variables = max(layer.state // max(layer.outputs, 1), 1)
     shared = 1 if profile.dataflow == "event-driven" else min(profile.steps_at_once, max(activity.timesteps, 1))
     # updates * variables/update / steps = variables
-    moved, rows = updates[0].count * variables / shared, updates[0].per_neuron
+    moved, rows = updates.count * variables / shared, updates.per_neuron
     each = None if rows is None else rows * (variables / shared)
     bits = profile.precision.state_bits
     held = max(layer.state, layer.outputs) * bits / 8
@@ -84,11 +82,13 @@ def states(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[L
 
 def spikes(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     """A population's spikes on their way into the buffer: addresses, or one bit a neuron and step."""
-    sent = counted(activity, layer, "spike")
-    if not profile.dataflow or not sent:
+    sent = activity.tallies.get((layer.name, "spike")) if profile.dataflow else None
+    if sent is None:
         return []
-    count, bits = _buffered(profile, sent[0].count, layer.outputs, runs(activity))
-    rows = sent[0].per_neuron if count == sent[0].count else None
+    count, bits, rows = float(sent.count), _address(layer.outputs), sent.per_neuron
+    if profile.dataflow == "output-stationary":
+        updates = activity.tallies.get((layer.name, "neuron_update"))
+        count, bits, rows = updates.count if updates else float(layer.outputs * runs(activity)), 1, None
     note = "spikes, one bit a neuron and step" if bits == 1 else f"spikes, addresses of {bits} bits"
     held = layer.outputs * bits / 8
     return moves(profile, layer, "activation_write", count, held, bits, by="spike", rows=rows, note=note)
@@ -114,16 +114,14 @@ def _graded(activity: Activity, layer: Layer, profile: HardwareProfile, line: Li
     A weight is used once an output position (and sample of a batch), an input once a weight that leaves it.
     """
     name, bits = layer.name, profile.precision
-    dense = activity.total("dense_op", name) or line.count
-    uses = _uses(dense, activity, layer)
-    of_weight = _shared(profile, uses * (1 if activity.spiking else profile.batch))
-    of_input = _shared(profile, dense / (runs(activity) * size(layer)) if size(layer) else 1.0)
+    of_weight = _shared(profile, uses(layer) * (1 if activity.spiking else profile.batch))
+    of_input = _shared(profile, fan_out(layer))
     skips = profile.skips == "all"
     wide = bits.activation_bits + (INDEX_BITS if skips and profile.memory else 0)
     note = f"each fetched operand is used {{:.4g}} times, of at most {profile.reuse:g}"
     lines = moves(
         profile, layer, "weight_read", line.count / of_weight, stored(layer) * bits.weight_bits / 8, bits.weight_bits,
-        by="mac", run=_run(uses, layer), note=note.format(of_weight),
+        by="mac", run=_run(layer), note=note.format(of_weight),
     )  # fmt: skip
     fetched = line.count / of_input
     lines += moves(
@@ -143,40 +141,30 @@ def _graded(activity: Activity, layer: Layer, profile: HardwareProfile, line: Li
 
 def _spikes(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     """Accumulates, by the machine's dataflow."""
-    line = counted(activity, layer, "synaptic_op")[0]
-    bits, name, flow = profile.precision, layer.name, profile.dataflow
+    name = layer.name
+    line = activity.tallies[name, "synaptic_op"]
+    bits, flow = profile.precision, profile.dataflow
     held = stored(layer) * bits.weight_bits / 8
-    state, width = layer.outputs * bits.state_bits / 8, bits.state_bits
-    target = [
-        one
-        for event in ("state_read", "state_write")
-        for one in moves(
-            profile, layer, event, line.count, state, width, by="synaptic_op", rows=line.per_neuron,
-            note="of the target's accumulator",
-        )
-    ]  # fmt: skip
     if not flow:
         # a chip with prices of its own, or one whose state moves only where a spike arrives
         fetched = moves(
             profile, layer, "weight_read", line.count, held, bits.weight_bits, by="synaptic_op", rows=line.per_neuron
         )
-        return fetched + (target if profile.updates == "on_event" else [])
-    dense = counted_here(activity, layer, "dense_op") if flow == "output-stationary" else line.count
-    uses = _uses(activity.total("dense_op", name) or dense, activity, layer)
-    run, ticks = _run(uses, layer), min(profile.steps_at_once, max(activity.timesteps, 1))
-    incoming = arrived(activity, layer)
-    passes = _passes(line.count, incoming, layer, uses)
+        return fetched + (_accumulators(profile, layer, line) if profile.updates == "on_event" else [])
+    run, ticks = _run(layer), min(profile.steps_at_once, max(activity.timesteps, 1))
+    passes = _passes(layer)
     if flow == "output-stationary":
         # all weights of each step, spike or not: dense / (uses that the array shares * steps) = fetches
-        reads = dense / (_shared(profile, uses) * ticks)
+        dense, each = counted_here(activity, layer, "dense_op"), _shared(profile, uses(layer)) * ticks
         lines = moves(
-            profile, layer, "weight_read", reads, held, bits.weight_bits, by="synaptic_op",
-            note=f"weights of all inputs, each fetch used {_shared(profile, uses) * ticks:.4g} times",
+            profile, layer, "weight_read", dense / each, held, bits.weight_bits, by="synaptic_op",
+            note=f"weights of all inputs, each fetch used {each:.4g} times",
         )  # fmt: skip
         return lines + moves(
-            profile, layer, "activation_read", size(layer) * runs(activity) * passes, size(layer) / 8, 1,
-            by="synaptic_op", note="one bit an input and step",
+            profile, layer, "activation_read", _places(dense, layer) * passes, size(layer) / 8, 1, by="synaptic_op",
+            note="one bit an input and step",
         )  # fmt: skip
+    incoming = arrived(activity, layer)
     # within the steps that are computed together, a weight is read once at most
     most = activity.total("dense_op", name) / ticks if ticks > 1 else math.inf
     once = most if 0 < most < line.count else line.count
@@ -192,29 +180,56 @@ def _spikes(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[
     )  # fmt: skip
     if "address_op" in profile.prices:
         lines.append(Line(name, "address_op", incoming * again, note="of a spike's row", by="synaptic_op"))
-    return lines + (target if flow == "event-driven" else [])
+    return lines + (_accumulators(profile, layer, line) if flow == "event-driven" else [])
+
+
+def _accumulators(profile: HardwareProfile, layer: Layer, line: Tally) -> list[Line]:
+    """The accumulator of every target, read and written at every synaptic operation."""
+    bits = profile.precision.state_bits
+    return [
+        one
+        for event in ("state_read", "state_write")
+        for one in moves(
+            profile, layer, event, line.count, layer.outputs * bits / 8, bits, by="synaptic_op", rows=line.per_neuron,
+            note="of the target's accumulator",
+        )
+    ]  # fmt: skip
 
 
 def _arriving_input(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     """The network's own input on its way into the buffer, where no layer before this one is charged for it."""
-    if not profile.memory or profile.skips == "none" or layer.source in activity.layers_by_name or not layer.source:
+    if not profile.memory or profile.skips == "none" or layer.source != "input" or "input" in activity.layers_by_name:
         return []
     if layer.inputs == "graded":
         steps = 1 if kept_current(activity, layer, profile) or not activity.spiking else activity.timesteps
         count, bits, by = float(size(layer) * activity.samples * steps), profile.precision.activation_bits, "mac"
+    elif profile.dataflow == "output-stationary":
+        count, bits, by = _places(counted_here(activity, layer, "dense_op"), layer), 1, "synaptic_op"
     else:
-        count, bits = _buffered(profile, arrived(activity, layer), size(layer), runs(activity))
-        by = "synaptic_op"
+        count, bits, by = arrived(activity, layer), _address(size(layer)), "synaptic_op"
     held = size(layer) * bits / 8
     return moves(profile, layer, "activation_write", count, held, bits, by=by, note="the network's own input")
+
+
+def _fewer_bits(activity: Activity, layer: Layer, profile: HardwareProfile) -> bool:
+    """Whether rows move fewer bits than all weights would, with a spike written and read as an address.
+
+    It then costs less too: a bit of a weight never costs less than one of the smaller buffer of spikes. Any doubt is no.
+    """
+    bits, wide, leaving = profile.precision.weight_bits, _address(size(layer)), fan_out(layer)
+    if not leaving or stored(layer) * bits < size(layer) * wide:
+        return False
+    each = _shared(profile, uses(layer)) * profile.steps_at_once
+    done = activity.total("synaptic_op", layer.name)
+    padded = bits + profile.memory[0].access_bits / max(_run(layer), 1)  # the last access of a row may be half empty
+    return done * (padded + 2 * wide * _passes(layer) / leaving) <= activity.total("dense_op", layer.name) / each * bits
 
 
 def _nominal(activity: Activity, layers: list[Layer], profile: HardwareProfile) -> float:
     """Joules of what the dataflow decides."""
     lines = [line for layer in layers for line in _spikes(activity, layer, profile)]
-    for layer in activity.layers_by_name.values():
-        lines += states(activity, layer, profile) if profile.steps_at_once > 1 else []
-        lines += spikes(activity, layer, profile)
+    names = {name for name, event in activity.tallies if event == "spike"}
+    lines += [line for name in names for line in spikes(activity, activity.layers_by_name[name], profile)]
     total = 0.0
     for line in lines:
         cost = line.price or profile.prices.get(line.event)
@@ -223,21 +238,14 @@ def _nominal(activity: Activity, layers: list[Layer], profile: HardwareProfile) 
     return total
 
 
-def _buffered(profile: HardwareProfile, sent: float, places: int, ran: int) -> tuple[float, int]:
-    """How many numbers of how many bits spikes are in a buffer: a bit a place and run, or an address each."""
-    if profile.dataflow == "output-stationary":
-        return float(places * ran), 1
-    return sent, _address(places)
+def _places(dense: float, layer: Layer) -> float:
+    """How many inputs a layer looked at in a run: `dense operations / dense fan-out`."""
+    kept = (layer.weights or stored(layer)) * uses(layer)
+    return dense * size(layer) / kept if kept else 0.0
 
 
 def _address(places: int) -> int:
-    return max(1, math.ceil(math.log2(max(places, 2))))
-
-
-def _uses(dense: float, activity: Activity, layer: Layer) -> float:
-    """How often one weight is used in one run of the layer: once if fully connected, else once an output position."""
-    kept = layer.weights or stored(layer)
-    return max(dense / (runs(activity) * kept), 1.0) if kept and runs(activity) else 1.0
+    return max(1, (places - 1).bit_length())
 
 
 def _shared(profile: HardwareProfile, offered: float) -> float:
@@ -245,16 +253,14 @@ def _shared(profile: HardwareProfile, offered: float) -> float:
     return max(1.0, min(profile.reuse, offered))
 
 
-def _run(uses: float, layer: Layer) -> int:
+def _run(layer: Layer) -> int:
     """Weights in a row that one input meets: the outputs at one position."""
-    return max(1, round(layer.outputs / uses)) if layer.outputs else 0
+    return max(1, round(layer.outputs / uses(layer))) if layer.outputs else 0
 
 
-def _passes(operations: float, incoming: float, layer: Layer, uses: float) -> int:
+def _passes(layer: Layer) -> int:
     """How often a spike is read, because only so many accumulators are in registers."""
-    if not incoming:
-        return 1
-    return max(1, math.ceil(operations / incoming / min(REGISTERS, max(_run(uses, layer), 1)) - 1e-9))
+    return max(1, math.ceil(fan_out(layer) / min(REGISTERS, max(_run(layer), 1)) - 1e-9))
 
 
 def _values(layer: Layer, profile: HardwareProfile) -> float:

@@ -14,7 +14,7 @@ from ..errors import UncountedError
 from ..hardware.profile import HardwareProfile, Price, Static
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)  # not frozen: a bill makes thousands
 class Line:
     """One event in one layer, `count` times; `per_neuron`, where it is known, sums to `count`."""
 
@@ -74,7 +74,8 @@ def counted_here(activity: Activity, layer: Layer, event: str) -> int:
         for other in ("synaptic_op", "mac", "dense_op")
         if (found := activity.tallies.get((layer.name, other))) is not None and found.count
     ]
-    if others and not (layer.inputs == "silent" and event != "dense_op"):
+    known = layer.name in {missed.layer for missed in activity.uncounted}  # said already: the total is a lower bound
+    if others and not known and not (layer.inputs == "silent" and event != "dense_op"):
         raise UncountedError(
             f"layer '{layer.name}' has {' and '.join(others)} and no count of '{event}', which is what this machine does "
             f"there: give it, or choose a machine that skips other zeros (hardware.variants.skipping)"
@@ -108,12 +109,23 @@ def stored(layer: Layer) -> int:
     return layer.parameters or layer.synapses
 
 
+def uses(layer: Layer) -> float:
+    """In how many connections one stored weight is: 1 if fully connected, the output positions of a convolution."""
+    kept = layer.nonzero_weights or layer.weights or stored(layer)
+    return max(layer.synapses / kept, 1.0) if kept else 1.0
+
+
+def fan_out(layer: Layer) -> float:
+    """Connections that leave one input, on average; 0 where the layer does not say."""
+    places = size(layer)
+    return layer.synapses / places if places else 0.0
+
+
 def arrived(activity: Activity, layer: Layer) -> float:
     """Spikes that reached a layer: those of its source, else its synaptic operations over the mean fan-out."""
     if layer.source in activity.layers_by_name:
         spikes = activity.total("spike", layer.source)
         if spikes:
             return spikes
-    places = size(layer)
-    fan_out = layer.synapses / places if places else 0.0
-    return activity.total("synaptic_op", layer.name) / fan_out if fan_out else 0.0
+    leaving = fan_out(layer)
+    return activity.total("synaptic_op", layer.name) / leaving if leaving else 0.0

@@ -33,10 +33,13 @@ def full(activity: Activity, profile: HardwareProfile) -> list[Line]:
             here += done
             here += dataflow.weights(activity, layer, profile, done)
         for event in _AS_COUNTED:
-            here += counted(activity, layer, event)
-        here += _updates(activity, layer, profile)
-        here += dataflow.states(activity, layer, profile)
-        here += dataflow.spikes(activity, layer, profile)
+            if (layer.name, event) in activity.tallies:
+                here += counted(activity, layer, event)
+        if not layer.weighted or (layer.name, "neuron_update") in activity.tallies:
+            here += _updates(activity, layer, profile)
+            here += dataflow.states(activity, layer, profile)
+        if (layer.name, "spike") in activity.tallies:
+            here += dataflow.spikes(activity, layer, profile)
         lines += _traced(activity, layer, profile, here)
     return lines + time(activity, profile) + _leakage(activity, profile, lines)
 
@@ -71,7 +74,8 @@ def time(activity: Activity, profile: HardwareProfile) -> list[Line]:
 
 def _traced(activity: Activity, layer: Layer, profile: HardwareProfile, lines: list[Line]) -> list[Line]:
     """A layer's lines, with the memory traffic that was counted in place of what was worked out."""
-    events = [event for event in TERMS["memory"] if (layer.name, event) in activity.tallies]
+    name, tallies = layer.name, activity.tallies
+    events = [event for event in TERMS["memory"] if (name, event) in tallies]
     if not events:
         return lines
     kept = [line for line in lines if line.event not in events]

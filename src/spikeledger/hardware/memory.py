@@ -43,7 +43,7 @@ class Level(Ranged):
         return high
 
     def __hash__(self) -> int:
-        return hash((self.name, self.bytes, self.joules))  # enough, and cheap
+        return self.bytes  # enough, and cheap
 
 
 @lru_cache(1 << 14)  # layers of one size ask for the same price, and a bill asks for thousands
