@@ -367,5 +367,12 @@ class HardwareProfile(Part):
             parts += [(f"states.{name}.{part}", one) for part, one in changed.items() if one is not None]
         return parts
 
+    def behind(self) -> dict[str, Cited]:
+        """By its identity, each number with a range that this profile charges, and where it comes from."""
+        ranged: list[Ranged] = [*self.numbers.values(), *self.prices.values(), *self.memory]
+        ranged += [part for part in (self.static, self.host) if part is not None]
+        found: dict[str, Cited] = {part.id: part for part in ranged if part.id}
+        return found if self.timing is None else {**found, self.timing.id: self.timing}
+
     def __repr__(self) -> str:
         return f"HardwareProfile({self.name!r}, {self.title!r}, {len(self.prices)} prices)"

@@ -9,11 +9,13 @@ from ..errors import InputError
 from ..study.breakeven import PublishedLine
 from ..study.comparison import Comparison
 from ..study.opponent import Opponent, Opponents
+from ..study.verdicts import verdict as judge
 from .axes import across, decades
 from .drawing import WIDTH, Box, Marker, Picture, Strokes, Words, shortened
 from .energy import key, range_row
 from .markup import Html, Section, figure, gallery, h, joined, section, table
 from .wording import joules, sentence, short, span, spread
+from .wording import verdict as brief
 
 
 def plot_opponents(comparison: Comparison) -> Picture:
@@ -174,19 +176,15 @@ def _rows(found: Opponents) -> Iterator[tuple[str, ...]]:
         for spiking in found.snn:
             rows = [row for row in found.rows if _twins(row, spiking) and (row.zeros, row.reuse) == (zeros, reuse)]
             cells.append(
-                joined(
-                    part
-                    for row in rows
-                    for part in (_cell(row.joules), h("small", _beside(row.joules, spiking.joules)))
-                )
+                joined(part for row in rows for part in (_cell(row.joules), h("small", _beside(row, spiking))))
             )
         used = f"operands used {reuse:g} times" if reuse > 1 else "no operand reused"
         yield joined(["ANN, ", zeros, h("small", used)]), *cells
 
 
-def _beside(ann: Amount, snn: Amount) -> str:
-    ratio = f"{short(ann.nominal / snn.nominal)} × SNN, " if snn.nominal > 0 else ""
-    return ratio + ("SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "overlapping")
+def _beside(ann: Opponent, snn: Opponent) -> str:
+    ratio = f"{short(ann.joules.nominal / snn.joules.nominal)} × SNN, " if snn.joules.nominal > 0 else ""
+    return ratio + brief(judge(ann.joules, snn.joules), brief=True)
 
 
 def _built(blocks: Sequence[tuple[Opponent, Opponent, Opponent]]) -> str:

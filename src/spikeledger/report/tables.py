@@ -11,9 +11,21 @@ from ..ledger import Ledger
 from ..study.comparison import Comparison
 from ..study.matches import Match
 from ..study.sides import OPERATIONS
+from ..study.verdicts import times
 from .energy import sides
 from .opponents import limit
-from .wording import accuracy, accuracy_interval, count, difference_sentence, joules, sentence, short, span, verdict
+from .wording import (
+    accuracy,
+    accuracy_interval,
+    count,
+    difference_sentence,
+    joules,
+    probability,
+    sentence,
+    short,
+    span,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,21 +35,68 @@ if TYPE_CHECKING:
 _TRACK = 18  # characters of a range
 
 
-def show(comparison: Comparison, *, console: Console | None = None) -> None:
-    """Print accuracy, joules a sample with their ranges, verdicts and operations."""
+def show(comparison: Comparison, *, details: bool = False, console: Console | None = None) -> None:
+    """Print accuracy, a line for each verdict, and joules a sample; with `details` all that is behind them.
+
+    Without them three devices fit a terminal of 24 lines and 80 columns.
+    """
     from rich.console import Console
     from rich.text import Text
 
     out = console or Console()
     out.print(Text(f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}", style="bold"))
+    out.print(_indented(_accuracy(comparison)))
+    for match in comparison.matches:
+        out.print(_indented(match.says, style="bold"))
+    if comparison.opponents is not None:
+        out.print(_indented(sentence(comparison.opponents.brief)))
+    out.print(_costs(comparison))
+    if details:
+        _details(comparison, out)
+
+
+def _accuracy(comparison: Comparison) -> str:
+    """Both accuracies, and whether chance explains the difference."""
+    both = []
+    for side, all_of_them in ((comparison.ann, comparison.anns), (comparison.snn, comparison.snns)):
+        networks = f", median of {len(all_of_them)} networks" if len(all_of_them) > 1 else ""
+        both.append(f"{side.kind.upper()} {accuracy(side.accuracy)} right{networks}")
+    sure = "chance does not explain the difference" if comparison.mcnemar.differs else "the difference may be chance"
+    return f"{', '.join(both)}: {sure} (McNemar p {probability(comparison.mcnemar.p)})."
+
+
+def _costs(comparison: Comparison) -> Table:
+    rows = []
+    for match in comparison.matches:
+        for row in (match, match.corrected):
+            if row is None:
+                continue
+            amounts = ["not given" if cost.joules is None else joules(cost.joules.nominal) for _, cost in sides(row)]
+            rows.append((row.name, *amounts, _ends(row), verdict(row.verdict, brief=True)))
+    return _table(("joules a sample", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows, words=1)
+
+
+def _ends(match: Match) -> str:
+    ratio = match.verdict.ratio
+    if ratio is None:
+        return "–"
+    low, high = times(ratio.low, math.floor), times(ratio.high, math.ceil)
+    return low if low == high else f"{low} to {high}"
+
+
+def _details(comparison: Comparison, out: Console) -> None:
     for side in (comparison.ann, comparison.snn):
         out.print(_indented(f"{side.kind.upper()}  {accuracy(side.accuracy)}  ({accuracy_interval(side)})"))
     out.print(_indented(difference_sentence(comparison.mcnemar)))
     out.print(_energy(comparison))
     for match in comparison.matches:
         where = "" if match.same_device else f" (ANN on {match.ann.profile})"
-        out.print(_indented(f"{match.name}{where}: {verdict(match.verdict)}.", style="bold"))
-        for text in dict.fromkeys((*match.caveats, *([match.correction] if match.correction else []))):
+        out.print(_indented(f"{match.name}{where}", style="bold"))
+        for name, view in match.views.items():
+            note = f"; {view.note}" if view.note else ""
+            out.print(_indented(f"{name}: {sentence(view.verdict.text + note)}", by=4))
+        corrected = [match.correction] if match.correction else []
+        for text in dict.fromkeys((*match.verdict.details, *match.caveats, *corrected)):
             out.print(_indented(sentence(text), by=4))
     if comparison.opponents is not None:
         out.print(_indented(sentence(str(comparison.opponents)), style="bold"))

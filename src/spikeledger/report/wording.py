@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from .. import units
 from ..amounts import Amount
 from ..study.accuracy import McNemar
-from ..study.matches import Verdict
 from ..study.sides import Side
+from ..study.verdicts import Verdict
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -45,7 +45,7 @@ def span(value: Amount | None) -> str:
 
 def spread(value: Amount) -> bool:
     """Whether low and high differ by more than the rounding of a sum."""
-    return not math.isclose(value.low, value.high, rel_tol=1e-9)
+    return not value.certain
 
 
 def percent(share: float) -> str:
@@ -90,9 +90,9 @@ def verdict(found: Verdict, *, brief: bool = False) -> str:
     """A verdict in words; `brief` fits beside a name in a picture."""
     if not brief:
         return found.text
-    if not found.given:
-        return "not given"
-    return f"{found.winner.upper()} lower" if found.winner else "the ranges overlap"
+    if found.winner:
+        return f"{found.winner.upper()} lower"
+    return f"{found.likely.upper()} probably lower" if found.likely else found.standing
 
 
 def accuracy_interval(side: Side) -> str:

@@ -21,6 +21,7 @@ from ..hardware.profile import HardwareProfile
 from ..hardware.variants import at_batch, at_bits, skipping, with_reuse
 from ..ledger import Ledger, price
 from .breakeven import PUBLISHED_LINES, PublishedLine, events_per_synapse
+from .verdicts import Verdict, verdict
 
 #: the same technology at other widths
 PRECISIONS: Mapping[str, str | HardwareProfile] = {
@@ -86,10 +87,15 @@ class Opponents:
         return next((row for row in self.snn if row.precision == self.best.precision), self.snn[0])
 
     @property
-    def verdict(self) -> str:
-        """Who is lower, the best opponent or the spiking network at its width, if their ranges do not overlap."""
-        ann, snn = self.best.joules, self.twin.joules
-        return "SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "the ranges overlap"
+    def verdict(self) -> Verdict:
+        """Who costs less, the best opponent or the spiking network at its width, each price being one for both."""
+        return verdict(self.best.joules, self.twin.joules)
+
+    @property
+    def brief(self) -> str:
+        """The same in a line."""
+        label = self.best.label.replace(", ", " ")
+        return f"against the cheapest fair opponent ({label}): {self.verdict}"
 
     def __str__(self) -> str:
         return (
@@ -101,7 +107,7 @@ class Opponents:
         """Everything as plain values."""
         return {
             "events_per_synapse": self.events_per_synapse, "bits": self.bits, "best": self.best.label,
-            "verdict": self.verdict, "says": str(self),
+            "verdict": self.verdict.text, "judged": self.verdict.to_dict(), "says": str(self),
             "opponents": [row.to_dict() for row in self.rows], "snn": [row.to_dict() for row in self.snn],
             "published_lines": [vars(line) for line in self.lines],
         }  # fmt: skip

@@ -86,7 +86,7 @@ def html(comparison: Mapping[str, Any]) -> str:
 
 
 def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
-    view = match["views"]["static on"]
+    view = match["views"][match.get("view", "static on")]  # files of earlier versions judge that one
     ratio = "-" if view["ratio"] is None else f"{view['ratio']['nominal']:.3g}"
     costs = [_joules(match[side]["joules"]) for side in ("ann", "snn")]
     return (match["ann"]["profile"], match["snn"]["profile"], *costs, ratio, view["verdict"]["text"])
