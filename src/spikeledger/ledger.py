@@ -24,6 +24,8 @@ from .hardware.profile import HardwareProfile, Price, Static
 if TYPE_CHECKING:
     import pandas
 
+    from .methods import Methods
+
 #: version of the dictionaries that `Ledger.to_dict` gives
 SCHEMA = 1
 
@@ -168,6 +170,12 @@ class Ledger:
     def without(self, term: str) -> Ledger:
         """The same ledger without one term, for example `without("static")`."""
         return replace(self, entries=tuple(entry for entry in self.entries if entry.term != term))
+
+    def methods(self) -> Methods:
+        """What a paper has to say of it: a paragraph, the table of prices in LaTeX, and their works in BibTeX."""
+        from .methods import methods
+
+        return methods(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, with a versioned schema."""

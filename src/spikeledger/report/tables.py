@@ -71,7 +71,7 @@ def _costs(comparison: Comparison) -> Table:
         for row in (match, match.corrected):
             if row is None:
                 continue
-            amounts = ["not given" if cost.joules is None else joules(cost.joules.nominal) for _, cost in sides(row)]
+            amounts = ["not given" if one is None else joules(one.nominal) for one in (row.view.ann, row.view.snn)]
             rows.append((row.name, *amounts, _ends(row), verdict(row.verdict, brief=True)))
     return _table(("joules a sample", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows, words=1)
 

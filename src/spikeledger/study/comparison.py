@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..datasets import Dataset
+    from ..methods import Methods
     from .widths import AtWidths
 
 #: version of the dictionaries that `Comparison.to_dict` gives
@@ -78,6 +79,19 @@ class Comparison:
         from .summary import rows
 
         return rows(self.to_dict())
+
+    def to_latex(self) -> str:
+        """The verdicts as a LaTeX table."""
+        from .summary import to_latex
+
+        return to_latex(self.to_dict())
+
+    def methods(self) -> Methods:
+        """What a paper has to say of its ledgers: a paragraph, the table of prices, and their works in BibTeX."""
+        from ..methods import methods
+
+        costs = [cost for one in self.matches for cost in (one.ann, one.snn)]
+        return methods(*(cost.ledger for cost in costs if cost.ledger is not None))
 
     def show(self) -> None:
         """Print a plain table."""

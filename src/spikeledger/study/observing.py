@@ -46,7 +46,7 @@ def observe(
     found, parts = [], []
     for index, part in enumerate(rows):
         chosen = slice(int(part[0]), int(part[-1]) + 1) if len(part) else slice(0, 0)
-        some, start = inputs[chosen], seed * PARTS + index
+        some, start = inputs[chosen], _start(seed, index)
         found.append(evaluate(network, some, labels[chosen], batch_size=batch_size, seed=start))
         if int(found[-1].predictions.max()) >= classes:
             raise InputError(
@@ -62,6 +62,11 @@ def observe(
         parameters=sum(parameter.numel() for parameter in network.parameters()), timesteps=parts[0].timesteps,
         predictions_by_step=np.concatenate(by_step, axis=1) if by_step else None, parts=tuple(parts),
     )  # fmt: skip
+
+
+def _start(seed: int, part: int) -> int:
+    """Where the random numbers of a part begin: apart from those of any other part, and of any other seed."""
+    return int(np.random.SeedSequence([seed, part]).generate_state(1)[0])
 
 
 def _further(progress: Callable[[int, int], None], before: int, count: int, done: int, total: int) -> None:

@@ -143,7 +143,7 @@ def verdict(
     signs = {_sign(*three) for three in found}
     details = tuple(_spread(anns, snns))
     within = max(ratio.high, _inverse(ratio.low))
-    if signs == {0} and within < 1 + 1e-9:
+    if all(max(abs(each.difference.low), abs(each.difference.high)) <= 1e-12 * one.cost.high for one, _, each in found):
         return Verdict("both cost the same", "equal", ratio=ratio, details=details)
     if signs in ({1}, {-1}):
         winner: Winner = "ann" if signs == {1} else "snn"
@@ -158,12 +158,13 @@ def verdict(
     if within <= EQUAL:
         return Verdict(f"equal within {_up(within)}", "equal", details=details, **shared)  # type: ignore[arg-type]
     ends = f"ANN ÷ SNN {times(drawn.ratio_95[0])} to {times(drawn.ratio_95[1])}"
-    for side, p in (("snn", drawn.probability), ("ann", 1 - drawn.probability)):
+    chances: tuple[tuple[Winner, float], ...] = (("snn", drawn.probability), ("ann", 1 - drawn.probability))
+    for side, p in chances:
         if p >= LIKELY:
             text = f"the {side.upper()} probably costs less (P {percent(p)}; {ends})"
             return Verdict(text, "likely", "", side, decided_by=worth, details=details, **shared)  # type: ignore[arg-type]
     why = f"; worth knowing: {worth[0].price}" if worth else ""
-    text = f"open: P {percent(drawn.probability)} that the SNN costs less ({ends}){why}"
+    text = f"open, P {percent(drawn.probability)} that the SNN costs less ({ends}){why}"
     return Verdict(text, "open", decided_by=worth, details=details, **shared)  # type: ignore[arg-type]
 
 
