@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .study.counts import activity_from_events as activity_from_events
     from .study.counts import activity_from_spikes as activity_from_spikes
     from .study.opponent import fair_opponents as fair_opponents
+    from .study.widths import equal_accuracy as equal_accuracy
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
     from .training import losses as losses
@@ -126,6 +127,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "activity_from_events": ("study.counts", "activity_from_events"),
     "activity_from_spikes": ("study.counts", "activity_from_spikes"),
     "fair_opponents": ("study.opponent", "fair_opponents"),
+    "equal_accuracy": ("study.widths", "equal_accuracy"),
     "sensitivity": ("study.sensitivity", "sensitivity"),
     "validate": ("study.validation", "validate"),
 }

@@ -28,9 +28,9 @@ INDEX_BITS = 4
 
 def settled(activity: Activity, profile: HardwareProfile) -> HardwareProfile:
     """The profile with its dataflow named: its own, or where it is open the one that costs this network least."""
-    if profile.dataflow or not open_dataflow(profile) or not activity.spiking:
-        return profile
     layers = [layer for layer in activity.layers_by_name.values() if layer.inputs == "spikes"]
+    if profile.dataflow or not open_dataflow(profile) or not (layers or activity.spiking):
+        return profile
     # rows cost less than single events: the same weights, and no accumulator in memory
     rows, still = (profile.model_copy(update={"dataflow": flow}) for flow in ("row-wise", "output-stationary"))
     if not layers or not all((layer.name, "dense_op") in activity.tallies for layer in layers):
