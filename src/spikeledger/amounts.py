@@ -112,6 +112,13 @@ class Amount:
         """What it hangs on, each once."""
         return tuple(dict.fromkeys(one for product in self.terms for one in product))
 
+    def at(self, values: Mapping[Unknown, float]) -> float:
+        """Its value where unknowns have these values, and their nominal ones where none is given."""
+        return sum(
+            factor * math.prod(values.get(one, one.nominal) for one in product)
+            for product, factor in self.terms.items()
+        )
+
     @property
     def certain(self) -> bool:
         """Whether low and high agree, up to the rounding of a sum."""

@@ -114,16 +114,14 @@ class Ledger:
 
     @property
     def joules_independent(self) -> tuple[float, float]:
-        """Low and high if prices err independently, as the root of the summed squares.
+        """Low and high if the numbers behind the prices err independently, as the root of the summed squares.
 
-        The prices of one event are one error, in however many layers it is charged.
+        One number is one error, in however many layers and events it is charged.
         """
-        below: dict[str, float] = {}
-        above: dict[str, float] = {}
-        for entry in self.entries:
-            below[entry.event] = below.get(entry.event, 0.0) + entry.joules - entry.low
-            above[entry.event] = above.get(entry.event, 0.0) + entry.high - entry.joules
-        return self.joules - math.hypot(*below.values()), self.joules + math.hypot(*above.values())
+        whole = self.amount
+        below = [whole.nominal - whole.at({one: one.low}) for one in whole.unknowns]
+        above = [whole.at({one: one.high}) - whole.nominal for one in whole.unknowns]
+        return self.joules - math.hypot(*below), self.joules + math.hypot(*above)
 
     @property
     def joules_per_sample(self) -> float:

@@ -15,16 +15,16 @@ from spikeledger.report.wording import span
 from spikeledger.study.comparison import Comparison
 
 
-def printed(comparison: Comparison, width: int = 80) -> str:
+def printed(comparison: Comparison, width: int = 80, *, details: bool = False) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    tables.show(comparison, console=console)
+    tables.show(comparison, console=console, details=details)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_comparison_is_whole_in_the_terminal(odd: Comparison, width: int) -> None:
-    text = printed(odd, width)
+    text = printed(odd, width, details=True)
     assert max(map(len, text.splitlines())) <= width
     for match in odd.matches:
         for cost in (match.ann, match.snn):
@@ -33,6 +33,16 @@ def test_a_comparison_is_whole_in_the_terminal(odd: Comparison, width: int) -> N
     assert ("cheapest fair opponent" in " ".join(text.split())) == (odd.opponents is not None)
     if any(cost.joules is None for match in odd.matches for cost in (match.ann, match.snn)):
         assert "not given" in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_verdicts_fit_one_screen(ordinary: Comparison, width: int) -> None:
+    lines = printed(ordinary, width).splitlines()
+    assert len(lines) <= 23, "24 lines of a terminal, and its prompt"
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    for match in ordinary.matches:
+        assert match.says in text
 
 
 def test_names_are_never_markup(hostile: Comparison) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spikeledger.amounts import Amount, Unknown
 from spikeledger.errors import SpikeLedgerError
-from spikeledger.study.joint import DISTRIBUTIONS, draw, extremes, value
+from spikeledger.study.joint import DISTRIBUTIONS, draw, extremes
 
 NAMES = ["add", "multiply", "SRAM", "watts", "duration", "transfer", "hop"]
 
@@ -40,7 +40,7 @@ def brute(ann: Amount, snn: Amount) -> tuple[float, float, float, float]:
     """Every corner of the box, one after the other."""
     unknowns = list(dict.fromkeys((*ann.unknowns, *snn.unknowns)))
     pairs = [
-        (value(ann, corner), value(snn, corner))
+        (ann.at(corner), snn.at(corner))
         for ends in itertools.product(*[(one.low, one.high) for one in unknowns])
         for corner in [dict(zip(unknowns, ends, strict=True))]
     ]
@@ -66,7 +66,7 @@ def test_no_draw_falls_outside_of_the_exact_intervals_and_both_ends_are_reached(
         assert found.ratio.low * (1 - 1e-9) <= (here / there).min()
         assert (here / there).max() <= found.ratio.high * (1 + 1e-9)
         for corner, end in ((found.lowest, found.difference.low), (found.highest, found.difference.high)):
-            assert value(snn, corner) - value(ann, corner) == pytest.approx(end, rel=1e-9, abs=scale)
+            assert snn.at(corner) - ann.at(corner) == pytest.approx(end, rel=1e-9, abs=scale)
             assert all(corner[one] in (one.low, one.high) for one in corner)
 
 

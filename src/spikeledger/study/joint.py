@@ -64,13 +64,6 @@ def extremes(ann: Amount, snn: Amount) -> Extremes:
     return Extremes(Interval(low, high), _ratio(table), table.corner(*first[1:]), table.corner(*last[1:]))
 
 
-def value(amount: Amount, corner: dict[Unknown, float]) -> float:
-    """The amount where its unknowns have these values, and their nominal ones where none is given."""
-    return sum(
-        factor * math.prod(corner.get(one, one.nominal) for one in product) for product, factor in amount.terms.items()
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class Draws:
     """Values of every unknown, each between its ends, `[draws]`."""

@@ -46,7 +46,7 @@ def observe(
     found, parts = [], []
     for index, part in enumerate(rows):
         chosen = slice(int(part[0]), int(part[-1]) + 1) if len(part) else slice(0, 0)
-        some, start = inputs[chosen], _start(seed, index)
+        some, start = inputs[chosen], start_of(seed, index)
         found.append(evaluate(network, some, labels[chosen], batch_size=batch_size, seed=start))
         if int(found[-1].predictions.max()) >= classes:
             raise InputError(
@@ -64,8 +64,8 @@ def observe(
     )  # fmt: skip
 
 
-def _start(seed: int, part: int) -> int:
-    """Where the random numbers of a part begin: apart from those of any other part, and of any other seed."""
+def start_of(seed: int, part: int) -> int:
+    """Where the random numbers of a part of the samples begin: apart from those of any other part, and of any other seed."""
     return int(np.random.SeedSequence([seed, part]).generate_state(1)[0])
 
 

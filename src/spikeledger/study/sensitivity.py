@@ -15,7 +15,7 @@ from .. import units
 from ..amounts import Amount, Unknown
 from ..hardware.cited import Cited
 from ..ledger import Ledger
-from .joint import extremes, value
+from .joint import extremes
 from .verdicts import Verdict, Worth, verdict
 
 
@@ -127,13 +127,13 @@ def sensitivity(ledger: Ledger, *, against: Ledger | None = None, distribution: 
     swings = []
     below = above = 0.0
     for one in dict.fromkeys((*here.unknowns, *there.unknowns)):
-        at_low, at_high = (value(here, {one: end}) - value(there, {one: end}) for end in (one.low, one.high))
+        at_low, at_high = (here.at({one: end}) - there.at({one: end}) for end in (one.low, one.high))
         flips = against is not None and nominal != 0 and min(at_low * nominal, at_high * nominal) <= 0
         cited = sources.get(one.name)
         swings.append(
             Swing(
                 one.name, _kind(cited), cited.source if cited else "", events.get(one, ()),
-                here.nominal - value(here, {one: 0.0}), at_low, at_high, flips, worth.get(one.name),
+                here.nominal - here.at({one: 0.0}), at_low, at_high, flips, worth.get(one.name),
             )
         )  # fmt: skip
         below += min(at_low - nominal, at_high - nominal) ** 2

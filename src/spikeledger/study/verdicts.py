@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..amounts import Amount, Product, Unknown
-from .joint import DRAWS, Draws, Extremes, Interval, draw, extremes, value
+from .joint import DRAWS, Draws, Extremes, Interval, draw, extremes
 
 Winner = Literal["snn", "ann", ""]
 #: `exact`: whatever the prices; `likely`: with a probability of 95 %; `equal`: within 10 %; `open`: none of these
@@ -282,7 +282,7 @@ def _sign(ann: Bill, snn: Bill, found: Extremes) -> int:
     if sign and len(ann.parts) == len(snn.parts) > 1:
         corner = found.lowest if sign > 0 else found.highest
         pairs = zip(ann.parts, snn.parts, strict=True)
-        by_part = [value(there, corner) - value(here, corner) for here, there in pairs]
+        by_part = [there.at(corner) - here.at(corner) for here, there in pairs]
         if abs(np.mean(by_part)) <= _SURE * (standard_error(by_part) or 0.0):
             return 0
     return sign
