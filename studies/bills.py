@@ -9,7 +9,7 @@ the tables of docs/explanation/bills.md.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import spikeledger as sl
@@ -31,11 +31,10 @@ class Run:
     accuracies: tuple[float, float]
 
 
-def runs(epochs: int = 25) -> list[Run]:
+def runs(epochs: int = 10) -> Iterator[Run]:
     """Train and record every pair."""
     data = sl.load_dataset("digits")
     shape, classes = tuple(data.test_inputs.shape[1:]), len(data.classes)
-    found = []
     for size in ("mlp-s", "mlp-m"):
         twin = sl.zoo.twin(sl.zoo.build(size, shape, classes))
         sl.fit(twin, data, epochs=epochs, progress=False)
@@ -46,9 +45,7 @@ def runs(epochs: int = 25) -> list[Run]:
                 sl.fit(network, data, epochs=epochs, progress=False)
                 answers = sl.evaluate(network, data.test_inputs, data.test_labels).accuracy
                 snn = sl.record(network, data.test_inputs)
-                found.append(Run(f"{size}, {code}, T = {steps}", ann, snn, (right, answers)))
-                print(found[-1].name, f"{right:.3f} {answers:.3f}", file=sys.stderr, flush=True)
-    return found
+                yield Run(f"{size}, {code}, T = {steps}", ann, snn, (right, answers))
 
 
 def ratio(run: Run, ann: HardwareProfile, snn: HardwareProfile) -> float:
@@ -89,24 +86,19 @@ def bits(run: Run) -> int:
     return max(1, (run.snn.timesteps).bit_length())
 
 
-def table(found: list[Run]) -> str:
-    """The table of the page, and how many winners each term turns."""
+def table(found: Iterable[Run]) -> None:
+    """Print the table of the page, row by row, and how many winners each term turns."""
     columns = terms()
-    lines = [f"| run | accuracy ANN, SNN | {' | '.join(columns)} |", f"| --- | --- |{' --- |' * len(columns)}"]
-    values = {name: [column(run) for run in found] for name, column in columns.items()}
-    for index, run in enumerate(found):
-        cells = " | ".join(f"{values[name][index]:.3g}" for name in columns)
-        lines.append(f"| {run.name} | {100 * run.accuracies[0]:.1f}, {100 * run.accuracies[1]:.1f} | {cells} |")
-    base = values["row-wise"]
-    turned = {
-        name: sum((a < 1) != (b < 1) for a, b in zip(column, base, strict=True))
-        for name, column in values.items()
-        if not name.startswith("V100") and name != "row-wise"
-    }
-    lines += ["", "winners turned against row-wise: " + ", ".join(f"{name} {count}" for name, count in turned.items())]
-    launches = zip(values["V100, fused"], values["V100, by step"], strict=True)
-    lines.append(f"V100, by step against fused: {sum((a < 1) != (b < 1) for a, b in launches)}")
-    return "\n".join(lines)
+    print(f"| run | accuracy ANN, SNN | {' | '.join(columns)} |\n| --- | --- |{' --- |' * len(columns)}", flush=True)
+    rows = []
+    for run in found:
+        rows.append({name: column(run) for name, column in columns.items()})
+        cells = " | ".join(f"{value:.3g}" for value in rows[-1].values())
+        print(f"| {run.name} | {100 * run.accuracies[0]:.1f}, {100 * run.accuracies[1]:.1f} | {cells} |", flush=True)
+    for name in columns:
+        base = "V100, fused" if name.startswith("V100") else "row-wise"
+        turned = sum((row[name] < 1) != (row[base] < 1) for row in rows)
+        print(f"winners turned by '{name}' against '{base}': {turned} of {len(rows)}")
 
 
 def widths(epochs: int = 5) -> str:
@@ -130,6 +122,6 @@ def widths(epochs: int = 5) -> str:
 if __name__ == "__main__":
     wanted = sys.argv[1:] or ["terms", "widths"]
     if "terms" in wanted:
-        print(table(runs()))
+        table(runs())
     if "widths" in wanted:
         print(widths())
