@@ -57,9 +57,9 @@ if TYPE_CHECKING:
     from .study.counts import activity_from_events as activity_from_events
     from .study.counts import activity_from_spikes as activity_from_spikes
     from .study.opponent import fair_opponents as fair_opponents
-    from .study.widths import equal_accuracy as equal_accuracy
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
+    from .study.widths import equal_accuracy as equal_accuracy
     from .training import losses as losses
     from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network

@@ -82,7 +82,10 @@ def test_what_lies_outside_says_why(report: Validation) -> None:
 def test_every_point_has_a_source_and_an_ordered_range(report: Validation) -> None:
     for point in report.points:
         assert point.low <= point.nominal <= point.high
-        assert any(sign in point.source for sign in ("doi:", "@", "arXiv:", "technical overview", "Brainchip-Inc/akida_examples"))
+        assert any(
+            sign in point.source
+            for sign in ("doi:", "@", "arXiv:", "technical overview", "Brainchip-Inc/akida_examples")
+        )
         assert point.measured > 0
     assert len({point.name for point in report.points}) == len(report.points)
 
