@@ -142,7 +142,7 @@ def _graded(activity: Activity, layer: Layer, profile: HardwareProfile, line: Li
 def _spikes(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     """Accumulates, by the machine's dataflow."""
     name = layer.name
-    line = activity.tallies[name, "synaptic_op"]
+    line = activity.tallies.get((name, "synaptic_op")) or Tally(name, "synaptic_op", 0)
     bits, flow = profile.precision, profile.dataflow
     held = stored(layer) * bits.weight_bits / 8
     if not flow:

@@ -72,7 +72,9 @@ def counted_here(activity: Activity, layer: Layer, event: str) -> int:
     others = [
         f"{other} ({found.count:,})"
         for other in ("synaptic_op", "mac", "dense_op")
-        if (found := activity.tallies.get((layer.name, other))) is not None and found.count
+        if (found := activity.tallies.get((layer.name, other))) is not None
+        and found.count
+        and (event, other) != ("synaptic_op", "dense_op")  # nothing arrived: silence is no gap
     ]
     known = layer.name in {missed.layer for missed in activity.uncounted}  # said already: the total is a lower bound
     if others and not known and not (layer.inputs == "silent" and event != "dense_op"):
