@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .study.opponent import fair_opponents as fair_opponents
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
+    from .study.widths import equal_accuracy as equal_accuracy
     from .training import losses as losses
     from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
@@ -127,6 +128,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "activity_from_events": ("study.counts", "activity_from_events"),
     "activity_from_spikes": ("study.counts", "activity_from_spikes"),
     "fair_opponents": ("study.opponent", "fair_opponents"),
+    "equal_accuracy": ("study.widths", "equal_accuracy"),
     "sensitivity": ("study.sensitivity", "sensitivity"),
     "validate": ("study.validation", "validate"),
     "outlook": ("outlook", ""),

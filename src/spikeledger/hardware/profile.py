@@ -19,17 +19,23 @@ from .limits import Limits
 from .memory import Level
 
 __all__ = [
+    "Dataflow",
     "HardwareProfile",
     "Kind",
+    "Leak",
     "Level",
     "Limits",
     "Number",
     "Precision",
     "Price",
     "Scope",
+    "State",
     "Static",
     "Timing",
 ]
+
+#: how a spiking layer is computed: see `bills.dataflow`; empty where prices leave nothing open
+Dataflow = Literal["", "event-driven", "row-wise", "output-stationary"]
 
 #: joules above which the price of one event is a slip of the unit: a whole inference of a large network costs less
 _DEAREST = 1e-3
@@ -76,7 +82,8 @@ class Price(Made):
 class Static(Ranged):
     """Watts that the device draws whatever happens, and the state in which they were measured.
 
-    Where the clock matters, `watts` hold at `clock_hertz` and change by `watts_per_hertz`.
+    Where the clock matters, `watts` hold at `clock_hertz` and change by `watts_per_hertz`, between the clocks at which
+    they were measured, `clock_low` and `clock_high`.
     """
 
     NOMINAL = "watts"
@@ -86,6 +93,8 @@ class Static(Ranged):
     state: str
     clock_hertz: float | None = None
     watts_per_hertz: float = 0.0
+    clock_low: float | None = None
+    clock_high: float | None = None
 
     @field_validator("state")
     @classmethod
@@ -104,8 +113,8 @@ class Static(Ranged):
 class Timing(Cited):
     """How long a run takes, so that static power becomes energy: the sum of the terms that are given, in seconds.
 
-    `samples (per_sample + T (per_step + per_barrier)) + samples / batch (per_batch + layers per_layer) + sum of
-    events / utilisation`
+    `samples (per_sample + T (per_step + per_barrier)) + samples / batch (per_batch + launches per_layer) + sum of
+    events / utilisation`, with a launch for each layer, or for each layer and step
     """
 
     seconds_per_step: float = 0.0
@@ -114,7 +123,9 @@ class Timing(Cited):
     )
     seconds_per_sample: float = 0.0
     seconds_per_batch: float = 0.0
-    seconds_per_layer: float = 0.0  # of each weighted layer and batch: launching a kernel, calling a library
+    seconds_per_layer: float = 0.0  # of each launch: starting a kernel, calling a library
+    #: a launch for each weighted layer of a batch (`fused`: all steps in one kernel), or for each layer and step
+    launches: Literal["fused", "by_step"] = "fused"
     seconds_per_event: dict[str, float] = Field(default_factory=dict)  # of the whole device at its peak
     batch: int = Field(default=1, ge=1, le=1 << 30)
     utilisation: float = Field(default=1.0, gt=0, le=1)
@@ -153,7 +164,8 @@ class Timing(Cited):
     def seconds(self, *, samples: int, timesteps: int, layers: int, events: Mapping[str, float]) -> float:
         """The time of a run; batches are full, as in a part of a longer run."""
         seconds = samples * (self.seconds_per_sample + timesteps * (self.seconds_per_step + self.seconds_per_barrier))
-        seconds += samples / self.batch * (self.seconds_per_batch + layers * self.seconds_per_layer)
+        launches = layers * (timesteps if self.launches == "by_step" else 1)
+        seconds += samples / self.batch * (self.seconds_per_batch + launches * self.seconds_per_layer)
         for event, duration in self.seconds_per_event.items():
             seconds += events.get(event, 0.0) * duration / self.utilisation
         return seconds
@@ -166,6 +178,35 @@ class Precision(Part):
     weight_bits: int = Field(default=32, ge=1, le=64)
     activation_bits: int = Field(default=32, ge=1, le=64)
     state_bits: int = Field(default=32, ge=1, le=64)
+
+
+class Leak(Ranged):
+    """Watts that each held byte leaks, and how fast the machine computes, so that they become joules."""
+
+    NOMINAL = "watts_per_byte"
+    watts_per_byte: float
+    low: float
+    high: float
+    operations_per_second: float = Field(gt=0, le=1e18)
+
+    @field_validator("high")
+    @classmethod
+    def _ordered(cls, high: float, info: ValidationInfo) -> float:
+        check_range(info.data.get("low"), info.data.get("watts_per_byte"), high, "watts_per_byte", most=1.0)
+        return high
+
+
+class State(Part):
+    """The same device in another state, on another board or at another voltage: what differs there."""
+
+    title: str
+    caveat: str = ""
+    volts: float | None = None
+    prices: dict[str, Price] = Field(default_factory=dict)
+    memory: tuple[Level, ...] = ()
+    static: Static | None = None
+    timing: Timing | None = None
+    limits: Limits | None = None
 
 
 class HardwareProfile(Part):
@@ -186,8 +227,19 @@ class HardwareProfile(Part):
     #: what its numbers belong to, where that is more than this profile: the same number under one name is one number
     family: str = ""
     as_published: bool = False  # reproduces a document's arithmetic, flaws included
-    #: how many operations share one fetched weight or activation; 1 is none
+    #: how many operations share one fetched weight or activation at most; a layer may offer less; 1 is none
     reuse: float = Field(default=1.0, ge=1, le=1e9)
+    #: samples of an ordinary network that share a fetched weight, as far as `reuse` goes
+    batch: int = Field(default=1, ge=1, le=1 << 30)
+    #: how a machine with memories walks through a spiking layer; empty: the cheapest one (`bills.dataflow`)
+    dataflow: Dataflow = ""
+    #: a constant graded input is multiplied at `each_step`, or `once`, and its current is kept
+    first_layer: Literal["each_step", "once"] = "each_step"
+    #: steps of a sample that share a fetched weight and the potentials in registers (tick batching)
+    steps_at_once: int = Field(default=1, ge=1, le=1 << 20)
+    leak: Leak | None = None
+    #: by name: `load_profile("loihi@boot")` is the device in its state `boot`
+    states: dict[str, State] = Field(default_factory=dict)
     #: events that this profile leaves out of its bill by name, with the reason that the report prints
     leaves_out: dict[str, str] = Field(default_factory=dict)
     joules_per_kwh: float = 3.6e6  # an as-published profile may carry its source's own divisor
@@ -214,7 +266,9 @@ class HardwareProfile(Part):
         """Give every number its identity, and work out what is made of others."""
         home = self.family or self.name
         found: dict[str, Any] = identified(home, self.numbers, self.prices, self.memory)
-        for name, label in (("static", "static power"), ("host", "power of the host"), ("timing", "duration")):
+        for name, label in (
+            ("static", "static power"), ("host", "power of the host"), ("timing", "duration"), ("leak", "leakage"),
+        ):  # fmt: skip
             part = getattr(self, name)
             if part is not None and not part.id:
                 found[name] = part.model_copy(update={"id": f"{home}: {label}"})
@@ -276,6 +330,17 @@ class HardwareProfile(Part):
         """Events that another price already pays for."""
         return frozenset(event for price in self.prices.values() for event in price.includes)
 
+    def pays_for(self, event: str, by: str = "") -> bool:
+        """Whether a price holds this event already: that of the event `by` which caused it, else any price.
+
+        Where the cause has no price of its own, those that pay for the cause are asked.
+        """
+        if not by:
+            return event in self.included
+        cause = self.prices.get(by)
+        payers = [cause] if cause is not None else [one for one in self.prices.values() if by in one.includes]
+        return any(event in one.includes for one in payers)
+
     @property
     def kind(self) -> Kind:
         """The weakest kind among its numbers: a chain is as good as that."""
@@ -287,8 +352,20 @@ class HardwareProfile(Part):
         parts: list[tuple[str, Cited]] = [(f"prices.{event}", price) for event, price in self.prices.items()]
         parts += [(f"numbers.{name}", number) for name, number in self.numbers.items()]
         parts += [(f"memory.{level.name}", level) for level in self.memory]
-        named = {"static": self.static, "host": self.host, "timing": self.timing, "limits": self.limits}
-        return parts + [(name, part) for name, part in named.items() if part is not None]
+        named = {
+            "static": self.static,
+            "host": self.host,
+            "timing": self.timing,
+            "limits": self.limits,
+            "leak": self.leak,
+        }
+        parts += [(name, part) for name, part in named.items() if part is not None]
+        for name, state in self.states.items():
+            parts += [(f"states.{name}.prices.{event}", price) for event, price in state.prices.items()]
+            parts += [(f"states.{name}.memory.{level.name}", level) for level in state.memory]
+            changed = {"static": state.static, "timing": state.timing, "limits": state.limits}
+            parts += [(f"states.{name}.{part}", one) for part, one in changed.items() if one is not None]
+        return parts
 
     def behind(self) -> dict[str, Cited]:
         """By its identity, each number with a range that this profile charges, and where it comes from."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..datasets import Dataset
     from ..methods import Methods
+    from .widths import AtWidths
 
 #: version of the dictionaries that `Comparison.to_dict` gives
 SCHEMA = "spikeledger-comparison/1"
@@ -43,6 +44,8 @@ class Comparison:
     #: all networks of each side, where several were given; `ann` and `snn` are those of median accuracy
     anns: tuple[Side, ...] = ()
     snns: tuple[Side, ...] = ()
+    #: accuracy and joules of a correct answer at the widths of each match, and of the cheapest fair opponent
+    at_widths: tuple[AtWidths, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -67,6 +70,7 @@ class Comparison:
                 "snn": [one.accuracy for one in self.snns or (self.snn,)],
             },
             "matches": [one.to_dict() for one in self.matches],
+            "at_widths": [one.to_dict() for one in self.at_widths],
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
         }  # fmt: skip
 
@@ -124,6 +128,7 @@ def compare(
     batch_size: int = 512,
     names: tuple[str, str] = ("ANN", "SNN"),
     distribution: str = "log-uniform",
+    widths: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run both networks on the test samples of a data set, count, price and judge: `compare(ann, snn, data)`.
@@ -141,6 +146,7 @@ def compare(
         distribution: how prices lie within their ranges where a probability is needed, `log-uniform` or
             `log-triangular`.
         allow_uncounted: price although something was not counted; the totals are then lower bounds.
+        widths: measure both networks' accuracy at the widths of each profile too (`study.widths`).
         progress: called with samples done and samples in all, of both networks together.
 
     Raises:
@@ -173,20 +179,51 @@ def compare(
     if anns[0].activity.spiking and not snns[0].activity.spiking:
         raise InputError("the first network has spiking neurons and the second has none: call compare(ann, snn, data)")
     shown = [sorted(side, key=lambda one: one.correct)[len(side) // 2] for side in (anns, snns)]
+    matches = tuple(
+        match(
+            [one.parts for one in anns], [one.parts for one in snns], ann_device, snn_device, name=name, bill=bill,
+            rate_hz=rate_hz, allow_uncounted=allow_uncounted, distribution=distribution,
+        )
+        for name, ann_device, snn_device in pairs
+    )  # fmt: skip
+    opponents = fair(shown[0].activity, shown[1].activity, allow_uncounted=allow_uncounted)
+    measured: tuple[AtWidths, ...] = ()
+    if widths:
+        chosen = [networks[kind][sides[kind].index(side)] for kind, side in zip(networks, shown, strict=True)]
+        both = (chosen[0], chosen[1])
+        measured = tuple(_at_widths(both, part, pairs, matches, opponents, batch_size=batch_size, seed=seed))
     return Comparison(
         data=part.name, classes=tuple(part.classes), ann=shown[0], snn=shown[1],
-        mcnemar=mcnemar(shown[0].right, shown[1].right),
-        matches=tuple(
-            match(
-                [one.parts for one in anns], [one.parts for one in snns], ann_device, snn_device, name=name, bill=bill,
-                rate_hz=rate_hz, allow_uncounted=allow_uncounted, distribution=distribution,
-            )
-            for name, ann_device, snn_device in pairs
-        ),
-        rate_hz=rate_hz, seed=seed,
-        opponents=fair(shown[0].activity, shown[1].activity, allow_uncounted=allow_uncounted),
-        anns=tuple(anns), snns=tuple(snns),
+        mcnemar=mcnemar(shown[0].right, shown[1].right), matches=matches, rate_hz=rate_hz, seed=seed,
+        opponents=opponents, anns=tuple(anns), snns=tuple(snns), at_widths=measured,
     )  # fmt: skip
+
+
+def _at_widths(
+    networks: tuple[nn.Module, nn.Module],
+    data: Dataset,
+    pairs: Sequence[tuple[str, HardwareProfile, HardwareProfile]],
+    matches: Sequence[Match],
+    opponents: Opponents | None,
+    *,
+    batch_size: int,
+    seed: int,
+) -> Iterator[AtWidths]:
+    """Both networks at the widths of every match that is no document's, and of the cheapest fair opponent."""
+    from .widths import AtWidths, Measured
+
+    measure = Measured(data, batch_size=batch_size, seed=seed)
+    for (name, *devices), one in zip(pairs, matches, strict=True):
+        if one.as_published:
+            continue
+        ann, snn = (measure(network, device.precision) for network, device in zip(networks, devices, strict=True))
+        ledgers = [cost.ledger for cost in (one.ann, one.snn)]
+        yield AtWidths(name, ann, snn, *(None if ledger is None else ledger.joules_per_sample for ledger in ledgers))
+    if opponents is not None:
+        rows = (opponents.best, opponents.twin)
+        ann, snn = (measure(net, row.ledger.profile.precision) for net, row in zip(networks, rows, strict=True))
+        costs = [row.ledger.joules_per_sample for row in rows]
+        yield AtWidths(f"cheapest fair opponent ({opponents.best.label})", ann, snn, *costs)
 
 
 def _several(networks: nn.Module | Sequence[nn.Module]) -> list[nn.Module]:
