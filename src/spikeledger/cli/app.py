@@ -10,7 +10,21 @@ import typer
 
 from .. import __version__
 from ..errors import SpikeLedgerError
-from . import account, calibrate, chip, cite, compare, outlook, price, profiles, record, sensitivity, show, train, validate
+from . import (
+    account,
+    calibrate,
+    chip,
+    cite,
+    compare,
+    outlook,
+    price,
+    profiles,
+    record,
+    sensitivity,
+    show,
+    train,
+    validate,
+)
 
 #: typer's parent of every "no such option" and "missing argument", wherever the installed release keeps it
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]

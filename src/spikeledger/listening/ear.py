@@ -82,7 +82,7 @@ class Ear:
             pop_mode()
 
 
-class _Mode(DispatchMode):  # type: ignore[misc]
+class _Mode(DispatchMode):
     """Shows a listener every operator."""
 
     supports_higher_order_operators = True
@@ -102,7 +102,7 @@ def _dispatch(
 
 
 # Set afterwards, for torch wraps what stands in the class: the first operator would then wait for its compiler's import.
-_Mode.__torch_dispatch__ = _dispatch
+_Mode.__torch_dispatch__ = _dispatch  # type: ignore[method-assign,assignment]
 
 
 class _Here(threading.local):

@@ -143,7 +143,7 @@ def _folds_of(
     if name in ("mul", "div") and len(moving) == 1 and moving[0][0].shape == out.shape:
         if name == "div" or all(tensor.numel() == 1 and bool(tensor.any()) for tensor in others):
             return folds[0]
-        return folds[0].moved(lambda x: x * math.prod((tensor.detach() != 0).to("cpu", x.dtype) for tensor in others))  # type: ignore[arg-type]
+        return folds[0].moved(lambda x: x * math.prod((tensor.detach() != 0).to("cpu", x.dtype) for tensor in others))
     if name == "masked_fill" and len(folds) == 1 and args[2] in (0, 0.0) and found[0].fold is not None:
         return folds[0].moved(lambda x: x.masked_fill(args[1].detach().cpu(), 0))
     if name == "where" and len(args) == 3:

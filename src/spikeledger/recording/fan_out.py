@@ -117,7 +117,9 @@ class Grid(NamedTuple):
                     met = part.any(tuple(range(3, part.ndim))) if taps else part
                     known[taps] = met.sum(1, dtype=np.int64).reshape(-1)
                 total += often * known[taps]
-            found[np.ix_(np.arange(channels), *(places for _, places in chosen))] = total.reshape(-1, *[1] * len(spans))
+            found[np.ix_(np.arange(channels), *(np.array(places) for _, places in chosen))] = total.reshape(
+                -1, *[1] * len(spans)
+            )
         return found
 
     def _met(self, dim: int, windows: Sequence[tuple[int, int]]) -> dict[tuple[Any, ...], list[int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -66,9 +67,8 @@ class Fold:
         if self.numbers is None:
             for rows in range(1, len(shape) + 1):
                 if math.prod(shape[:rows]) == self.count:
-                    return self._each(
-                        lambda x, to=tuple(shape[rows:]): x.reshape(-1, *to), tuple(shape[rows:]), shape, rows
-                    )
+                    features = tuple(shape[rows:])
+                    return self._each(partial(_reshaped, features), features, shape, rows)
         return self.moved(lambda x: x.reshape(shape))
 
     def permuted(self, order: Sequence[int]) -> Fold:
@@ -135,6 +135,10 @@ class Fold:
                 if parts is not None:
                     return Fold(tuple(parts), self.shape, rows, held)
         return None
+
+
+def _reshaped(features: tuple[int, ...], values: Tensor) -> Tensor:
+    return values.reshape(-1, *features)
 
 
 def numbered(numbers: Tensor, sources: tuple[Fold, ...]) -> Fold:

@@ -37,7 +37,7 @@ def _probed(network: nn.Module, given: Given) -> tuple[Layout, bool]:
     whole = given.first
     sizes = whole.shape[0], whole.shape[1] if whole.dim() > 1 else 1
     both = [(min(sizes[0], 3), min(sizes[1], 2)), (min(sizes[0], 2), min(sizes[1], 3))] if whole.dim() > 2 else []
-    tries = [(a, b) for a, b in both if a != b]
+    tries: list[tuple[int | None, int | None]] = [(a, b) for a, b in both if a != b]
     tries += [(rows, None) for rows in sorted({min(sizes[0], 3), min(sizes[0], 2), 1}, reverse=True)]
     tries += [(None, rows) for rows in sorted({min(sizes[1], 3), min(sizes[1], 2)}, reverse=True)] * (whole.dim() > 1)
     for first, second in tries:

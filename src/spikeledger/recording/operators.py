@@ -101,9 +101,9 @@ class Operators:
         held = {id(state) for state in states}
         product = rule.apply(lambda tensor: id(tensor) not in held and books.know.is_weight(tensor), *args)
         if isinstance(product, Product):
-            found = books.account(product)
+            account = books.account(product)
             seen, key = census(product.values, product.rows), books.know.version(product.weight)
-            books.know.later(states[0], lambda: found.book(product, seen, key=key, way=None))
+            books.know.later(states[0], lambda: account.book(product, seen, key=key, way=None))
 
     def _wrote(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None) -> list[Tensor]:
         """Something was written into arguments: parameters are trained so; a buffer that gets values holds a state."""

@@ -69,7 +69,8 @@ class Snapshot:
             for name, value in saved.items():
                 if not isinstance(value, Tensor) or isinstance(value, nn.Parameter):
                     continue
-                if book.get(name) is not value or value.is_inference() or value._version != versions[id(value)]:
+                unsure = value.is_inference()
+                if unsure or value._version != versions[id(value)] or book.get(name) is not value:
                     yield module, name, value, kept[id(value)]
 
 

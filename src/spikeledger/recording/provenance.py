@@ -175,7 +175,7 @@ class Provenance:
         self._memories: dict[int, tuple[weakref.ref[Any], Memory]] = {}
         for name, tensor, buffer in _weights_of(network):
             memory = self._row(tensor).memory
-            begin = tensor.storage_offset() if tensor.layout is torch.strided else 0
+            begin = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
             memory.weights.append((begin, begin + tensor.numel(), Weight(name, tensor, buffer)))
 
     def _row(self, tensor: Tensor) -> _Row:
@@ -204,7 +204,7 @@ class Provenance:
         known = next((one for _, _, one in before.weights if one.owner is tensor), None)
         stays = known is not None and (not known.buffer or row.memory.made is None)
         if stays and known is not None and not any(one.owner is tensor for _, _, one in row.memory.weights):
-            begin = tensor.storage_offset()
+            begin = int(tensor.storage_offset())
             anonymous = [one for one in row.memory.weights if one[2].owner is not None]
             row.memory.weights = [*anonymous, (begin, begin + tensor.numel(), known)]
 
@@ -263,10 +263,10 @@ class Provenance:
 
     def origin(self, tensor: object) -> Origin | None:
         """Where a tensor's values were made; None where that is not known."""
+        if not isinstance(tensor, Tensor):
+            return None
         row = self._rows.get(id(tensor))
         if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
-            if not isinstance(tensor, Tensor):
-                return None
             row = self._row(tensor)
         memory = row.memory
         if row.writes == memory.writes:

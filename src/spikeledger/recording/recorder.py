@@ -98,7 +98,7 @@ class Recorder(Listener):
             stack.enter_context(rules_for(self._rules))
             stack.enter_context(self._apart_from_hooks())
             if any(isinstance(part.module, torch.jit.ScriptModule) for part in self._parts.values()):
-                stack.enter_context(torch.jit.optimized_execution(False))  # fused kernels hide operators
+                stack.enter_context(torch.jit.optimized_execution(False))  # type: ignore[attr-defined]  # fused kernels hide operators
             self._ear = stack.enter_context(listen(self))
             try:
                 yield self

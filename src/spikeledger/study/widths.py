@@ -23,7 +23,7 @@ from .. import units
 from ..errors import InputError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile, Precision
-from ..kernels.family import State
+from ..kernels.cells import State
 from ..networks.neurons import Neuron
 from ..training.answers import sequences
 from ..training.evaluate import evaluate, evaluation_mode, reseed
@@ -300,9 +300,8 @@ class _Membrane(nn.Module):
         if isinstance(state, Tensor):
             return self._one(state)
         membrane, synapse, adaptation, *counters = state  # counters and last spikes are whole numbers
-        return State(
-            *(None if part is None else self._one(part) for part in (membrane, synapse, adaptation)), *counters
-        )
+        kept = (None if part is None else self._one(part) for part in (synapse, adaptation))
+        return State(self._one(membrane), *kept, *counters)
 
     def _one(self, values: Tensor) -> Tensor:
         if self.watching:
