@@ -143,8 +143,9 @@ def run(
     if precision == "chip":
         if device is None:
             raise InputError("precision='chip' needs a chip: name one")
-        units = grains(mapped, device, {layer: max(abs(rule.low), abs(rule.high)) for layer, rule in rules.items()})
-        running, limit = fixed_point(mapped, device, units)
+        room = {layer: max(abs(rule.low), abs(rule.high)) for layer, rule in rules.items()}
+        units = grains(mapped, device, room)
+        running, limit = fixed_point(mapped, device, units, room)
     steps, samples = values.shape[:2]
     books = {name: values.reshape(steps, samples, -1) for name in running.inputs}
     kept = {running.output, *keep}

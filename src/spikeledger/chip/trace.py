@@ -16,17 +16,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..errors import InputError
 from ..torch_private import DispatchMode
 from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
+from .forms import Forms, same_storage
 from .maximum import ANY, is_maximum, sums_of_windows
 from .network import Network
 from .neurons import neuron_reading
-from .terms import MOVES, SAME, Form, Opaque, Operator, Term, refuse
+from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
 Layout = Literal["B", "TB", "BT"]
 _STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
@@ -72,7 +72,7 @@ class _Tracer:
             for path, parameter in network.named_parameters()
             if parameter.numel()
         }
-        self.forms: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self.forms = Forms()
         self.populations: dict[str, dict[str, Any]] = {}
         self.arrivals: list[Arrival] = []
         self.calls: dict[str, int] = {}
@@ -156,9 +156,8 @@ class _Tracer:
             return quiet
         for state in output[1:]:
             if isinstance(state, Tensor):
-                self.forms[state] = Opaque(
-                    f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
-                )
+                reason = f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
+                self.forms.put(state, Opaque(reason))
         return (quiet, *output[1:])
 
     def _send(self, path: str, values: Tensor, leading: int, kind: str, encoder: str = "") -> None:
@@ -171,11 +170,11 @@ class _Tracer:
             self.populations[path] = {"kind": kind, "shape": shape, "encoder": encoder, "static": leading == 1}
         else:
             self.populations.setdefault(path, {})["shape"] = shape
-        self.forms[values] = (Term(path, index),)
+        self.forms.put(values, (Term(path, index),))
 
     def _receive(self, path: str, currents: Tensor, stepwise: bool, facts: dict[str, Any]) -> None:
         """Note which spikes reach a population, at the last steps of the run."""
-        form = self.forms.get(currents, ())
+        form = self.forms.get(currents) or ()
         if isinstance(form, Opaque):
             raise refuse(f"neurons '{path}' receive what is no sum of spikes: {form.reason}")
         steps = 1 if stepwise else currents.shape[0]
@@ -195,21 +194,31 @@ class _Tracer:
     # -- operators ----------------------------------------------------------------------------------------------------
 
     def ran(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """Give the results of one operator their forms."""
-        forms = {id(t): self.forms[t] for t in _tensors(args) if t in self.forms}
+        """Give the results of one operator their forms; one that writes gives them to what it wrote into."""
+        writes = func._schema.is_mutable
+        forms = {id(t): form for t in _tensors((*args, *kwargs.values())) if (form := self.forms.get(t)) is not None}
         if not forms or name.endswith(("_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided")):
             return
+        if name in ANSWERS:
+            place = self.places[-1] if self.places else "the network"
+            raise refuse(f"'{place}' asks spikes or currents for a number ({name}) and goes on by the answer")
         results = [each for each in (out if isinstance(out, list | tuple) else [out]) if isinstance(each, Tensor)]
-        opaque = next((form for form in forms.values() if isinstance(form, Opaque)), None)
+        if not writes and any(same_storage(each, t) for each in results for t in _tensors(args)):
+            return  # a view: its places are those of the memory that it looks at
+        read = {key: form for key, form in forms.items() if not (name in FILLS and key == id(args[0]))}
+        opaque = next((form for form in read.values() if isinstance(form, Opaque)), None)
         if opaque is not None:
             found: list[Form] = [opaque] * len(results)
+        elif name in FILLS and (len(args) < 2 or id(args[1]) not in read):
+            found = [()]
+        elif name == "copy":
+            found = [algebra.added(read[id(args[1])], (), out.shape, 1.0)]
         elif name in MOVES:
-            found = algebra.moved(func, args, kwargs, forms)
+            found = algebra.moved(func, args, kwargs, read)
         else:
             found = [self._form(name, args, kwargs, results[0])] if results else []
         for result, form in zip(results, found, strict=False):
-            if isinstance(form, Opaque) or form:
-                self.forms[result] = form
+            self.forms.put(result, form)
 
     def _form(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Form:
         form = self.forms.get(args[0]) if args and isinstance(args[0], Tensor) else None
@@ -217,7 +226,7 @@ class _Tracer:
         if isinstance(form, tuple) and name in SAME:
             return form
         if name in ("add", "sub"):
-            other = self.forms.get(args[1], ()) if isinstance(args[1], Tensor) else ()
+            other = (self.forms.get(args[1]) if isinstance(args[1], Tensor) else None) or ()
             sign = (-1.0 if name == "sub" else 1.0) * float(kwargs.get("alpha", 1))
             return algebra.added(form or (), other, out.shape, sign)
         if name == "neg" and isinstance(form, tuple):
@@ -279,10 +288,11 @@ class _Tracer:
         owner = self.maxima.setdefault(path, form[0].source)
         path = path if owner == form[0].source else f"{path} of {form[0].source}"
         currents = torch.zeros_like(out)
-        self.forms[currents] = counts
+        self.forms.put(currents, counts)
         self._receive(path, currents, False, dict(ANY))
         self._send(path, out, 1, "neurons")
-        sent = self.forms[out]
+        sent = self.forms.get(out)
+        assert isinstance(sent, tuple)
         return tuple(term.times(size) for term in sent) if size != 1 else sent
 
     def _layer(self, weight: Tensor) -> str:
@@ -303,10 +313,7 @@ class _Watcher(DispatchMode):
         kwargs = kwargs or {}
         name = func._schema.name.removeprefix("aten::")
         plain = name.removesuffix("_") if not name.endswith("__") else name
-        before = [t for t in _tensors(args) if t in self.tracer.forms] if plain != name else []
         out = func(*args, **kwargs)
-        if isinstance(out, Tensor) and any(out is each for each in before) and plain in MOVES:
-            raise refuse(f"{name} changes spikes in place: use its counterpart without an underscore")
         self.tracer.ran(plain, func, args, kwargs, out)
         return out
 
