@@ -33,9 +33,10 @@ class Weight:
     def values(self) -> Tensor:
         """What multiplies, as it is made now."""
         hook = _hook(self.module)
-        if hook is not None:
-            hook(self.module, None)
-        found: Tensor = self.module.weight.detach()
+        with torch.no_grad():
+            if hook is not None:
+                hook(self.module, None)
+            found: Tensor = self.module.weight.detach()
         return found
 
     def zero(self, chosen: Tensor) -> None:
