@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -67,7 +69,7 @@ class Ear:
         if self.mode is not None and not self._closed:
             if self._off:
                 push_mode(self.mode)
-            self.mode.deaf = False
+            self._off = self.mode.deaf = False
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -137,6 +139,13 @@ def _begin() -> None:
             _undo.extend((before.remove, after.remove))
             if "torch._dynamo" in sys.modules:  # something may be compiled
                 _undo.append(eager_stance())
+                warnings.filterwarnings("ignore", "Using `torch.compile")  # that there are hooks
+                _undo.append(partial(_forget, warnings.filters[0]))
+
+
+def _forget(entry: Any) -> None:
+    if entry in warnings.filters:
+        warnings.filters.remove(entry)  # type: ignore[attr-defined]
 
 
 def _end() -> None:
@@ -159,12 +168,22 @@ def listen(listener: Listener, *, operators: bool = True) -> Iterator[Ear]:
     try:
         yield ear
     finally:
-        if ear.mode is not None:
-            if ear._closed and ear._off:
-                push_mode(ear.mode)
-            pop_mode()
+        if ear.mode is not None and not ear._off:
+            _take_off(ear.mode)
         _here.ears.remove(ear)
         _end()
+
+
+def _take_off(mode: _Mode) -> None:
+    """Take a mode off this thread's stack, wherever it lies: whoever began last need not end first."""
+    above = []
+    while (top := top_mode()) is not None:
+        pop_mode()
+        if top is mode:
+            break
+        above.append(top)
+    for other in reversed(above):
+        push_mode(other)
 
 
 def heard_by() -> Any:

@@ -6,13 +6,14 @@ size, or moved. Where values of any size take part, what comes out is arithmetic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .folds import Fold, behind, beside, plain, summed
+from .folds import Fold, Writes, numbered, plain, summed, together
 from .provenance import CONSTANT, COPIES, EVENTS, INPUT, ZERO, Origin, joined
 from .rules import Rule
 
@@ -21,7 +22,6 @@ _STILL = frozenset(["constant", "zero"])
 _RESHAPES = frozenset(
     ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
 )
-_Writes = Callable[[Tensor], int]
 
 
 def made_of(found: Sequence[Origin], place: str) -> Origin:
@@ -50,11 +50,12 @@ def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin
 
 
 def combined(
-    name: str, args: tuple[Any, ...], tensors: list[Tensor], origins: list[Origin | None], place: str, out: Any
-) -> Origin:
+    name: str, args: tuple[Any, ...], tensors: list[Tensor], origins: list[Origin | None], place: str, out: Any,
+    writes: Writes,
+) -> Origin:  # fmt: skip
     """The origin of what element-wise arithmetic made; None among the origins stands for a weight."""
     found = [origin or CONSTANT for origin in origins]
-    folded = _folds_of(name, args, tensors, found, out)
+    folded = _folds_of(name, args, tensors, found, out, writes)
     events = [origin for origin in found if origin.kind in EVENTS]
     rest = [origin for origin in found if origin.kind not in EVENTS and origin.kind not in _STILL]
     suspects = next((origin.suspect for origin in found if origin.suspect), None)
@@ -114,7 +115,7 @@ def _unit(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[O
             if unit is not None:
                 unit = (unit * factor if name == "mul" else unit / factor) if factor else None
         return unit
-    if len(set(units)) > 1:
+    if len(units) > 1:  # two spikes at once are no longer one: looked at, and graded where they meet
         return None
     if still or (name in ("sub", "rsub", "add") and len(units) == 1 and numbers):  # `1 - s`, or another number
         whole = unit is not None and not still and name != "add" and all(number in (0, unit) for number in numbers[:1])
@@ -130,20 +131,40 @@ def _one_size(tensor: Tensor) -> float | None:
     return peak if bool(((size == 0) | (size == peak)).all()) else None
 
 
-def _folds_of(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[Origin], out: Any) -> Fold | None:
-    """The pooling that a factor or a sum leaves: constant factors change no pattern, and sums add up ways."""
+def _folds_of(
+    name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[Origin], out: Any, writes: Writes
+) -> Fold | None:
+    """The pooling that a factor, a mask or a sum leaves: factors change no pattern, and sums add up ways."""
     folds = [origin.fold for origin in found if origin.fold is not None]
     if not folds or not isinstance(out, Tensor):
         return None
     moving = [(tensor, o) for tensor, o in zip(tensors, found, strict=True) if o.kind not in _STILL]
-    if name in ("mul", "div") and len(moving) == 1:
-        others = [tensor for tensor, o in zip(tensors, found, strict=True) if o.kind in _STILL]
-        if out.shape == moving[0][0].shape and all(tensor.numel() == 1 and bool(tensor.any()) for tensor in others):
+    others = [tensor for tensor, o in zip(tensors, found, strict=True) if o.kind in _STILL]
+    if name in ("mul", "div") and len(moving) == 1 and moving[0][0].shape == out.shape:
+        if name == "div" or all(tensor.numel() == 1 and bool(tensor.any()) for tensor in others):
             return folds[0]
-    alike = len({tensor.shape for tensor in tensors}) == 1 and len({(fold.rows, fold.count) for fold in folds}) == 1
-    if name == "add" and len(moving) == len(tensors) == len(folds) and alike:
-        return summed(folds)
+        return folds[0].moved(lambda x: x * math.prod((tensor.detach() != 0).to("cpu", x.dtype) for tensor in others))  # type: ignore[arg-type]
+    if name == "masked_fill" and len(folds) == 1 and args[2] in (0, 0.0) and found[0].fold is not None:
+        return folds[0].moved(lambda x: x.masked_fill(args[1].detach().cpu(), 0))
+    if name == "where" and len(args) == 3:
+        parts = [_of(value, tensors, found) for value in args[1:]]
+        if all(part is not None for part in parts):
+            mask = args[0].detach().cpu()
+            return together([part for part in parts if part is not None], lambda n: torch.where(mask, n[0], n[1]))
+    if name == "add" and len(moving) == len(tensors) == len(folds) and len({tensor.shape for tensor in tensors}) == 1:
+        return summed(folds, None, writes)
     return None
+
+
+def _of(value: Any, tensors: list[Tensor], found: list[Origin]) -> Fold | Tensor | None:
+    """A branch's fold, or zeros; None for anything else."""
+    if not isinstance(value, Tensor):
+        return torch.zeros((), dtype=torch.float64) if value == 0 else None
+    origin = next(o for tensor, o in zip(tensors, found, strict=True) if tensor is value)
+    if origin.fold is not None:
+        return origin.fold
+    still = origin.kind == "zero" or (origin.kind == "constant" and value.numel() == 1 and not bool(value.any()))
+    return torch.zeros(value.shape, dtype=torch.float64) if still else None
 
 
 # -- moves -------------------------------------------------------------------------------------------------------------
@@ -158,25 +179,29 @@ def moved(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], fold: Fold,
         return fold.reshaped(out.shape)
     if name in ("permute", "transpose", "t", "mT", "numpy_T", "swapaxes"):
         return fold.permuted(axis_order(name, values.dim(), args[1:]))
-    if name in ("select", "slice", "narrow") and (args[1] if len(args) > 1 else 0) % values.dim() < fold.rows:
-        call: Callable[..., Tensor] = getattr(torch.ops.aten, name)
-        return fold.of_rows(args[1], lambda x: call(x, *args[1:], **kwargs), out.shape)
     if name == "expand" and out.shape == values.shape:
         return fold
-    return _rerun(name, args, kwargs, fold)  # type: ignore[no-any-return]
+    found = _rerun(name, args, kwargs, fold)
+    return found if isinstance(found, Fold) else None
 
 
 def _rerun(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], fold: Fold) -> Any:
+    """An operator of one tensor, run once more on the numbers of its values."""
     call: Callable[..., Any] = getattr(torch.ops.aten, name)
+    numbers, sources = fold.numbered()
     try:
-        return fold.moved(call, args, kwargs, args[0].shape)
+        with torch.inference_mode(False), torch.no_grad():
+            found = call(numbers.clone(), *args[1:], **kwargs)
     except (RuntimeError, TypeError, ValueError, IndexError):  # it does not run on plain numbers: the way is lost
         return None
+    if isinstance(found, Tensor):
+        return numbered(found, sources)
+    return [numbered(part, sources) for part in found] if isinstance(found, list | tuple) else None
 
 
 def gathered(
     rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], origins: list[Origin | None],
-    out: Any, writes: _Writes,
+    out: Any, writes: Writes,
 ) -> tuple[Origin | None, list[Fold | None]]:  # fmt: skip
     """The origin of what an operator made that puts values together or takes them apart, and its results' poolings."""
     name = rule.name
@@ -200,63 +225,66 @@ def _fills(args: tuple[Any, ...]) -> bool:
 
 def _moved_folds(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], origins: list[Origin | None],
-    out: Any, writes: _Writes,
+    out: Any, writes: Writes,
 ) -> list[Fold | None]:  # fmt: skip
     folds = [origin.fold if origin is not None else None for origin in origins]
-    if name in ("cat", "concat", "stack"):
-        return _put_together(name, args, kwargs, tensors, origins, folds, out, writes) if any(folds) else []
     first = folds[0] if folds else None
+    if name == "copy":
+        return [first] if first is not None else []
     if name == "constant_pad_nd" and not _fills(args) and isinstance(out, Tensor):
-        pads = list(args[1])
-        rows = first.rows if first is not None else tensors[0].dim() - len(pads) // 2 - 1
-        origin = origins[0]
-        if first is None and (rows != 1 or origin is None or origin.kind == "unseen"):
-            return []
-        if len(pads) // 2 > tensors[0].dim() - rows:
-            return []
-        unit = origin.unit if origin is not None and origin.kind in EVENTS else None
-        fold = first or plain(tensors[0], rows, unit, writes(tensors[0]))
-        return [fold.each(lambda x: torch.nn.functional.pad(x, pads), ("pad", *pads))]
-    if first is None:
+        pads, origin = list(args[1]), origins[0]
+        if first is None and origin is not None and origin.kind != "unseen" and tensors[0].dim() == len(pads) // 2 + 2:
+            unit = origin.unit if origin.kind in EVENTS else None
+            first = plain(tensors[0], 1, unit, writes(tensors[0]))  # the places before the padding are the layer's own
+        return [first.padded(pads)] if first is not None else []
+    if not any(folds):
         return []
-    if name in ("unbind", "split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk"):
-        axis = args[-1] if name == "unbind" and len(args) > 1 else args[2] if name != "unbind" and len(args) > 2 else 0
-        if axis % tensors[0].dim() < first.rows:
-            call: Callable[..., Any] = getattr(torch.ops.aten, name)
-            parts = call(first.parts[0].before, *args[1:], **kwargs) if first.aligned else []
-            return [
-                first.of_rows(axis, lambda _, part=part: part, result.shape)  # type: ignore[misc]
-                for part, result in zip(parts, out, strict=False)
-            ]
-        found = _rerun(name, args, kwargs, first)
-        return list(found) if found is not None else []
+    if name in ("cat", "concat", "stack", *_INTO):
+        return _put_together(name, args, kwargs, tensors, origins, folds, writes)
+    if first is None or any(folds[1:]):
+        return []
     found = _rerun(name, args, kwargs, first)
-    return [found] if found is not None and not isinstance(found, list) else found or []
+    return [found] if isinstance(found, Fold) else found or []
+
+
+#: operators that put values into a tensor at some places
+_INTO = ("index_put", "_unsafe_index_put", "index_copy", "scatter", "slice_scatter", "select_scatter", "masked_scatter")
 
 
 def _put_together(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor], origins: list[Origin | None],
-    folds: list[Fold | None], out: Any, writes: _Writes,
+    folds: list[Fold | None], writes: Writes,
 ) -> list[Fold | None]:  # fmt: skip
-    axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-    axis %= out.dim()
-    known = [fold for fold in folds if fold is not None]
-    rows, count = known[0].rows, known[0].count
-    if any((fold.rows, fold.count) != (rows, count) and axis >= rows for fold in known):
-        return []
-    still = [origin is not None and origin.kind in _STILL and origin.kind == "zero" for origin in origins]
-    if name == "stack" or axis < rows:
-        if len(known) != len(folds) or (name == "stack" and axis > rows):
+    filled: dict[int, Fold | Tensor] = {}
+    known = next(fold for fold in folds if fold is not None)
+    for tensor, origin, fold in zip(tensors, origins, folds, strict=True):
+        if not tensor.is_floating_point():
+            continue
+        if fold is not None:
+            filled[id(tensor)] = fold
+        elif origin is not None and origin.kind == "zero":
+            filled[id(tensor)] = torch.zeros(tensor.shape, dtype=torch.float64)
+        elif origin is not None and origin.kind in EVENTS and known.rows and known.rows < tensor.dim():
+            filled[id(tensor)] = plain(tensor, known.rows, origin.unit, writes(tensor))
+        else:
             return []
-        return [behind(known, rows + (name == "stack"))]
-    filled: list[Fold | None] = []
-    for tensor, origin, fold, zero in zip(tensors, origins, folds, still, strict=True):
-        if fold is None and not zero:
-            if origin is None or origin.kind not in EVENTS:
-                return []
-            fold = plain(tensor, rows, origin.unit, writes(tensor))
-        filled.append(fold)
-    return [beside(filled, [tensor.shape for tensor in tensors], axis, rows, count)]
+    names = list(filled)
+
+    def put(numbers: list[Tensor]) -> Tensor:
+        swap = dict(zip(names, numbers, strict=True))
+
+        def each(value: Any) -> Any:
+            if isinstance(value, list | tuple):
+                return [each(one) for one in value]
+            return swap.get(id(value), value)
+
+        call: Callable[..., Tensor] = getattr(torch.ops.aten, name)
+        return call(*(each(value) for value in args), **{key: each(value) for key, value in kwargs.items()})
+
+    try:
+        return [together(list(filled.values()), put)]
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        return []
 
 
 def axis_order(name: str, dims: int, args: tuple[Any, ...]) -> tuple[int, ...]:

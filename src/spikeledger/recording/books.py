@@ -5,6 +5,7 @@ A booking gives the origin of what its operator made; where the values of tensor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from ..listening.neurons import Firing
 from .census import Census, census
-from .folds import Fold, plain
+from .folds import plain
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product
@@ -154,7 +155,10 @@ class Books:
         name = known.layer(product.weight)
         turned = False
         if owner is not None and matrix.dim() == owner.dim() == 2:
-            turned = matrix.stride() == owner.stride() != owner.stride()[::-1]
+            there, back = owner.shape, owner.shape[::-1]
+            turned = matrix.shape == there
+            if there == back:  # square: its axes tell, if it is the weight itself and no copy
+                turned = matrix.stride() == owner.stride() != owner.stride()[::-1] and _same_memory(matrix, owner)
         first = self._turned.setdefault(name, turned)
         return name if first == turned else f"{name} (transposed)"
 
@@ -198,12 +202,16 @@ class Books:
     def _way(self, origin: Origin | None, product: Product) -> Way | None:
         """The ways through poolings that the values came, if they are spikes that can be counted before them."""
         fold = origin.fold if origin is not None else None
-        if fold is None or fold.count != product.values.shape[: product.rows].numel():
+        if fold is not None:
+            fold = fold.resolved(product.values.shape[: product.rows].numel(), self.know.writes)
+        if fold is None or not fold.parts:
             return None
         sent = []
         for part in fold.parts:
-            if part.writes != self.know.writes(part.before):  # changed since
+            if part.writes is not None and part.writes != self.know.writes(part.before):  # changed since
                 return None
+            if part.overlaps and part.windows is None and math.prod(part.shape) > _MANY:
+                return None  # each place would have to be asked for itself
             one = self.know.look(part.before, part.rows, part.unit)
             if one.inputs == "graded" and part.pools:
                 return None
@@ -249,12 +257,9 @@ class Books:
             before = origin.fold
             if before is None and origin.kind in EVENTS:
                 before = plain(values, 1, origin.unit, self.know.writes(values))
-            if before is not None and values.shape[:1].numel() == before.count:
-                new = before.pooled(self.place, pool, 1)
-                spans = pool.spans if before is not origin.fold else None
-                if spans is not None:
-                    new = Fold((new.parts[0]._replace(windows=spans, overlaps=pool.overlaps),), 1, new.count)
-                fold = new
+            before = before.resolved(len(values), self.know.writes) if before is not None else None
+            if before is not None:
+                fold = before.pooled(self.place, pool, out.shape)
         if fold is None and origin.fold is not None:
             self.unfolded.update(origin.fold.pools)
         return Origin(_pooled(origin.kind), origin.source, None, origin.suspect, fold)
@@ -294,6 +299,8 @@ class Books:
         """Something other than a weighted operator reads these: a pooling among them cannot fold away."""
         for tensor in tensors:
             origin = self.know.origin(tensor)
+            if origin is not None and origin.half is not None:
+                origin = origin.half[1]
             if origin is not None and origin.fold is not None:
                 self.unfolded.update(origin.fold.pools)
 
@@ -312,6 +319,14 @@ class Books:
             return
         key = (self.place if place is None else place, operator, reason)
         self.uncounted[key] = self.uncounted.get(key, 0) + 1
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+
+
+#: places of a way with overlaps that are asked one by one
+_MANY = 1 << 14
 
 
 def _pooled(kind: str) -> str:

@@ -16,7 +16,7 @@ from .books import Books
 from .census import census
 from .folds import Fold
 from .pools import Pool, sum_pool
-from .products import Coincidence, Product, scaling
+from .products import Coincidence, Product, outer, scaling
 from .provenance import CONSTANT, RANDOM, ZERO, Origin, Weight
 from .rules import Rule, why_unknown
 from .tensors import elements, nonzero_elements, tensors_in
@@ -201,13 +201,20 @@ class Operators:
         self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
     ) -> Origin | None:
         books = self.books
+        first = books.origin(args[0]) if isinstance(args[0], Tensor) else None
+        if rule.name == "pow" and len(args) > 1 and args[1] in (1, 1.0):
+            return first
         if books.charged:
             books.add("activation", "activation", elements(out), outputs=0)
             if isinstance(out, Tensor):
                 books.pointwise[books.place, "activation"].nonzero += nonzero_elements(out)
-        books.spoil(tensors)
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
         made = made_of(found, books.place)
+        if first is not None and rule.name in ("abs", "relu"):  # of a size, which is positive, it is the same
+            half = ("size", first) if rule.name == "abs" and first.fold is not None else first.half
+            if half is not None and half[0] == "size":
+                return made._replace(half=half)
+        books.spoil(tensors)
         if made.kind == "values" and not books.quiet:
             if rule.name in ("round", "floor", "ceil", "trunc"):
                 return made._replace(suspect=books.place)
@@ -234,13 +241,25 @@ class Operators:
         if books.quiet or sums:
             own = self._one_to_one(tensors, out) if name == "mul" and len(tensors) == 2 else None
             return own or self._combined(rule, args, tensors, out)
+        if name == "mul" and len(tensors) == 2 and isinstance(out, Tensor):
+            for values, weight in (tensors, tensors[::-1]):
+                spread = outer(values, weight, out) if know.is_weight(weight) and not know.is_weight(values) else None
+                if spread is not None and books.charged:
+                    return books.multiplied(spread)[1]
         if books.charged:
             books.add("elementwise", "elementwise", elements(out))
         return self._combined(rule, args, tensors, out)
 
     def _combined(self, rule: Rule, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> Origin:
         books = self.books
-        made = combined(rule.name, args, tensors, [books.origin(tensor) for tensor in tensors], books.place, out)
+        if rule.name == "mul" and len(tensors) == 2:
+            halves = [origin.half for origin in map(books.origin, tensors) if origin is not None and origin.half]
+            if len(halves) == 2 and halves[0][0] != halves[1][0] and halves[0][1] is halves[1][1]:
+                whole: Origin = halves[0][1]
+                return whole
+        made = combined(
+            rule.name, args, tensors, [books.origin(tensor) for tensor in tensors], books.place, out, books.know.writes
+        )
         if made.fold is None:
             books.spoil(tensors)
         if made.kind == "values" and rule.name == "add":
@@ -295,9 +314,11 @@ class Operators:
         self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
     ) -> Origin | None:
         books = self.books
-        books.spoil(tensors)
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
         made = made_by_comparison(rule.name, found, books.place)
+        if rule.name == "sign" and found and found[0].fold is not None:
+            return made._replace(half=("sign", found[0]))
+        books.spoil(tensors)
         return made._replace(suspect=None) if books.quiet else made
 
     def _gatherer(

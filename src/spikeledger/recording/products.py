@@ -179,6 +179,20 @@ def scaling(values: Tensor, weight: Tensor) -> Product:
     )  # fmt: skip
 
 
+def outer(values: Tensor, weight: Tensor, out: Tensor) -> Product | None:
+    """An element-wise product in which each value meets several weights, as in a matrix product over one place; None where
+    each meets one, or the weights differ from sample to sample."""
+    if out.numel() <= values.numel() or weight.dim() > values.dim():
+        return None
+    shape = (1,) * (values.dim() - weight.dim()) + tuple(weight.shape)
+    rows = next((axis for axis, size in enumerate(shape) if size != 1), len(shape))
+    if not rows:
+        return None
+    return Product(
+        "outer", values, values, weight, weight.reshape(shape[rows:]), torch.mul, rows, out.numel(), out.numel(),
+    )  # fmt: skip
+
+
 #: aten operator -> the product that it is
 PRODUCTS: dict[str, Callable[..., Product | Coincidence]] = {
     "mm": _mm,

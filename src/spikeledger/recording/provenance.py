@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..listening.neurons import kind_of
 from .census import Census, census
-from .folds import Fold
+from .folds import Fold, among, numbered
 
 #: kinds whose values are events, each of one size or several of them at once
 EVENTS = frozenset(["spikes", "input"])
@@ -45,13 +45,16 @@ class Origin(NamedTuple):
     fold: Fold | None = None
     census: Census | None = None
     rows: int = 0
+    half: tuple[str, Any] | None = (
+        None  # the `sign` or `size` of values with a fold, whose product is these values again
+    )
 
     @property
     def bare(self) -> Origin:
         """What holds for any part of these values."""
-        if self.fold is None and self.census is None:
+        if self.fold is None and self.census is None and self.half is None:
             return self
-        return self._replace(fold=None, census=None, rows=0)
+        return self._replace(fold=None, census=None, rows=0, half=None)
 
     def through(self, name: str, out: Tensor) -> Origin:
         """The origin of what an operator that only moves values made of this tensor, but for the poolings."""
@@ -130,13 +133,15 @@ class Weight(NamedTuple):
 class Memory:
     """What is known of one storage, whatever views there are of it."""
 
-    __slots__ = ("later", "made", "weights", "writes")
+    __slots__ = ("later", "made", "numbers", "sources", "weights", "writes")
 
     def __init__(self) -> None:
         self.later: list[Callable[[], object]] = []  # what is to be done if a buffer turns out to hold a state
         self.weights: list[tuple[int, int, Weight]] = []  # first element, last plus one, and whose they are
         self.made: Origin | None = None  # of all that was written there
         self.writes = 0  # how often anything was
+        self.numbers: Tensor | None = None  # of pooled values that were copied there, element by element
+        self.sources: tuple[Fold, ...] = ()  # what they number
 
     def weight(self, tensor: Tensor) -> Weight | None:
         """The weight that a view lies in."""
@@ -153,12 +158,12 @@ class _Row:
 
     __slots__ = ("looked", "memory", "origin", "pointer", "reference", "writes")
 
-    def __init__(self, reference: weakref.ref[Tensor], memory: Memory) -> None:
+    def __init__(self, reference: weakref.ref[Tensor], memory: Memory, pointer: int) -> None:
         self.reference = reference
+        self.pointer = pointer  # where its values lie, which `.data = ` changes
         self.memory = memory
         self.origin: Origin | None = None
         self.writes = -1  # of the memory, when `origin` was noted
-        self.pointer: int | None = None  # where a parameter's or buffer's values lie, which `.data = ` changes
         self.looked: tuple[object, int, Census] | None = None  # how it stood, rows, and what was seen
 
 
@@ -172,13 +177,12 @@ class Provenance:
             memory = self._row(tensor).memory
             begin = tensor.storage_offset() if tensor.layout is torch.strided else 0
             memory.weights.append((begin, begin + tensor.numel(), Weight(name, tensor, buffer)))
-            self._rows[id(tensor)].pointer = _pointer(tensor)
 
     def _row(self, tensor: Tensor) -> _Row:
         key = id(tensor)
         row = self._rows.get(key)
         if row is not None and row.reference() is tensor:
-            if row.pointer is not None and row.pointer != _pointer(tensor):
+            if row.pointer != _pointer(tensor):
                 self._moved(tensor, row)
             return row
         rows = self._rows
@@ -188,12 +192,14 @@ class Provenance:
             if found is not None and found.reference is reference:
                 del rows[key]
 
-        row = rows[key] = _Row(weakref.ref(tensor, forget), self._memory(tensor))
+        row = rows[key] = _Row(weakref.ref(tensor, forget), self._memory(tensor), _pointer(tensor))
         return row
 
     def _moved(self, tensor: Tensor, row: _Row) -> None:
-        """`parameter.data = other`: the values of a parameter or buffer lie elsewhere now."""
+        """`tensor.data = other`: its values lie elsewhere now."""
         before, row.memory, row.pointer = row.memory, self._memory(tensor), _pointer(tensor)
+        if row.memory is before:
+            return
         row.writes, row.looked = -1, None
         known = next((one for _, _, one in before.weights if one.owner is tensor), None)
         stays = known is not None and (not known.buffer or row.memory.made is None)
@@ -229,7 +235,7 @@ class Provenance:
     def weight(self, tensor: Tensor) -> Weight | None:
         """Whose values a tensor holds, if they were made from weights alone."""
         row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor or row.pointer is not None:
+        if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
             row = self._row(tensor)
         memory = row.memory
         return memory.weight(tensor) if memory.weights else None
@@ -258,13 +264,16 @@ class Provenance:
     def origin(self, tensor: object) -> Origin | None:
         """Where a tensor's values were made; None where that is not known."""
         row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor or row.pointer is not None:
+        if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
             if not isinstance(tensor, Tensor):
                 return None
             row = self._row(tensor)
         memory = row.memory
         if row.writes == memory.writes:
             return row.origin
+        if memory.numbers is not None and memory.made is not None:
+            numbers = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).clone()
+            return memory.made._replace(fold=numbered(numbers, memory.sources))
         return memory.made
 
     def put(self, tensor: Tensor, origin: Origin) -> None:
@@ -285,6 +294,8 @@ class Provenance:
         memory.writes += 1
         if memory.weights:
             return
+        if memory.numbers is not None or (origin is not None and origin.fold is not None):
+            self._number(tensor, memory, origin)
         try:
             whole = tensor.numel() * tensor.element_size() >= tensor.untyped_storage().nbytes()
         except (NotImplementedError, RuntimeError):
@@ -295,6 +306,19 @@ class Provenance:
                 row.origin, row.writes = origin, memory.writes
         else:
             memory.made = joined(memory.made, origin)
+
+    def _number(self, tensor: Tensor, memory: Memory, origin: Origin | None) -> None:
+        """Keep which pooled values lie where: not a number stands for any others."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if memory.numbers is None:
+            blank = 0.0 if memory.made is None or memory.made.kind == "zero" else math.nan
+            memory.numbers = torch.full((size,), blank, dtype=torch.float64)
+        view = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+        if origin is not None and origin.fold is not None:
+            own, memory.sources = among(*origin.fold.numbered(), memory.sources)
+            view.copy_(own.expand(view.shape))
+        else:
+            view.fill_(0.0 if origin is not None and origin.kind == "zero" else math.nan)
 
     def touched(self, tensor: Tensor) -> None:
         """A weight was written into, with what is a weight too, or by training."""

@@ -36,7 +36,8 @@ GATHERERS: frozenset[str] = _names(
     cat concat stack split split_with_sizes unsafe_split unsafe_split_with_sizes chunk unsafe_chunk unbind index
     index_select gather repeat repeat_interleave flip roll tile constant_pad_nd reflection_pad1d reflection_pad2d
     reflection_pad3d replication_pad1d replication_pad2d replication_pad3d pad im2col masked_select diagonal
-    as_strided native_dropout dropout copy tril triu masked_scatter index_put scatter slice_scatter select_scatter
+    as_strided native_dropout dropout copy index_copy index_fill _unsafe_index _unsafe_index_put fill_diagonal tril
+    triu masked_scatter index_put scatter slice_scatter select_scatter
     _pack_padded_sequence _pad_packed_sequence _nested_tensor_from_mask _nested_tensor_from_tensor_list
     nested_to_padded_tensor to_padded_tensor _nested_tensor_from_mask_left_aligned _nested_view_from_buffer
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d

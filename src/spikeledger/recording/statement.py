@@ -48,7 +48,7 @@ def statement(books: Books, network: nn.Module, samples: int | None, timesteps: 
             closed.append(books.populations[name].close())
         if name in books.synapses:
             one = books.synapses[name]
-            closed.append(one.close(folds=folds[name]))
+            closed.append(one.close(folds=folds[name], spikes=bool(books.populations)))
             fan = one.folded_fans if folds[name] else one.fans
             if fan is not None:
                 fans[name] = fan
@@ -123,6 +123,8 @@ def _extent(books: Books, samples: int | None, timesteps: int | None, seen: Seen
     return samples, timesteps
 
 
+#: values of one size that may be so by chance
+_FEW = 8
 _WAYS_OUT = {
     True: "say which axis of the inputs holds what, with layout='B', 'TB' or 'BT'",
     False: "say how many there were with rec.activity(samples=..., timesteps=...)",
@@ -138,7 +140,7 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
     missed = [Uncounted(*key, calls=calls) for key, calls in books.uncounted.items()]
     asked = dict(books.asked)
     for one in books.synapses.values():
-        if one.maker is not None and not one.events and one.inputs == "spikes" and one.arrived > 1:
+        if one.maker is not None and not one.events and one.inputs == "spikes" and one.arrived > _FEW:
             asked.setdefault(one.maker, one.calls)  # they look like spikes, though nothing compared
     for place, calls in asked.items():
         try:

@@ -200,7 +200,7 @@ class SynapseAccount:
         self.calls += 1
         self.dense += dense
         self.bias_adds += bias_adds
-        if self.arrived <= 1:
+        if self.arrived <= 100:
             self.arrived += int(census.nonzero.sum())
         if census.inputs != self.inputs or census.magnitude != self.magnitude:
             self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
@@ -270,14 +270,17 @@ class SynapseAccount:
         every = self.folded_calls > 0 and self.folded_calls == self.calls
         return every and (self.folded_inputs != "graded" or not self.pools)
 
-    def close(self, *, folds: bool) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
-        """The layer's facts and its events, `(event, count, by presynaptic neuron)`; call `settle` first."""
+    def close(self, *, folds: bool, spikes: bool) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
+        """The layer's facts and its events, `(event, count, by presynaptic neuron)`; call `settle` first.
+
+        Where nothing in the network sends `spikes`, one value alone is of one size by chance.
+        """
         rows = self.folded_per_neuron if folds else self.per_neuron
         count = self.folded_count if folds else self.count
         shape = self.folded_shape if folds else self.shape
         inputs = self.folded_inputs if folds else self.inputs
-        if inputs == "spikes" and not self.events and self.arrived <= 1:
-            inputs = "graded"  # one value alone is of one size, whatever it is
+        if inputs == "spikes" and not self.events and not spikes and self.arrived <= 1:
+            inputs = "graded"
         layer = Layer(
             self.name, self.operator, shape if shape is not None and _fits(rows, shape) else (), outputs=self.outputs,
             synapses=self.synapses, parameters=self.parameters, nonzero_parameters=self.nonzero_parameters,
