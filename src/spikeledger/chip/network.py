@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..activity.stored import Stored
 from ..errors import InputError
 from .synapses import Fan, Synapses
 
@@ -86,7 +87,8 @@ class Projection:
     """Synapses from one population to another; a spike of step `t` arrives in step `t + delay`.
 
     `fan`, where there is one, says through which places of the synapses' input each presynaptic neuron goes out: linear
-    pooling, a permutation or a part. `layer` is the weighted operator that the synapses come from.
+    pooling, a permutation or a part. `layer` is the weighted operator that the synapses come from, and `keeps` the weights
+    and biases of that operator, where there is one; several projections of one layer share them.
     """
 
     source: str
@@ -95,6 +97,14 @@ class Projection:
     delay: int = 0
     layer: str = ""
     fan: Fan | None = None
+    keeps: Stored | None = None
+    shape: tuple[int, ...] = ()  # of the source as the operator saw it, where that is another than the population's
+
+    @cached_property
+    def stored(self) -> Stored:
+        """The numbers that the layer stores: those of its operator, else one for each synapse or shared weight."""
+        held = self.synapses.numbers, self.synapses.stored
+        return Stored.of([held]) if self.keeps is None else self.keeps
 
     @cached_property
     def fan_out(self) -> NDArray[np.int64]:

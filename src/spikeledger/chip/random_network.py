@@ -51,7 +51,9 @@ def random_network(
 def _different(rng: np.random.Generator, rows: int, count: int, among: int) -> NDArray[np.uint32]:
     """Rows of different numbers below `among`, in ascending order, each choice as likely as any other."""
     if 2 * count > among:
-        return np.sort(np.argsort(rng.random((rows, among), dtype=np.float32), axis=1)[:, :count], axis=1).astype(np.uint32)
+        return np.sort(np.argsort(rng.random((rows, among), dtype=np.float32), axis=1)[:, :count], axis=1).astype(
+            np.uint32
+        )
     found: NDArray[np.uint32] = rng.integers(0, among, (rows, count), dtype=np.uint32)
     found.sort(axis=1)
     again = np.arange(rows)  # rows that may still hold a number twice: one of each pair is drawn anew

@@ -46,6 +46,7 @@ class Operator:
     in_shape: tuple[int, ...]
     settings: tuple[Any, ...] = ()
     targets: int = 0  # places of one row of its output
+    bias: Tensor | None = None
 
     @property
     def sources(self) -> int:
@@ -200,9 +201,7 @@ def added(first: Form, second: Form, shape: torch.Size, sign: float) -> Form:
     return tuple(term.moved(lambda x: x.expand(shape)) for term in both)
 
 
-def moved(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], forms: dict[int, Form]
-) -> list[Form]:
+def moved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], forms: dict[int, Form]) -> list[Form]:
     """The forms of the results of an operator that only moves values; `forms` are those of its tensors, by identity."""
     results: list[list[Term]] = []
     name = func._schema.name.removeprefix("aten::").removesuffix("_")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -228,7 +229,10 @@ class _Tracer:
         if name in ("add", "sub"):
             other = (self.forms.get(args[1]) if isinstance(args[1], Tensor) else None) or ()
             sign = (-1.0 if name == "sub" else 1.0) * float(kwargs.get("alpha", 1))
-            return algebra.added(form or (), other, out.shape, sign)
+            first, second = form or (), other
+            if isinstance(args[1], Tensor) and isinstance(first, tuple) and isinstance(second, tuple):
+                first, second = self._biased(first, args[1]), self._biased(second, args[0])
+            return algebra.added(first, second, out.shape, sign)
         if name == "neg" and isinstance(form, tuple):
             return tuple(term.times(-1.0) for term in form)
         if name in ("mul", "div"):
@@ -237,7 +241,10 @@ class _Tracer:
             values, weight = args[-2:]
             product = self.forms.get(values)
             if isinstance(product, tuple) and weight not in self.forms and (name == "mm" or args[0] not in self.forms):
-                operator = Operator(self._layer(weight), "linear", weight.detach().t(), tuple(values.shape[1:]))
+                bias = args[0] if name == "addmm" and self._stores(args[0]) else None
+                operator = Operator(
+                    self._layer(weight), "linear", weight.detach().t(), tuple(values.shape[1:]), bias=bias
+                )
                 return algebra.multiplied(product, operator, values.shape[0], tuple(out.shape))
         if name == "convolution" and isinstance(form, tuple) and args[1] not in self.forms:
             return self._convolved(form, args, out, place)
@@ -252,7 +259,7 @@ class _Tracer:
         if isinstance(form, tuple) and is_maximum(name):
             return self._maximum(name, form, args, out, place)
         if (isinstance(form, tuple) and "pool" in name) or name == "mean":
-            return _pooled(name, form or (), args, kwargs, out, place)
+            return _pooled(name, form if isinstance(form, tuple) else (), args, kwargs, out, place)
         return Opaque(f"'{place or 'the network'}' applies {name} to spikes or currents, which synapses cannot do")
 
     def _scaled(self, name: str, args: tuple[Any, ...], form: Form | None, out: Tensor, place: str) -> Form:
@@ -266,7 +273,7 @@ class _Tracer:
         return tuple(term.times(factor).moved(lambda x: x.expand(out.shape)) for term in form)
 
     def _convolved(self, form: tuple[Term, ...], args: tuple[Any, ...], out: Tensor, place: str) -> Form:
-        values, weight, _, stride, padding, dilation, transposed, _, groups = args
+        values, weight, bias, stride, padding, dilation, transposed, _, groups = args
         if transposed or weight.dim() > 4:
             return Opaque(f"'{place}' is a {'transposed' if transposed else '3-d'} convolution")
         kernel = weight.detach()
@@ -275,7 +282,7 @@ class _Tracer:
         if weight.dim() == 3:  # one row of a picture
             kernel, shape = kernel.unsqueeze(2), (shape[0], 1, shape[1])
             settings = [[1, *settings[0]], [0, *settings[1]], [1, *settings[2]]]
-        operator = Operator(self._layer(weight), "conv", kernel, shape, (*map(tuple, settings), groups))
+        operator = Operator(self._layer(weight), "conv", kernel, shape, (*map(tuple, settings), groups), bias=bias)
         return algebra.multiplied(form, operator, values.shape[0], tuple(out.shape))
 
     def _maximum(self, name: str, form: tuple[Term, ...], args: tuple[Any, ...], out: Tensor, place: str) -> Form:
@@ -294,6 +301,21 @@ class _Tracer:
         sent = self.forms.get(out)
         assert isinstance(sent, tuple)
         return tuple(term.times(size) for term in sent) if size != 1 else sent
+
+    def _stores(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter of the network, or a part of one."""
+        return tensor.untyped_storage().data_ptr() in self.weights
+
+    def _biased(self, form: tuple[Term, ...], bias: Tensor) -> tuple[Term, ...]:
+        """Currents to which a parameter is added that the product did not add itself."""
+        if not self._stores(bias):
+            return form
+        return tuple(
+            replace(term, operator=replace(term.operator, bias=bias))
+            if term.operator is not None and term.operator.bias is None
+            else term
+            for term in form
+        )
 
     def _layer(self, weight: Tensor) -> str:
         path = self.weights.get(weight.untyped_storage().data_ptr(), "")
