@@ -34,8 +34,12 @@ class Symmetric(nn.Module):
 class OddOnly(nn.Module):
     """A mask of one's own, that says nothing of the way back."""
 
+    def __init__(self, like: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", (torch.arange(like.numel()) % 2).view_as(like))
+
     def forward(self, x: Tensor) -> Tensor:
-        return x * (torch.arange(x.numel()) % 2).view_as(x)
+        return x * self.mask
 
 
 class LowRank(nn.Module):
@@ -72,7 +76,8 @@ MADE: dict[str, Callable[[nn.Module], nn.Module]] = {
     "spectral norm": parametrizations.spectral_norm,
     "spectral norm of old": _old("spectral_norm"),
     "pruned by torch": _torch_pruned,
-    "masked by oneself": lambda layer: (parametrize.register_parametrization(layer, "weight", OddOnly()), layer)[1],
+    "masked by oneself": lambda layer: (
+        parametrize.register_parametrization(layer, "weight", OddOnly(layer.weight)), layer)[1],
 }
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Linear(16, 16),

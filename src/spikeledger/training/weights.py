@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..errors import InputError
+from ..torch_private import hook_tables
 
 #: layers whose `weight` multiplies, and nothing else does
 _LAYERS = (
@@ -80,7 +81,8 @@ def _made_of(module: nn.Module) -> list[Tensor]:
 
 def _hook(module: nn.Module) -> Any:
     """The hook that makes a layer's weight before each call; None where there is none."""
-    made = (hook for hook in module._forward_pre_hooks.values() if type(hook).__module__.startswith("torch.nn.utils."))
+    before = (hook for table in hook_tables(module)[:1] for hook in table.values())
+    made = (hook for hook in before if type(hook).__module__.startswith("torch.nn.utils."))
     return next((hook for hook in made if getattr(hook, "name", getattr(hook, "_tensor_name", "")) == "weight"), None)
 
 
