@@ -76,13 +76,16 @@ class Hearing(Listener):
             kind = kind_of(module)
             if output is None or kind is None:  # it raised
                 return None
-            sent = self.fires(path, module, kind, kind.read(module, args, output))
-            if not isinstance(output, tuple):
-                return sent
-            for state in output[1:]:
-                if isinstance(state, Tensor):
+            fired = kind.read(module, args, output)
+            sent = self.fires(path, module, kind, fired)
+            parts = output if isinstance(output, dict) else dict(enumerate(output)) if isinstance(output, tuple) else {}
+            for state in parts.values():
+                if isinstance(state, Tensor) and state is not fired.sent:
                     self.keeps(path, state)
-            return None if sent is None else (sent, *output[1:])
+            if sent is None or not parts:
+                return sent
+            changed = {key: sent if part is fired.sent else part for key, part in parts.items()}
+            return changed if isinstance(output, dict) else tuple(changed.values())
         finally:
             self._ear.open()
 
