@@ -125,7 +125,8 @@ def _array(member: bytes) -> NDArray[Any]:
 
 
 def _layer(row: dict[str, Any]) -> Layer:
-    layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"])})
+    pools = tuple(_text(name) for name in row.get("pools", ()))
+    layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"]), "pools": pools})
     for size in (layer.outputs, layer.synapses, layer.parameters, layer.nonzero_parameters, layer.state):
         _number(int, size)
     _number(float, layer.magnitude)

@@ -36,6 +36,7 @@ class Layer:
     magnitude: float = 0.0
     source: str = ""  # the layer whose output arrives here; "input" is the network's own input
     spiking: bool = False
+    pools: tuple[str, ...] = ()  # poolings before it that are folded into its synapses
 
     @property
     def weighted(self) -> bool:

@@ -7,13 +7,13 @@ does: what takes longer does not arrive in that run.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from .neurons import neuron_reading
+from ..listening.neurons import Firing, NeuronKind
+from .hearing import Hearing, constants, steps_first
 
 
 def deepest_delay(network: nn.Module, sample: Tensor, layout: str) -> int:
@@ -27,61 +27,52 @@ def deepest_delay(network: nn.Module, sample: Tensor, layout: str) -> int:
     return deepest
 
 
-def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> dict[str, list[Tensor]]:
-    """What every population receives, step by step, in a run where sources are silent, but for the first step."""
-    found: dict[str, list[Tensor]] = {}
-    generator = torch.Generator().manual_seed(0)
+class _Echo(Hearing):
+    """A run where sources are silent, but for the first step where `speaks`; what every population receives, by step."""
 
-    def sent(shape: torch.Size, like: Tensor, leading: int, first: bool) -> Tensor:
+    def __init__(self, network: nn.Module, speaks: bool) -> None:
+        super().__init__(network)
+        self.speaks = speaks
+        self.received: dict[str, list[Tensor]] = {}
+        self._generator = torch.Generator().manual_seed(0)
+
+    def says(self, like: Tensor, layout: str, first: bool) -> Tensor:
         """Zeros of a shape, with random sizes at the first step."""
-        values = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        if speak and first and values.numel():
-            start = values[0] if leading else values
-            start += (0.5 + torch.rand(start.shape, generator=generator)).to(values)
+        values = torch.zeros_like(like)
+        if self.speaks and first and values.numel():
+            start = steps_first(values, layout)[0]
+            start += (0.5 + torch.rand(start.shape, generator=self._generator)).to(values)
         return values
 
-    def leave(path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        reading = neuron_reading(module)
-        assert reading is not None
-        facts = reading(module, path)
-        first = output[0] if isinstance(output, tuple) else output
-        if facts is None:  # an encoder
-            return sent(first.shape, first, 1, True)
-        received = found.setdefault(path, [])
-        begun, stepwise = bool(received), bool(facts["stepwise"])
-        received += [args[0].detach()] if stepwise else list(args[0].detach())
-        spikes = sent(first.shape, first, 0 if stepwise else 1, not begun)
-        return (spikes, *output[1:]) if isinstance(output, tuple) else spikes
+    def fires(self, path: str, module: nn.Module, kind: NeuronKind, fired: Firing) -> Tensor:
+        """Note what a population receives, and send an echo or silence."""
+        if constants(module, kind, path, fired) is None:  # an encoder
+            return self.says(fired.sent, "TB", True)
+        received = self.received.setdefault(path, [])
+        begun = bool(received)
+        if fired.currents is not None:
+            received += list(steps_first(fired.currents.detach(), fired.layout))
+        # what is sent has the layout of the spikes, unless time lies elsewhere in it
+        if fired.spikes.shape == fired.sent.shape:
+            return self.says(fired.sent, fired.layout, not begun)
+        said = self.says(fired.spikes, fired.layout, not begun)
+        return said.flatten(0, 1) if fired.sent.dim() < said.dim() else said.movedim(0, -1)
 
+
+def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> dict[str, list[Tensor]]:
+    """What every population receives, step by step."""
+    echo = _Echo(network, speak)
     features = sample.shape[len(layout) :]
     dtype = next((p.dtype for p in network.parameters()), torch.get_default_dtype())
     like = torch.zeros((), dtype=dtype, device=next((p.device for p in network.parameters()), None))
     if layout == "B":
         inputs = like.new_zeros(1, *features)
     else:
-        steps = sample.shape[layout.index("T")]
-        inputs = sent(torch.Size((steps, 1, *features)), like, 1, True)
+        inputs = echo.says(like.new_zeros(sample.shape[layout.index("T")], 1, *features), "TB", True)
         inputs = inputs.transpose(0, 1) if layout == "BT" else inputs
-    with ExitStack() as stack:
-        stack.enter_context(evaluation(network))
-        stack.enter_context(torch.no_grad())
-        for path, module in _outermost(network, ""):
-
-            def hook(module: nn.Module, args: tuple[Any, ...], output: Any, path: str = path) -> Any:
-                return leave(path, module, args, output)
-
-            stack.callback(module.register_forward_hook(hook).remove)
+    with evaluation(network), torch.no_grad(), echo.active():
         network(inputs)
-    return found
-
-
-def _outermost(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
-    """Modules of neurons and encoders, but none inside another."""
-    if neuron_reading(module) is not None:
-        yield path, module
-        return
-    for name, child in module.named_children():
-        yield from _outermost(child, f"{path}.{name}" if path else name)
+    return echo.received
 
 
 @contextmanager

@@ -10,26 +10,25 @@ one sentence.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from ..errors import InputError
-from ..torch_private import DispatchMode
+from ..listening.neurons import Firing, NeuronKind
 from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
 from .forms import Forms, same_storage
+from .hearing import Hearing, constants, steps_first
 from .maximum import ANY, is_maximum, per_axis, sums_of_windows
 from .network import Network
-from .neurons import neuron_reading
 from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
 Layout = Literal["B", "TB", "BT"]
+_CURRENT = "declare the class with @sl.neuron(current=...), the argument that is its input current"
 _STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
 
 
@@ -61,13 +60,12 @@ def map_network(
     return assemble(tracer.populations, tracer.arrivals, tracer.output, name or type(network).__name__, dtype)
 
 
-class _Tracer:
+class _Tracer(Hearing):
     """One silent run."""
 
     def __init__(self, network: nn.Module, steps: int) -> None:
-        self.network = network
+        super().__init__(network)
         self.steps = steps
-        self.paths = {id(module): path for path, module in network.named_modules()}
         self.weights = {
             parameter.untyped_storage().data_ptr(): path
             for path, parameter in network.named_parameters()
@@ -77,11 +75,8 @@ class _Tracer:
         self.populations: dict[str, dict[str, Any]] = {}
         self.arrivals: list[Arrival] = []
         self.calls: dict[str, int] = {}
-        self.places: list[str] = []
         self.maxima: dict[str, str] = {}  # a max pooling, and the first source that it was met with
         self.output = ""
-        self.muted = 0
-        self.mode = _Watcher(self)
 
     def run(self, sample: Tensor, layout: Layout) -> None:
         features = sample.shape[len(layout) :]
@@ -89,7 +84,7 @@ class _Tracer:
         dtype = next((p.dtype for p in self.network.parameters()), torch.get_default_dtype())
         silence = torch.zeros(*leading, *features, dtype=dtype)
         self._send("input", silence, len(layout), "input")
-        with evaluation(self.network), torch.no_grad(), self._active():
+        with evaluation(self.network), torch.no_grad(), self.active(operators=True):
             result = self.network(silence)
         result = result[0] if isinstance(result, tuple) else result
         form = self.forms.get(result) if isinstance(result, Tensor) else None
@@ -105,61 +100,24 @@ class _Tracer:
             raise refuse("it has no spiking neurons: convert it first, or record it with sl.record")
         self.output = self.output if self.output in senders else senders[-1]
 
-    @contextmanager
-    def _active(self) -> Iterator[None]:
-        before = register_module_forward_pre_hook(self._enter)
-        after = register_module_forward_hook(self._leave)
-        self.mode.__enter__()
-        try:
-            yield
-        finally:
-            if not self.muted:
-                self.mode.__exit__(None, None, None)
-            before.remove()
-            after.remove()
-
-    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        path = self.paths.get(id(module))
-        if path is None:
-            return
-        self.places.append(path)
-        if self.muted or neuron_reading(module) is not None:
-            self.muted += 1
-            if self.muted == 1:
-                self.mode.__exit__(None, None, None)
-
-    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        path = self.paths.get(id(module))
-        if path is None:
-            return None
-        self.places.pop()
-        if not self.muted:
-            return None
-        self.muted -= 1
-        if self.muted:
-            return None
-        try:
-            reading = neuron_reading(module)
-            assert reading is not None
-            facts = reading(module, path)
-            first = output[0] if isinstance(output, tuple) else output
-            if facts is None:  # an encoder
-                quiet = first.new_zeros(self.steps, *first.shape[1:])
-                self._send("input", quiet, 2, "input", encoder=path)
-            else:
-                stepwise = facts.pop("stepwise")
-                self._receive(path, args[0], stepwise, facts)
-                quiet = torch.zeros_like(first)
-                self._send(path, quiet, 1 if stepwise else 2, "neurons")
-        finally:
-            self.mode.__enter__()
-        if not isinstance(output, tuple):
+    def fires(self, path: str, module: nn.Module, kind: NeuronKind, fired: Firing) -> Tensor:
+        """Note what a population receives, and send silence."""
+        facts = constants(module, kind, path, fired)
+        if facts is None:  # an encoder
+            quiet = fired.sent.new_zeros(self.steps, *fired.sent.shape[1:])
+            self._send("input", quiet, 2, "input", encoder=path)
             return quiet
-        for state in output[1:]:
-            if isinstance(state, Tensor):
-                reason = f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
-                self.forms.put(state, Opaque(reason))
-        return (quiet, *output[1:])
+        if fired.currents is None:
+            raise refuse(f"nobody said what neurons '{path}' ({type(module).__name__}) receive: {_CURRENT}")
+        self._receive(path, steps_first(fired.currents, fired.layout), facts)
+        quiet = torch.zeros_like(fired.sent)
+        self._send(path, steps_first(_alike(quiet, fired), fired.layout), 2, "neurons")
+        return quiet
+
+    def keeps(self, path: str, state: Tensor) -> None:
+        """A membrane that is handed on."""
+        reason = f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
+        self.forms.put(state, Opaque(reason))
 
     def _send(self, path: str, values: Tensor, leading: int, kind: str, encoder: str = "") -> None:
         """Number the spikes of a source, `1 + step * size + neuron`; `leading` axes are steps and the one sample."""
@@ -173,12 +131,12 @@ class _Tracer:
             self.populations.setdefault(path, {})["shape"] = shape
         self.forms.put(values, (Term(path, index),))
 
-    def _receive(self, path: str, currents: Tensor, stepwise: bool, facts: dict[str, Any]) -> None:
-        """Note which spikes reach a population, at the last steps of the run."""
+    def _receive(self, path: str, currents: Tensor, facts: dict[str, Any]) -> None:
+        """Note which spikes reach a population `[T, 1, *N]`, at the last steps of the run."""
         form = self.forms.get(currents) or ()
         if isinstance(form, Opaque):
             raise refuse(f"neurons '{path}' receive what is no sum of spikes: {form.reason}")
-        steps = 1 if stepwise else currents.shape[0]
+        steps = currents.shape[0]
         base = self.calls.get(path, 0)
         rows = currents.detach().reshape(steps, -1)
         known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
@@ -191,6 +149,14 @@ class _Tracer:
             static = self.populations[term.source].get("static", False)
             for row in range(max(steps - 2, 0), steps):
                 self.arrivals += Arrival.of(term, row, steps, size=size, step=base + row, target=path, static=static)
+
+    def runs(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator runs, and its results get their forms."""
+        name = func._schema.name.removeprefix("aten::")
+        plain = name.removesuffix("_") if not name.endswith("__") else name
+        out = func(*args, **kwargs)
+        self.ran(plain, func, args, kwargs, out)
+        return out
 
     # -- operators ----------------------------------------------------------------------------------------------------
 
@@ -296,7 +262,7 @@ class _Tracer:
         path = path if owner == form[0].source else f"{path} of {form[0].source}"
         currents = torch.zeros_like(out)
         self.forms.put(currents, counts)
-        self._receive(path, currents, False, dict(ANY))
+        self._receive(path, currents, dict(ANY))
         self._send(path, out, 1, "neurons")
         sent = self.forms.get(out)
         assert isinstance(sent, tuple)
@@ -320,24 +286,6 @@ class _Tracer:
     def _layer(self, weight: Tensor) -> str:
         path = self.weights.get(weight.untyped_storage().data_ptr(), "")
         return path.removesuffix(".weight") if path else (self.places[-1] if self.places else "weights")
-
-
-class _Watcher(DispatchMode):
-    """Shows the tracer every operator after it ran."""
-
-    def __init__(self, tracer: _Tracer) -> None:
-        super().__init__()
-        self.tracer = tracer
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        name = func._schema.name.removeprefix("aten::")
-        plain = name.removesuffix("_") if not name.endswith("__") else name
-        out = func(*args, **kwargs)
-        self.tracer.ran(plain, func, args, kwargs, out)
-        return out
 
 
 def _pooled(
@@ -386,6 +334,15 @@ def _pooled(
         pool: Callable[..., Tensor] = getattr(torch.ops.aten, name)
         factors = pool(ones if name.endswith("2d") else ones[0], *args[1:], **kwargs).reshape(-1) / local.sum(0)
     return algebra.pooled(form, tuple(values.shape), tuple(out.shape), windows, factors, f"'{place}'")
+
+
+def _alike(values: Tensor, fired: Firing) -> Tensor:
+    """Values of the shape that was sent, in the shape of the spikes: the same memory."""
+    if fired.sent is fired.spikes:
+        return values
+    if fired.spikes.numel() == fired.sent.numel() and fired.spikes.dim() != fired.sent.dim():
+        return values.unflatten(0, fired.spikes.shape[:2])
+    return values.movedim(-1, 0)
 
 
 def _tensors(args: Any) -> Iterator[Tensor]:

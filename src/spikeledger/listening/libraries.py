@@ -27,7 +27,18 @@ def _ours_at_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
     return state is None or silent(*(state if isinstance(state, tuple) else (state,)))
 
 
-NEURONS["spikeledger", "Neuron"] = NeuronKind(_ours, at_rest=_ours_at_rest)
+def _ours_on_chip(module: Any) -> dict[str, Any] | str:
+    if type(module).__name__ not in _OURS_ON_CHIP:
+        return f"chips here run {', '.join(_OURS_ON_CHIP)}: use one of them"
+    cells = module.cells()
+    return {
+        "beta": cells.beta, "threshold": cells.threshold, "reset": cells.reset, "reset_delay": cells.reset_delay,
+        "refractory": cells.refractory, "alpha": cells.alpha, "rho": cells.rho, "strength": cells.strength,
+    }  # fmt: skip
+
+
+_OURS_ON_CHIP = ("IF", "LIF", "Synaptic", "AdaptiveLIF")
+NEURONS["spikeledger", "Neuron"] = NeuronKind(_ours, at_rest=_ours_at_rest, chip=_ours_on_chip)
 NEURONS["spikeledger", "Encoder"] = encoder("TB")
 
 # -- snnTorch: one step a call, [B, *N]; returns spikes, or (spikes, states...) --------------------------------------
@@ -63,7 +74,27 @@ def _snntorch_associative(module: nn.Module, args: tuple[Any, ...], output: Any)
     return firing(first(output), args[0], "TB", spiking=spiking)
 
 
-NEURONS["snntorch", "SpikingNeuron"] = NeuronKind(_snntorch, _snntorch_rest, _snntorch_to_rest)
+def _snntorch_on_chip(module: Any) -> dict[str, Any] | str:
+    kind = type(module).__name__
+    if kind not in ("Leaky", "Synaptic"):
+        return "of snnTorch chips here run Leaky and Synaptic: use one of them"
+    if module.inhibition or float(module.graded_spikes_factor) != 1:
+        return "they have inhibition or graded spikes, where chips here send one spike of size 1"
+    facts = {
+        "beta": module.beta.clamp(0, 1), "threshold": module.threshold, "reset": module.reset_mechanism,
+        "reset_delay": bool(module.reset_delay),
+    }  # fmt: skip
+    if kind == "Leaky":
+        return facts
+    if module.reset_mechanism == "subtract" and not module.reset_delay:
+        return "snnTorch's, with reset_delay=False, may subtract twice for one spike: use its default, or sl.Synaptic"
+    facts["alpha"] = module.alpha.clamp(0, 1)
+    if module.reset_mechanism == "zero" and module.reset_delay:  # the step of the reset takes no input: it waits
+        facts |= {"reset_delay": False, "refractory": 1}
+    return facts
+
+
+NEURONS["snntorch", "SpikingNeuron"] = NeuronKind(_snntorch, _snntorch_rest, _snntorch_to_rest, chip=_snntorch_on_chip)
 for _name in ("LeakyParallel", "LeakyKernel", "StateLeaky"):
     NEURONS["snntorch", _name] = NeuronKind(_snntorch_sequence)
 NEURONS["snntorch", "AssociativeLeaky"] = NeuronKind(_snntorch_associative)

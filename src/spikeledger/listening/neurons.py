@@ -53,7 +53,8 @@ class NeuronKind:
     to_rest: Callable[[nn.Module], None] = lambda module: None
     resets: Callable[[nn.Module], bool] = lambda module: True  # whether `to_rest` knows how
     encodes: bool = False  # an encoder, which sends spikes but has no neurons to update
-    chip: Callable[[Any], dict[str, Any]] | str | None = None  # its constants for a chip, or why it has none
+    #: its constants for a chip, or why it has none (words behind "and"); None: nobody said
+    chip: Callable[[Any], dict[str, Any] | str] | str | None = None
 
 
 def firing(
@@ -83,7 +84,7 @@ Kind = TypeVar("Kind", bound=type[nn.Module])
 def declare_neuron(
     kind: Kind, *, layout: str = "B", state_variables: int = 1, spiking: bool = True, unit: float | None = None,
     current: int | str = 0, spikes: int | str = 0, reset: str | Callable[[Any], object] | None = None,
-    chip: Callable[[Any], dict[str, Any]] | str | None = None,
+    chip: Callable[[Any], dict[str, Any] | str] | str | None = None,
 ) -> Kind:  # fmt: skip
     """Say that a module class is a population of neurons: `sl.declare_neuron(MyLIF, layout="TB", reset="reset")`.
 
@@ -98,8 +99,9 @@ def declare_neuron(
         spikes: where the spikes are in what it returns: by position in a tuple, or by name in a dictionary.
         reset: the name of its method, or a function of the module, that brings it to rest; by default `reset`,
             `reset_state`, `reset_states` or `reset_mem`, where it has one.
-        chip: a function of the module that gives its constants for a chip (`beta`, `threshold`, `reset`), or why it
-            has none.
+        chip: a function of the module that gives its constants for a chip, as of `chip.network.Population`: `beta`,
+            `threshold` and `reset`, and, where it has any, `reset_delay`, `refractory`, `alpha`, `rho`, `strength`; or
+            why it has none, in words behind "and".
 
     Raises:
         InputError: no class of modules, or an unknown layout.
@@ -160,6 +162,11 @@ def kind_of(module: nn.Module) -> NeuronKind | None:
 def is_declared(module: nn.Module) -> bool:
     """Whether somebody said what a module's class is, be it that it is no neuron."""
     return _find(type(module))[1]
+
+
+def is_declared_by_user(module: nn.Module) -> bool:
+    """Whether a module's class was declared with `@sl.neuron`, and is none of a known library."""
+    return any(base in _DECLARED for base in type(module).__mro__)
 
 
 def is_neuron(module: nn.Module) -> bool:

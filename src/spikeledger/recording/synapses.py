@@ -286,6 +286,7 @@ class SynapseAccount:
             synapses=self.synapses, parameters=self.parameters, nonzero_parameters=self.nonzero_parameters,
             weights=self.weights, nonzero_weights=self.nonzero_weights,
             inputs=inputs, magnitude=self.folded_magnitude if folds else self.magnitude, source=self.source,
+            pools=tuple(sorted(self.pools)) if folds else (),
         )  # fmt: skip
         return layer, [
             (arrival(inputs), count, rows),
