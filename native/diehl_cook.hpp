@@ -10,6 +10,17 @@
 
 namespace spikeledger::SPIKELEDGER_SET {
 
+// As many lanes as one register has: gcc keeps the wider type of simd.hpp in memory where sums go round a loop.
+#if defined(__AVX512F__)
+constexpr int kRegister = 16;
+#elif defined(__AVX__)
+constexpr int kRegister = 8;
+#else
+constexpr int kRegister = 4;
+#endif
+typedef float Register __attribute__((vector_size(4 * kRegister)));
+typedef float LooseRegister __attribute__((vector_size(4 * kRegister), aligned(4), may_alias));
+
 class DigitRun {
  public:
   DigitRun(const Digits& given, const DigitConstants& with, const DigitsSeen& to)
@@ -40,6 +51,7 @@ class DigitRun {
         if (spikes >= is_.enough || attempt + 1 >= is_.most) break;
       }
     }
+    for (int64_t i = 0; i < in_.neurons; ++i) out_.active[i] += all_active_;
     if (!in_.learn) return;
     for (int64_t row = 0; row < in_.inputs; ++row)
       std::copy_n(w_ + row * width_, in_.neurons, in_.weight + row * in_.neurons);
@@ -52,18 +64,30 @@ class DigitRun {
     return x ^ (x >> 31);
   }
 
-  // The natural logarithm of 0 < x <= 1 in plain arithmetic, so that every machine draws the same spikes.
+  // A whole number below 2^52 as a double, which every instruction set can do in lanes.
+  static double as_double(uint64_t whole) {
+    whole |= 0x4330000000000000u;  // 2^52
+    double value;
+    std::memcpy(&value, &whole, sizeof value);
+    return value - 0x1p52;
+  }
+
+  // The natural logarithm of 0 < x < 1 in plain arithmetic, so that every machine draws the same spikes.
   static double logarithm(double x) {
-    int64_t bits;
+    uint64_t bits;
     std::memcpy(&bits, &x, sizeof bits);
-    const int64_t exponent = (bits >> 52) - 1022;
-    bits = (bits & 0x000fffffffffffff) | 0x3fe0000000000000;  // [0.5, 1)
+    double exponent = as_double(bits >> 52) - 1022;
+    bits = (bits & 0x000fffffffffffffu) | 0x3fe0000000000000u;  // [0.5, 1)
     double part;
     std::memcpy(&part, &bits, sizeof part);
+    const bool small = part < 0.70703125;  // about the root of 1/2
+    part = small ? 2 * part : part;
+    exponent = small ? exponent - 1 : exponent;
     const double s = (part - 1) / (part + 1), q = s * s;
-    double sum = 0;
-    for (int power = 31; power >= 1; power -= 2) sum = sum * q + 1.0 / power;
-    return static_cast<double>(exponent) * 0.6931471805599453 + 2 * s * sum;
+    double sum = 1.0 / 17;
+    sum = sum * q + 1.0 / 15, sum = sum * q + 1.0 / 13, sum = sum * q + 1.0 / 11, sum = sum * q + 1.0 / 9;
+    sum = sum * q + 1.0 / 7, sum = sum * q + 1.0 / 5, sum = sum * q + 1.0 / 3, sum = sum * q + 1;
+    return exponent * 0.6931471805599453 + 2 * s * sum;
   }
 
   // Input spikes by the gaps between them, which are geometric; a step's spikes lie by place.
@@ -75,16 +99,20 @@ class DigitRun {
     for (int64_t place = 0; place < in_.inputs; ++place) {
       if (image[place] == 0) continue;
       const double chance = image[place] * is_.chance * (is_.intensity + attempt);
-      const double scale = logarithm(1 - chance);
+      const double scale = 1 / logarithm(1 - chance);
       uint64_t draw = key + kGolden * static_cast<uint64_t>(place * 65536);
-      for (int64_t step = -1;;) {
-        draw += kGolden;
-        const double uniform = static_cast<double>((mixed(draw) >> 11) + 1) * 0x1p-53;
-        const double gap = logarithm(uniform) / scale;
-        if (gap >= static_cast<double>(in_.steps - 1 - step)) break;
-        step += 1 + static_cast<int64_t>(gap);
-        drawn_.emplace_back(static_cast<int32_t>(step), static_cast<int32_t>(place));
-        ++starts_[static_cast<size_t>(step)];
+      for (int64_t step = -1; step < in_.steps;) {
+        constexpr int kTogether = 8;
+        double gaps[kTogether];
+        for (int n = 0; n < kTogether; ++n)
+          gaps[n] = logarithm((as_double(mixed(draw + kGolden * static_cast<uint64_t>(n + 1)) >> 12) + 0.5) * 0x1p-52) * scale;
+        draw += kGolden * kTogether;
+        for (const double gap : gaps) {
+          step = gap < static_cast<double>(in_.steps) ? step + 1 + static_cast<int64_t>(gap) : in_.steps;
+          if (step >= in_.steps) break;
+          drawn_.emplace_back(static_cast<int32_t>(step), static_cast<int32_t>(place));
+          ++starts_[static_cast<size_t>(step)];
+        }
       }
     }
     int32_t before = 0;
@@ -100,10 +128,15 @@ class DigitRun {
     begin();
     int64_t spikes = 0;
     for (int64_t t = 0; t < in_.steps; ++t) {
-      const int32_t from = t == 0 ? 0 : starts_[static_cast<size_t>(t - 1)], to = starts_[static_cast<size_t>(t)];
-      for (int32_t n = from; n < to; ++n) arrive(arriving_[static_cast<size_t>(n)], t);
-      gather(to > from);
-      const bool hit = advance();
+      const int32_t* heard = arriving_.data() + (t == 0 ? 0 : starts_[static_cast<size_t>(t - 1)]);
+      const int64_t count = arriving_.data() + starts_[static_cast<size_t>(t)] - heard;
+      if (in_.delay != nullptr)
+        for (int64_t n = 0; n < count; ++n) send(heard[n]);
+      most_ge_ += static_cast<float>(count) * is_.largest;  // with delays the bound is early, by less than it takes to fade
+      gather(count > 0);
+      const bool hit = in_.delay != nullptr ? advance(nullptr, 0, 0) : advance(heard, count, following(t));
+      if (in_.learn)
+        for (int64_t n = 0; n < count; ++n) weaken(heard[n], t);
       for (const int32_t each : fired_)
         if (until_[each] >= t) v_[each] = is_.reset;
       if (hit) spikes += fire(t, seen);
@@ -126,23 +159,26 @@ class DigitRun {
     most_ge_ = most_gi_ = 0;
   }
 
-  // One input spike meets its weights, and then STDP weakens those to neurons that fired before it.
-  void arrive(int32_t place, int64_t t) {
-    float* row = w_ + place * width_;
-    if (in_.delay == nullptr) {
-      float* to = ge_.data();
-      for (int64_t i = 0; i < width_; i += kLanes) store(to + i, load(to + i) + load(row + i));
-    } else {
-      const uint8_t* delay = in_.delay + place * in_.neurons;
-      for (int64_t i = 0; i < in_.neurons; ++i) {
-        int64_t slot = now_ + delay[i];
-        if (slot > in_.longest) slot -= in_.longest + 1;
-        ring_[static_cast<size_t>(slot * width_ + i)] += row[i];
-        arrived_[static_cast<size_t>(slot * width_ + i)] = 1;
-      }
+  // How many inputs spike in the next step.
+  int64_t following(int64_t t) const {
+    return t + 1 < in_.steps ? starts_[static_cast<size_t>(t + 1)] - starts_[static_cast<size_t>(t)] : 0;
+  }
+
+  // An input spike sets out, to arrive after the delay of each synapse, with the weight of now.
+  void send(int32_t place) {
+    const float* row = w_ + place * width_;
+    const uint8_t* delay = in_.delay + place * in_.neurons;
+    for (int64_t i = 0; i < in_.neurons; ++i) {
+      int64_t slot = now_ + delay[i];
+      if (slot > in_.longest) slot -= in_.longest + 1;
+      ring_[static_cast<size_t>(slot * width_ + i)] += row[i];
+      arrived_[static_cast<size_t>(slot * width_ + i)] = 1;
     }
-    most_ge_ += is_.largest;  // with delays the bound is early, by less than it takes to fade
-    if (!in_.learn) return;
+  }
+
+  // STDP at an input spike: the weights to neurons that fired before it sink.
+  void weaken(int32_t place, int64_t t) {
+    float* row = w_ + place * width_;
     for (const int32_t i : fired_) row[i] = std::max(row[i] - is_.decrease * in_.fade[t - last_[i]], 0.0f);
     out_.updates[0] += static_cast<int64_t>(fired_.size());
     if (heard_[place] < 0) active_.push_back(place);
@@ -162,7 +198,7 @@ class DigitRun {
       std::fill_n(slot, width_, 0.0f), std::fill_n(any, width_, uint8_t{0});
       now_ = now_ == in_.longest ? 0 : now_ + 1;
     } else if (heard || others > 0) {
-      for (int64_t i = 0; i < in_.neurons; ++i) ++out_.active[i];
+      ++all_active_;
       if (!heard && others == 1) --out_.active[inhibiting_[0]];
     }
     for (const int32_t from : inhibiting_) {
@@ -175,33 +211,47 @@ class DigitRun {
     inhibiting_.clear();
   }
 
-  // Membranes and conductances go on by a step; whether any neuron may be above its threshold.
-  bool advance() {
-    const Lanes rest = splat(is_.rest), low = splat(is_.low), rate = splat(is_.rate), zero = splat(0.0f);
-    const Lanes ge_fade = splat(is_.ge_fade), gi_fade = splat(is_.gi_fade);
-    IntLanes any{};
-    if (most_gi_ > 0) {
-      for (int64_t i = 0; i < width_; i += kLanes) {
-        Lanes v = load(&v_[i]);
-        const Lanes ge = load(&ge_[i]), gi = load(&gi_[i]);
-        v = v + rate * ((rest - v) - ge * v + gi * (low - v));
-        store(&v_[i], v), store(&ge_[i], ge * ge_fade), store(&gi_[i], gi * gi_fade);
-        any |= v - load(&threshold_[i]) > zero;
-      }
-    } else {
-      for (int64_t i = 0; i < width_; i += kLanes) {
-        Lanes v = load(&v_[i]);
-        const Lanes ge = load(&ge_[i]);
-        v = v + rate * ((rest - v) - ge * v);
-        store(&v_[i], v), store(&ge_[i], ge * ge_fade);
-        any |= v - load(&threshold_[i]) > zero;
-      }
-    }
+  // The weights of `count` inputs arrive, and membranes and conductances go on by a step, while the weights of the `next`
+  // ones are fetched; whether any neuron is above its threshold.
+  bool advance(const int32_t* heard, int64_t count, int64_t next) {
+    rows_.clear();
+    for (int64_t n = 0; n < count + next; ++n) rows_.push_back(w_ + heard[n] * width_);
+    const bool found = most_gi_ > 0 ? advance<true>(count) : advance<false>(count);
     fade(most_ge_, is_.ge_fade, ge_), fade(most_gi_, is_.gi_fade, gi_);
-    int32_t lanes[kLanes], found = 0;
-    std::memcpy(lanes, &any, sizeof lanes);
-    for (const int32_t lane : lanes) found |= lane;
-    return found != 0;
+    return found;
+  }
+
+  template <bool kInhibited>
+  bool advance(int64_t count) {
+    const auto get = [](const float* from) -> Register { return *reinterpret_cast<const LooseRegister*>(from); };
+    const auto put = [](float* to, Register value) { *reinterpret_cast<LooseRegister*>(to) = value; };
+    const auto all = [](float value) { return value - Register{}; };
+    const Register rest = all(is_.rest), low = all(is_.low), rate = all(is_.rate);
+    const Register ge_fade = all(is_.ge_fade), gi_fade = all(is_.gi_fade);
+    const float *const *row = rows_.data(), *const *const end = row + count, *const *const last = row + rows_.size();
+    float *const v_at = v_.data(), *const ge_at = ge_.data(), *const gi_at = gi_.data();
+    const float* const threshold = threshold_.data();
+    const int64_t width = width_;
+    Register most{};
+    for (int64_t i = 0; i < width; i += kRegister) {
+      Register v = get(v_at + i), ge = get(ge_at + i);
+      for (auto each = row; each < end; ++each) ge += get(*each + i);
+      if (i % kLanes == 0)
+        for (auto each = end; each < last; ++each) __builtin_prefetch(*each + i);
+      Register change = (rest - v) - ge * v;
+      if constexpr (kInhibited) {
+        const Register gi = get(gi_at + i);
+        change += gi * (low - v);
+        put(gi_at + i, gi * gi_fade);
+      }
+      v += rate * change;
+      put(v_at + i, v), put(ge_at + i, ge * ge_fade);
+      const Register over = v - get(threshold + i);
+      most = over > most ? over : most;
+    }
+    float furthest = 0;
+    for (int lane = 0; lane < kRegister; ++lane) furthest = std::max(furthest, most[lane]);
+    return furthest > 0;
   }
 
   // A conductance that no membrane would feel is none: the bound on it is a sum of what arrived.
@@ -298,7 +348,8 @@ class DigitRun {
   float* w_ = nullptr;
   std::vector<float> v_, ge_, gi_, threshold_, ring_, sums_;
   std::vector<uint8_t> arrived_;
-  int64_t now_ = 0;
+  std::vector<const float*> rows_;
+  int64_t now_ = 0, all_active_ = 0;  // slot of the ring; steps in which every neuron was reached
   float most_ge_ = 0, most_gi_ = 0;
   std::vector<int32_t> scratch_, last_, until_, heard_, inhibits_, fired_, active_, inhibiting_, starts_, arriving_;
   std::vector<Inhibitory> inhibitory_;

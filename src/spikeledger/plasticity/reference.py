@@ -48,16 +48,15 @@ def input_spikes(
     """
     key = _mixed_number((_mixed_number((seed + _GOLDEN * (number + 1)) & _MASK) + attempt) & _MASK)
     places = np.flatnonzero(image)
-    scale = logarithm(1 - image[places] * float(constants["chance"]) * (constants["intensity"] + attempt))
+    scale = 1 / logarithm(1 - image[places] * float(constants["chance"]) * (constants["intensity"] + attempt))
     draws = np.uint64(key) + np.uint64(_GOLDEN) * (places.astype(np.uint64) * np.uint64(65536))
     now = np.full(len(places), -1.0)
     drawn = []
     while len(places):
         draws = draws + np.uint64(_GOLDEN)
-        gap = logarithm(((_mixed(draws) >> np.uint64(11)) + np.uint64(1)).astype(np.float64) * 2.0**-53) / scale
-        going = gap < steps - 1 - now
-        places, scale, draws = places[going], scale[going], draws[going]
-        now = now[going] + 1 + np.floor(gap[going])
+        now = now + 1 + np.floor(logarithm(((_mixed(draws) >> np.uint64(12)) + 0.5) * 2.0**-52) * scale)
+        going = now < steps
+        places, scale, draws, now = places[going], scale[going], draws[going], now[going]
         drawn.append((now.astype(np.int64), places))
     if not drawn:
         return [np.zeros(0, np.int64)] * steps
@@ -67,12 +66,14 @@ def input_spikes(
 
 
 def logarithm(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The natural logarithm in plain arithmetic, the same bits on every machine: of 0 < x <= 1."""
+    """The natural logarithm in plain arithmetic, the same bits on every machine: of 0 < x < 1."""
     part, exponent = np.frexp(x)
+    small = part < 0.70703125
+    part, exponent = np.where(small, 2 * part, part), np.where(small, exponent - 1.0, exponent)
     s = (part - 1) / (part + 1)
-    square, total = s * s, np.zeros_like(s)
-    for power in range(31, 0, -2):
-        total = total * square + 1.0 / power
+    square, total = s * s, np.full_like(s, 1 / 17)
+    for power in range(15, 0, -2):
+        total = total * square + 1 / power
     return exponent * 0.6931471805599453 + 2 * s * total
 
 
