@@ -3,7 +3,6 @@
 #include "codes.hpp"
 #include "convolution.hpp"
 #include "counts.hpp"
-#include "diehl_cook.hpp"
 #include "family.hpp"
 #include "floats.hpp"
 #include "layers.hpp"
@@ -23,5 +22,5 @@
         SPIKELEDGER_SET::convolve_fire, SPIKELEDGER_SET::convolve_learn,                               \
         SPIKELEDGER_SET::max_pool, SPIKELEDGER_SET::max_pool_back, SPIKELEDGER_SET::convolve_weight,   \
         SPIKELEDGER_SET::rate_code, SPIKELEDGER_SET::fire_cells, SPIKELEDGER_SET::learn_cells,         \
-        SPIKELEDGER_SET::adam, SPIKELEDGER_SET::diehl_cook                                             \
+        SPIKELEDGER_SET::adam                                                                          \
   }

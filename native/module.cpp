@@ -98,8 +98,7 @@ using Release = nb::call_guard<nb::gil_scoped_release>;
 
 const Kernels& kernels_in_use() { return *chosen; }
 
-void bind_family(nb::module_& module);      // family.cpp
-void bind_diehl_cook(nb::module_& module);  // diehl_cook.cpp
+void bind_family(nb::module_& module);  // family.cpp
 
 NB_MODULE(_native, module) {
   module.doc() = "Fused neurons over time, and products of bits and floats.";
@@ -288,7 +287,6 @@ NB_MODULE(_native, module) {
         chosen->adam(all.data(), static_cast<int64_t>(all.size()), {rate, beta1, beta2, eps, threads});
       });
   bind_family(module);
-  bind_diehl_cook(module);
 }
 
 }  // namespace spikeledger

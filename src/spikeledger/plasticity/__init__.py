@@ -11,5 +11,6 @@ from .rules import PairRule as PairRule
 from .rules import by_pairs as by_pairs
 from .rules import by_traces as by_traces
 from .rules import window as window
+from .votes import VOTES as VOTES
 from .votes import label_neurons as label_neurons
 from .votes import vote as vote

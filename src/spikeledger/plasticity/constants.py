@@ -38,7 +38,7 @@ class Constants:
     excitatory_seconds: float = 1e-3  # of the conductances
     inhibitory_seconds: float = 2e-3
     excitation: float = 10.4  # of an inhibitory neuron by its partner
-    inhibition: float = 17.0  # of everyone else by it
+    inhibition: float = 40.0  # of everyone else by it: 17 in the authors' code, see `diehl_cook`
     theta_volts: float = 0.05e-3  # by which a spike raises its neuron's threshold
     theta_seconds: float = 1e4
     trace_seconds: float = 20e-3

@@ -1,12 +1,13 @@
 // Digits without labels, after Diehl & Cook 2015: Poisson inputs, conductances, adaptive thresholds, one inhibitory neuron
-// for each excitatory one, and STDP. The equations and their order are in plasticity/reference.py, which gives the same bits.
+// for each excitatory one, and STDP. Included once for each instruction set, inside its own namespace: SPIKELEDGER_SET. The equations and their order are in plasticity/reference.py, which gives the same bits.
 #pragma once
 
 #include <limits>
 #include <utility>
 #include <vector>
 
-#include "simd.hpp"
+#include "digits.hpp"
+#include "../simd.hpp"
 
 namespace spikeledger::SPIKELEDGER_SET {
 
@@ -356,7 +357,7 @@ class DigitRun {
   std::vector<std::pair<int32_t, int32_t>> drawn_;
 };
 
-inline void diehl_cook(const Digits& given, const DigitConstants& with, const DigitsSeen& to) {
+void diehl_cook(const Digits& given, const DigitConstants& with, const DigitsSeen& to) {
   DigitRun(given, with, to).run();
 }
 

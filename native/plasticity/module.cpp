@@ -1,14 +1,45 @@
 // The Python face of Diehl & Cook's network: arrays come as addresses by name, constants as numbers by name.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
-#include "kernels.hpp"
+#include <string>
+#include <vector>
+
+#include "digits.hpp"
 
 namespace nb = nanobind;
 
 namespace spikeledger {
+namespace {
 
-void bind_diehl_cook(nb::module_& module) {
-  module.def("diehl_cook", [](nb::dict run, nb::dict constants) {
+using Run = void (*)(const Digits&, const DigitConstants&, const DigitsSeen&);
+
+Run named(const std::string& set) {
+#if defined(__x86_64__)
+  if (set == "avx512") return avx512::diehl_cook;
+  if (set == "avx2") return avx2::diehl_cook;
+#endif
+  return plain::diehl_cook;
+}
+
+// Instruction sets that this processor has, best last.
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> found{"plain"};
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) found.emplace_back("avx2");
+  if (__builtin_cpu_supports("avx512f")) found.emplace_back("avx512");
+#endif
+  return found;
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+  module.doc() = "Diehl & Cook's network.";
+  module.def("instruction_sets", &instruction_sets);
+  module.def("diehl_cook", [](nb::dict run, nb::dict constants, const std::string& set) {
     const auto whole = [&](const char* name) { return nb::cast<int64_t>(run[name]); };
     const auto number = [&](const char* name) { return nb::cast<float>(constants[name]); };
     const auto count = [&](const char* name) { return nb::cast<int>(constants[name]); };
@@ -31,7 +62,7 @@ void bind_diehl_cook(nb::module_& module) {
                           counts("input_spikes"), counts("fired"), counts("active"), counts("inhibitory_fired"),
                           counts("inhibitory_active"), counts("updates")};
     nb::gil_scoped_release release;
-    kernels_in_use().diehl_cook(given, with, seen);
+    named(set)(given, with, seen);
   });
 }
 
