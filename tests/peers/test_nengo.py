@@ -15,7 +15,7 @@ def built(neurons: int, seed: int, function=None, values=None):
     """An ensemble of nengo's that is told values, from a membrane at rest, and what nengo made of it."""
     told = np.zeros((2000, 1)) if values is None else values
     with nengo.Network(seed=seed) as network:
-        source = nengo.Node(lambda t: told[min(int(round(t * 1000)) - 1, len(told) - 1)], size_out=1)
+        source = nengo.Node(lambda t: told[min(round(t * 1000) - 1, len(told) - 1)], size_out=1)
         kind = nengo.LIF(initial_state={"voltage": nengo.dists.Choice([0])})
         ensemble = nengo.Ensemble(neurons, 1, neuron_type=kind)
         nengo.Connection(source, ensemble, synapse=None)

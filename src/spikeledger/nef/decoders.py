@@ -46,4 +46,4 @@ def solve(activities: Any, targets: Any, *, noise: float = 0.1) -> NDArray[np.fl
         solved = np.linalg.solve(gram, right)
     except np.linalg.LinAlgError as error:
         raise InputError("neurons that are alike have no one solution without noise: give noise above 0") from error
-    return solved if neurons <= samples else rates.T @ solved
+    return np.asarray(solved if neurons <= samples else rates.T @ solved, np.float64)

@@ -48,7 +48,9 @@ class Population:
         """Currents `[..., N]` that values `[..., D]` drive."""
         given = np.asarray(values, np.float64)
         if given.shape[-1:] != (self.dimensions,):
-            raise InputError(f"values have {self.dimensions} numbers, [..., {self.dimensions}], not {list(given.shape)}")
+            raise InputError(
+                f"values have {self.dimensions} numbers, [..., {self.dimensions}], not {list(given.shape)}"
+            )
         return given @ (self.encoders.T / self.radius) * self.gain + self.bias
 
     def rates(self, values: Any) -> Values:

@@ -65,7 +65,11 @@ class DiehlCook:
                 f"thresholds are float32 [{self.neurons}], not {self.theta_millivolts.dtype} "
                 f"{list(self.theta_millivolts.shape)}: give one for each neuron"
             )
-        if not np.isfinite(self.weights).all() or self.weights.min() < 0 or not np.isfinite(self.theta_millivolts).all():
+        if (
+            not np.isfinite(self.weights).all()
+            or self.weights.min() < 0
+            or not np.isfinite(self.theta_millivolts).all()
+        ):
             raise InputError("weights must be finite numbers of at least 0, and thresholds finite numbers")
         if self.delays is not None and (self.delays.shape != self.weights.shape or self.delays.dtype != np.uint8):
             raise InputError(

@@ -65,7 +65,7 @@ def input_spikes(
     return np.split(where[order], np.searchsorted(when[order], np.arange(1, steps)))
 
 
-def logarithm(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def logarithm(x: NDArray[Any]) -> NDArray[np.float64]:
     """The natural logarithm in plain arithmetic, the same bits on every machine: of 0 < x < 1."""
     part, exponent = np.frexp(x)
     small = part < 0.70703125

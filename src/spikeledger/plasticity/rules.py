@@ -65,9 +65,9 @@ def by_pairs(rule: PairRule, before: Any, after: Any) -> float:
 def by_traces(rule: PairRule, before: Any, after: Any, *, start: float = 0.5) -> NDArray[np.float64]:
     """The weight after each step `[T]`, from two traces that a synapse keeps: what `by_pairs` says, in constant memory.
 
-        x <- x exp(-1 / tau_before) + sender,  y <- y exp(-1 / tau_after)
-        w <- clip(w - decrease y, low, high) where the sender fired, then clip(w + increase x, low, high) where the
-        receiver did; y <- y + receiver
+    x <- x exp(-1 / tau_before) + sender,  y <- y exp(-1 / tau_after)
+    w <- clip(w - decrease y, low, high) where the sender fired, then clip(w + increase x, low, high) where the
+    receiver did; y <- y + receiver
     """
     senders, receivers = _trains(before, after)
     x = y = 0.0
