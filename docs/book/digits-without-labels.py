@@ -72,7 +72,7 @@ for name in ("loihi", "odin", "spinnaker", "akida", "truenorth", "xylo"):
 # ## Deviations from the paper
 #
 # See `spikeledger.plasticity.diehl_cook`: at most one excitatory neuron fires in a step (or the published delays,
-# `delays=True`), inhibition is stronger, and each presentation begins at rest.
+# `delays=True`), inhibition is stronger while it learns, and each presentation begins at rest.
 #
 # ## Where it stands in the code
 #
@@ -81,7 +81,7 @@ for name in ("loihi", "odin", "spinnaker", "akida", "truenorth", "xylo"):
 #
 # ## What to try
 #
-# 1. Set `inhibition` to the authors' 17. How many neurons fire for a digit now, and what do the weights look like?
+# 1. Set `inhibition_learning` to the authors' 17. How many neurons fire for a digit now, and what do the weights look like?
 # 2. Take the labels from the test digits instead. How much would that cheat?
 # 3. Give it 16 neurons, and 256. What does a digit cost, and what is it worth?
 #

@@ -17,8 +17,8 @@ class Constants:
 
     Source: Diehl & Cook 2015, Front. Comput. Neurosci. 9:99, doi:10.3389/fncom.2015.00099; what the paper leaves open
     is from the authors' own code (peter-u-diehl/stdp-mnist): all potentials of the inhibitory neurons, both strengths,
-    the rates of learning, the sum of the weights, and the intensity. `most` is ours: the paper would go on for ever
-    with a black image.
+    the rates of learning, the sum of the weights, and the intensity. `most` and `inhibition_learning` are ours: the paper would go
+    on for ever with a black image, and has 17 throughout.
     """
 
     step_seconds: float = 0.5e-3
@@ -38,7 +38,8 @@ class Constants:
     excitatory_seconds: float = 1e-3  # of the conductances
     inhibitory_seconds: float = 2e-3
     excitation: float = 10.4  # of an inhibitory neuron by its partner
-    inhibition: float = 40.0  # of everyone else by it: 17 in the authors' code, see `diehl_cook`
+    inhibition: float = 17.0  # of everyone else by it
+    inhibition_learning: float = 40.0  # the same while the network learns, see `diehl_cook`
     theta_volts: float = 0.05e-3  # by which a spike raises its neuron's threshold
     theta_seconds: float = 1e4
     trace_seconds: float = 20e-3
@@ -84,7 +85,7 @@ class Constants:
         """What is left of a trace after 0 .. steps: `exp(-n step / seconds)`."""
         return np.exp(-np.arange(steps + 1) * self.step_seconds / seconds).astype(np.float32)
 
-    def of_a_step(self) -> dict[str, float | int]:
+    def of_a_step(self, *, learn: bool = False) -> dict[str, float | int]:
         """The constants as the kernel takes them: millivolts, and the shares of a step."""
         step = self.step_seconds
         volts = {
@@ -93,10 +94,11 @@ class Constants:
                 "rest", "reset", "threshold", "low", "inhibitory_rest", "inhibitory_reset", "inhibitory_threshold",
             )
         }  # fmt: skip
-        as_given = ("excitation", "inhibition", "decrease", "increase", "largest", "total")
+        as_given = ("excitation", "decrease", "increase", "largest", "total")
         return {
             **volts,
             **{name: getattr(self, name) for name in (*as_given, "enough", "most", "intensity")},
+            "inhibition": self.inhibition_learning if learn else self.inhibition,
             "rate": step / self.membrane_seconds,
             "inhibitory_rate": step / self.inhibitory_membrane_seconds,
             "ge_fade": math.exp(-step / self.excitatory_seconds),
