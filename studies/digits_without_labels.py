@@ -56,6 +56,9 @@ def joules(learned: plasticity.Learned) -> dict[str, Any]:
         except UnpricedError as error:
             found[name] = str(error).split(", so its total")[0]
             continue
+        if "weight_update" not in ledger.by_event():
+            found[name] = f"its bill '{ledger.bill}' does not charge learning"
+            continue
         learning = ledger.by_event()["weight_update"] / learned.digits
         found[name] = {"learning": learning, "running": ledger.joules / learned.digits - learning}
     return found

@@ -17,8 +17,8 @@ class Constants:
 
     Source: Diehl & Cook 2015, Front. Comput. Neurosci. 9:99, doi:10.3389/fncom.2015.00099; what the paper leaves open
     is from the authors' own code (peter-u-diehl/stdp-mnist): all potentials of the inhibitory neurons, both strengths,
-    the rates of learning, the sum of the weights, and the intensity. `most` and `inhibition_learning` are ours: the paper would go
-    on for ever with a black image, and has 17 throughout.
+    the rates of learning, the sum of the weights, and the intensity. `most` and `inhibition_learning` are ours: the
+    paper would go on for ever with a black image, and inhibits alike throughout.
     """
 
     step_seconds: float = 0.5e-3

@@ -11,10 +11,11 @@ neurons learn each digit; a threshold that rises with every spike keeps any one 
 
 Deviations from the paper: (1) without `delays` at most one excitatory neuron fires in a step, the one furthest above its
 threshold: otherwise hundreds fire in unison; with `delays` (0 to 10 ms an input synapse, as the paper has them) all fire
-that are above; (2) inhibition is 40 while the network learns, and the published 17 only while it
-answers: with 40 a winner, whom nobody inhibits, is still ahead of the rest when its refractory time is over, fires again,
-and learns; with 17 throughout and these deviations 400 neurons came to 51 % of MNIST; (3) every presentation begins at rest with empty traces, where the paper lets 150 ms pass; (4) STDP sees an
-input spike when it is sent, not when its delay is over; (5) a digit is shown at most 16 times.
+that are above; (2) inhibition is 40 while the network learns, and the published 17 only while it answers: with 40 a
+winner, whom nobody inhibits, is still ahead of the rest when its refractory time is over, fires again, and learns; with 17
+throughout and these deviations 400 neurons came to 51 % of MNIST; (3) every presentation begins at rest with empty traces,
+where the paper lets 150 ms pass; (4) STDP sees an input spike when it is sent, not when its delay is over; (5) a digit is
+shown at most 16 times.
 """
 
 from __future__ import annotations
