@@ -38,8 +38,9 @@ test: .venv/.dev-$(KIND)  ## the fast tests
 test-all: .venv/.dev-$(KIND)  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -m ""
 
+# nengo's plugin for pytest is of another pytest
 test-peers: .venv/.peers  ## the tests beside other libraries, which are installed into .venv-peers
-	.venv-peers/bin/python -m pytest -m peer tests/peers
+	.venv-peers/bin/python -m pytest -p no:nengo -m peer tests/peers
 
 check: .venv/.dev-$(KIND)  ## format, lint, types, import direction, docs and their examples
 	$(BIN)/ruff format --check .
@@ -68,7 +69,7 @@ bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 
 sanitize: sanitize-address sanitize-thread  ## the native code's tests under the address, undefined behaviour and thread sanitizers
 
-SANITIZED_TESTS ?= tests/kernels tests/networks tests/chip
+SANITIZED_TESTS ?= tests/kernels tests/networks tests/chip tests/plasticity
 # torch is not built for them: what its own threads do among themselves is not looked at. The thread sanitizer wants
 # addresses that are not shuffled, where a process may ask for that.
 sanitize-address: KIND_OF = address,undefined
@@ -82,6 +83,7 @@ sanitize-address sanitize-thread: $(BUILD_TOOLS)
 	cmake --build build/$@
 	rm -rf build/$@/spikeledger && cp -r src/spikeledger build/$@/ && rm -f build/$@/spikeledger/*/_native*
 	cp build/$@/_native*.so build/$@/spikeledger/kernels/ && cp build/$@/chip/_native*.so build/$@/spikeledger/chip/
+	cp build/$@/plasticity/_native*.so build/$@/spikeledger/plasticity/
 	$(UNDER) env OMP_NUM_THREADS=2 PYTHONPATH=build/$@ $(NATIVE_PYTHON) -m pytest -q -p no:cacheprovider $(SANITIZED_TESTS)
 
 native: $(BUILD_TOOLS)  ## build the native core into the tree, with NATIVE_PYTHON (it needs nanobind)
@@ -90,6 +92,7 @@ native: $(BUILD_TOOLS)  ## build the native core into the tree, with NATIVE_PYTH
 	cmake --build build/native
 	cp build/native/_native*.so src/spikeledger/kernels/
 	cp build/native/chip/_native*.so src/spikeledger/chip/
+	cp build/native/plasticity/_native*.so src/spikeledger/plasticity/
 
 clean:  ## remove what was built and measured; .venv too
 	rm -rf .venv .venv-peers build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
@@ -111,7 +114,7 @@ $(BIN)/python:
 	.venv-peers/bin/python -m pip install -q -c constraints.txt '.[test]'
 	.venv-peers/bin/python -m pip install -q h5py loguru pandas pbr progress tqdm
 	.venv-peers/bin/python -m pip install -q --no-deps snntorch==1.0.0 spikingjelly==2.0.0 norse==1.1.0 sinabs==3.1.3 \
-	  nir==1.0.8 nirtorch==2.6 neurobench==2.3.0
+	  nir==1.0.8 nirtorch==2.6 neurobench==2.3.0 nengo==4.1.0
 	@touch $@
 
 .venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python

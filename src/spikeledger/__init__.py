@@ -11,7 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import nef as nef
     from . import outlook as outlook
+    from . import plasticity as plasticity
     from .activity import Activity as Activity
     from .chip.limits import list_chips as list_chips
     from .chip.limits import load_chip as load_chip
@@ -104,6 +106,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "neuron": ("listening.neurons", "neuron"),
     "declare_neuron": ("listening.neurons", "declare_neuron"),
     "not_a_neuron": ("listening.neurons", "not_a_neuron"),
+    "nef": ("nef", ""),
+    "plasticity": ("plasticity", ""),
     "map_network": ("chip.trace", "map_network"),
     "place": ("chip.placement", "place"),
     "simulate": ("chip.simulate", "simulate"),

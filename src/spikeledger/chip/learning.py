@@ -14,13 +14,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
+from ..plasticity.rules import PairRule as PairRule
 from .machine import Counts
 from .network import Network, Projection
 from .precision import Grain
@@ -28,41 +28,6 @@ from .reference import advance, at_rest, deliver, no_counts
 from .synapses import Dense, Sparse, record_type
 
 Values = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class PairRule:
-    """Pair STDP with traces: every pair of a sender's and a receiver's spike counts.
-
-        x <- x exp(-1 / tau_before) + arriving spike,  y <- y exp(-1 / tau_after) + own spike
-        a spike arrives:       w <- w - decrease y     (of the steps before this one)
-        the receiver fires:    w <- w + increase x     (this step's arrivals among them: they came first)
-
-    Weights stay in `low .. high`. Times are in steps. In a chip's integers a change is rounded to its weight's unit, up
-    or down by chance (`stochastic`, so that changes below a unit are not lost) or to the `nearest`.
-
-    Source: traces after Morrison, Diesmann & Gerstner 2008, Biol. Cybern. 98:459; the constants are those of Song,
-    Miller & Abbott 2000, Nat. Neurosci. 3:919, for weights up to 1 and steps of 1 ms (both quoted from memory).
-    """
-
-    increase: float = 0.005
-    decrease: float = 0.00525
-    tau_before: float = 20.0
-    tau_after: float = 20.0
-    low: float = 0.0
-    high: float = 1.0
-    rounding: Literal["stochastic", "nearest"] = "stochastic"
-
-    def __post_init__(self) -> None:
-        for what in ("increase", "decrease", "tau_before", "tau_after", "low", "high"):
-            if not math.isfinite(getattr(self, what)):
-                raise InputError(f"the {what} of a learning rule is {getattr(self, what)}, but must be a finite number")
-        if min(self.tau_before, self.tau_after) <= 0:
-            raise InputError(f"traces fade with times above 0 steps, not {self.tau_before:g} and {self.tau_after:g}")
-        if self.low > self.high:
-            raise InputError(f"weights cannot stay in {self.low:g} .. {self.high:g}: give low below high")
-        if self.rounding not in ("stochastic", "nearest"):
-            raise unknown_name("rounding", self.rounding, ("stochastic", "nearest"))
 
 
 class _Plastic:

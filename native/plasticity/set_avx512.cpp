@@ -1,0 +1,4 @@
+#if defined(__x86_64__)
+#define SPIKELEDGER_SET avx512
+#include "run.hpp"
+#endif

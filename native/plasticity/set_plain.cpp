@@ -1,0 +1,2 @@
+#define SPIKELEDGER_SET plain
+#include "run.hpp"
