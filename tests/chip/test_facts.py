@@ -53,11 +53,10 @@ CASES: dict[str, tuple[Any, tuple[int, ...]]] = {
 
 
 #: waits for the counter that follows storage: today it does not say who sends to a recurrent layer
-RECURRENT = pytest.param("recurrent", marks=pytest.mark.xfail(strict=True, reason="the source of a recurrent layer"))
 
 
 @pytest.mark.parametrize("pruned", [0.0, 0.6, 0.95])
-@pytest.mark.parametrize("name", [*(name for name in CASES if name != "recurrent"), RECURRENT])
+@pytest.mark.parametrize("name", list(CASES))
 def test_facts_are_the_same(name: str, pruned: float) -> None:
     build, shape = CASES[name]
     network = exact(build(), seed=1, pruned=pruned)

@@ -55,6 +55,8 @@ def combined(
 ) -> Origin:  # fmt: skip
     """The origin of what element-wise arithmetic made; None among the origins stands for a weight."""
     found = [origin or CONSTANT for origin in origins]
+    if name == "mul" and any(not isinstance(value, Tensor) and value == 0 for value in args[:2]):
+        return ZERO
     folded = _folds_of(name, args, tensors, found, out, writes)
     events = [origin for origin in found if origin.kind in EVENTS]
     rest = [origin for origin in found if origin.kind not in EVENTS and origin.kind not in _STILL]

@@ -149,8 +149,9 @@ class BitWatcher:
     def _sent(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> Origin:
         """Book what a population did; the origin of its spikes."""
         path = self._paths.get(id(neurons), "")
-        population = self.books.population(path, tuple(planes.shape[2:]), True)
-        self._recorder.starts(path, path)
+        site = self._recorder.site(path, tuple(planes.shape[2:]), None)
+        population = self.books.population(site, tuple(planes.shape[2:]), True)
+        self._recorder.starts(site, path)
         seen = population.book_bits(planes, deeds, neurons.state_variables)
         return population.sends(seen, None, planes.rows)
 
@@ -199,6 +200,8 @@ def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
 class _Recorder(Protocol):
     @property
     def ear(self) -> Ear: ...
+
+    def site(self, path: str, shape: tuple[int, ...], source: str | None) -> str: ...
 
     def starts(self, site: str, path: str, stepwise: bool = False) -> None: ...
 

@@ -124,7 +124,7 @@ class Books:
         account, currents = self.multiplied(told, seen, (path, layer))
         if out is not None and currents is not None:
             self.know.put(out, currents)
-        if account is not None and plain_ and told.weight is layer._parameters["weight"]:
+        if account is not None and account.source and plain_ and told.weight is layer._parameters["weight"]:
             self.lines[id(layer)] = Line(layer, shape, told, account, version)
 
     def account(self, product: Product, module: tuple[str, nn.Module] | None = None) -> SynapseAccount:
@@ -178,6 +178,8 @@ class Books:
         unit = None
         if origin is not None:
             self.ask(origin)
+            if not account.source and origin.kind in EVENTS:
+                account.source = origin.source  # at first there was only silence
             if origin.kind in EVENTS:
                 unit, account.events = origin.unit, True
             elif origin.kind == "values":
@@ -276,9 +278,9 @@ class Books:
         seen = population.book(firing)
         steps, batch = firing.extent
         if not firing.spiking:
-            self.know.put(firing.sent, Origin("values", site))
+            self.know.send(firing.sent, Origin("values", site))
         else:
-            self.know.put(firing.sent, population.sends(seen, firing.unit, steps * batch))
+            self.know.send(firing.sent, population.sends(seen, firing.unit, steps * batch))
 
     def population(self, site: str, shape: tuple[int, ...], spiking: bool) -> Population:
         """The population of a site; it is there from its first call on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,13 +47,12 @@ class Snapshot:
         """What modules keep between calls; their modes (`training`) only if asked."""
         for _, book, saved in self.attributes:
             mode = book.get("training")
-            book.clear()
-            book.update(saved)
-            if not modes and mode is not None:
-                book["training"] = mode
+            _put_back(book, saved if modes or mode is None else {**saved, "training": mode})
         for container, kept in self._contents:
             if isinstance(container, list):
                 container[:] = kept
+            elif isinstance(container, dict):
+                _put_back(container, kept)
             else:
                 container.clear()
                 container.update(kept)
@@ -89,6 +89,15 @@ def preserved(network: nn.Module) -> Iterator[Snapshot]:
         np.random.set_state(randomness[2])
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def _put_back(book: dict[Any, Any], saved: dict[Any, Any]) -> None:
+    """Make a dictionary what it was, entry by entry: somebody may be reading it in another thread."""
+    for name, value in saved.items():
+        if name not in book or book[name] is not value:
+            book[name] = value
+    for name in [name for name in book if name not in saved]:
+        del book[name]
 
 
 def _version(tensor: Tensor) -> int | None:

@@ -287,6 +287,11 @@ class Provenance:
         if memory.made is None:
             memory.made = origin if origin.census is None and origin.fold is None else origin.bare
 
+    def send(self, tensor: Tensor, origin: Origin) -> None:
+        """A neuron sent this: whatever lay in its memory before is gone."""
+        self._row(tensor).memory.made = origin.bare
+        self.put(tensor, origin)
+
     def written(self, tensor: Tensor, origin: Origin | None) -> None:
         """Something was written through a tensor: into all of its memory, or into a part of it."""
         row = self._row(tensor)

@@ -279,7 +279,9 @@ class Recorder(Listener):
                 books.ask(books.origin(firing.currents if firing.currents is not args[0] else args[0]))
                 if part.quiet:  # what arrives goes through weights first
                     firing = firing._replace(currents=None)
-            site = self._site(path, firing.spikes.shape[len(firing.layout) :], args)
+            origin = books.know.origin(args[0]) if args else None
+            source = origin.source if origin is not None and origin.kind == "currents" else None
+            site = self.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)
             self.starts(site, path, firing.layout == "B")
             books.fired(site, firing)
             for state in _leaves((output,)):
@@ -291,11 +293,9 @@ class Recorder(Listener):
             reason = f"its spikes could not be read: {type(error).__name__}: {error}"
             books.miss(type(module).__name__, reason, place=path)
 
-    def _site(self, path: str, shape: torch.Size, args: tuple[Any, ...]) -> str:
+    def site(self, path: str, shape: tuple[int, ...], source: str | None) -> str:
         """Which population a call is of: one module used behind two layers, or with two shapes, is two populations."""
         known = self._sites.setdefault(path, [])
-        origin = self.books.know.origin(args[0]) if args else None
-        source = origin.source if origin is not None and origin.kind == "currents" else None
         for site in known:
             if site.shape == shape and (source is None or site.source is None or source == site.source):
                 return site.name
@@ -407,7 +407,7 @@ class _Site(NamedTuple):
     """A place where a neuron module is used."""
 
     name: str
-    shape: torch.Size
+    shape: tuple[int, ...]
     source: str | None  # the layer whose currents arrive there, where they come straight from one
 
 
