@@ -18,7 +18,7 @@ FORBIDDEN_NAMES = {
 WRITTEN_BY_HAND = {".py", ".cpp", ".hpp", ".h", ".ts", ".css"}
 MOST_LINES = 400
 #: file -> why it may be longer
-LONGER: dict[str, str] = {"tests/recording/test_rules.py": "is being taken apart with the room that it tests"}
+LONGER: dict[str, str] = {}
 
 #: absolute paths of somebody's machine, and where packages come from, which is for that machine to know
 OF_ONE_MACHINE = re.compile(

@@ -14,27 +14,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import spikeledger as sl
-from laws import passages
+from laws import passages, random_networks
 from laws.brute_force import Truth, brute_force
-from laws.passages import (
-    BATCH,
-    INPUTS,
-    LAYERS,
-    NEURONS,
-    OPERATORS,
-    STATES,
-    STEPS,
-    Network,
-    build,
-    described,
-    inputs_for,
-    networks,
-)
+from laws.passages import BATCH, OPERATORS, STATES, STEPS
+from laws.random_networks import INPUTS, LAYERS, NEURONS, Network, build, described, inputs_for, networks
 from spikeledger import Activity
 from spikeledger.errors import InputError
 
 sl.not_a_neuron(passages.Passage)
-sl.not_a_neuron(passages.Recurrent)
+sl.not_a_neuron(random_networks.Recurrent)
 
 
 def complaints(activity: Activity, truth: Truth, *, excused: bool = True, prefix: str = "") -> list[str]:

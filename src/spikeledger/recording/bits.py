@@ -22,6 +22,7 @@ from ..networks.bit_layers import Pairs, Weighted
 from ..networks.neurons import Neuron
 from ..torch_private import autocasting, function_modes, in_backward, module_hooks, transforms
 from .books import Books
+from .calls import Calls
 from .census import Census
 from .products import PRODUCTS, Product, convolution, row_sums
 from .provenance import EVENTS, Origin
@@ -149,9 +150,9 @@ class BitWatcher:
     def _sent(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> Origin:
         """Book what a population did; the origin of its spikes."""
         path = self._paths.get(id(neurons), "")
-        site = self._recorder.site(path, tuple(planes.shape[2:]), None)
+        site = self._recorder.calls.site(path, tuple(planes.shape[2:]), None)
         population = self.books.population(site, tuple(planes.shape[2:]), True)
-        self._recorder.starts(site, path)
+        self._recorder.calls.starts(site, path)
         seen = population.book_bits(planes, deeds, neurons.state_variables)
         return population.sends(seen, None, planes.rows)
 
@@ -201,9 +202,8 @@ class _Recorder(Protocol):
     @property
     def ear(self) -> Ear: ...
 
-    def site(self, path: str, shape: tuple[int, ...], source: str | None) -> str: ...
-
-    def starts(self, site: str, path: str, stepwise: bool = False) -> None: ...
+    @property
+    def calls(self) -> Calls: ...
 
 
 class _Away:

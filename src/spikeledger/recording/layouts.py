@@ -85,8 +85,8 @@ def _extent(network: nn.Module, part: Given) -> tuple[int, int]:
         with recorder.active():
             part(network)
     ran = [one for one in recorder.books.populations.values() if one.updates]
-    if not ran and recorder.sequences:
-        return recorder.sequences[0]
+    if not ran and recorder.calls.sequences:
+        return recorder.calls.sequences[0]
     if not ran:
         raise InputError("none of its neurons ran")
     steps = min(one.longest for one in ran)

@@ -41,8 +41,7 @@ class Operators:
         """Book one operator; every error in a rule becomes an uncounted entry, never a zero."""
         books = self.books
         kind, know = rule.kind, books.know
-        if kind == "product" or kind in ("unknown", "taught", "higher_order"):
-            books.products += 1
+        books.products += kind in ("product", "unknown", "taught", "higher_order")
         tensors = list(tensors_in(args, kwargs))
         if tensors and kind != "factory":
             for tensor in tensors:
@@ -107,9 +106,7 @@ class Operators:
 
     def _wrote(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None) -> list[Tensor]:
         """Something was written into arguments: parameters are trained so; a buffer that gets values holds a state."""
-        books = self.books
-        know = books.know
-        written: list[Tensor] = []
+        know, written = self.books.know, list[Tensor]()
         for argument in rule.writes:
             if isinstance(argument, int):
                 value = args[argument] if argument < len(args) else None

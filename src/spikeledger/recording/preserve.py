@@ -51,7 +51,7 @@ class Snapshot:
         for container, kept in self._contents:
             if isinstance(container, list):
                 container[:] = kept
-            elif isinstance(container, dict):
+            elif isinstance(container, dict) and isinstance(kept, dict):
                 _put_back(container, kept)
             else:
                 container.clear()

@@ -319,7 +319,9 @@ class Provenance:
             blank = 0.0 if memory.made is None or memory.made.kind == "zero" else math.nan
             memory.numbers = torch.full((size,), blank, dtype=torch.float64)
         view = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
-        if origin is not None and origin.fold is not None:
+        if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.size(), strict=True)):
+            memory.numbers.fill_(math.nan)  # places that share one element
+        elif origin is not None and origin.fold is not None:
             own, memory.sources = among(*origin.fold.numbered(), memory.sources)
             view.copy_(own.expand(view.shape))
         else:

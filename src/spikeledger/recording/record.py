@@ -87,7 +87,7 @@ def record(
         raise InputError("the inputs hold no batch: there is nothing to record")
     # samples alone: the neurons know better how many there were, for some libraries merge the steps into the batch
     merged = run.layout == "B" and run.steps is None and samples is None and run.merges
-    recorder.told = not merged
+    recorder.calls.told = not merged
     return recorder.activity(samples=None if merged else samples or run.samples, timesteps=run.steps)
 
 

@@ -7,10 +7,8 @@ say all.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -25,20 +23,19 @@ from ..networks.recurrent import OneToOne, Recurrent
 from ..torch_private import eager_kernel, hook_tables, in_backward
 from .bits import BitWatcher, multiplies_once, product
 from .books import Books, Frame, Pooling
-from .census import census
+from .calls import Calls, leaves
 from .operators import Operators, whole_module
-from .provenance import CONSTANT, INPUT, Origin, Provenance
+from .provenance import INPUT, Origin, Provenance
 from .rules import Rule, UserRule, rule_of, rules_for
 from .statement import Seen, statement
 from .tensors import tensors_in
 
 #: modules that multiply whenever they are called
-_WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+_WEIGHTED = (
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Bilinear,
+    nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention,
+)  # fmt: skip
 _HIDDEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
-_STRANGE = (
-    "it uses values that this recording did not see being made, in another thread, in numpy or in an extension: compute "
-    "them with torch in the thread that calls the network, or keep a constant as a buffer"
-)
 
 
 class Recorder(Listener):
@@ -54,26 +51,17 @@ class Recorder(Listener):
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
         self.network = network
         self.samples = samples
-        self.input = INPUT._replace(unit=1.0) if counts else INPUT
-        self.books = Books(pooling, Provenance(network), stranger=self._stranger)
-        self.told = False  # whether `record` says where sequences start, so that nobody has to guess
-        self.unsure: set[str] = set()  # populations of which nobody knows whether a call goes on or starts anew
-        self.seen_samples: dict[str, int] = {}  # rows that arrived at each module that was called from outside
-        self.sequences: list[tuple[int, int]] = []  # steps and samples of torch's own recurrent layers
+        self.books = Books(pooling, Provenance(network), stranger=lambda tensor: self.calls.stranger(tensor))
+        self.calls = Calls(network, self.books, INPUT._replace(unit=1.0) if counts else INPUT)
         self._rules = rules
         self._operators = Operators(self.books)
         self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
-        self._rest: dict[str, bool | None] = {}  # neurons that ran in this call of the network, and whether from rest
-        self._met: set[str] = set()  # sites that ran in it
-        self._sites: dict[str, list[_Site]] = {}
-        self._held: set[int] = set()  # storages that the network holds in plain attributes, found when asked for
-        self._keywords = False  # whether the call from outside passed its tensors by name
         self._ear: Ear | None = None
         self.bits = BitWatcher(self.books, {key: part.path for key, part in self._parts.items()}, self)
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
-        self.told = True
+        self.calls.told = True
         for population in self.books.populations.values():
             population.step = 0
 
@@ -116,7 +104,7 @@ class Recorder(Listener):
         """
         with self._deaf():
             given = (self.samples or None) if samples is None else samples
-            seen = Seen(self.told, self.seen_samples, self.unsure)
+            seen = Seen(self.calls.told, self.calls.rows, self.calls.unsure)
             return statement(self.books, self.network, given, timesteps, seen)
 
     @contextmanager
@@ -183,16 +171,15 @@ class Recorder(Listener):
             return
         books = self.books
         if not books.frames:
-            self._begin(part.path, args)
+            self.calls.begin(part.path, args)
         if isinstance(module, nn.RNNBase) and args and isinstance(args[0], Tensor) and args[0].dim() == 3:
             shape = args[0].shape
-            self.sequences.append((shape[1], shape[0]) if module.batch_first else (shape[0], shape[1]))
+            self.calls.sequences.append((shape[1], shape[0]) if module.batch_first else (shape[0], shape[1]))
         frame = Frame(part.path, module, products=books.products if part.multiplies else -1, sums=part.sums)
         if self._ear is not None and self._ear.hears and not books.quiet:
             kind = part.kind
             if kind is not None:
-                if part.path not in self._rest and not self.told:
-                    self._rest[part.path] = kind.at_rest(module, args)
+                self.calls.began(part.path, kind, module, args)
                 frame.quiet, frame.muted = part.quiet, not part.quiet
                 books.quiet += part.quiet
             elif part.whole is not None:
@@ -204,18 +191,6 @@ class Recorder(Listener):
         books.frames.append(frame)
         if frame.muted or frame.straight:
             self.ear.close()
-
-    def _begin(self, path: str, args: tuple[Any, ...]) -> None:
-        """A call from outside: what nobody knows among its arguments is the network's input."""
-        self._met.clear()
-        self._rest.clear()
-        known, found = self.books.know, list(tensors_in(_leaves(args), {}))
-        self._keywords = not found
-        for value in found:
-            if known.origin(value) is None and not known.is_weight(value):
-                known.put(value, self.input)
-        if found and found[0].dim():
-            self.seen_samples[path] = self.seen_samples.get(path, 0) + found[0].shape[0]
 
     def left(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         books = self.books
@@ -241,7 +216,8 @@ class Recorder(Listener):
             if closed:
                 self.ear.open()
         if not books.frames and output is not None:
-            self._end(frame.path, output)
+            with self._deaf():
+                self.calls.end(frame.path, output)
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
@@ -281,10 +257,10 @@ class Recorder(Listener):
                     firing = firing._replace(currents=None)
             origin = books.know.origin(args[0]) if args else None
             source = origin.source if origin is not None and origin.kind == "currents" else None
-            site = self.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)
-            self.starts(site, path, firing.layout == "B")
+            site = self.calls.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)
+            self.calls.starts(site, path, firing.layout == "B")
             books.fired(site, firing)
-            for state in _leaves((output,)):
+            for state in leaves((output,)):
                 if books.know.origin(state) is None:
                     books.know.put(state, Origin("values", path))
         except SpikeLedgerError:
@@ -292,54 +268,6 @@ class Recorder(Listener):
         except Exception as error:
             reason = f"its spikes could not be read: {type(error).__name__}: {error}"
             books.miss(type(module).__name__, reason, place=path)
-
-    def site(self, path: str, shape: tuple[int, ...], source: str | None) -> str:
-        """Which population a call is of: one module used behind two layers, or with two shapes, is two populations."""
-        known = self._sites.setdefault(path, [])
-        for site in known:
-            if site.shape == shape and (source is None or site.source is None or source == site.source):
-                return site.name
-        name = path if not known else f"{path}@{source}" if source else f"{path}#{len(known) + 1}"
-        known.append(_Site(name, shape, source))
-        return name
-
-    def starts(self, site: str, path: str, stepwise: bool = False) -> None:
-        """A site runs: in a call of the network for the first time, its steps may begin again."""
-        if self.told or site in self._met:
-            return
-        self._met.add(site)
-        rest = self._rest.get(path)
-        population = self.books.populations.get(site)
-        if population is None or rest is False:
-            return
-        if rest is None and stepwise and population.step == 1:
-            self.unsure.add(site)
-        population.step = 0
-
-    def _end(self, path: str, output: Any) -> None:
-        """A call from outside is over: weights that changed are settled, and what it gives is looked at."""
-        with self._deaf():
-            for result in tensors_in(_leaves((output,)), {}):
-                if path == "" and self._keywords and result.dim():
-                    self.seen_samples[path] = self.seen_samples.get(path, 0) + result.shape[0]
-                    self._keywords = False
-                self._gave(result)
-            for account in self.books.synapses.values():
-                if account.restless:
-                    account.settle(all_of_it=False)
-
-    def _gave(self, output: Tensor) -> None:
-        books = self.books
-        origin = books.know.origin(output)
-        if (origin is None and not books.know.is_weight(output)) or (origin is not None and origin.kind == "unseen"):
-            books.miss(type(self.network).__name__, _STRANGE, place="")
-        elif origin is not None and origin.kind == "constant" and output.is_floating_point() and output.numel() > 1:
-            books.miss(
-                type(self.network).__name__, "nothing that was seen leads from its input to what it returns", place=""
-            )
-        elif origin is not None and origin.suspect and output.is_floating_point():
-            graded = origin.kind == "values" and census(output, 1 if output.dim() else 0).inputs == "graded"
-            books.ask(None if graded else origin)
 
     # -- operators -----------------------------------------------------------------------------------------------------
 
@@ -388,28 +316,6 @@ class Recorder(Listener):
         self._operators.ran(rule, args, kwargs, out)
         return out
 
-    def _stranger(self, tensor: Tensor) -> Origin:
-        """What a tensor is that nobody saw being made."""
-        if not self.books.frames or self._keywords:
-            return self.input
-        if tensor.dim() == 0 or not (tensor.is_floating_point() or tensor.is_complex()):
-            return CONSTANT
-        if _storage(tensor) not in self._held:  # perhaps it is held since
-            self._held = _storages_of(self.network)
-        frozen = isinstance(self.books.frames[-1].module, torch.jit.ScriptModule)  # its constants lie in its program
-        if frozen or _storage(tensor) in self._held or _is_global(tensor):
-            return CONSTANT
-        self.books.miss(type(self.books.frames[-1].module).__name__, _STRANGE)
-        return Origin("unseen", self.books.place)
-
-
-class _Site(NamedTuple):
-    """A place where a neuron module is used."""
-
-    name: str
-    shape: tuple[int, ...]
-    source: str | None  # the layer whose currents arrive there, where they come straight from one
-
 
 class _Part(NamedTuple):
     """What is known of one of the network's modules."""
@@ -430,46 +336,3 @@ class _Part(NamedTuple):
         return cls(
             path, module, kind, quiet, multiplies, isinstance(module, Recurrent | OneToOne), whole_module(module)
         )
-
-
-def _leaves(values: Any, depth: int = 4) -> list[Any]:
-    """The tensors in nested tuples, lists and dictionaries."""
-    found: list[Any] = []
-    for value in values.values() if isinstance(values, dict) else values:
-        if isinstance(value, dict | list | tuple) and depth:
-            found += _leaves(value, depth - 1)
-        elif isinstance(value, nn.Module):  # kept where torch does not find it
-            found += [*nn.Module.parameters(value), *value.buffers()]
-        elif isinstance(value, Tensor):
-            found.append(value)
-    return found
-
-
-def _storage(tensor: Tensor) -> int:
-    try:
-        return tensor.untyped_storage().data_ptr()
-    except (NotImplementedError, RuntimeError):
-        return id(tensor)
-
-
-def _storages_of(network: nn.Module) -> set[int]:
-    """Where the tensors lie that a network's modules hold in their attributes, in lists and dictionaries too."""
-    own = ("_modules", "_parameters", "_buffers")
-    return {
-        _storage(tensor)
-        for module in network.modules()
-        for tensor in [
-            *_leaves({k: v for k, v in module.__dict__.items() if k not in own}),
-            *module.buffers(recurse=False),
-        ]
-    }
-
-
-def _is_global(tensor: Tensor) -> bool:
-    """Whether a tensor stands in a module of Python, a class or a function's closure, as constants do."""
-    for holder in gc.get_referrers(tensor):
-        if type(holder).__name__ == "cell" or isinstance(holder, type | ModuleType):
-            return True
-        if isinstance(holder, dict) and "__name__" in holder and "__builtins__" in holder:
-            return True
-    return False
