@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Entry:
     """A tally with a price: one event in one layer, `joules = count * each`, with its range."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from . import units
 from .amounts import Amount
@@ -14,15 +14,42 @@ from .hardware.cited import Cited
 from .hardware.profile import HardwareProfile, Price
 from .hardware.references import bibliography, latex, works
 
-if TYPE_CHECKING:
-    from .ledger import Ledger
-
 #: what the words of a profile mean, as a reader of methods wants them
 _SKIPS = {
     "none": "zeros are multiplied like any other number", "spikes": "silent inputs of spiking layers cost nothing",
     "all": "no zero is computed",
 }  # fmt: skip
 _UPDATES = {"every_step": "every neuron is updated at every step", "on_event": "a neuron is updated only by an event"}
+
+
+class Charged(Protocol):
+    """What is asked of an entry of a ledger."""
+
+    @property
+    def event(self) -> str: ...
+    @property
+    def count(self) -> float: ...
+    @property
+    def each(self) -> Amount: ...
+    @property
+    def price(self) -> Price | None: ...
+
+
+class Billed(Protocol):
+    """What is asked of a ledger; `ledger.Ledger` is one, and stands above this file."""
+
+    @property
+    def profile(self) -> HardwareProfile: ...
+    @property
+    def bill(self) -> str: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def timesteps(self) -> int: ...
+    @property
+    def left_out(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def entries(self) -> Sequence[Charged]: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +73,7 @@ class Methods:
         )
 
 
-def methods(*ledgers: Ledger) -> Methods:
+def methods(*ledgers: Billed) -> Methods:
     """What to write about one ledger, or about several of a comparison; what they share is said once.
 
     Raises:
@@ -54,7 +81,7 @@ def methods(*ledgers: Ledger) -> Methods:
     """
     if not ledgers:
         raise InputError("methods describe at least one ledger: price an activity first")
-    devices: dict[tuple[str, str], list[Ledger]] = {}
+    devices: dict[tuple[str, str], list[Billed]] = {}
     for ledger in ledgers:
         devices.setdefault((ledger.profile.name, ledger.bill), []).append(ledger)
     said = [_counted(ledgers), *(_device(group) for group in devices.values()), _ranges()]
@@ -84,7 +111,7 @@ def _cell(text: str) -> str:
     return text if text.startswith("\\") else latex(text)
 
 
-def _counted(ledgers: Sequence[Ledger]) -> str:
+def _counted(ledgers: Sequence[Billed]) -> str:
     from . import __version__
 
     samples = sorted({f"{ledger.samples:,}" for ledger in ledgers})
@@ -96,7 +123,7 @@ def _counted(ledgers: Sequence[Ledger]) -> str:
     )
 
 
-def _device(group: Sequence[Ledger]) -> str:
+def _device(group: Sequence[Billed]) -> str:
     ledger = group[0]
     device, bits = ledger.profile, ledger.profile.precision
     said = [
@@ -122,7 +149,7 @@ def _bill(name: str) -> str:
     return f"{words[0].lower()}{words[1:]}".rstrip(".")
 
 
-def _static(group: Sequence[Ledger]) -> str:
+def _static(group: Sequence[Billed]) -> str:
     device = group[0].profile
     drawn = [entry for one in group for entry in one.entries if entry.event == "second"]
     if drawn and device.static is not None:
@@ -140,7 +167,7 @@ def _ranges() -> str:
     )
 
 
-def _charged(group: Sequence[Ledger]) -> dict[str, Cited]:
+def _charged(group: Sequence[Billed]) -> dict[str, Cited]:
     """Every number that was charged, by where it stands: an event's price, a memory level, static power."""
     found: dict[str, Cited] = {}
     for ledger in group:
@@ -157,7 +184,7 @@ def _charged(group: Sequence[Ledger]) -> dict[str, Cited]:
     return found
 
 
-def _rows(group: Sequence[Ledger]) -> Iterable[tuple[str, ...]]:
+def _rows(group: Sequence[Billed]) -> Iterable[tuple[str, ...]]:
     device: HardwareProfile = group[0].profile
     seen: dict[str, Amount] = {}
     prices: dict[str, Price] = {}

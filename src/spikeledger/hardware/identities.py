@@ -14,11 +14,13 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..amounts import Amount
-from .cited import Ranged, check_range, finite
-from .memory import Level
+from ..events import EVENTS
+from .cited import Ranged, Scope, check_range, finite
 
 #: more numbers than this that multiply others would make an exact interval slow, and say little
 _MOST_FACTORS = 4
+#: joules above which the price of one event is a slip of the unit: a whole inference of a large network costs less
+_DEAREST = 1e-3
 
 
 class Number(Ranged):
@@ -62,19 +64,52 @@ class Made(Ranged):
         return self
 
 
-def identified(
-    home: str, numbers: Mapping[str, Number], prices: Mapping[str, Made], memory: tuple[Level, ...]
-) -> dict[str, Any]:
-    """The same tables with an identity for every number, and the amounts of what is made of others."""
-    named = {name: number.named(f"{home}: {name}") for name, number in numbers.items()}
-    levels = tuple(level.named(f"{home}: {level.name}") for level in memory)
-    known: dict[str, Ranged] = {level.name: level for level in levels} | dict(named)
+class Price(Made):
+    """Joules of one event. `marginal` is a slope; `all_in` already holds the device's static power and routing.
+
+    `made_of` in place of joules names the numbers, prices and memory levels that it is the sum of, each with how often:
+    `{ synaptic_op = 1, "fp32 multiply" = 1 }`; `times` multiplies that by more numbers.
+    """
+
+    NOMINAL = "joules"
+    joules: float
+    low: float
+    high: float
+    scope: Scope = "marginal"
+    includes: tuple[str, ...] = ()  # events that this price already pays for, such as the weight read of a synaptic_op
+
+    @field_validator("includes")
+    @classmethod
+    def _known_events(cls, includes: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [event for event in includes if event not in EVENTS]
+        if unknown:
+            raise ValueError(f"unknown events {unknown}")
+        return includes
+
+    @field_validator("high")
+    @classmethod
+    def _ordered(cls, high: float, info: ValidationInfo) -> float:
+        check_range(info.data.get("low"), info.data.get("joules"), high, "joules", most=_DEAREST)
+        return high
+
+    def scaled(self, factor: float, why: str) -> Price:
+        """The same price times a factor, as an assumption that says why; what it is made of stays the same."""
+        return self.remade(self.amount * factor, why)
+
+    def remade(self, amount: Amount, why: str) -> Price:
+        """The same price with another amount, as an assumption that says why."""
+        note = f"{self.note}; {why}" if self.note else why
+        return self.made(amount, kind="assumed", note=note, made_of={}, times=())
+
+
+def identified(home: str, known: Mapping[str, Ranged], prices: Mapping[str, Price]) -> dict[str, Price]:
+    """The same prices with an identity each, and the amounts of those that are made of `known` numbers and levels."""
     factors = {name for price in prices.values() for name in price.times}
     if len(factors) > _MOST_FACTORS:
         raise ValueError(f"prices are multiplied by {len(factors)} numbers: at most {_MOST_FACTORS} can be told apart")
-    found: dict[str, Made] = {}
+    found: dict[str, Price] = {}
 
-    def resolve(event: str, above: tuple[str, ...]) -> Made:
+    def resolve(event: str, above: tuple[str, ...]) -> Price:
         if event in found:
             return found[event]
         price = prices[event]
@@ -99,12 +134,12 @@ def identified(
         listed = ", ".join((*known, *prices))
         raise ValueError(f"prices.{event} is made of '{name}', which is no number, level or price here: {listed}")
 
-    return {"numbers": named, "memory": levels, "prices": {event: resolve(event, ()) for event in prices}}
+    return {event: resolve(event, ()) for event in prices}
 
 
 def _check(event: str, price: Made, amount: Amount) -> None:
     """Refuse a sum that is absurd, or ends beside it that say otherwise."""
-    check_range(amount.low, amount.nominal, amount.high, price.NOMINAL, most=1e-3)
+    check_range(amount.low, amount.nominal, amount.high, price.NOMINAL, most=_DEAREST)
     if any(len(set(product)) < len(product) for product in amount.terms):
         raise ValueError(f"prices.{event} is a number times itself: name it once, in made_of or in times")
     given = tuple(getattr(price, end) for end in ("low", price.NOMINAL, "high"))

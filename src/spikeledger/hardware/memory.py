@@ -10,16 +10,13 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from ..amounts import Amount
 from ..errors import InputError
 from .cited import Ranged, check_range
-
-if TYPE_CHECKING:
-    from .profile import Price
+from .identities import Price
 
 
 class Level(Ranged):
@@ -108,8 +105,6 @@ def _of_run(level: Level, bits: int, run: int) -> Price:
 
 
 def _price(level: Level, amount: Amount, bits: float, note: str) -> Price:
-    from .profile import Price
-
     # made from numbers that were checked when the profile was loaded
     price = Price.model_construct(
         joules=0.0, low=0.0, high=0.0, kind=level.kind, source=level.source, note=note, scope="marginal", includes=(),

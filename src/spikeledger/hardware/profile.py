@@ -14,7 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ..amounts import Amount
 from ..events import EVENTS
 from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
-from .identities import Made, Number, identified
+from .identities import Number, Price, identified
 from .limits import Limits
 from .memory import Level
 
@@ -36,47 +36,6 @@ __all__ = [
 
 #: how a spiking layer is computed: see `bills.dataflow`; empty where prices leave nothing open
 Dataflow = Literal["", "event-driven", "row-wise", "output-stationary"]
-
-#: joules above which the price of one event is a slip of the unit: a whole inference of a large network costs less
-_DEAREST = 1e-3
-
-
-class Price(Made):
-    """Joules of one event. `marginal` is a slope; `all_in` already holds the device's static power and routing.
-
-    `made_of` in place of joules names the numbers, prices and memory levels that it is the sum of, each with how often:
-    `{ synaptic_op = 1, "fp32 multiply" = 1 }`; `times` multiplies that by more numbers.
-    """
-
-    NOMINAL = "joules"
-    joules: float
-    low: float
-    high: float
-    scope: Scope = "marginal"
-    includes: tuple[str, ...] = ()  # events that this price already pays for, such as the weight read of a synaptic_op
-
-    @field_validator("includes")
-    @classmethod
-    def _known_events(cls, includes: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [event for event in includes if event not in EVENTS]
-        if unknown:
-            raise ValueError(f"unknown events {unknown}")
-        return includes
-
-    @field_validator("high")
-    @classmethod
-    def _ordered(cls, high: float, info: ValidationInfo) -> float:
-        check_range(info.data.get("low"), info.data.get("joules"), high, "joules", most=_DEAREST)
-        return high
-
-    def scaled(self, factor: float, why: str) -> Price:
-        """The same price times a factor, as an assumption that says why; what it is made of stays the same."""
-        return self.remade(self.amount * factor, why)
-
-    def remade(self, amount: Amount, why: str) -> Price:
-        """The same price with another amount, as an assumption that says why."""
-        note = f"{self.note}; {why}" if self.note else why
-        return self.made(amount, kind="assumed", note=note, made_of={}, times=())
 
 
 class Static(Ranged):
@@ -265,7 +224,10 @@ class HardwareProfile(Part):
     def _identified(self) -> Self:
         """Give every number its identity, and work out what is made of others."""
         home = self.family or self.name
-        found: dict[str, Any] = identified(home, self.numbers, self.prices, self.memory)
+        numbers = {name: number.named(f"{home}: {name}") for name, number in self.numbers.items()}
+        memory = tuple(level.named(f"{home}: {level.name}") for level in self.memory)
+        known: dict[str, Ranged] = {level.name: level for level in memory} | dict(numbers)
+        found: dict[str, Any] = {"numbers": numbers, "memory": memory, "prices": identified(home, known, self.prices)}
         for name, label in (
             ("static", "static power"), ("host", "power of the host"), ("timing", "duration"), ("leak", "leakage"),
         ):  # fmt: skip

@@ -94,11 +94,20 @@ class Opponents:
         return min(alike or self.rows, key=lambda row: row.ledger.joules_per_sample)
 
     @property
+    def twins(self) -> tuple[Opponent, ...]:
+        """The spiking network on the technology at each width, in the dataflow that costs it least there."""
+        found: dict[str, Opponent] = {}
+        for row in self.snn:
+            before = found.get(row.precision, row)
+            if not row.on_board:
+                found[row.precision] = min(before, row, key=lambda one: one.ledger.joules_per_sample)
+        return tuple(found.values())
+
+    @property
     def twin(self) -> Opponent:
         """The spiking network at the width of the best opponent, in the dataflow that costs it least."""
-        alike = [row for row in self.snn if not row.on_board]
-        same = [row for row in alike if row.precision == self.best.precision]
-        return min(same or alike or self.snn, key=lambda row: row.ledger.joules_per_sample)
+        same = [row for row in self.twins if row.precision == self.best.precision]
+        return min(same or self.twins or self.snn, key=lambda row: row.ledger.joules_per_sample)
 
     @property
     def verdict(self) -> Verdict:
