@@ -83,7 +83,7 @@ Kind = TypeVar("Kind", bound=type[nn.Module])
 
 def declare_neuron(
     kind: Kind, *, layout: str = "B", state_variables: int = 1, spiking: bool = True, unit: float | None = None,
-    current: int | str = 0, spikes: int | str = 0, reset: str | Callable[[Any], object] | None = None,
+    current: int = 0, spikes: int | str = 0, reset: str | Callable[[Any], object] | None = None,
     chip: Callable[[Any], dict[str, Any] | str] | str | None = None,
 ) -> Kind:  # fmt: skip
     """Say that a module class is a population of neurons: `sl.declare_neuron(MyLIF, layout="TB", reset="reset")`.
@@ -95,7 +95,7 @@ def declare_neuron(
         state_variables: what one neuron keeps from step to step.
         spiking: False for a read-out whose output is its membrane.
         unit: size of one spike, if a neuron may send several in a step (the output is then a multiple of it).
-        current: which argument the input current is, by position or by name.
+        current: which argument the input current is, by position.
         spikes: where the spikes are in what it returns: by position in a tuple, or by name in a dictionary.
         reset: the name of its method, or a function of the module, that brings it to rest; by default `reset`,
             `reset_state`, `reset_states` or `reset_mem`, where it has one.
@@ -114,7 +114,7 @@ def declare_neuron(
         raise InputError(f"{kind.__name__} has no method '{reset}' that brings it to rest")
 
     def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
-        arrives = args[current] if isinstance(current, int) and current < len(args) else None
+        arrives = args[current] if current < len(args) else None
         sent: Any = output
         if isinstance(output, dict | tuple | list):
             parts: Any = output

@@ -70,6 +70,7 @@ class Books:
     unfolded: set[str] = field(default_factory=set)  # poolings whose output something else needed too
     lines: dict[int, Line] = field(default_factory=dict)  # layers as they ran last, by identity
     stranger: Callable[[Tensor], Origin] = lambda tensor: CONSTANT  # what a tensor is that nobody saw being made
+    fresh: Callable[[Tensor], Origin] = lambda tensor: CONSTANT  # and one that was made of Python's or numpy's numbers
     left_out: int = 0  # products that a user's hook made
     _turned: dict[str, bool] = field(default_factory=dict)  # a layer, and which way round its weight was first used
 
@@ -289,6 +290,11 @@ class Books:
             found = self.populations[site] = Population(site, shape, spiking)
             self.order.setdefault(site)
         return found
+
+    def rows_are_steps(self, rows: int) -> bool:
+        """Whether each row of the inputs was one step of one sample, for all neurons."""
+        ran = [one for one in self.populations.values() if one.updates]
+        return bool(ran) and all(one.updates == rows and one.longest > 1 for one in ran)
 
     # -- what is shared --------------------------------------------------------------------------------------------------
 

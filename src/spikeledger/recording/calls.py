@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from types import ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -35,6 +35,7 @@ class Calls:
         self._met: set[str] = set()  # sites that ran in it
         self._sites: dict[str, list[_Site]] = {}
         self._held: set[int] = set()  # storages that the network holds in plain attributes, found when asked for
+        self._sizes: set[int] = set()  # of the first axes of what this call of the network was given
         self._keywords = False  # whether the call from outside passed its tensors by name
 
     def begin(self, path: str, args: tuple[Any, ...]) -> None:
@@ -43,6 +44,7 @@ class Calls:
         self._rest.clear()
         known, found = self.books.know, leaves(args)
         self._keywords = not found
+        self._sizes = {size for size in (found[0].shape[:2] if found else ()) if size > 1}
         for value in found:
             if known.origin(value) is None and not known.is_weight(value):
                 known.put(value, self.input)
@@ -100,6 +102,13 @@ class Calls:
         elif origin is not None and origin.suspect and output.is_floating_point():
             graded = origin.kind == "values" and census(output, 1 if output.dim() else 0).inputs == "graded"
             books.ask(None if graded else origin)
+
+    def fresh(self, tensor: Tensor) -> Origin:
+        """What numbers of Python or numpy are: a constant, or, as long as a batch or a sequence, perhaps made of one."""
+        if self.books.frames and tensor.dim() > 1 and tensor.is_floating_point() and tensor.shape[0] in self._sizes:
+            self.books.miss(type(self.books.frames[-1].module).__name__, _STRANGE)
+            return Origin("unseen", self.books.place)
+        return CONSTANT
 
     def stranger(self, tensor: Tensor) -> Origin:
         """What a tensor is that nobody saw being made."""
@@ -160,8 +169,15 @@ def _storages_of(network: nn.Module) -> set[int]:
 def _is_global(tensor: Tensor) -> bool:
     """Whether a tensor stands in a module of Python, a class or a function's closure, as constants do."""
     for holder in gc.get_referrers(tensor):
-        if type(holder).__name__ == "cell" or isinstance(holder, type | ModuleType):
+        if isinstance(holder, type | ModuleType) or (isinstance(holder, CellType) and _of_a_user(holder)):
             return True
         if isinstance(holder, dict) and "__name__" in holder and "__builtins__" in holder:
             return True
     return False
+
+
+def _of_a_user(cell: CellType) -> bool:
+    """Whether a closure's cell is of a function that is not this package's own."""
+    closures = [each for each in gc.get_referrers(cell) if isinstance(each, tuple)]
+    functions = [each for each in gc.get_referrers(*closures) if isinstance(each, FunctionType)] if closures else []
+    return any(not each.__module__.startswith("spikeledger") for each in functions)

@@ -144,7 +144,7 @@ class Operators:
     ) -> Origin | None:
         books = self.books
         if rule.name == "lift_fresh":
-            return CONSTANT
+            return books.fresh(args[0])
         origin = books.origin(args[0])
         if origin is None or not isinstance(out, Tensor) or out is args[0]:
             return origin

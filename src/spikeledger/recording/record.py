@@ -86,7 +86,8 @@ def record(
     if not run.samples:
         raise InputError("the inputs hold no batch: there is nothing to record")
     # samples alone: the neurons know better how many there were, for some libraries merge the steps into the batch
-    merged = run.layout == "B" and run.steps is None and samples is None and run.merges
+    merged = run.layout == "B" and run.steps is None and samples is None
+    merged = merged and (run.merges or recorder.books.rows_are_steps(run.samples))
     recorder.calls.told = not merged
     return recorder.activity(samples=None if merged else samples or run.samples, timesteps=run.steps)
 

@@ -51,7 +51,9 @@ class Recorder(Listener):
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
         self.network = network
         self.samples = samples
-        self.books = Books(pooling, Provenance(network), stranger=lambda tensor: self.calls.stranger(tensor))
+        self.books = Books(
+            pooling, Provenance(network), stranger=lambda t: self.calls.stranger(t), fresh=lambda t: self.calls.fresh(t)
+        )
         self.calls = Calls(network, self.books, INPUT._replace(unit=1.0) if counts else INPUT)
         self._rules = rules
         self._operators = Operators(self.books)
