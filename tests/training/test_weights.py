@@ -77,7 +77,9 @@ MADE: dict[str, Callable[[nn.Module], nn.Module]] = {
     "spectral norm of old": _old("spectral_norm"),
     "pruned by torch": _torch_pruned,
     "masked by oneself": lambda layer: (
-        parametrize.register_parametrization(layer, "weight", OddOnly(layer.weight)), layer)[1],
+        parametrize.register_parametrization(layer, "weight", OddOnly(layer.weight)),
+        layer,
+    )[1],
 }
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Linear(16, 16),
@@ -105,7 +107,9 @@ def test_the_share_asked_for_is_zero_in_what_multiplies_and_stays_so(way: str, k
         assert gone == round(share * whole) == whole - multiplied(network, x)[1]
         assert bool(torch.isfinite(network(x)).all())
     masks = network[0].weight.detach() == 0
-    sl.fit(nn.Sequential(nn.Unflatten(1, INPUTS[kind][1:]), *network, nn.Flatten()), _data(kind), epochs=2, progress=False)
+    sl.fit(
+        nn.Sequential(nn.Unflatten(1, INPUTS[kind][1:]), *network, nn.Flatten()), _data(kind), epochs=2, progress=False
+    )
     network(x)
     assert torch.equal(network[0].weight == 0, masks)
 

@@ -136,7 +136,9 @@ def _checked(path: str, name: str, found: Any) -> dict[str, Any]:
             f"{', '.join(_NEEDED)}, and of {', '.join(_GIVEN[3:])} where they have any: {_EXAMPLE}"
         )
     if found["reset"] not in ("subtract", "zero", "none"):
-        raise InputError(f"neurons '{path}' ({name}) reset by {found['reset']!r}, but must 'subtract', 'zero' or 'none'")
+        raise InputError(
+            f"neurons '{path}' ({name}) reset by {found['reset']!r}, but must reset by 'subtract', 'zero' or 'none'"
+        )
     facts = {each: _numbers(value) for each, value in found.items() if each in CONSTANTS and value is not None}
     threshold = _numbers(found["threshold"])
     if not isinstance(threshold, float):

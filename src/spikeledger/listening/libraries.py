@@ -87,18 +87,14 @@ def _snntorch_on_chip(module: Any) -> dict[str, Any] | str:
     if kind == "Leaky":
         return facts
     if module.reset_mechanism == "subtract" and not module.reset_delay:
-        return (
-            "snnTorch's, with reset_delay=False, may subtract twice for one spike: use its default, or sl.Synaptic"
-        )
+        return "snnTorch's, with reset_delay=False, may subtract twice for one spike: use its default, or sl.Synaptic"
     facts["alpha"] = module.alpha.clamp(0, 1)
     if module.reset_mechanism == "zero" and module.reset_delay:  # the step of the reset takes no input: it waits
         facts |= {"reset_delay": False, "refractory": 1}
     return facts
 
 
-NEURONS["snntorch", "SpikingNeuron"] = NeuronKind(
-    _snntorch, _snntorch_rest, _snntorch_to_rest, chip=_snntorch_on_chip
-)
+NEURONS["snntorch", "SpikingNeuron"] = NeuronKind(_snntorch, _snntorch_rest, _snntorch_to_rest, chip=_snntorch_on_chip)
 for _name in ("LeakyParallel", "LeakyKernel", "StateLeaky"):
     NEURONS["snntorch", _name] = NeuronKind(_snntorch_sequence)
 NEURONS["snntorch", "AssociativeLeaky"] = NeuronKind(_snntorch_associative)

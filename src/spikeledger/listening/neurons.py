@@ -115,7 +115,8 @@ def declare_neuron(
 
     def read(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
         arrives = args[current] if isinstance(current, int) and current < len(args) else None
-        sent = output[spikes] if isinstance(output, dict | tuple | list) else output
+        several: Any = output
+        sent = several[spikes] if isinstance(output, dict | tuple | list) else output
         if not isinstance(sent, Tensor):
             raise InputError(f"a neuron returned {type(sent).__name__}, but its spikes must be a tensor")
         if layout != "BNT":

@@ -58,7 +58,9 @@ class Batch:
         if event in ("spike", "active_update"):
             book = self.spikes if event == "spike" else self.active
             if layer not in book:
-                raise InputError(f"'{event}' of layer '{layer}' cannot be followed while it trains: it was not seen to run")
+                raise InputError(
+                    f"'{event}' of layer '{layer}' cannot be followed while it trains: it was not seen to run"
+                )
             return book[layer].sum().to(torch.float64)
         return self.arrived[layer] @ self._fan_outs[layer].to(self.arrived[layer].device)
 
