@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .networks.spiking import over_time as over_time
     from .recording.record import record as record
     from .recording.record import recording as recording
+    from .recording.rules import rule as rule
     from .study import breakeven as breakeven
     from .study.accountant import account as account
     from .study.accountant import account_spikes as account_spikes
@@ -103,6 +104,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
+    "rule": ("recording.rules", "rule"),
     "neuron": ("listening.neurons", "neuron"),
     "declare_neuron": ("listening.neurons", "declare_neuron"),
     "not_a_neuron": ("listening.neurons", "not_a_neuron"),

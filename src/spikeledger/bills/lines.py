@@ -124,10 +124,20 @@ def fan_out(layer: Layer) -> float:
 
 
 def arrived(activity: Activity, layer: Layer) -> float:
-    """Spikes that reached a layer: those of its source, else its synaptic operations over the mean fan-out."""
-    if layer.source in activity.layers_by_name:
-        spikes = activity.total("spike", layer.source)
-        if spikes:
-            return spikes
-    leaving = fan_out(layer)
-    return activity.total("synaptic_op", layer.name) / leaving if leaving else 0.0
+    """Spikes that reached a layer.
+
+    By neuron, its synaptic operations over the fan-out, which says what of its source's spikes arrived. Where there are no
+    counts by neuron, all spikes of its source, or its synaptic operations over the mean fan-out.
+    """
+    sent = activity.tallies.get((layer.source, "spike"))
+    tally, fans = activity.tallies.get((layer.name, "synaptic_op")), activity.fan_outs.get(layer.name)
+    if tally is not None and tally.per_neuron is not None and fans is not None and fans.size == tally.per_neuron.size:
+        operations, leaving = tally.per_neuron.ravel(), fans.ravel()
+        spikes = sent.per_neuron.ravel() if sent is not None and sent.per_neuron is not None else None
+        if spikes is not None and spikes.size == leaving.size and (operations == spikes * leaving).all():
+            return int(spikes.sum())  # each arrived at its place, also where no synapse leaves it
+        return int((operations[leaving > 0] // leaving[leaving > 0]).sum())
+    if sent is not None and sent.count:
+        return sent.count
+    leaving_each = fan_out(layer)
+    return activity.total("synaptic_op", layer.name) / leaving_each if leaving_each else 0.0

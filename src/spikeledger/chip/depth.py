@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..listening.neurons import Firing, NeuronKind
-from .hearing import Hearing, constants, steps_first
+from .hearing import Hearing, by_step, constants, steps_first
 
 
 def deepest_delay(network: nn.Module, sample: Tensor, layout: str) -> int:
@@ -36,27 +36,23 @@ class _Echo(Hearing):
         self.received: dict[str, list[Tensor]] = {}
         self._generator = torch.Generator().manual_seed(0)
 
-    def says(self, like: Tensor, layout: str, first: bool) -> Tensor:
-        """Zeros of a shape, with random sizes at the first step."""
-        values = torch.zeros_like(like)
-        if self.speaks and first and values.numel():
-            start = steps_first(values, layout)[0]
-            start += (0.5 + torch.rand(start.shape, generator=self._generator)).to(values)
-        return values
+    def speak(self, values: Tensor) -> None:
+        """Put random sizes at the first step of silence `[T, B, *N]`."""
+        if self.speaks and values.numel():
+            values[0] += (0.5 + torch.rand(values[0].shape, generator=self._generator)).to(values)
 
     def fires(self, path: str, module: nn.Module, kind: NeuronKind, fired: Firing) -> Tensor:
         """Note what a population receives, and send an echo or silence."""
+        said = torch.zeros_like(fired.sent)
         if constants(module, kind, path, fired) is None:  # an encoder
-            return self.says(fired.sent, "TB", True)
+            self.speak(said)
+            return said
         received = self.received.setdefault(path, [])
-        begun = bool(received)
+        if not received:
+            self.speak(by_step(said, fired))
         if fired.currents is not None:
             received += list(steps_first(fired.currents.detach(), fired.layout))
-        # what is sent has the layout of the spikes, unless time lies elsewhere in it
-        if fired.spikes.shape == fired.sent.shape:
-            return self.says(fired.sent, fired.layout, not begun)
-        said = self.says(fired.spikes, fired.layout, not begun)
-        return said.flatten(0, 1) if fired.sent.dim() < said.dim() else said.movedim(0, -1)
+        return said
 
 
 def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> dict[str, list[Tensor]]:
@@ -68,7 +64,8 @@ def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> d
     if layout == "B":
         inputs = like.new_zeros(1, *features)
     else:
-        inputs = echo.says(like.new_zeros(sample.shape[layout.index("T")], 1, *features), "TB", True)
+        inputs = like.new_zeros(sample.shape[layout.index("T")], 1, *features)
+        echo.speak(inputs)
         inputs = inputs.transpose(0, 1) if layout == "BT" else inputs
     with evaluation(network), torch.no_grad(), echo.active():
         network(inputs)

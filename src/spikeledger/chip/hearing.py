@@ -95,6 +95,14 @@ def steps_first(values: Tensor, layout: str) -> Tensor:
     return values.unsqueeze(0) if layout == "B" else values.transpose(0, 1) if layout == "BT" else values
 
 
+def by_step(values: Tensor, fired: Firing) -> Tensor:
+    """Values of the shape that a population sent, `[T, B, *N]`, as a view of the same memory."""
+    if values.shape != fired.spikes.shape:
+        squeezed = values.dim() < fired.spikes.dim()  # steps and samples are one axis; otherwise time comes last
+        values = values.unflatten(0, fired.spikes.shape[:2]) if squeezed else values.movedim(-1, 0)
+    return steps_first(values, fired.layout)
+
+
 def constants(module: nn.Module, kind: NeuronKind, path: str, fired: Firing) -> dict[str, Any] | None:
     """Facts of a `Population`; None of an encoder.
 
@@ -129,7 +137,7 @@ def _checked(path: str, name: str, found: Any) -> dict[str, Any]:
         )
     if found["reset"] not in ("subtract", "zero", "none"):
         raise InputError(
-            f"neurons '{path}' ({name}) reset by {found['reset']!r}, but must 'subtract', 'zero' or 'none'"
+            f"neurons '{path}' ({name}) reset by {found['reset']!r}, but must reset by 'subtract', 'zero' or 'none'"
         )
     facts = {each: _numbers(value) for each, value in found.items() if each in CONSTANTS and value is not None}
     threshold = _numbers(found["threshold"])

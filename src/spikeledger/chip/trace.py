@@ -22,7 +22,7 @@ from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
 from .forms import Forms, same_storage
-from .hearing import Hearing, constants, steps_first
+from .hearing import Hearing, by_step, constants, steps_first
 from .maximum import ANY, is_maximum, per_axis, sums_of_windows
 from .network import Network
 from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
@@ -111,7 +111,7 @@ class _Tracer(Hearing):
             raise refuse(f"nobody said what neurons '{path}' ({type(module).__name__}) receive: {_CURRENT}")
         self._receive(path, steps_first(fired.currents, fired.layout), facts)
         quiet = torch.zeros_like(fired.sent)
-        self._send(path, steps_first(_alike(quiet, fired), fired.layout), 2, "neurons")
+        self._send(path, by_step(quiet, fired), 2, "neurons")
         return quiet
 
     def keeps(self, path: str, state: Tensor) -> None:
@@ -334,15 +334,6 @@ def _pooled(
         pool: Callable[..., Tensor] = getattr(torch.ops.aten, name)
         factors = pool(ones if name.endswith("2d") else ones[0], *args[1:], **kwargs).reshape(-1) / local.sum(0)
     return algebra.pooled(form, tuple(values.shape), tuple(out.shape), windows, factors, f"'{place}'")
-
-
-def _alike(values: Tensor, fired: Firing) -> Tensor:
-    """Values of the shape that was sent, in the shape of the spikes: the same memory."""
-    if fired.sent is fired.spikes:
-        return values
-    if fired.spikes.numel() == fired.sent.numel() and fired.spikes.dim() != fired.sent.dim():
-        return values.unflatten(0, fired.spikes.shape[:2])
-    return values.movedim(-1, 0)
 
 
 def _tensors(args: Any) -> Iterator[Tensor]:
