@@ -73,7 +73,7 @@ def weights_of(network: nn.Module) -> dict[str, Weight]:
 def _made_of(module: nn.Module) -> list[Tensor]:
     """The parameters that a layer's weight is made of; the last is the one of its shape, where there is one."""
     if parametrize.is_parametrized(module, "weight"):
-        return list(module.parametrizations.weight.parameters(recurse=False))  # type: ignore[union-attr, operator]
+        return list(module.parametrizations.weight.parameters(recurse=False))  # type: ignore[union-attr]
     own = module._parameters
     parts = [own.get(f"weight{end}") for end in ("", "_g", "_orig", "_v")]
     return [part for part in parts if part is not None]
