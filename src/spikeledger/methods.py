@@ -112,13 +112,13 @@ def _cell(text: str) -> str:
 
 
 def _counted(ledgers: Sequence[Billed]) -> str:
-    from . import __version__
+    from importlib.metadata import version
 
     samples = sorted({f"{ledger.samples:,}" for ledger in ledgers})
     steps = sorted({ledger.timesteps for ledger in ledgers})
     over = f" over {' and '.join(map(str, steps))} time steps" if steps[-1] > 1 else ""
     return (
-        f"Energies are estimates of SpikeLedger {__version__}: exact counts of events for {' and '.join(samples)} "
+        f"Energies are estimates of SpikeLedger {version('spikeledger')}: exact counts of events for {' and '.join(samples)} "
         f"samples{over}, times prices with their ranges, divided by the number of samples."
     )
 
