@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from laws.passages import OPERATORS, Passage
-from laws.random_networks import UNITS, Functional, Network, Recurrent
+from laws.passages import OPERATORS
+from laws.random_networks import UNITS, Functional, Network, Passage, Recurrent
 
 Counts = tuple[int, int]  # accumulates, multiply-accumulates
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 STEPS, BATCH = 3, 2
 
@@ -393,59 +393,3 @@ def largest_adaptively(x: Tensor, lead: int, r: random.Random) -> Tensor:
 @operator("maxima", is_map)
 def largest_of_a_map(x: Tensor, lead: int, r: random.Random) -> Tensor:
     return x.amax((-1, -2), keepdim=True)
-
-
-class Passage(nn.Module):
-    """Operators in a row, `[T, B, *N]` -> `[T, B, *M]`; with a `state` buffer in front, the spikes pass through that."""
-
-    def __init__(self, names: list[str], seed: int, state: str | None = None) -> None:
-        super().__init__()
-        self.names, self.seed, self.state = names, seed, state
-        self.entered: list[Tensor] | None = None  # kept for the brute force: what enters the first average
-        if state is not None:
-            self.register_buffer("kept", torch.zeros(0))
-
-    @property
-    def first_average(self) -> int | None:
-        """Which operator averages first."""
-        kinds = [OPERATORS[name].kind for name in self.names]
-        return kinds.index("averages") if "averages" in kinds else None
-
-    def run(self, x: Tensor, first: int, last: int) -> Tensor:
-        for index in range(first, last):
-            if 0 in x.stride() and ("in_place" in self.names[index] or "silenced" in self.names[index]):
-                x = x.contiguous()  # torch writes into no tensor whose places share an element
-            x = OPERATORS[self.names[index]].act(x, 2, random.Random(self.seed + index))
-        return x
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.state is not None:
-            x = self._through_the_buffer(x)
-        middle = self.first_average
-        if middle is None:
-            return self.run(x, 0, len(self.names))
-        x = self.run(x, 0, middle)
-        if self.entered is not None:
-            self.entered.append(x.detach().clone())
-        return self.run(x, middle, len(self.names))
-
-    def _through_the_buffer(self, x: Tensor) -> Tensor:
-        if self.kept.shape != x.shape:
-            self.kept = torch.zeros_like(x)
-        if self.state == "copy":
-            self.kept.copy_(x)
-        elif self.state == "slices":
-            for t in range(len(x)):
-                self.kept[t] = x[t]
-        elif self.state == "view":
-            self.kept.view(-1).copy_(x.reshape(-1))
-        elif self.state == "data":
-            self.kept.data.copy_(x)
-        elif self.state == "set":
-            self.kept.data = x.clone()
-        else:
-            self.kept = x
-        return self.kept.clone() if self.seed % 2 else self.kept
-
-
-STATES = ["copy", "slices", "view", "data", "set", "assign"]

@@ -14,14 +14,24 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import spikeledger as sl
-from laws import passages, random_networks
+from laws import random_networks
 from laws.brute_force import Truth, brute_force
-from laws.passages import BATCH, OPERATORS, STATES, STEPS
-from laws.random_networks import INPUTS, LAYERS, NEURONS, Network, build, described, inputs_for, networks
+from laws.passages import BATCH, OPERATORS, STEPS
+from laws.random_networks import (
+    INPUTS,
+    LAYERS,
+    NEURONS,
+    STATES,
+    Network,
+    build,
+    described,
+    inputs_for,
+    networks,
+)
 from spikeledger import Activity
 from spikeledger.errors import InputError
 
-sl.not_a_neuron(passages.Passage)
+sl.not_a_neuron(random_networks.Passage)
 sl.not_a_neuron(random_networks.Recurrent)
 
 
