@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from spikeledger.networks.surrogates import surrogate
+from spikeledger.kernels.surrogates import surrogate
 
 ROUNDS = 20
 

@@ -119,7 +119,11 @@ inline int census(const Look& look) {
     for (int64_t sample = 0; sample < look.batch && peak == 0.0f; ++sample) peak = first_of(row(step, sample));
   *look.magnitude = peak;
   if (peak == 0.0f) return kSilent;  // the counts are zeros already
-  constexpr int64_t kTogether = 8;   // vectors of a row at a time, so that a row's line is read whole
+#ifdef __AVX512F__
+  constexpr int64_t kTogether = 8;  // vectors of a row at a time, so that a row's line is read whole
+#else
+  constexpr int64_t kTogether = 4;  // as many as half as wide registers hold
+#endif
   const Lanes size = splat(peak);
   IntLanes odd = {};
   for (int64_t place = 0; place < look.places; place += kTogether * kLanes) {

@@ -1,5 +1,5 @@
 // The Python face of the native core. Tensors come as addresses, so that torch's headers are not needed; shapes, types and
-// lifetimes are checked in kernels/cpu.py, the only caller.
+// lifetimes are checked in kernels/native.py, the only caller.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "kernels.hpp"
+#include "processors.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -105,7 +106,9 @@ NB_MODULE(_native, module) {
   module.def("instruction_sets", &instruction_sets, "instruction sets that this processor has, best last");
   module.def("instruction_set", [] { return std::string(chosen->name); }, "the instruction set in use");
   module.def("use_instruction_set", &use);
-  module.def("thread_runtime", [] { return std::string(thread_runtime()); }, "'torch' or 'own'");
+  module.def("thread_runtime", [] { return std::string(thread_runtime()); }, "'torch' or 'own': of a loop that began now");
+  module.def("after_fork", &after_fork, "Loops of this process run on one thread from here on.");
+  module.def("processors", &processors, "How many processors this process may use at once.", nb::arg("root") = "");
   module.def(
       "fire",
       [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold,

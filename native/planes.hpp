@@ -26,7 +26,7 @@ void over_rows(int64_t rows, int threads, const Work& work) {
 // How many ones of some rows; -1, with words undefined, if any value is neither 0 nor 1
 inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint64_t* words) {
   const int64_t width = words_of(columns);
-  int64_t ones = 0;
+  int64_t found = 0;
   for (int64_t row = 0; row < rows; ++row) {
     const float* values = dense + row * columns;
     IntLanes odd = {};  // not zero where some value is neither 0 nor 1
@@ -36,18 +36,16 @@ inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint
       for (int64_t column = word * 64; column < end; column += kLanes) {
         __builtin_prefetch(values + column + kAhead);  // past the page, where the processor's own prefetch ends
         const Lanes value = load(values + column, columns - column);
-        const IntLanes zero = value == splat(0.0f), one = value == splat(1.0f);
-        odd |= ~(zero | one);
-        bits |= above(value, splat(0.5f)) << (column - word * 64);
+        bits |= ones(value, odd) << (column - word * 64);
       }
       words[row * width + word] = bits;
-      ones += std::popcount(bits);
+      found += std::popcount(bits);
     }
     int32_t any = 0;
     for (int lane = 0; lane < kLanes; ++lane) any |= odd[lane];
     if (any != 0) return -1;
   }
-  return ones;
+  return found;
 }
 
 // 16 columns of a row of words as zeros and ones

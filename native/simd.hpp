@@ -66,6 +66,36 @@ inline uint64_t above(Lanes value, Lanes threshold) {
 #endif
 }
 
+// One bit a lane: value == 1; lanes that are neither 0 nor 1 are added to `odd`
+inline uint64_t ones(Lanes value, IntLanes& odd) {
+#if defined(__AVX512F__)
+  const __m512 x = (__m512)value;
+  const __mmask16 one = _mm512_cmp_ps_mask(x, _mm512_set1_ps(1.0f), _CMP_EQ_OQ);
+  const __mmask16 neither = _mm512_mask_cmp_ps_mask(static_cast<__mmask16>(~one), x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+  odd = (IntLanes)_mm512_mask_set1_epi32((__m512i)odd, neither, -1);
+  return one;
+#elif defined(__AVX2__)
+  __m256 half[2], seen[2];  // the compiler takes vectors of 64 bytes apart, lane by lane
+  std::memcpy(half, &value, sizeof half);
+  std::memcpy(seen, &odd, sizeof seen);
+  uint64_t bits = 0;
+  for (int which = 0; which < 2; ++which) {
+    const __m256 one = _mm256_cmp_ps(half[which], _mm256_set1_ps(1.0f), _CMP_EQ_OQ);
+    const __m256 other = _mm256_cmp_ps(half[which], _mm256_setzero_ps(), _CMP_NEQ_UQ);
+    seen[which] = _mm256_or_ps(seen[which], _mm256_andnot_ps(one, other));
+    bits |= static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_ps(one))) << (8 * which);
+  }
+  std::memcpy(&odd, seen, sizeof odd);
+  return bits;
+#else
+  const IntLanes one = value == splat(1.0f);
+  odd |= ~(one | (value == splat(0.0f)));
+  uint64_t bits = 0;
+  for (int lane = 0; lane < kLanes; ++lane) bits |= static_cast<uint64_t>(one[lane] & 1) << lane;
+  return bits;
+#endif
+}
+
 // 1 where value > threshold, else 0
 inline Lanes step_above(Lanes value, Lanes threshold) {
   return value > threshold ? splat(1.0f) : splat(0.0f);

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeledger.activity import Activity, Layer, Tally
+from spikeledger.bills import DATAFLOWS
 from spikeledger.errors import InputError, UncountedError
 from spikeledger.hardware.catalog import list_profiles, load_profile
 from spikeledger.ledger import Ledger, price
@@ -69,7 +70,10 @@ def test_twice_the_activity_is_twice_the_dynamic_joules(name: str, run: Activity
     assert dynamic(many) == pytest.approx([times * value for value in dynamic(once)], **EXACT)
 
 
-@pytest.mark.parametrize("name", ["loihi", "horowitz-45nm", "v100", "speck", "seneca-22nm", "odin"])
+# a technology's machine is named: parts of a network would each choose the dataflow that is cheapest for them
+@pytest.mark.parametrize(
+    "name", ["loihi", *(f"horowitz-45nm@{flow}" for flow in DATAFLOWS), "v100", "speck", "seneca-22nm", "odin"]
+)
 @settings(max_examples=30)
 @given(run=spiking_runs())
 def test_energy_is_additive_over_samples_time_and_layers(name: str, run: Activity) -> None:
@@ -139,7 +143,7 @@ def test_everything_about_joules_works_without_torch() -> None:
 import sys
 sys.modules["torch"] = None  # importing it fails
 import spikeledger as sl
-run = sl.activity_from_spikes([(784, 256), (256, 10)], [5000, 200], timesteps=100, input_spikes=9000)
+run = sl.activity_from_spikes([(784, 64), (64, 10)], [5000, 200], timesteps=100, input_spikes=9000)
 for name in sl.list_profiles():
     if "snn" in sl.load_profile(name).runs:
         assert sl.price(run, name).joules > 0, name

@@ -21,7 +21,8 @@ import torch
 
 import spikeledger as sl
 from spikeledger.chip import exercise
-from spikeledger.chip.picture import draw_epochs, draw_placement
+from spikeledger.chip.epochs import draw_epochs
+from spikeledger.chip.picture import draw_placement
 from spikeledger.datasets.randman import randman
 from spikeledger.errors import CapacityError
 

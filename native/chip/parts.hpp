@@ -166,17 +166,16 @@ class Barrier {
     if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
       waiting_.store(0, std::memory_order_relaxed);
       phase_.store(phase + 1, std::memory_order_release);
+      phase_.notify_all();
       return;
     }
-    for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
-      if (spin < 4000) {
+    for (int spin = 0; spin < 4000; ++spin) {
+      if (phase_.load(std::memory_order_acquire) != phase) return;
 #if defined(__x86_64__)
-        __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-      } else {
-        std::this_thread::yield();  // a busy machine: let the other one run
-      }
     }
+    phase_.wait(phase, std::memory_order_acquire);  // a busy machine: let others run
   }
 
  private:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import nef as nef
+    from . import outlook as outlook
     from . import plasticity as plasticity
     from .activity import Activity as Activity
     from .chip.limits import list_chips as list_chips
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from .hardware.profile import Price as Price
     from .hardware.template import check_profile as check_profile
     from .hardware.template import write_template as write_template
+    from .kernels import surrogates as surrogates
     from .kernels.choice import backend as backend
     from .ledger import Ledger as Ledger
     from .ledger import price as price
+    from .listening.neurons import declare_neuron as declare_neuron
+    from .listening.neurons import neuron as neuron
+    from .listening.neurons import not_a_neuron as not_a_neuron
     from .networks import decoders as decoders
     from .networks import encoders as encoders
-    from .networks import surrogates as surrogates
     from .networks import zoo as zoo
     from .networks.delays import Delay as Delay
     from .networks.event_driven import event_driven as event_driven
@@ -46,11 +50,9 @@ if TYPE_CHECKING:
     from .networks.recurrent import Recurrent as Recurrent
     from .networks.spiking import SpikingNetwork as SpikingNetwork
     from .networks.spiking import over_time as over_time
-    from .recording.neurons import declare_neuron as declare_neuron
-    from .recording.neurons import neuron as neuron
-    from .recording.neurons import not_a_neuron as not_a_neuron
     from .recording.record import record as record
     from .recording.record import recording as recording
+    from .recording.rules import rule as rule
     from .study import breakeven as breakeven
     from .study.accountant import account as account
     from .study.accountant import account_spikes as account_spikes
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from .study.opponent import fair_opponents as fair_opponents
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
+    from .study.widths import equal_accuracy as equal_accuracy
     from .training import losses as losses
     from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
@@ -84,7 +87,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "backend": ("kernels.choice", "backend"),
     "event_driven": ("networks.event_driven", "event_driven"),
     "over_time": ("networks.spiking", "over_time"),
-    "surrogates": ("networks.surrogates", ""),
+    "surrogates": ("kernels.surrogates", ""),
     "encoders": ("networks.encoders", ""),
     "decoders": ("networks.decoders", ""),
     "zoo": ("networks.zoo", ""),
@@ -101,9 +104,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "load_network": ("training.checkpoints", "load_network"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
-    "neuron": ("recording.neurons", "neuron"),
-    "declare_neuron": ("recording.neurons", "declare_neuron"),
-    "not_a_neuron": ("recording.neurons", "not_a_neuron"),
+    "rule": ("recording.rules", "rule"),
+    "neuron": ("listening.neurons", "neuron"),
+    "declare_neuron": ("listening.neurons", "declare_neuron"),
+    "not_a_neuron": ("listening.neurons", "not_a_neuron"),
     "nef": ("nef", ""),
     "plasticity": ("plasticity", ""),
     "map_network": ("chip.trace", "map_network"),
@@ -130,8 +134,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "activity_from_events": ("study.counts", "activity_from_events"),
     "activity_from_spikes": ("study.counts", "activity_from_spikes"),
     "fair_opponents": ("study.opponent", "fair_opponents"),
+    "equal_accuracy": ("study.widths", "equal_accuracy"),
     "sensitivity": ("study.sensitivity", "sensitivity"),
     "validate": ("study.validation", "validate"),
+    "outlook": ("outlook", ""),
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -13,32 +13,57 @@ from numpy.typing import NDArray
 
 from . import units
 from .activity import Activity
-from .bills import BILLS, Line
+from .amounts import Amount
+from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .errors import InputError, UncountedError, UnpricedError, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
+from .hardware.limits import room_of
 from .hardware.profile import HardwareProfile, Price, Static
 
 if TYPE_CHECKING:
     import pandas
 
+    from .methods import Methods
+
 #: version of the dictionaries that `Ledger.to_dict` gives
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Entry:
-    """A tally with a price: one event in one layer, `joules = count * price`, with its range."""
+    """A tally with a price: one event in one layer, `joules = count * each`, with its range."""
 
     layer: str
     event: str
     count: float
-    joules: float
-    low: float
-    high: float
+    each: Amount  # joules of one; of a second, the watts and how sure the duration is
     price: Price | None  # None for static energy, whose price is watts
-    per_neuron: NDArray[np.float64] | None = None
+    counts: NDArray[np.int64] | NDArray[np.float64] | None = None  # of each neuron
     note: str = ""
+
+    @property
+    def per_neuron(self) -> NDArray[np.float64] | None:
+        """Nominal joules of each neuron, where its events are known."""
+        if self.counts is None or self.price is None:
+            return None
+        # events * joules/event = joules
+        return np.multiply(self.counts.ravel(), self.price.joules, dtype=np.float64)
+
+    @property
+    def joules(self) -> float:
+        """Nominal."""
+        return self.count * self.each.nominal
+
+    @property
+    def low(self) -> float:
+        """With its price at the low end."""
+        return self.count * self.each.low
+
+    @property
+    def high(self) -> float:
+        """With its price at the high end."""
+        return self.count * self.each.high
 
     @property
     def term(self) -> str:
@@ -46,7 +71,7 @@ class Entry:
         return term_of(self.event)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ledger:
     """What an activity cost on one profile, by layer, event and neuron; totals carry low, nominal and high joules."""
 
@@ -57,6 +82,20 @@ class Ledger:
     timesteps: int
     left_out: tuple[tuple[str, str], ...] = ()  # (event, why)
     caveats: tuple[str, ...] = ()
+
+    @property
+    def amount(self) -> Amount:
+        """Estimated energy of the whole run, with the numbers that it hangs on."""
+        counts: dict[int, tuple[float, Amount]] = {}  # entries of one price are one product
+        for entry in self.entries:
+            before = counts.get(id(entry.each), (0.0, entry.each))[0]
+            counts[id(entry.each)] = (before + entry.count, entry.each)
+        return Amount.sum(counts.values())
+
+    @property
+    def per_sample(self) -> Amount:
+        """The same for one sample."""
+        return self.amount * (1 / max(self.samples, 1))
 
     @property
     def joules(self) -> float:
@@ -75,16 +114,14 @@ class Ledger:
 
     @property
     def joules_independent(self) -> tuple[float, float]:
-        """Low and high if prices err independently, as the root of the summed squares.
+        """Low and high if the numbers behind the prices err independently, as the root of the summed squares.
 
-        The prices of one event are one error, in however many layers it is charged.
+        One number is one error, in however many layers and events it is charged.
         """
-        below: dict[str, float] = {}
-        above: dict[str, float] = {}
-        for entry in self.entries:
-            below[entry.event] = below.get(entry.event, 0.0) + entry.joules - entry.low
-            above[entry.event] = above.get(entry.event, 0.0) + entry.high - entry.joules
-        return self.joules - math.hypot(*below.values()), self.joules + math.hypot(*above.values())
+        whole = self.amount
+        below = [whole.nominal - whole.at({one: one.low}) for one in whole.unknowns]
+        above = [whole.at({one: one.high}) - whole.nominal for one in whole.unknowns]
+        return self.joules - math.hypot(*below), self.joules + math.hypot(*above)
 
     @property
     def joules_per_sample(self) -> float:
@@ -122,7 +159,7 @@ class Ledger:
         """
         if layer not in {entry.layer for entry in self.entries}:
             raise unknown_name("layer", layer, {entry.layer for entry in self.entries})
-        rows = [entry.per_neuron for entry in self.entries if entry.layer == layer and entry.per_neuron is not None]
+        rows = [row for entry in self.entries if entry.layer == layer and (row := entry.per_neuron) is not None]
         if not rows:
             raise InputError(f"layer '{layer}' has no event that is counted by neuron")
         size = max(row.size for row in rows)
@@ -131,6 +168,12 @@ class Ledger:
     def without(self, term: str) -> Ledger:
         """The same ledger without one term, for example `without("static")`."""
         return replace(self, entries=tuple(entry for entry in self.entries if entry.term != term))
+
+    def methods(self) -> Methods:
+        """What a paper has to say of it: a paragraph, the table of prices in LaTeX, and their works in BibTeX."""
+        from .methods import methods
+
+        return methods(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, with a versioned schema."""
@@ -239,10 +282,11 @@ def price(
         UncountedError: something ran that nobody counted.
         UnpricedError: something happened that the profile has no price for; a total would be too low.
     """
-    device = load_profile(profile)
+    device = asked = load_profile(profile)
     name = bill or device.bill
     if name not in BILLS:
         raise unknown_name("bill", name, BILLS)
+    chips = _chips(activity, device)
     if activity.uncounted and not allow_uncounted:
         listed = "; ".join(str(item) for item in activity.uncounted[:3])
         more = f"; and {len(activity.uncounted) - 3} more" if len(activity.uncounted) > 3 else ""
@@ -250,21 +294,25 @@ def price(
             f"{len(activity.uncounted)} operators were not counted, so a total would be too low: {listed}{more}. "
             "Add a rule for them, or pass allow_uncounted=True"
         )
+    if name in BY_DATAFLOW:
+        device = settled(activity, device)
     excluded = _exclusions(device, leave_out)
     entries: list[Entry] = []
     missing: dict[str, float] = {}
     dropped: dict[str, str] = {}
-    paid = device.included
+    paid: dict[tuple[str, str], bool] = {}
     for line in BILLS[name](activity, device):
-        if line.count == 0 or line.event in paid:
+        cause = (line.event, line.by)
+        if cause not in paid:
+            paid[cause] = device.pays_for(*cause)
+        if line.count == 0 or paid[cause]:
             continue
         cost = line.price or device.prices.get(line.event)
         if line.event in excluded:
             dropped[line.event] = excluded[line.event]
         elif line.event == "second":
             # a host is one, however many chips stand beside it
-            chips = 1 if line.watts is not None else activity.chips
-            entries.append(_static(line, line.watts or device.static, chips))
+            entries.append(_static(line, line.watts or device.static, 1 if line.watts is not None else chips))
         elif cost is not None:
             entries.append(_entry(line, cost))
         elif not (device.all_in and term_of(line.event) in ("routing", "static")):
@@ -282,11 +330,50 @@ def price(
     if name == "ops-only":
         caveats.append("operations only: no memory, no neuron updates, no routing, no static power")
     caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]
+    if device.dataflow and name in BY_DATAFLOW:
+        caveats.append(f"dataflow: {device.dataflow}" + _why(asked, device))
+    if chips > activity.chips:
+        caveats.append(f"the network needs at least {chips:,} chips, and {chips:,} draw static power")
     if activity.uncounted:
         caveats.append(f"{len(activity.uncounted)} operators were not counted: the total is a lower bound")
     return Ledger(
         tuple(entries), device, name, activity.samples, activity.timesteps, tuple(dropped.items()), tuple(caveats)
     )
+
+
+def _why(given: HardwareProfile, used: HardwareProfile) -> str:
+    return "" if given.dataflow else f", the cheapest here of {', '.join(DATAFLOWS)}; name one as '{used.name}@...'"
+
+
+def _chips(activity: Activity, device: HardwareProfile) -> int:
+    """Chips that draw static power: those of a placement, else at least as many as the network needs.
+
+    Raises:
+        UnpricedError: more than the device can be.
+    """
+    room = None if device.as_published else room_of(device.name)
+    if room is None:
+        return activity.chips
+    layers = activity.layers_by_name.values()
+    wanted = {
+        "neurons": sum(layer.outputs for layer in layers if layer.spiking),
+        "synapses": sum(layer.synapses or layer.nonzero_parameters for layer in layers if layer.weighted),
+    }
+    if room.shares_weights:
+        wanted["synapses"] = sum(layer.parameters for layer in layers if layer.weighted)
+    chips = activity.chips
+    for what, count in wanted.items():
+        each = getattr(room, what)
+        if each is None or count <= each * chips:
+            continue
+        chips = -(-count // each)
+        if chips > room.chips:
+            held = f"{each:,} {what} a chip" + (f" and {room.chips:,} chips" if room.chips > 1 else "")
+            raise UnpricedError(
+                f"'{device.name}' holds {held}, and this network has {count:,} {what}: it does not fit, so its joules "
+                "are not given; choose another profile or a smaller network"
+            )
+    return chips
 
 
 def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, str]:
@@ -299,19 +386,15 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 
 
 def _entry(line: Line, cost: Price) -> Entry:
-    # events * joules/event = joules
-    rows = None if line.per_neuron is None else np.multiply(line.per_neuron.ravel(), cost.joules, dtype=np.float64)
-    return Entry(
-        line.layer, line.event, line.count, line.count * cost.joules, line.count * cost.low, line.count * cost.high,
-        cost, rows, line.note,
-    )  # fmt: skip
+    return Entry(line.layer, line.event, line.count, cost.amount, cost, line.per_neuron, line.note)
 
 
 def _static(line: Line, watts: Static | None, chips: int) -> Entry:
     if watts is None:
-        return Entry(line.layer, "second", line.count, 0.0, 0.0, 0.0, None, None, line.note)
-    # chips * seconds * watts = joules
-    low = chips * (line.count if line.low is None else line.low) * watts.low
-    high = chips * (line.count if line.high is None else line.high) * watts.high
+        return Entry(line.layer, "second", line.count, Amount.exactly(0.0), None, None, line.note)
+    # chips * watts = joules/second, and how much longer or shorter the seconds may be
+    each = watts.amount * chips
+    if line.inexact is not None:
+        each = each * (line.inexact * (1 / line.count))
     state = f"{watts.state}; {chips:,} chips" if chips > 1 else watts.state
-    return Entry(line.layer, "second", line.count, chips * line.count * watts.watts, low, high, None, None, state)
+    return Entry(line.layer, "second", line.count, each, None, None, state)

@@ -97,3 +97,92 @@ def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32, c
         synapses = Sparse.from_edges(chosen // b, chosen % b, weights, a, b)
         projections.append(Projection(source, target, synapses, int(rng.integers(0 if forward else 1, 5)), f"w{k}"))
     return Network(made, tuple(projections), names[-1])
+
+
+def lif(**options: object) -> nn.Module:
+    return sl.LIF(0.875, **options)
+
+
+def synaptic(**options: object) -> nn.Module:
+    return sl.Synaptic(0.75, 0.875, **options)
+
+
+def adaptive(**options: object) -> nn.Module:
+    return sl.AdaptiveLIF(0.875, 0.75, 0.25, **options)
+
+
+def over(module: nn.Module) -> nn.Module:
+    return sl.over_time(module)
+
+
+NETWORKS = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(12, 9), lif(), nn.Linear(9, 4), lif()), (12,)),
+    "delayed reset": (lambda: nn.Sequential(nn.Linear(12, 9), lif(reset_delay=True), nn.Linear(9, 4), lif()), (12,)),
+    "reset to zero": (
+        lambda: nn.Sequential(nn.Linear(12, 9), lif(reset="zero"), nn.Linear(9, 4), lif(reset="none")), (12,)
+    ),
+    "synaptic": (lambda: nn.Sequential(nn.Linear(12, 9), synaptic(), nn.Linear(9, 4), synaptic(reset="zero")), (12,)),
+    "synaptic, late reset": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 9), synaptic(reset_delay=True), nn.Linear(9, 4), synaptic(reset="zero", reset_delay=True)
+        ), (12,),
+    ),
+    "refractory": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 9), lif(refractory=2), nn.Linear(9, 5), lif(refractory=1, reset="zero", reset_delay=True),
+            nn.Linear(5, 4), lif(refractory=3, reset_delay=True), nn.Linear(4, 4), lif(refractory=1, reset="none"),
+        ), (12,),
+    ),
+    "adaptive": (
+        lambda: nn.Sequential(
+            nn.Linear(12, 9), adaptive(), nn.Linear(9, 5), adaptive(alpha=0.5, reset="zero", refractory=2),
+            nn.Linear(5, 4), adaptive(reset_delay=True),
+        ), (12,),
+    ),
+    "synaptic convolution": (
+        lambda: nn.Sequential(
+            over(nn.Conv2d(2, 4, 3, padding=1)),
+            sl.Synaptic(torch.tensor([0.5, 0.75, 0.25, 0.0]), torch.tensor([0.5, 0.75, 0.875, 1.0]), refractory=1),
+            over(nn.AvgPool2d(2)), over(nn.Conv2d(4, 6, 3, stride=2)),
+            sl.AdaptiveLIF(0.5, torch.arange(6).view(6, 1, 1) / 8, torch.arange(4).view(1, 2, 2) / 8),
+            nn.Flatten(2), nn.Linear(24, 5), synaptic(),
+        ), (2, 10, 10),
+    ),
+    "recurrent": (lambda: Recurrent(), (12,)),
+    "recurrent, synaptic": (
+        lambda: nn.Sequential(nn.Linear(12, 9), sl.Recurrent.all_to_all(synaptic(refractory=1), 9), nn.Linear(9, 4), lif()),
+        (12,),
+    ),
+    "recurrent, late reset": (lambda: Recurrent("zero", True), (12,)),
+    "conv": (
+        lambda: nn.Sequential(
+            over(nn.Conv2d(2, 4, 3, padding=1)), lif(), over(nn.AvgPool2d(2)),
+            over(nn.Conv2d(4, 6, 3, stride=2)), lif(),
+            nn.Flatten(2), nn.Linear(24, 5), lif(),
+        ), (2, 10, 10),
+    ),
+    "groups and dilation": (
+        lambda: nn.Sequential(
+            over(nn.Conv2d(4, 6, (3, 2), padding=(2, 1), dilation=(2, 1), groups=2)), lif(), nn.Flatten(2),
+            nn.Linear(6 * 7 * 8, 3, bias=False), lif(),
+        ), (4, 7, 7),
+    ),
+    "depthwise": (
+        lambda: nn.Sequential(over(nn.Conv2d(4, 4, 3, groups=4)), lif(), over(nn.Conv2d(4, 2, 1)), lif()), (4, 6, 6)
+    ),
+    "batch norm": (lambda: nn.Sequential(over(nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4))), lif()), (2, 6, 6)),
+    "conv 1d": (lambda: nn.Sequential(over(nn.Conv1d(3, 5, 3, stride=2)), lif(), over(nn.AvgPool1d(2)), nn.Flatten(2),
+                                      nn.Linear(10, 3), lif()), (3, 9)),
+    "pooled to one": (lambda: nn.Sequential(over(nn.Conv2d(1, 4, 3)), lif(), over(nn.AdaptiveAvgPool2d(1)),
+                                            nn.Flatten(2), nn.Linear(4, 3), lif()), (1, 6, 6)),
+    "overlapping windows": (lambda: nn.Sequential(over(nn.Conv2d(1, 3, 3)), lif(), over(nn.AvgPool2d(2, stride=1)),
+                                                  over(nn.Conv2d(3, 2, 2)), lif()), (1, 7, 7)),
+    "max pool": (lambda: nn.Sequential(over(nn.Conv2d(2, 4, 3)), lif(), over(nn.MaxPool2d(2)), over(nn.Conv2d(4, 3, 2)),
+                                       lif(), nn.Flatten(2), nn.Linear(27, 3), lif()), (2, 10, 10)),
+    "max pool, overlapping": (lambda: nn.Sequential(over(nn.Conv2d(2, 4, 3)), lif(), over(nn.MaxPool2d(3, 2, 1)),
+                                                    over(nn.MaxPool2d(2)), over(nn.Conv2d(4, 3, 2)), lif()), (2, 10, 10)),
+    "max pool 1d": (lambda: nn.Sequential(over(nn.Conv1d(3, 5, 3)), lif(), over(nn.MaxPool1d(2)), nn.Flatten(2),
+                                          nn.Linear(15, 8), lif()), (3, 9)),
+    "max pool to one": (lambda: nn.Sequential(over(nn.Conv2d(1, 4, 3)), lif(), over(nn.AdaptiveMaxPool2d((2, 1))),
+                                              nn.Flatten(2), nn.Linear(8, 3), lif()), (1, 6, 6)),
+}  # fmt: skip

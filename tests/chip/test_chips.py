@@ -12,7 +12,8 @@ from torch import nn
 import spikeledger as sl
 from chip.networks import Recurrent, exact, random_graph, spikes
 from repository import ROOT
-from spikeledger.chip.limits import Chip, Core, Mesh, Seconds, list_chips, load_chip
+from spikeledger.chip.device import Core, Mesh, Seconds
+from spikeledger.chip.limits import Chip, list_chips, load_chip
 from spikeledger.chip.network import Network, Population, Projection
 from spikeledger.chip.placement import METHODS, place
 from spikeledger.chip.synapses import Dense

@@ -12,8 +12,8 @@ from torch import nn
 import spikeledger as sl
 from repository import ROOT
 from spikeledger.chip import exercise
+from spikeledger.chip.epochs import draw_epochs
 from spikeledger.chip.limits import list_chips, load_chip
-from spikeledger.chip.picture import draw_epochs
 from spikeledger.chip.trace import map_network
 from spikeledger.datasets.randman import SpikeTimes, load_randman, randman
 from spikeledger.errors import CapacityError, DataError, InputError

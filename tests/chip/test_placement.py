@@ -11,13 +11,12 @@ from torch import nn
 
 import spikeledger as sl
 from chip.networks import exact, random_graph
-from spikeledger.chip.limits import Chip, load_chip
+from spikeledger.chip.limits import Chip, load_chip, viability
 from spikeledger.chip.network import Network
 from spikeledger.chip.picture import link_loads
 from spikeledger.chip.placement import place
 from spikeledger.chip.slices import cut
 from spikeledger.chip.trace import map_network
-from spikeledger.chip.viability import viability
 from spikeledger.errors import CapacityError, ProfileError
 
 CITED = {"source": "made for a test"}

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 import spikeledger as sl
 from spikeledger import kernels
 from spikeledger.errors import InputError
+from spikeledger.kernels.cells import State
 from spikeledger.kernels.choice import native
-from spikeledger.kernels.family import State
 from tolerance import GRADIENT
 
 RESETS = ("subtract", "zero", "none")

@@ -194,7 +194,9 @@ def test_planes_follow_the_spikes() -> None:
     assert planes.per_step() == spikes.flatten(1).sum(1).long().tolist()
     assert planes.spikes == int(spikes.sum())
     spikes[0] = 0
-    assert kernels.planes_of(spikes) is None
+    changed = kernels.planes_of(spikes)
+    assert changed is not None and changed.spikes == int(spikes.sum()) < planes.spikes
+    assert kernels.planes_of(spikes * 2) is None and kernels.planes_of(spikes.double()) is None
 
 
 def test_a_custom_surrogate_runs_on_the_reference() -> None:

@@ -11,7 +11,7 @@ os.environ.setdefault("TRITON_INTERPRET", "" if torch.cuda.is_available() else "
 pytest.importorskip("triton", reason="triton is not installed: it comes with GPU builds of torch")
 
 from spikeledger.kernels import gpu, reference
-from spikeledger.networks.surrogates import SURROGATES, surrogate
+from spikeledger.kernels.surrogates import SURROGATES, surrogate
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

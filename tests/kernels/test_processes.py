@@ -14,8 +14,8 @@ from spikeledger.kernels.choice import native
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
 
-# built for sanitizers, the core starts plain threads: torch's runtime is not built for them
-RUNTIME = "own" if "build/sanitize" in spikeledger.__file__ else "torch"
+# built for sanitizers, the core has its own threads alone: torch's runtime is not built for them; so it is on a busy machine
+RUNTIMES = ("own",) if "build/sanitize" in spikeledger.__file__ else ("torch", "own")
 BEGIN = """
 import os, torch, spikeledger as sl
 from spikeledger.kernels.choice import native
@@ -83,7 +83,7 @@ def test_nothing_hangs_or_crashes(deed: str) -> None:
         [sys.executable, "-c", BEGIN + deed], env=environment, capture_output=True, text=True, timeout=120
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.split()[0] == RUNTIME
+    assert ran.stdout.split()[0] in RUNTIMES
 
 
 def test_without_a_compiler_it_is_said_once() -> None:

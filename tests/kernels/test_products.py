@@ -15,7 +15,7 @@ from spikeledger.kernels import costs, layers, planes, products
 from spikeledger.kernels.choice import native
 from spikeledger.kernels.fire import settings_of
 from spikeledger.kernels.layers import Layer, Sends, stack
-from spikeledger.networks.surrogates import surrogate
+from spikeledger.kernels.surrogates import surrogate
 from tolerance import PRODUCT
 
 pytestmark = pytest.mark.skipif(native() is None, reason="the native core is not built")
@@ -128,14 +128,13 @@ def test_what_is_packed_along_is_what_comes_after(
 def test_nothing_is_kept_for_a_way_back_that_nobody_goes(sends: Sends, monkeypatch: pytest.MonkeyPatch) -> None:
     bits = planes.pack((torch.rand(4, 70, 90) < 0.2).float())
     assert bits is not None
-    kept, core = [], native()
+    kept, real = [], layers.core.layer
 
-    class Spy:
-        def layer(self, *given: Any) -> int:
-            kept.append(given[13] != 0)  # where charges go
-            return int(core.layer(*given))  # type: ignore[union-attr]
+    def spy(*given: Any, **named: Any) -> int:
+        kept.append(named["charges"] is not None)
+        return real(*given, **named)
 
-    monkeypatch.setattr(layers, "native", Spy)
+    monkeypatch.setattr(layers.core, "layer", spy)
     neurons = settings_of(1.0, "subtract", False, surrogate("atan"))
     for learns, seen in ((True, torch.enable_grad()), (True, torch.no_grad()), (False, torch.enable_grad())):
         weight = torch.randn(20, 90, requires_grad=learns)

@@ -12,7 +12,7 @@ from torch import nn
 
 import spikeledger as sl
 from spikeledger.errors import InputError
-from spikeledger.networks.surrogates import SURROGATES, surrogate
+from spikeledger.kernels.surrogates import SURROGATES, surrogate
 
 
 def by_hand(currents, *, beta, threshold, reset, delay):

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 import spikeledger as sl
-from spikeledger.errors import InputError
 from tolerance import GRADIENT
 
 
@@ -153,12 +152,21 @@ def test_a_layer_that_comes_twice_runs_twice() -> None:
     assert totals[0] == totals[1] and min(totals[0]) > 0
 
 
-def test_neurons_of_two_shapes_are_not_recorded_as_one_population() -> None:
+def test_neurons_of_two_shapes_are_two_populations() -> None:
     neurons = sl.LIF()
     plain = nn.Sequential(nn.Linear(70, 33), neurons, nn.Linear(33, 12), neurons)
-    for net in (plain, sl.event_driven(plain)):
-        with pytest.raises(InputError, match="of its own"), sl.recording(net, samples=5), torch.no_grad():
-            net(BASE)
+    apart = nn.Sequential(plain[0], sl.LIF(), plain[2], sl.LIF())
+    with torch.no_grad():
+        expected = sl.record(apart, BASE)
+        for net in (plain, sl.event_driven(plain)):
+            with sl.recording(net) as recorder:
+                net(BASE)
+            found = recorder.activity()
+            assert (found.samples, found.timesteps) == (expected.samples, expected.timesteps)
+            shapes = [layer.shape for layer in found.layers_by_name.values() if layer.spiking]
+            assert sorted(shapes) == [(12,), (33,)] and not found.uncounted
+            for event in ("spike", "neuron_update", "active_update", "synaptic_op"):
+                assert found.total(event) == expected.total(event)
 
 
 def forward_mode(net: nn.Module) -> Any:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import spikeledger as sl
 from spikeledger.errors import InputError
-from spikeledger.recording import neurons
+from spikeledger.listening import neurons
 
 
 @pytest.fixture(autouse=True)
@@ -234,7 +234,7 @@ def test_a_long_recording_keeps_nothing_of_what_it_saw() -> None:
         for _ in range(5):
             model((torch.rand(4, 8, 64) < 0.2).float())
         books = recorder.books
-        assert len(books.origins) + len(books.looks._known) < 20
+        assert len(books.know) < 20
         assert len(books.synapses["layers.fc1"]._open) == 1
         held = [t for one in books.synapses.values() for _, batch in one._open.values() for t in batch.product]
         assert all(t.numel() == 0 for t in held if isinstance(t, Tensor))

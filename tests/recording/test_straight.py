@@ -12,8 +12,9 @@ from torch.nn.utils import prune
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import spikeledger as sl
+from spikeledger.listening.ear import Listener, listen
 from spikeledger.recording import recorder as listening
-from spikeledger.recording.straight import multiplies_once
+from spikeledger.recording.bits import multiplies_once
 
 
 class Passing(TorchDispatchMode):
@@ -99,7 +100,7 @@ def test_straight_or_not_the_account_is_the_same(
 
 def test_only_what_is_plain_goes_straight() -> None:
     layer, x = nn.Linear(3, 2), torch.ones(4, 3)
-    with Passing():  # stands for the recorder's own
+    with listen(Listener()):  # stands for the recorder
         assert multiplies_once(layer, (x,))
         assert not multiplies_once(layer, (x[None],)) and not multiplies_once(layer, (x.double(),))
         assert not multiplies_once(nn.Identity(), (x,)) and not multiplies_once(nn.Bilinear(3, 3, 2), (x, x))

@@ -175,9 +175,9 @@ def test_hostile_names_stay_text(hostile: Comparison) -> None:
     [
         ("silent", ["no neuron fired", "never fired"]),
         ("one step", ["after 1 step,"]),
-        ("no opponent", ["Not given: the first network has no weights", "no verdict is given on loihi:loihi"]),
+        ("no opponent", ["Not given: the first network has no weights", "On loihi: not given: the ANN has no price"]),
         ("nothing given", ["No device prices both networks, so there is no difference to turn."]),
-        ("not given", ["no verdict is given on loihi:loihi", "'loihi' runs no ANN"]),
+        ("not given", ["On loihi: not given: the ANN has no price: 'loihi' runs no ANN"]),
         ("published only", ["No device of our own was asked for", "as published", "corrected"]),
         ("many classes", ["The 16 classes with most mistakes of 40 are drawn."]),
         ("many layers", ["6 of 14 layers are drawn"]),

@@ -141,7 +141,7 @@ def test_a_limit_of_one_number_of_steps_is_a_point(ordinary: Comparison) -> None
 
 
 @pytest.mark.parametrize("name", ["horowitz-45nm", "loihi", "v100"])
-def test_a_bar_has_two_colours_if_its_price_turns_the_verdict(ordinary: Comparison, name: str) -> None:
+def test_a_bar_has_two_colours_if_its_price_turns_the_nominal_sign(ordinary: Comparison, name: str) -> None:
     match = ordinary.match(name)
     assert match.snn.ledger is not None
     found = sensitivity(match.snn.ledger, against=match.ann.ledger)
@@ -156,7 +156,7 @@ def test_a_bar_has_two_colours_if_its_price_turns_the_verdict(ordinary: Comparis
         assert (len(colours) == 2) == swing.flips, swing
     bold = [mark.text for mark in picture.marks if isinstance(mark, Words) and mark.bold]
     assert len(bold) == len(found.deciding)
-    assert ("no price alone turns that" in picture.says) == (not found.deciding)
+    assert ("no price is worth knowing better" in picture.says) == (not found.deciding)
     share = match.snn.ledger.samples
     assert units.joules(abs(found.nominal) / share) in picture.says
 
@@ -168,7 +168,7 @@ def test_a_tornado_of_one_bill(ordinary: Comparison) -> None:
     picture = figures.plot_tornado(found, most=2)
     boxes = [mark for mark in picture.marks if isinstance(mark, Box) and mark.title]
     assert len({box.y for box in boxes}) == 2
-    assert picture.says.startswith("Static energy moves it most, by")
+    assert picture.says.startswith("Duration moves it most, by")
     widths = [sum(box.width for box in boxes if box.y == y) for y in dict.fromkeys(box.y for box in boxes)]
     assert widths == sorted(widths, reverse=True)
 

@@ -41,11 +41,13 @@ def test_every_joule_has_one_payer(hidden: list[int], out: list[int]) -> None:
 def test_a_neuron_pays_for_the_synapses_behind_it(run: Activity) -> None:
     found = account(run, "horowitz-45nm")
     hidden = found.layer("hidden")
-    each = (4 * (0.9 + 5.0)) * 1e-12  # four synapses: an add and a weight read
+    # four synapses: an add and a weight read; the spike's address of 4 bits, written and read, and that of its row
+    each = (4 * (0.9 + 5.0) + 2 * 10.0 * 4 / 64 + 0.1) * 1e-12
     still = 20 * (5.5 + 5.0 + 5.0) * 1e-12
     assert hidden.joules_per_neuron == pytest.approx(still + np.arange(16) * each)
-    assert hidden.caused == pytest.approx(120 * each)
-    assert found.rest == pytest.approx(100 * 16 * 5.9e-12)
+    assert hidden.caused == pytest.approx(120 * (each - 10.0 * 4 / 64 * 1e-12))
+    # 16 synapses a spike of the input, and its address of 5 bits
+    assert found.rest == pytest.approx(100 * (16 * 5.9 + 2 * 10.0 * 5 / 64 + 0.1) * 1e-12)
 
 
 def test_dominant_neurons_are_flagged() -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from spikeledger.activity import Activity
+from spikeledger.bills import BILLS
+from spikeledger.errors import UnpricedError
 from spikeledger.ledger import price
-from spikeledger.study.breakeven import PUBLISHED_LINES, break_even, events_per_synapse
+from spikeledger.study.breakeven import PUBLISHED_LINES, at_rate, break_even, events_per_synapse
 from spikeledger.study.pairing import match
 
 Make = Callable[..., Activity]
@@ -68,3 +72,44 @@ def _profile(name: str):  # type: ignore[no-untyped-def]
     from spikeledger.hardware.catalog import load_profile
 
     return load_profile(name)
+
+
+@pytest.mark.parametrize("bill", [name for name in BILLS if "-00" not in name])
+@pytest.mark.parametrize("device", ["horowitz-45nm", "horowitz-45nm-int8", "seneca-22nm", "loihi", "spinnaker", "xylo"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None)
+@given(
+    ops=st.integers(10**7, 10**9), spikes=st.integers(10**6, 10**8), macs=st.integers(10**4, 10**7),
+    timesteps=st.integers(1, 30),
+)  # fmt: skip
+def test_at_its_break_even_every_bill_gives_the_anns_joules(
+    make_ann: Make, make_snn: Make, device: str, bill: str, ops: int, spikes: int, macs: int, timesteps: int
+) -> None:
+    ann, snn = make_ann(samples=10, macs=macs), make_snn(synaptic_ops=ops, spikes=spikes, timesteps=timesteps)
+    left = price(ann, "horowitz-45nm", bill=bill)
+    try:
+        right = price(snn, device, bill=bill)
+    except UnpricedError:
+        return  # a total is refused, so there is nothing to be equal to
+    found = break_even(left, right, ann, snn, timesteps=(timesteps,))
+    if found.full is None:
+        assert price(at_rate(snn, 0), device, bill=bill).joules_per_sample >= left.joules_per_sample
+        return
+    there = price(at_rate(snn, found.full / found.measured), device, bill=bill)
+    # counts are whole numbers: half an event of each kind may be missing
+    slack = 2 * sum(entry.each.nominal for entry in there.entries) / there.samples
+    assert there.joules_per_sample == pytest.approx(left.joules_per_sample, rel=1e-9, abs=slack)
+    rate = dict(found.curve)[timesteps]
+    assert rate is not None
+    assert rate * timesteps == pytest.approx(found.full)
+
+
+def test_the_curve_is_the_break_even_of_a_longer_run(make_ann: Make, make_snn: Make) -> None:
+    """Twice the steps, with everything in them: the curve said before where its break-even would be."""
+    ann = make_ann(samples=10, macs=10**6)
+    short, long = (make_snn(synaptic_ops=10**7 * steps, spikes=10**6 * steps, timesteps=steps) for steps in (5, 10))
+    for device in ("horowitz-45nm", "loihi"):
+        left = price(ann, "horowitz-45nm")
+        found = break_even(left, price(short, device), ann, short, timesteps=(10,))
+        later = break_even(left, price(long, device), ann, long)
+        assert later.full is not None
+        assert dict(found.curve)[10] == pytest.approx(later.full / 10)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spikeledger import units
 from spikeledger.activity import Activity, Uncounted
 from spikeledger.errors import InputError, ProfileError
-from spikeledger.hardware.catalog import load_profile
+from spikeledger.hardware.catalog import list_profiles, load_profile
 from spikeledger.study.matches import TERM_NAMES, VIEWS, Match
 from spikeledger.study.pairing import corrected, match, pair
 
@@ -108,7 +108,7 @@ def test_equal_static_without_static_power_or_without_seconds(make_ann: Make, ma
     assert "neither side has static power" in none["equal static"].note
     half = match(make_ann(), make_snn(), HOROWITZ, LOIHI).views
     assert half["equal static"].verdict.text.startswith("not given: 'horowitz-45nm' does not say how long")
-    assert half["static on"].note == "no static power in the bill of 'horowitz-45nm'"
+    assert half["static on"].verdict.text.startswith("not given: no static power in the bill of 'horowitz-45nm'")
 
 
 def test_all_in_prices_cannot_be_split_into_views(make_ann: Make, make_snn: Make) -> None:
@@ -206,3 +206,54 @@ def test_published_kwh_whatever_the_weights(network: str, timesteps: int, snn_kw
     assert found.ann.to_dict()["kwh"] == pytest.approx(ann_kwh, rel=5e-5)
     if (network, timesteps) == ("mlp-s", 5):
         assert found.snn.ledger.entries[0].count == 3 * 5 * 1330
+
+
+def test_a_day_of_the_bill_system_holds_the_host(make_ann: Make, make_snn: Make) -> None:
+    """4.9 W of a host that is always on are 423,360 J a day, whatever the network does."""
+    device = next(one for one in map(load_profile, list_profiles()) if one.host and one.static and one.timing)
+    other = device if "ann" in device.runs else HOROWITZ
+    alone, beside = (match(make_ann(), make_snn(), other, device, bill=bill).snn for bill in ("full", "system"))
+    assert alone.joules_per_day is not None and beside.joules_per_day is not None
+    assert device.host is not None and beside.static_watts is not None and alone.static_watts is not None
+    assert beside.joules_per_day - alone.joules_per_day == pytest.approx(device.host.watts * units.SECONDS_PER_DAY)
+    assert beside.static_watts.nominal - alone.static_watts.nominal == pytest.approx(device.host.watts)
+
+
+@pytest.mark.parametrize("name", ["published-paper-002-45nm", "published-paper-002-12nm"])
+def test_as_published_is_what_the_profile_says_and_not_its_name(make_ann: Make, make_snn: Make, name: str) -> None:
+    device = load_profile(name)
+    renamed = device.model_copy(update={"name": "an-old-paper"})
+    for one in (device, renamed):
+        found = match(make_ann(), make_snn(), one, one)
+        assert found.as_published
+        assert found.corrected is not None
+        assert not found.corrected.as_published
+    plain = device.model_copy(update={"name": "published-by-us", "as_published": False, "bill": "ops-only"})
+    assert not match(make_ann(), make_snn(), plain, plain).as_published
+
+
+def test_two_devices_are_judged_without_static_power_where_one_has_none(make_ann: Make, make_snn: Make) -> None:
+    found = match(make_ann(), make_snn(), HOROWITZ, LOIHI)
+    assert not found.views["static on"].verdict.given
+    assert found.view.name == "static off"
+    assert found.says.startswith("On loihi against horowitz-45nm, static power apart")
+    bare = LOIHI.model_copy(update={"name": "bare", "static": None})
+    assert not match(make_ann(), make_snn(), HOROWITZ, bare).views["static on"].verdict.given
+    assert match(make_ann(), make_snn(), V100, LOIHI).views["static on"].verdict.given
+    assert match(make_ann(), make_snn(), HOROWITZ, HOROWITZ).view.name == "static on"
+
+
+def test_parts_and_networks_are_in_the_verdict(make_ann: Make, make_snn: Make) -> None:
+    anns = [[make_ann(macs=macs) for macs in (3000, 4000, 5000)], [make_ann(macs=macs) for macs in (4500, 3500, 4000)]]
+    snns = [[make_snn(synaptic_ops=ops) for ops in (200, 300, 250)]]
+    found = match(anns, snns, V100, V100)
+    assert [len(cost.networks) for cost in (found.ann, found.snn)] == [2, 1]
+    assert found.ann.ledger is not None
+    assert found.ann.ledger.samples == sum(part.samples for side in anns for part in side)
+    single = match([anns[0]], snns, V100, V100)
+    assert single.ann.standard_error is not None
+    told = found.to_dict()
+    assert told["ann"]["networks"] == 2
+    assert told["snn"]["standard_error"] == found.snn.standard_error
+    with pytest.raises(InputError, match="at least one network"):
+        match([], snns, V100, V100)

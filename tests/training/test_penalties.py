@@ -16,6 +16,8 @@ from spikeledger.training.tap import Batch, tapped
 from training.patches import patches, spiking
 
 DATA = patches()
+#: as ODIN, of a size that holds these networks
+ODIN = sl.load_profile("odin").model_copy(update={"name": "odin-large"})
 BACKENDS = ["reference", *(["cpu"] if choice.native() is not None else [])]
 
 
@@ -86,8 +88,8 @@ def test_a_bill_and_what_is_left_out_are_as_in_price(bill: str) -> None:
 def test_a_slope_is_the_price_of_one_more_event() -> None:
     network, x = made("mlp-s", "rate")
     activity = recorded(network, x)
-    found = slopes(activity, "odin")
-    profile = sl.load_profile("odin")
+    profile = ODIN
+    found = slopes(activity, profile)
     assert profile.static is not None and profile.timing is not None
     # joules + seconds * watts = joules
     expected = profile.prices["synaptic_op"].joules
@@ -136,7 +138,7 @@ def test_the_inputs_share_is_not_pressed_out_of_the_hidden_spikes() -> None:
     network, x = made("mlp-s", "rate")
     activity = recorded(network, x)
     batch, _ = heard(network, x, activity)
-    penalty = sl.losses.joules("odin", target=1e-12, weight=0.3)(batch)
+    penalty = sl.losses.joules(ODIN, target=1e-12, weight=0.3)(batch)
     counts = batch.spikes["layers.neuron_fc1"]
     (slope,) = torch.autograd.grad(penalty, counts)
     share = activity.total("synaptic_op", "layers.fc2") / activity.total("synaptic_op")
@@ -197,13 +199,13 @@ def test_a_budget_in_joules_is_kept_on_the_samples_that_it_was_made_for() -> Non
     network = spiking("rate")
     sl.fit(network, DATA, epochs=3, batch_size=32, progress=False)
     x = DATA.train_inputs[:256]
-    before = sl.price(sl.record(network, x), "odin").joules_per_sample
+    before = sl.price(sl.record(network, x), ODIN).joules_per_sample
     target = before / 4
     run = sl.fit(
-        network, DATA, epochs=6, batch_size=32, progress=False, profile="odin", validation=0.0,
-        penalties=[sl.losses.joules("odin", target=target)], prune=sl.Pruning(joules=target, profile="odin"),
+        network, DATA, epochs=6, batch_size=32, progress=False, profile=ODIN, validation=0.0,
+        penalties=[sl.losses.joules(ODIN, target=target)], prune=sl.Pruning(joules=target, profile=ODIN),
     )  # fmt: skip
-    after = sl.price(sl.record(network, DATA.train_inputs), "odin").joules_per_sample
+    after = sl.price(sl.record(network, DATA.train_inputs), ODIN).joules_per_sample
     assert after == pytest.approx(target, rel=0.1) and after < 0.3 * before
     assert run.history[-1].joules_per_sample == pytest.approx(after, rel=0.1)
     assert run.test_accuracy is not None and run.test_accuracy > 0.8
@@ -211,8 +213,8 @@ def test_a_budget_in_joules_is_kept_on_the_samples_that_it_was_made_for() -> Non
 
 def test_a_run_with_a_budget_goes_on_to_the_same_figures(tmp_path: object) -> None:
     options = {
-        "epochs": 4, "batch_size": 32, "progress": False, "profile": "odin",
-        "penalties": [sl.losses.joules("odin", target=1e-8)], "prune": sl.Pruning(joules=5e-8, profile="odin"),
+        "epochs": 4, "batch_size": 32, "progress": False, "profile": ODIN,
+        "penalties": [sl.losses.joules(ODIN, target=1e-8)], "prune": sl.Pruning(joules=5e-8, profile=ODIN),
     }  # fmt: skip
     whole = spiking("rate")
     expected = sl.fit(whole, DATA, **options)  # type: ignore[arg-type]

@@ -11,75 +11,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
 from ..events import EVENTS
-
-Counts = NDArray[np.int64]
-InputClass = Literal["silent", "spikes", "graded", ""]
-
-_FORMAT = "spikeledger-activity"
-_VERSION = 1
-#: of one layer in a file: more is a file that wants to fill the memory
+from .files import read, write
+from .rows import Counts, InputClass, Layer, Tally, Uncounted, same
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One weighted operator or one population of neurons, and the facts of it that a price may need.
-
-    `inputs` is the class of what a weighted operator received over the *whole* run: `spikes` (every non-zero value has
-    the same `magnitude`: accumulates), `graded` (multiply-accumulates) or `silent` (only zeros); empty for neurons.
-    """
-
-    name: str
-    operator: str
-    shape: tuple[int, ...] = ()  # of the population that per-neuron tallies index
-    outputs: int = 0  # elements that leave the layer in one step of one sample
-    synapses: int = 0  # existing connections, borders, groups and pruned weights considered
-    parameters: int = 0  # numbers that are stored, zeros and biases included
-    nonzero_parameters: int = 0
-    weights: int = 0  # of the parameters, those that multiply
-    nonzero_weights: int = 0
-    state: int = 0  # state variables that are kept from step to step
-    inputs: InputClass = ""
-    magnitude: float = 0.0
-    source: str = ""  # the layer whose output arrives here; "input" is the network's own input
-    spiking: bool = False
-
-    @property
-    def weighted(self) -> bool:
-        """Whether this layer multiplies by stored weights."""
-        return self.inputs != ""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How often one event happened in one layer; `per_neuron`, where it is kept, sums to `count`."""
-
-    layer: str
-    event: str
-    count: int
-    per_neuron: Counts | None = None
-
-
-@dataclass(frozen=True)
-class Uncounted:
-    """Something that ran and that nobody counted: which operator, where, why and how often."""
-
-    layer: str
-    operator: str
-    reason: str
-    calls: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.operator} in '{self.layer or '(outside any module)'}' ({self.calls} calls): {self.reason}"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activity:
     """The exact account of a run: `samples` inputs over `timesteps` steps each."""
 
@@ -107,6 +49,11 @@ class Activity:
             )
         for tally in self.tallies.values():
             _check_tally(tally, self.layers_by_name)
+
+    def __eq__(self, other: object) -> bool:
+        return same(self, other) if isinstance(other, Activity) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it holds mappings, as a dict does
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -215,16 +162,12 @@ class Activity:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""
-        from .files import write
-
-        return write(self, Path(path))
+        return write({field.name: getattr(self, field.name) for field in dataclasses.fields(self)}, Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Activity:
         """Read an account written by `save`; executes nothing and allocates no more than the file is long."""
-        from .files import read
-
-        return read(Path(path))
+        return read(Path(path), cls)
 
     def __repr__(self) -> str:
         counts = ", ".join(

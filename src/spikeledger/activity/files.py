@@ -7,27 +7,32 @@ import io
 import json
 import math
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, InputError
 from ..writing import write_whole
-from .account import Activity, Layer, Tally, Uncounted
+from .rows import Layer, Tally, Uncounted
 
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
 #: of one layer in a file: more is a file that wants to fill the memory
 _MOST_NEURONS = 1 << 28
+#: fields that stand in a file as they are
+_PLAIN = ("samples", "timesteps", "seconds", "producer", "backend", "pooling", "chips")
+
+Account = TypeVar("Account")
 
 
-def write(activity: Activity, target: Path) -> Path:
-    """Write an account by way of a temporary name."""
+def write(fields: Mapping[str, Any], target: Path) -> Path:
+    """Write the fields of an account by way of a temporary name."""
     arrays: dict[str, NDArray[Any]] = {}
     tallies = []
-    for tally in activity.tallies.values():
+    for tally in fields["tallies"].values():
         tallies.append(
             [tally.layer, tally.event, tally.count, f"n{len(arrays)}" if tally.per_neuron is not None else ""]
         )
@@ -35,25 +40,23 @@ def write(activity: Activity, target: Path) -> Path:
             arrays[f"n{len(arrays)}"] = tally.per_neuron
     rows: dict[str, dict[str, str]] = {"spikes_per_step": {}, "rasters": {}, "fan_outs": {}}
     for kind, book in rows.items():
-        for name, row in getattr(activity, kind).items():
+        for name, row in fields[kind].items():
             book[name] = f"n{len(arrays)}"
             arrays[f"n{len(arrays)}"] = row
     meta = {
-        "format": _FORMAT, "version": _VERSION, "samples": activity.samples, "timesteps": activity.timesteps,
-        "seconds": activity.seconds, "producer": activity.producer,
-        "backend": activity.backend, "pooling": activity.pooling, "chips": activity.chips,
-        "layers": [dataclasses.asdict(layer) for layer in activity.layers_by_name.values()],
-        "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in activity.uncounted],
-        "nonzero_activations": dict(activity.nonzero_activations), **rows,
+        "format": _FORMAT, "version": _VERSION, **{name: fields[name] for name in _PLAIN},
+        "layers": [dataclasses.asdict(layer) for layer in fields["layers_by_name"].values()],
+        "tallies": tallies, "uncounted": [dataclasses.asdict(item) for item in fields["uncounted"]],
+        "nonzero_activations": dict(fields["nonzero_activations"]), **rows,
     }  # fmt: skip
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     return write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
-def read(source: Path) -> Activity:
-    """Read an account that `write` wrote."""
+def read(source: Path, build: Callable[..., Account]) -> Account:
+    """Read an account that `write` wrote: `build` makes it from its fields, and may refuse them."""
     try:
-        return _read(source)
+        return build(**_read(source))
     except FileNotFoundError:
         raise FileFormatError(
             f"there is no activity file '{source}': record one with sl.record(...).save(path)"
@@ -66,7 +69,7 @@ def read(source: Path) -> Activity:
         raise FileFormatError(f"'{source}' is no whole activity file ({said}): record it again") from error
 
 
-def _read(source: Path) -> Activity:
+def _read(source: Path) -> dict[str, Any]:
     with zipfile.ZipFile(source) as archive:
         members = archive.infolist()
         if any(item.compress_type != zipfile.ZIP_STORED for item in members):
@@ -95,7 +98,7 @@ def _read(source: Path) -> Activity:
     seconds = meta["seconds"]
     if seconds is not None and _number(float, seconds) < 0:
         raise ValueError(f"it took {seconds} seconds")
-    return Activity(
+    return dict(
         layers_by_name=layers, tallies=tallies, samples=_number(int, meta["samples"]),
         timesteps=_number(int, meta["timesteps"]), uncounted=tuple(_uncounted(row) for row in meta["uncounted"]),
         spikes_per_step={name: _rows(arrays[key], np.int64, 1) for name, key in meta["spikes_per_step"].items()},
@@ -122,7 +125,8 @@ def _array(member: bytes) -> NDArray[Any]:
 
 
 def _layer(row: dict[str, Any]) -> Layer:
-    layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"])})
+    pools = tuple(_text(name) for name in row.get("pools", ()))
+    layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"]), "pools": pools})
     for size in (layer.outputs, layer.synapses, layer.parameters, layer.nonzero_parameters, layer.state):
         _number(int, size)
     _number(float, layer.magnitude)

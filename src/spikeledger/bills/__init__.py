@@ -1,8 +1,8 @@
 """Which events are charged: a bill turns an activity into lines, and the profile prices each line.
 
 `BILLS` holds every bill by name: `ops-only` (the convention: AC and MAC, nothing else), `memory` (after Lemaire et
-al. 2022), `full` (all that happened), `system` (with the host), and the arithmetic of published documents, flaws
-included, that `published` keeps.
+al. 2022), `full` (all that happened, by the machine's dataflow), `system` (with the host), and the arithmetic of
+published documents, flaws included, that `published` keeps.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Callable
 
 from ..activity import Activity
 from ..hardware.profile import HardwareProfile
-from .lines import Line, full, operations, system
+from .dataflow import DATAFLOWS, settled
+from .lines import Line, operations
 from .memory import memory
 from .published import conference_paper, conference_paper_corrected, exercise, notebook, tutorial
+from .whole import full, system
 
 Bill = Callable[[Activity, HardwareProfile], list[Line]]
 
@@ -28,5 +30,7 @@ BILLS: dict[str, Bill] = {
     "corrected-paper-002": conference_paper_corrected,
     "published-tutorial-003": tutorial,
 }
+#: the bills that ask how a machine walks through a layer
+BY_DATAFLOW = ("full", "system")
 
-__all__ = ["BILLS", "Bill", "Line"]
+__all__ = ["BILLS", "BY_DATAFLOW", "DATAFLOWS", "Bill", "Line", "settled"]

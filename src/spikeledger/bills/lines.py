@@ -1,170 +1,143 @@
-"""The lines of a bill: how often each event is charged in each layer, on a machine that skips these or those zeros."""
+"""A line of a bill, and what every bill asks: which operations a machine does that skips these or those zeros."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import Activity, Layer
-from ..hardware.memory import access
+from ..amounts import Amount
+from ..errors import UncountedError
 from ..hardware.profile import HardwareProfile, Price, Static
 
-#: what may happen in any layer and is charged as it was counted
-_AS_COUNTED = (
-    "bias_add", "activation", "pool_read", "norm_op", "elementwise", "spike", "packet", "hop", "weight_update",
-)  # fmt: skip
 
-
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)  # not frozen: a bill makes thousands
 class Line:
     """One event in one layer, `count` times; `per_neuron`, where it is known, sums to `count`."""
 
     layer: str
     event: str
     count: float
-    per_neuron: NDArray[np.int64] | None = None
+    per_neuron: NDArray[np.int64] | NDArray[np.float64] | None = None
     note: str = ""
-    low: float | None = None  # the range of the count itself, where it is not exact (seconds)
-    high: float | None = None
+    inexact: Amount | None = None  # the count with its range, where it is no integer that was counted (seconds)
     price: Price | None = None  # of this layer, where it depends on its size; else the profile's
     watts: Static | None = None  # what a second costs, where it is not the device's own static power
+    by: str = ""  # the event that causes this one, whose price may hold it already
 
 
 def operations(activity: Activity, profile: HardwareProfile) -> list[Line]:
     """The convention of the field: accumulates and multiply-accumulates, and nothing else."""
-    return [line for layer in _weighted(activity) for line in arrivals(activity, layer, profile)]
-
-
-def full(activity: Activity, profile: HardwareProfile) -> list[Line]:
-    """Everything that happened: operations, neurons, memory, routing, and the time that passed.
-
-    Each arriving value fetches its weight; a multiply-accumulate also fetches its activation, and an ordinary network
-    writes each result once; both fetches are shared by `profile.reuse` operations. The membrane is read and written at
-    every update of a neuron, or, on a machine that updates `on_event`, at every spike that arrives.
-    """
-    lines = []
-    for layer in activity.layers_by_name.values():
-        if layer.weighted:
-            lines += _weights(activity, layer, profile)
-        for event in _AS_COUNTED:
-            lines += _counted(activity, layer, event)
-        lines += _updates(activity, layer, profile)
-    return lines + time(activity, profile)
-
-
-def system(activity: Activity, profile: HardwareProfile) -> list[Line]:
-    """The full bill and the host that must run beside the device, where its watts are known."""
-    lines = full(activity, profile)
-    if profile.host is not None:
-        lines += [replace(line, layer="(host)", watts=profile.host) for line in lines if line.event == "second"]
-    return lines
-
-
-def time(activity: Activity, profile: HardwareProfile) -> list[Line]:
-    """The seconds that the run takes: the simulated chip's own, else what the profile's timing gives."""
-    if activity.seconds is not None:
-        return [Line("", "second", activity.seconds, note="simulated or given")]
-    timing = profile.timing
-    if timing is None:
-        return []
-    seconds = timing.seconds(
-        samples=activity.samples,
-        timesteps=activity.timesteps,
-        layers=len(_weighted(activity)),
-        events={event: activity.total(event) for event in timing.seconds_per_event},
-    )
-    return [Line("", "second", seconds, low=seconds * timing.low_factor, high=seconds * timing.high_factor)]
+    return [line for layer in weighted(activity) for line in arrivals(activity, layer, profile)]
 
 
 def arrivals(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
-    """A weighted layer's operations as the machine does them: the zeros it skips cost nothing."""
-    name = layer.name
+    """A weighted layer's operations as the machine does them: the zeros it skips cost nothing.
+
+    A graded input of a spiking network that does not change over the steps is multiplied once on a machine that keeps
+    the current (`first_layer = "once"`).
+
+    Raises:
+        UncountedError: the layer has operations, but not the kind that this machine does.
+    """
     if profile.skips == "none" or (profile.skips == "spikes" and layer.inputs == "graded"):
-        return [Line(name, "mac", activity.total("dense_op", name), note="dense: zeros are multiplied too")]
-    return _counted(activity, layer, "mac" if layer.inputs == "graded" else "synaptic_op")
-
-
-def fetch(profile: HardwareProfile, event: str, held: float, bits: int) -> Price | None:
-    """The price of one access in memory that holds `held` bytes, where the profile has levels and no price for it."""
-    if event in profile.prices or not profile.memory:
-        return None
-    return access(profile.memory, held, bits)
-
-
-def _weighted(activity: Activity) -> list[Layer]:
-    return [layer for layer in activity.layers_by_name.values() if layer.weighted]
-
-
-def _weights(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
-    """A weighted layer: its operations and the numbers that they fetch and write."""
-    bits, name = profile.precision, layer.name
-    weight = fetch(
-        profile, "weight_read", (layer.parameters or layer.synapses) * bits.weight_bits / 8, bits.weight_bits
-    )
-    values = layer.outputs + _size(layer.shape)
-    value = fetch(profile, "activation_read", values * bits.activation_bits / 8, bits.activation_bits)
-    lines = []
-    for line in arrivals(activity, layer, profile):
-        lines.append(line)
-        if line.event == "mac":
-            # operations * fetches/operation = fetches
-            fetched, note = line.count / profile.reuse, _reuse_note(profile)
-            lines.append(Line(name, "weight_read", fetched, note=note, price=weight))
-            lines.append(Line(name, "activation_read", fetched, note=note, price=value))
-        else:
-            lines.append(Line(name, "weight_read", line.count, line.per_neuron, price=weight))
-            if profile.updates == "on_event":
-                state = fetch(profile, "state_read", layer.outputs * bits.state_bits / 8, bits.state_bits)
-                lines.append(Line(name, "state_read", line.count, line.per_neuron, "of the target", price=state))
-                lines.append(Line(name, "state_write", line.count, line.per_neuron, "of the target", price=state))
-    if not activity.spiking and layer.inputs != "spikes":
-        written = layer.outputs * activity.samples * max(activity.timesteps, 1)
-        lines.append(Line(name, "activation_write", written, price=value))
+        count = counted_here(activity, layer, "dense_op")
+        lines = [Line(layer.name, "mac", count, note="dense: zeros are multiplied too")]
+    else:
+        event = "mac" if layer.inputs == "graded" else "synaptic_op"
+        counted_here(activity, layer, event)
+        lines = counted(activity, layer, event)
+    if kept_current(activity, layer, profile):
+        return [
+            Line(layer.name, line.event, line.count / activity.timesteps, None, "once: the input is taken as constant")
+            for line in lines
+        ]
     return lines
 
 
-def _updates(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
-    """Neuron updates, split where the profile has a price of its own for those with an input; each moves the state."""
-    lines = _counted(activity, layer, "neuron_update")
-    if not lines:
-        return []
-    busy = activity.tallies.get((layer.name, "active_update"))
-    if profile.updates == "on_event":
-        if busy is None:
-            return [replace(lines[0], note="which had an input is not known: all are charged")]
-        event = "active_update" if "active_update" in profile.prices else "neuron_update"
-        return [Line(layer.name, event, busy.count, busy.per_neuron, "with input")]
-    variables = layer.state // max(layer.outputs, 1)
-    # updates * variables/update = variables
-    moved = lines[0].count * variables
-    each = None if lines[0].per_neuron is None else lines[0].per_neuron * variables
-    if "active_update" in profile.prices and busy is not None:
-        rows = None if busy.per_neuron is None else busy.per_neuron.ravel()
-        idle = None if rows is None or lines[0].per_neuron is None else lines[0].per_neuron.ravel() - rows
-        lines = [
-            Line(layer.name, "neuron_update", lines[0].count - busy.count, idle, "without input"),
-            Line(layer.name, "active_update", busy.count, rows, "with input"),
-        ]
-    bits = profile.precision.state_bits
-    state = fetch(profile, "state_read", layer.state * bits / 8, bits)
-    return [
-        *lines,
-        Line(layer.name, "state_read", moved, each, price=state),
-        Line(layer.name, "state_write", moved, each, price=state),
+def kept_current(activity: Activity, layer: Layer, profile: HardwareProfile) -> bool:
+    """Whether this layer multiplies the network's own graded input once, and keeps the current for all steps."""
+    direct = layer.inputs == "graded" and layer.source == "input" and activity.spiking and activity.timesteps > 1
+    return direct and profile.first_layer == "once"
+
+
+def counted_here(activity: Activity, layer: Layer, event: str) -> int:
+    """How often an operation happened; refuses a layer whose other operations are known and this one is not."""
+    tally = activity.tallies.get((layer.name, event))
+    if tally is not None:
+        return tally.count
+    others = [
+        f"{other} ({found.count:,})"
+        for other in ("synaptic_op", "mac", "dense_op")
+        if (found := activity.tallies.get((layer.name, other))) is not None
+        and found.count
+        and (event, other) != ("synaptic_op", "dense_op")  # nothing arrived: silence is no gap
     ]
+    known = layer.name in {missed.layer for missed in activity.uncounted}  # said already: the total is a lower bound
+    if others and not known and not (layer.inputs == "silent" and event != "dense_op"):
+        raise UncountedError(
+            f"layer '{layer.name}' has {' and '.join(others)} and no count of '{event}', which is what this machine does "
+            f"there: give it, or choose a machine that skips other zeros (hardware.variants.skipping)"
+        )
+    return 0
 
 
-def _counted(activity: Activity, layer: Layer, event: str) -> list[Line]:
+def counted(activity: Activity, layer: Layer, event: str) -> list[Line]:
+    """An event as it was counted, or nothing."""
     tally = activity.tallies.get((layer.name, event))
     return [] if tally is None else [Line(layer.name, event, tally.count, tally.per_neuron)]
 
 
-def _reuse_note(profile: HardwareProfile) -> str:
-    return f"each fetched operand is used {profile.reuse:g} times" if profile.reuse > 1 else "no operand is reused"
+def weighted(activity: Activity) -> list[Layer]:
+    """The layers that multiply by stored weights."""
+    return [layer for layer in activity.layers_by_name.values() if layer.weighted]
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return math.prod(shape) if shape else 0
+def runs(activity: Activity) -> int:
+    """How often each layer ran: samples times steps."""
+    return activity.samples * max(activity.timesteps, 1)
+
+
+def size(layer: Layer) -> int:
+    """Values that a weighted layer takes in."""
+    return math.prod(layer.shape) if layer.shape else 0
+
+
+def stored(layer: Layer) -> int:
+    """Numbers that a weighted layer stores."""
+    return layer.parameters or layer.synapses
+
+
+def uses(layer: Layer) -> float:
+    """In how many connections one stored weight is: 1 if fully connected, the output positions of a convolution."""
+    kept = layer.nonzero_weights or layer.weights or stored(layer)
+    return max(layer.synapses / kept, 1.0) if kept else 1.0
+
+
+def fan_out(layer: Layer) -> float:
+    """Connections that leave one input, on average; 0 where the layer does not say."""
+    places = size(layer)
+    return layer.synapses / places if places else 0.0
+
+
+def arrived(activity: Activity, layer: Layer) -> float:
+    """Spikes that reached a layer.
+
+    By neuron, its synaptic operations over the fan-out, which says what of its source's spikes arrived. Where there are no
+    counts by neuron, all spikes of its source, or its synaptic operations over the mean fan-out.
+    """
+    sent = activity.tallies.get((layer.source, "spike"))
+    tally, fans = activity.tallies.get((layer.name, "synaptic_op")), activity.fan_outs.get(layer.name)
+    if tally is not None and tally.per_neuron is not None and fans is not None and fans.size == tally.per_neuron.size:
+        operations, leaving = tally.per_neuron.ravel(), fans.ravel()
+        spikes = sent.per_neuron.ravel() if sent is not None and sent.per_neuron is not None else None
+        if spikes is not None and spikes.size == leaving.size and (operations == spikes * leaving).all():
+            return int(spikes.sum())  # each arrived at its place, also where no synapse leaves it
+        return int((operations[leaving > 0] // leaving[leaving > 0]).sum())
+    if sent is not None and sent.count:
+        return sent.count
+    leaving_each = fan_out(layer)
+    return activity.total("synaptic_op", layer.name) / leaving_each if leaving_each else 0.0

@@ -8,12 +8,10 @@ Where they take ceil(kernel/stride) squared synapses for each spike, borders inc
 
 from __future__ import annotations
 
-import math
-
 from ..activity import Activity, Counts, Layer
 from ..hardware.memory import interpolated
 from ..hardware.profile import HardwareProfile, Price
-from .lines import Line, arrivals
+from .lines import Line, arrivals, arrived, counted_here, size
 
 
 def memory(activity: Activity, profile: HardwareProfile) -> list[Line]:
@@ -37,37 +35,35 @@ def memory(activity: Activity, profile: HardwareProfile) -> list[Line]:
 
 def _spiking(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     name, weights, _, state = _prices(layer, profile)
-    inputs = _buffer(
-        profile, math.prod(layer.shape) if layer.shape else layer.outputs, profile.precision.activation_bits
-    )
+    inputs = _buffer(profile, size(layer) or layer.outputs, profile.precision.activation_bits)
     lines = []
     for line in arrivals(activity, layer, profile):
-        arrived = line.count if line.event == "mac" else _arrived(activity, layer)
+        came = line.count if line.event == "mac" else arrived(activity, layer)
         lines += [
             line,
-            Line(name, "weight_read", line.count, line.per_neuron, price=weights),
-            Line(name, "activation_read", arrived, note="values that arrived", price=inputs),
-            Line(name, "state_read", line.count, line.per_neuron, "of the target", price=state),
-            Line(name, "state_write", line.count, line.per_neuron, "of the target", price=state),
+            Line(name, "weight_read", line.count, line.per_neuron, price=weights, by=line.event),
+            Line(name, "activation_read", came, note="values that arrived", price=inputs, by=line.event),
+            Line(name, "state_read", line.count, line.per_neuron, "of the target", price=state, by=line.event),
+            Line(name, "state_write", line.count, line.per_neuron, "of the target", price=state, by=line.event),
             Line(name, "address_op", line.count, line.per_neuron, "of weights and potentials"),
         ]
         if _convolves(layer) and "address_op" in profile.prices:
             pair = profile.prices["address_op"].scaled(32, "an int32 multiply and add, 3.1 + 0.1 pJ against 0.1 pJ")
-            lines.append(Line(name, "address_op", 2 * arrived, note="row and column of each spike", price=pair))
+            lines.append(Line(name, "address_op", 2 * came, note="row and column of each spike", price=pair))
     return [*lines, *_biases(activity, layer, weights)]
 
 
 def _ordinary(activity: Activity, layer: Layer, profile: HardwareProfile) -> list[Line]:
     name, weights, values, _ = _prices(layer, profile)
-    products = activity.total("dense_op", name) if profile.skips != "all" else activity.total("mac", name)
+    products = counted_here(activity, layer, "dense_op" if profile.skips != "all" else "mac")
     runs = activity.samples * max(activity.timesteps, 1)
     kernel = layer.parameters // max(layer.shape[0], 1) if _convolves(layer) else layer.parameters
-    moved = (math.prod(layer.shape) if layer.shape else 0) + layer.outputs + kernel
+    moved = size(layer) + layer.outputs + kernel
     return [
         Line(name, "mac", products),
-        Line(name, "weight_read", products / profile.reuse, price=weights),
-        Line(name, "activation_read", products / profile.reuse, price=values),
-        Line(name, "activation_write", layer.outputs * runs, price=values),
+        Line(name, "weight_read", products / profile.reuse, price=weights, by="mac"),
+        Line(name, "activation_read", products / profile.reuse, price=values, by="mac"),
+        Line(name, "activation_write", layer.outputs * runs, price=values, by="mac"),
         Line(name, "address_op", moved * runs, note="of inputs, outputs and weights"),
         *_biases(activity, layer, weights),
     ]
@@ -86,10 +82,10 @@ def _population(activity: Activity, layer: Layer, profile: HardwareProfile) -> l
     out = _buffer(profile, layer.outputs, profile.precision.activation_bits)
     return [
         Line(name, "neuron_update", updates, rows, "leak: one multiply-accumulate", price=profile.prices.get("mac")),
-        Line(name, "state_read", updates, rows, price=state),
-        Line(name, "state_write", updates, rows, price=state),
+        Line(name, "state_read", updates, rows, price=state, by="neuron_update"),
+        Line(name, "state_write", updates, rows, price=state, by="neuron_update"),
         Line(name, "elementwise", spikes, fired, "reset"),
-        Line(name, "activation_write", spikes, fired, price=out),
+        Line(name, "activation_write", spikes, fired, price=out, by="spike"),
     ]
 
 
@@ -104,7 +100,7 @@ def _prices(layer: Layer, profile: HardwareProfile) -> tuple[str, Price | None, 
     return (
         layer.name,
         _buffer(profile, layer.parameters or layer.synapses, bits.weight_bits),
-        _buffer(profile, (math.prod(layer.shape) if layer.shape else 0) + layer.outputs, bits.activation_bits),
+        _buffer(profile, size(layer) + layer.outputs, bits.activation_bits),
         _buffer(profile, layer.outputs, bits.state_bits),
     )
 
@@ -115,14 +111,3 @@ def _buffer(profile: HardwareProfile, numbers: int, bits: int) -> Price | None:
 
 def _convolves(layer: Layer) -> bool:
     return layer.operator.startswith("conv") and bool(layer.shape)
-
-
-def _arrived(activity: Activity, layer: Layer) -> float:
-    """Spikes that reached a layer: those of its source, else its synaptic operations over the mean fan-out."""
-    if layer.source in activity.layers_by_name:
-        spikes = activity.total("spike", layer.source)
-        if spikes:
-            return spikes
-    places = math.prod(layer.shape) if layer.shape else 0
-    fan_out = layer.synapses / places if places else 0.0
-    return activity.total("synaptic_op", layer.name) / fan_out if fan_out else 0.0

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..listening.neurons import Firing, NeuronKind, to_rest
+from .hearing import Hearing, steps_first
 
 if TYPE_CHECKING:
     from .simulate import Run
@@ -41,6 +43,20 @@ class Agreement:
         return self.differing / max(self.spikes, 1)
 
 
+class _Sent(Hearing):
+    """What populations sent `[T, B, *N]`, call by call."""
+
+    def __init__(self, network: nn.Module, names: set[str]) -> None:
+        super().__init__(network)
+        self.names = names
+        self.sent: dict[str, list[Tensor]] = {}
+
+    def fires(self, path: str, module: nn.Module, kind: NeuronKind, fired: Firing) -> None:
+        """Note what was sent."""
+        if path in self.names:
+            self.sent.setdefault(path, []).append(steps_first(fired.spikes, fired.layout))
+
+
 def agreement(
     ran: Run, network: nn.Module, inputs: Any, *, layout: str | None = None, seed: int = 0, batch_size: int = 256
 ) -> Agreement:
@@ -62,25 +78,19 @@ def agreement(
     reseed = getattr(network, "reseed", None)
     if callable(reseed):
         reseed(seed)
-    fired: dict[str, list[Tensor]] = {}
     training = network.training
     with ExitStack() as stack, torch.no_grad():
         stack.callback(network.train, training)
         network.eval()
-        for name in names:
-
-            def note(module: nn.Module, args: Any, output: Any, name: str = name) -> None:
-                fired.setdefault(name, []).append(output[0] if isinstance(output, tuple) else output)
-
-            stack.callback(modules[name].register_forward_hook(note).remove)
+        heard = _Sent(network, set(names))
+        stack.enter_context(heard.active())
         whole: dict[str, list[Tensor]] = {name: [] for name in names}
         for part in tensor.split(batch_size, axis):
-            fired.clear()
+            heard.sent.clear()
+            to_rest(network)
             network(part)
-            for name, calls in fired.items():
-                steps, batch = len(ran.rasters[name]), part.shape[axis]
-                trains = torch.stack(calls) if len(calls) > 1 else calls[0]
-                whole[name].append(trains.reshape(steps, batch, -1))
+            for name, calls in heard.sent.items():
+                whole[name].append(torch.cat(calls).flatten(2) if calls[0].dim() > 2 else torch.cat(calls).unsqueeze(2))
     places = spikes = differing = 0
     for name, parts in whole.items():
         theirs = torch.cat(parts, dim=1).numpy() != 0

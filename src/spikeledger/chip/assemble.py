@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..activity.stored import Stored
 from .network import CONSTANTS, Network, Population, Projection
 from .synapses import Convolution, Fan, Sparse, Synapses, from_matrix, merged
 from .terms import Operator, Pairs, Term, refuse
@@ -187,8 +188,14 @@ def _projection(
                 f"windows of the pooling before '{operator.layer}' overlap, and merging their synapses would take "
                 f"{fan.sources:,} x {synapses.targets:,} pairs: use a stride as long as the window"
             )
-        return Projection(arrival.source, arrival.target, merged(fan, synapses), arrival.delay, operator.layer)
-    return Projection(arrival.source, arrival.target, synapses, arrival.delay, operator.layer, fan)
+        synapses, fan = merged(fan, synapses), None
+    held = [
+        [(each.numel(), int(each.count_nonzero()))] for each in (operator.weight, operator.bias) if each is not None
+    ]
+    flat = operator.in_shape if operator.kind == "linear" and operator.sources == source.size and fan is None else ()
+    return Projection(
+        arrival.source, arrival.target, synapses, arrival.delay, operator.layer, fan, Stored.of(*held), flat
+    )
 
 
 def _synapses(

@@ -7,13 +7,13 @@ does: what takes longer does not arrive in that run.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from .neurons import neuron_reading
+from ..listening.neurons import Firing, NeuronKind
+from .hearing import Hearing, by_step, constants, steps_first
 
 
 def deepest_delay(network: nn.Module, sample: Tensor, layout: str) -> int:
@@ -27,61 +27,49 @@ def deepest_delay(network: nn.Module, sample: Tensor, layout: str) -> int:
     return deepest
 
 
+class _Echo(Hearing):
+    """A run where sources are silent, but for the first step where `speaks`; what every population receives, by step."""
+
+    def __init__(self, network: nn.Module, speaks: bool) -> None:
+        super().__init__(network)
+        self.speaks = speaks
+        self.received: dict[str, list[Tensor]] = {}
+        self._generator = torch.Generator().manual_seed(0)
+
+    def speak(self, values: Tensor) -> None:
+        """Put random sizes at the first step of silence `[T, B, *N]`."""
+        if self.speaks and values.numel():
+            values[0] += (0.5 + torch.rand(values[0].shape, generator=self._generator)).to(values)
+
+    def fires(self, path: str, module: nn.Module, kind: NeuronKind, fired: Firing) -> Tensor:
+        """Note what a population receives, and send an echo or silence."""
+        said = torch.zeros_like(fired.sent)
+        if constants(module, kind, path, fired) is None:  # an encoder
+            self.speak(said)
+            return said
+        received = self.received.setdefault(path, [])
+        if not received:
+            self.speak(by_step(said, fired))
+        if fired.currents is not None:
+            received += list(steps_first(fired.currents.detach(), fired.layout))
+        return said
+
+
 def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> dict[str, list[Tensor]]:
-    """What every population receives, step by step, in a run where sources are silent, but for the first step."""
-    found: dict[str, list[Tensor]] = {}
-    generator = torch.Generator().manual_seed(0)
-
-    def sent(shape: torch.Size, like: Tensor, leading: int, first: bool) -> Tensor:
-        """Zeros of a shape, with random sizes at the first step."""
-        values = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        if speak and first and values.numel():
-            start = values[0] if leading else values
-            start += (0.5 + torch.rand(start.shape, generator=generator)).to(values)
-        return values
-
-    def leave(path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        reading = neuron_reading(module)
-        assert reading is not None
-        facts = reading(module, path)
-        first = output[0] if isinstance(output, tuple) else output
-        if facts is None:  # an encoder
-            return sent(first.shape, first, 1, True)
-        received = found.setdefault(path, [])
-        begun, stepwise = bool(received), bool(facts["stepwise"])
-        received += [args[0].detach()] if stepwise else list(args[0].detach())
-        spikes = sent(first.shape, first, 0 if stepwise else 1, not begun)
-        return (spikes, *output[1:]) if isinstance(output, tuple) else spikes
-
+    """What every population receives, step by step."""
+    echo = _Echo(network, speak)
     features = sample.shape[len(layout) :]
     dtype = next((p.dtype for p in network.parameters()), torch.get_default_dtype())
     like = torch.zeros((), dtype=dtype, device=next((p.device for p in network.parameters()), None))
     if layout == "B":
         inputs = like.new_zeros(1, *features)
     else:
-        steps = sample.shape[layout.index("T")]
-        inputs = sent(torch.Size((steps, 1, *features)), like, 1, True)
+        inputs = like.new_zeros(sample.shape[layout.index("T")], 1, *features)
+        echo.speak(inputs)
         inputs = inputs.transpose(0, 1) if layout == "BT" else inputs
-    with ExitStack() as stack:
-        stack.enter_context(evaluation(network))
-        stack.enter_context(torch.no_grad())
-        for path, module in _outermost(network, ""):
-
-            def hook(module: nn.Module, args: tuple[Any, ...], output: Any, path: str = path) -> Any:
-                return leave(path, module, args, output)
-
-            stack.callback(module.register_forward_hook(hook).remove)
+    with evaluation(network), torch.no_grad(), echo.active():
         network(inputs)
-    return found
-
-
-def _outermost(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
-    """Modules of neurons and encoders, but none inside another."""
-    if neuron_reading(module) is not None:
-        yield path, module
-        return
-    for name, child in module.named_children():
-        yield from _outermost(child, f"{path}.{name}" if path else name)
+    return echo.received
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
-from .network import Network, Population, Projection
+from .network import Network, Population, Projection, grain, inward, outward
 from .synapses import Convolution, Dense, Sparse, record_type
 
 if TYPE_CHECKING:
@@ -234,25 +234,3 @@ class Machine:
             updates,
             *coefficients,
         )
-
-
-def grain(network: Network, name: str) -> int:
-    """Channels of a population that convolutions reach: its neurons lie position by position."""
-    channels = {p.synapses.out_shape[0] for p in network.into(name) if isinstance(p.synapses, Convolution)}
-    if len(channels) > 1:
-        raise InputError(f"'{name}' receives convolutions of {sorted(channels)} channels: give all the same number")
-    return channels.pop() if channels else 1
-
-
-def inward(array: NDArray[Any], channels: int) -> NDArray[Any]:
-    """From channel by channel to position by position, on the last axis; one number stays one number."""
-    if channels == 1 or array.shape[-1] == 1 or not array.size:
-        return array
-    return array.reshape(*array.shape[:-1], channels, -1).swapaxes(-1, -2).reshape(array.shape)
-
-
-def outward(array: NDArray[Any], channels: int) -> NDArray[Any]:
-    """The way back from `inward`."""
-    if channels == 1 or not array.size:
-        return array
-    return array.reshape(*array.shape[:-1], -1, channels).swapaxes(-1, -2).reshape(array.shape)

@@ -78,16 +78,17 @@ def _settings(name: str, args: Sequence[Any], space: list[int]) -> list[tuple[in
         kernel = [inside // outside for inside, outside in zip(space, size, strict=True)]
         found = [kernel, kernel, [0] * len(space), [1] * len(space)]
     else:
-        kernel = _per_axis(args[1], len(space))
-        stride = _per_axis(args[2], len(space)) if len(args) > 2 and args[2] else kernel
-        padding = _per_axis(args[3], len(space)) if len(args) > 3 else [0] * len(space)
-        dilation = _per_axis(args[4], len(space)) if len(args) > 4 else [1] * len(space)
+        kernel = per_axis(args[1], len(space))
+        stride = per_axis(args[2], len(space)) if len(args) > 2 and args[2] else kernel
+        padding = per_axis(args[3], len(space)) if len(args) > 3 else [0] * len(space)
+        dilation = per_axis(args[4], len(space)) if len(args) > 4 else [1] * len(space)
         found = [kernel, stride, padding, dilation]
     if len(space) == 2:
         return [tuple(each) for each in found]
     return [(neutral, each[0]) for each, neutral in zip(found, (1, 1, 0, 1), strict=True)]  # one row of a picture
 
 
-def _per_axis(value: Any, axes: int) -> list[int]:
+def per_axis(value: Any, axes: int) -> list[int]:
+    """A setting of a pooling as one number an axis."""
     numbers = [value] if isinstance(value, int) else list(value)
     return numbers * axes if len(numbers) == 1 else numbers

@@ -11,13 +11,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..activity.stored import Stored
 from ..errors import InputError
-from .synapses import Fan, Synapses
+from .synapses import Convolution, Fan, Synapses
 
 Reset = Literal["subtract", "zero", "none"]
 Array = NDArray[np.floating]
@@ -86,7 +87,8 @@ class Projection:
     """Synapses from one population to another; a spike of step `t` arrives in step `t + delay`.
 
     `fan`, where there is one, says through which places of the synapses' input each presynaptic neuron goes out: linear
-    pooling, a permutation or a part. `layer` is the weighted operator that the synapses come from.
+    pooling, a permutation or a part. `layer` is the weighted operator that the synapses come from, and `keeps` the weights
+    and biases of that operator, where there is one; several projections of one layer share them.
     """
 
     source: str
@@ -95,6 +97,14 @@ class Projection:
     delay: int = 0
     layer: str = ""
     fan: Fan | None = None
+    keeps: Stored | None = None
+    shape: tuple[int, ...] = ()  # of the source as the operator saw it, where that is another than the population's
+
+    @cached_property
+    def stored(self) -> Stored:
+        """The numbers that the layer stores: those of its operator, else one for each synapse or shared weight."""
+        held = self.synapses.numbers, self.synapses.stored
+        return Stored.of([held]) if self.keeps is None else self.keeps
 
     @cached_property
     def fan_out(self) -> NDArray[np.int64]:
@@ -211,3 +221,28 @@ def _order(populations: Mapping[str, Population], projections: tuple[Projection,
         done += ready
         before = {name: sources for name, sources in before.items() if name not in ready}
     return tuple(done)
+
+
+# -- the order of a population's neurons where a convolution reaches it ---------------------------------------------------
+
+
+def grain(network: Network, name: str) -> int:
+    """Channels of a population that convolutions reach: its neurons lie position by position."""
+    channels = {p.synapses.out_shape[0] for p in network.into(name) if isinstance(p.synapses, Convolution)}
+    if len(channels) > 1:
+        raise InputError(f"'{name}' receives convolutions of {sorted(channels)} channels: give all the same number")
+    return channels.pop() if channels else 1
+
+
+def inward(array: NDArray[Any], channels: int) -> NDArray[Any]:
+    """From channel by channel to position by position, on the last axis; one number stays one number."""
+    if channels == 1 or array.shape[-1] == 1 or not array.size:
+        return array
+    return array.reshape(*array.shape[:-1], channels, -1).swapaxes(-1, -2).reshape(array.shape)
+
+
+def outward(array: NDArray[Any], channels: int) -> NDArray[Any]:
+    """The way back from `inward`."""
+    if channels == 1 or not array.size:
+        return array
+    return array.reshape(*array.shape[:-1], -1, channels).swapaxes(-1, -2).reshape(array.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import Chip
+from .device import Device
 from .slices import Slices
 
 
@@ -19,7 +19,7 @@ def alone(slices: Slices) -> dict[str, NDArray[np.int32]]:
     return cores
 
 
-def pack(slices: Slices, chip: Chip) -> dict[str, NDArray[np.int32]]:
+def pack(slices: Slices, chip: Device) -> dict[str, NDArray[np.int32]]:
     """Cores of the slices, numbered from 0: the largest slice first, each into the first core with room for it."""
     core = chip.core
     sizes = []

@@ -1,28 +1,27 @@
-"""Pictures: a placed network on its mesh, and a training run's accuracy against its energy."""
+"""A picture of a placed network on its mesh."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .placed import Placed
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .exercise import Epoch
-    from .placement import Placement
 
 _MOST_NUMBERS = 128  # cores whose neurons are written into them
 _MOST_NAMES = 18  # layers in the legend
 _MARGIN = 1  # free routers that are drawn beside the used ones
 
 
-def _figure(**options: Any) -> Figure:
+def figure_in_notebooks(**options: Any) -> Figure:
     """A figure that shows itself in a notebook; those of pyplot do, and it is not asked for here."""
     from matplotlib.figure import Figure
 
@@ -35,7 +34,7 @@ def _figure(**options: Any) -> Figure:
     return Shown(**options)
 
 
-def draw_placement(placement: Placement) -> Figure:
+def draw_placement(placement: Placed) -> Figure:
     """The mesh: which layer lies on each core and how full it is, and the packets that every link carries."""
     from matplotlib.ticker import MaxNLocator
 
@@ -45,7 +44,7 @@ def draw_placement(placement: Placement) -> Figure:
     high = min(rows, int(placement.positions[:, 1].max()) + 1 + _MARGIN)
     stacked = wide > 2 * high
     cell = min(1.0, (11.0 if stacked else 5.5) / wide)
-    figure = _figure(
+    figure = figure_in_notebooks(
         figsize=(12, 1.2 + 2 * (1.0 + cell * high)) if stacked else (12, max(4.5, 2.5 + cell * high)),
         layout="constrained",
     )
@@ -71,7 +70,7 @@ def draw_placement(placement: Placement) -> Figure:
     return figure
 
 
-def _draw_layers(figure: Figure, axes: Axes, placement: Placement) -> None:
+def _draw_layers(figure: Figure, axes: Axes, placement: Placed) -> None:
     """One square a core, in the colour of the layer that most of its neurons are of; the fuller, the stronger."""
     from matplotlib import colormaps
     from matplotlib.collections import PatchCollection
@@ -104,7 +103,7 @@ def _draw_layers(figure: Figure, axes: Axes, placement: Placement) -> None:
     axes.set_title("neurons of each core, by layer")
 
 
-def _draw_links(figure: Figure, axes: Axes, placement: Placement) -> None:
+def _draw_links(figure: Figure, axes: Axes, placement: Placed) -> None:
     """A line a link, the thicker and darker the more packets cross it; in grey, routers that hold cores."""
     from matplotlib.collections import LineCollection
 
@@ -126,7 +125,7 @@ def _draw_links(figure: Figure, axes: Axes, placement: Placement) -> None:
     figure.colorbar(links, ax=axes, aspect=12)
 
 
-def link_loads(placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def link_loads(placement: Placed) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Packets over the links to the right `[rows, columns - 1]` and upwards `[rows - 1, columns]`, both ways added.
 
     A packet goes along its row first, then along its column, as `place` counts hops; input comes from (0, 0).
@@ -144,21 +143,3 @@ def link_loads(placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.fl
     np.add.at(down, (low, x[target]), packets)
     np.subtract.at(down, (high, x[target]), packets)
     return np.rint(across.cumsum(1)[:, : columns - 1]), np.rint(down.cumsum(0)[: rows - 1])
-
-
-def draw_epochs(history: Sequence[Epoch], score: float) -> Figure:
-    """Accuracy and energy of each epoch, with the trade-off score in the title."""
-    figure = _figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    numbers = [epoch.number for epoch in history]
-    axes.plot(numbers, [epoch.accuracy for epoch in history], marker="o", color="tab:blue", label="accuracy")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("accuracy on the test set", color="tab:blue")
-    axes.set_ylim(0, 1)
-    axes.set_xticks(numbers)
-    other = axes.twinx()
-    other.plot(numbers, [epoch.energy_batch_nJ for epoch in history], marker="s", color="tab:orange", label="energy")
-    other.set_ylabel("estimated energy of a batch, as published (nJ)", color="tab:orange")
-    other.set_ylim(bottom=0)
-    axes.set_title(f"Accuracy and energy, trade-off score {score:.2f}")
-    return figure

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
-from .limits import Chip, Mesh, load_chip
-from .machine import grain, outward
-from .network import Network
+from .device import Mesh
+from .limits import Chip, load_chip
+from .network import Network, grain, outward
 from .packing import alone, pack
+from .picture import draw_placement
+from .placed import METHODS, Ints, Method, Placed, way
 from .reach import chunks, reach
 from .slices import Slices, cut
 from .viability import check
@@ -28,65 +30,16 @@ if TYPE_CHECKING:
 
     from ..activity import Activity
 
-Ints = NDArray[np.int64]
-Method = Literal["annealed", "greedy", "in_order"]
-METHODS: tuple[Method, ...] = ("annealed", "greedy", "in_order")
-
 
 @dataclass(frozen=True, eq=False)
-class Placement:
-    """Where a network lies on a chip.
+class Placement(Placed):
+    """Where a network lies on a chip, and a picture of it."""
 
-    `borders` and `cores` are the slices of each population, in the machine's order, and the core of each; `positions`
-    are the columns and rows of the cores' routers, int64 `[cores, 2]`; `traffic` is spikes from core to core, the last row from
-    the input; `packets` and `hops` are what one spike of each neuron makes, int32 `[N]`.
-    """
-
-    network: Network
     chip: Chip
-    borders: Mapping[str, Ints]
-    cores: Mapping[str, NDArray[np.int32]]
-    positions: Ints
-    traffic: NDArray[np.float64]
-    packets: Mapping[str, NDArray[np.int32]]
-    hops: Mapping[str, NDArray[np.int32]]
-    method: Method = "annealed"
-    seed: int = 0
-
-    @property
-    def core_count(self) -> int:
-        """Cores that hold neurons."""
-        return len(self.positions)
-
-    @property
-    def chips(self) -> int:
-        """Chips that they stand on."""
-        return len(np.unique(self.positions[:, 0] // self.chip.mesh.columns))
-
-    @property
-    def cost(self) -> float:
-        """Packets times hops of the traffic that it was made for."""
-        return _cost(self.traffic, self.positions)
-
-    def neurons_by_core(self) -> Ints:
-        """How many neurons each core holds, int64 `[cores]`."""
-        held = np.zeros(self.core_count, np.int64)
-        for name, population in self.network.populations.items():
-            if population.spiking:
-                np.add.at(held, self.cores[name], np.diff(self.borders[name]))
-        return held
 
     def show(self) -> Figure:
         """A picture of the mesh: neurons and arriving packets of each core, and the busiest ways between them."""
-        from .picture import draw_placement
-
         return draw_placement(self)
-
-    def __repr__(self) -> str:
-        return (
-            f"Placement({self.network.name!r} on {self.chip.name!r}: {self.core_count:,} cores, {self.chips:,} chips, "
-            f"packets x hops {self.cost:,.0f})"
-        )
 
 
 def place(
@@ -227,11 +180,6 @@ def _routes(
     return packets, hops
 
 
-def _cost(traffic: NDArray[np.float64], positions: Ints) -> float:
-    distance = np.abs(positions[:, None] - positions[None]).sum(-1)
-    return float((traffic[:-1] * distance).sum() + traffic[-1] @ positions.sum(-1))
-
-
 def _greedy(traffic: NDArray[np.float64], sites: Ints) -> Ints:
     """The site of each core: the one with most traffic to those that stand comes first, to its cheapest free site."""
     count = traffic.shape[1]
@@ -262,7 +210,7 @@ def _annealed(traffic: NDArray[np.float64], chosen: Ints, sites: Ints, seed: int
     standing, now = chosen.copy(), sites[chosen]
     at = np.full(len(sites), -1)
     at[standing] = np.arange(count)
-    best, best_cost = standing.copy(), _cost(traffic, now)
+    best, best_cost = standing.copy(), way(traffic, now)
     cost = best_cost
     tries = rounds * count
     heat = 0.02 * best_cost / count

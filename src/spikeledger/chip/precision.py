@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .limits import Chip
+from .device import Device
 from .network import Array, Network, Population
 from .synapses import Convolution, Dense, Sparse, Synapses, record_type
 
@@ -27,7 +27,7 @@ class Grain:
     largest: int
 
 
-def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
+def grains(network: Network, chip: Device, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
     """The units of each population: `weight = largest incoming weight / (2^(weight_bits - 1) - 1)`.
 
     Membranes count in `weight / 2^shift`, as far as the threshold leaves room. `room` is the largest weight that a layer
@@ -53,14 +53,17 @@ def grains(network: Network, chip: Chip, room: Mapping[str, float] | None = None
     return found
 
 
-def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None = None) -> tuple[Network, float]:
+def fixed_point(
+    network: Network, chip: Device, units: Mapping[str, Grain] | None = None, room: Mapping[str, float] | None = None
+) -> tuple[Network, float]:
     """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
 
     Integers count in the units of `grains`; a synaptic current and an adaptation have the membrane's unit and bits. All
-    sums stay exact integers, so a run is what the chip's adders would give.
+    sums stay exact integers, so a run is what the chip's adders would give. A weight that rounds to 0 is no synapse any
+    more, but in the layers of `room`, which learn.
     """
     limit = float(2 ** (chip.core.state_bits - 1) - 1)
-    units = grains(network, chip) if units is None else units
+    units = grains(network, chip, room) if units is None else units
     populations: dict[str, Population] = {}
     for name, population in network.populations.items():
         unit = units[name].membrane
@@ -89,7 +92,8 @@ def fixed_point(network: Network, chip: Chip, units: Mapping[str, Grain] | None 
             fan = dataclasses.replace(fan, scales=fan.scales / factor)
         else:
             factor = 1.0
-        synapses = _rounded(projection.synapses, factor, grain.weight, grain.membrane)
+        learns = projection.layer in (room or {})
+        synapses = _rounded(projection.synapses, factor, grain.weight, grain.membrane, learns=learns)
         projections.append(dataclasses.replace(projection, synapses=synapses, fan=fan))
     return Network(populations, tuple(projections), network.output, network.name), limit
 
@@ -98,7 +102,7 @@ def _fraction(decay: float | Array) -> NDArray[np.float64]:
     return np.floor(np.asarray(decay, np.float64) * _DECAY_STEPS + 0.5) / _DECAY_STEPS
 
 
-def _rounded(synapses: Synapses, factor: float, coarse: float, unit: float) -> Synapses:
+def _rounded(synapses: Synapses, factor: float, coarse: float, unit: float, *, learns: bool) -> Synapses:
     def integers(weight: np.ndarray) -> np.ndarray:
         # weight / coarse is rounded to the weight's bits; coarse / unit is a power of two
         return np.rint(weight.astype(np.float64) * factor / coarse) * (coarse / unit)
@@ -106,7 +110,11 @@ def _rounded(synapses: Synapses, factor: float, coarse: float, unit: float) -> S
     if isinstance(synapses, Sparse):
         records = np.empty(len(synapses.records), record_type(np.float64))
         records["target"], records["weight"] = synapses.records["target"], integers(synapses.records["weight"])
-        return Sparse(synapses.starts, records, synapses.targets)
+        if learns:
+            return Sparse(synapses.starts, records, synapses.targets, synapses.dense_ops)
+        kept = records["weight"] != 0
+        starts = np.concatenate([[0], np.cumsum(kept)])[synapses.starts]
+        return Sparse(starts, records[kept], synapses.targets, synapses.dense_ops)
     if isinstance(synapses, Dense):
         return Dense(integers(synapses.weight))
     assert isinstance(synapses, Convolution)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .machine import inward
-from .network import Network, Projection
+from .network import Network, Projection, inward
 from .synapses import Convolution, Dense, Sparse
 
 Bools = NDArray[np.bool_]

@@ -9,6 +9,7 @@ that stands within a rounding error of its threshold may answer differently.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import Activity, InputClass, Layer, Tally, arrival
+from ..activity.stored import Stored
 from ..errors import InputError, unknown_name
 from . import machine
 from .duration import Duration, duration, way_seconds
@@ -82,7 +84,7 @@ def simulate(
 
     Args:
         network: a torch module with spiking neurons, or a `Network`.
-        inputs: what the torch module takes; for a `Network`, values `[T, B, *N]`.
+        inputs: what the torch module takes; for a `Network`, values `[T, B, *N]`, or a dict of them by input.
         chip: a name of `list_chips()`, a TOML file or a `Chip`; without one there are no cores, packets or seconds.
         placement: where the neurons lie; made by `place` if it is not given.
         rule: `fan_out` counts each spike through each existing synapse that it leaves by; `published` is the rule of
@@ -143,10 +145,11 @@ def run(
     if precision == "chip":
         if device is None:
             raise InputError("precision='chip' needs a chip: name one")
-        units = grains(mapped, device, {layer: max(abs(rule.low), abs(rule.high)) for layer, rule in rules.items()})
-        running, limit = fixed_point(mapped, device, units)
-    steps, samples = values.shape[:2]
-    books = {name: values.reshape(steps, samples, -1) for name in running.inputs}
+        room = {layer: max(abs(rule.low), abs(rule.high)) for layer, rule in rules.items()}
+        units = grains(mapped, device, room)
+        running, limit = fixed_point(mapped, device, units, room)
+    steps, samples = next(iter(values.values())).shape[:2]
+    books = {name: values[name].reshape(steps, samples, -1) for name in running.inputs}
     kept = {running.output, *keep}
     updates, after = None, mapped
     if rules:
@@ -180,26 +183,45 @@ def run(
 
 def ready(
     network: nn.Module | Network, inputs: Any, *, layout: Layout | None, seed: int, precision: str
-) -> tuple[Network, NDArray[Any]]:
-    """The mapped network, and the values `[T, B, *N]` that arrive at its input, encoded if it has an encoder."""
+) -> tuple[Network, dict[str, NDArray[Any]]]:
+    """The mapped network, and the values `[T, B, *N]` that arrive at each input, encoded if it has an encoder."""
     if isinstance(network, Network):
-        values = np.asarray(inputs)
-        shape = network.populations[network.inputs[0]].shape if network.inputs else ()
-        if values.ndim < 2 or (network.inputs and int(np.prod(values.shape[2:])) != int(np.prod(shape))):
-            raise InputError(
-                f"inputs have the shape {list(values.shape)}, but must be [T, B, {', '.join(map(str, shape))}]"
-            )
-        return network, _finite(values)
+        return network, _given(network, inputs)
     from .torch_inputs import sequences
     from .trace import map_network
 
     sequence = sequences(network, inputs, layout=layout, seed=seed)
     mapped = map_network(network, inputs, layout=layout)
-    return mapped, _finite(sequence.detach().cpu().numpy())
+    return mapped, dict.fromkeys(mapped.inputs or ("input",), _finite(sequence.detach().cpu().numpy()))
+
+
+def _given(network: Network, inputs: Any) -> dict[str, NDArray[Any]]:
+    """Values by input, of one length and number of samples."""
+    if isinstance(inputs, Mapping):
+        for name in inputs.keys() - set(network.inputs):
+            raise unknown_name("input", str(name), network.inputs)
+        given = {name: np.asarray(values) for name, values in inputs.items()}
+    else:
+        given = dict.fromkeys(network.inputs[:1] or ("input",), np.asarray(inputs))
+    missing = [name for name in network.inputs if name not in given]
+    if missing:
+        raise InputError(
+            f"the network has the inputs {', '.join(network.inputs)}, but nothing was given for {', '.join(missing)}: "
+            "give a dict with values [T, B, *N] for each"
+        )
+    for name, values in given.items():
+        shape = network.populations[name].shape if name in network.populations else values.shape[2:]
+        if values.ndim < 2 or math.prod(values.shape[2:]) != math.prod(shape):
+            expected = ", ".join(map(str, shape))
+            raise InputError(f"inputs have the shape {list(values.shape)}, but must be [T, B, {expected}]")
+    if len({values.shape[:2] for values in given.values()}) != 1:
+        sizes = ", ".join(f"'{name}' {list(values.shape[:2])}" for name, values in given.items())
+        raise InputError(f"all inputs need the same steps and samples [T, B]: {sizes}")
+    return {name: _finite(values) for name, values in given.items()}
 
 
 def account(
-    network: Network, counts: Counts, values: NDArray[Any], steps: int, samples: int, *, rule: Rule = "fan_out",
+    network: Network, counts: Counts, values: Mapping[str, NDArray[Any]], steps: int, samples: int, *, rule: Rule = "fan_out",
     placement: Placement | None = None,
     learning: frozenset[str] = frozenset(), updates: Mapping[str, int] | None = None,
 ) -> Activity:  # fmt: skip
@@ -212,6 +234,7 @@ def account(
         raise unknown_name("layer", name, known)
     layers: dict[str, Layer] = {}
     tallies: dict[tuple[str, str], Tally] = {}
+    fans: dict[str, NDArray[np.int64]] = {}
 
     def add(layer: str, event: str, rows: NDArray[np.int64] | None, count: int | None = None) -> None:
         total = int(rows.sum()) if rows is not None else int(count or 0)
@@ -228,17 +251,17 @@ def account(
         for projection in network.into(name):
             source = network.populations[projection.source]
             inputs: InputClass
-            inputs, magnitude = ("spikes", 1.0) if source.spiking else _class(values)
+            inputs, magnitude = ("spikes", 1.0) if source.spiking else _class(values[source.name])
             if source.spiking and not counts.spikes[source.name].any():
                 inputs, magnitude = "silent", 0.0
             synapses = projection.synapses
-            before = layers.get(projection.layer)
+            before, shape = layers.get(projection.layer), projection.shape or source.shape
             layers[projection.layer] = Layer(
-                projection.layer, "conv2d" if isinstance(synapses, Convolution) else "linear", source.shape,
+                projection.layer, "conv2d" if isinstance(synapses, Convolution) else "linear", shape,
                 outputs=population.size, synapses=projection.count + (before.synapses if before else 0),
-                parameters=int(np.prod(getattr(synapses, "weight", np.zeros(synapses.stored)).shape)),
-                nonzero_parameters=synapses.stored, inputs=inputs, magnitude=magnitude, source=source.name,
+                inputs=inputs, magnitude=magnitude, source=source.name, **_stored(network, projection.layer)._asdict(),
             )  # fmt: skip
+            fans[projection.layer] = projection.fan_out.reshape(shape)
             add(projection.layer, "dense_op", None, synapses.dense * steps * samples)
             arrived = counts.spikes[source.name] - counts.late[source.name][: projection.delay].sum(0)
             if projection.layer in learning and updates is None:
@@ -276,8 +299,15 @@ def account(
         {n: r[0] for n, r in counts.rasters.items()},
         seconds=seconds,
         producer="simulated", backend=f"chip {placement.chip.name}" if placement else "chip",
-        chips=placement.chips if placement else 1,
+        chips=placement.chips if placement else 1, fan_outs=fans,
     )  # fmt: skip
+
+
+def _stored(network: Network, layer: str) -> Stored:
+    """What a layer keeps; its projections over other delays or from other sources share it."""
+    parts = {id(each.keeps or each.synapses): each.stored for each in network.projections if each.layer == layer}
+    operators = [each.keeps for each in network.projections if each.layer == layer and each.keeps is not None]
+    return operators[0] if operators else Stored(*map(sum, zip(*parts.values(), strict=True)))
 
 
 def _class(values: NDArray[Any]) -> tuple[InputClass, float]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import Chip
-from .machine import grain, inward
-from .network import Network
+from .device import Device
+from .network import Network, grain, inward
 from .reach import chunks, reach
 from .synapses import Convolution
 
@@ -33,7 +32,7 @@ class Slices:
     failures: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (population, limit): needs, has
 
 
-def stored_synapses(network: Network, name: str, chip: Chip, borders: Ints) -> Ints:
+def stored_synapses(network: Network, name: str, chip: Device, borders: Ints) -> Ints:
     """Synapses that each slice keeps: a kernel once where the chip shares weights, else one for each connection."""
     channels = grain(network, name)
     total = np.zeros(len(borders) - 1, np.int64)
@@ -46,7 +45,7 @@ def stored_synapses(network: Network, name: str, chip: Chip, borders: Ints) -> I
     return total
 
 
-def cut(network: Network, chip: Chip) -> Slices:
+def cut(network: Network, chip: Device) -> Slices:
     """Few slices that keep to a core's limits, layer by layer; what cannot be kept is named.
 
     A limit that a single neuron breaks is met by no cutting: it is named, and does not cut its layer, since many slices
@@ -106,7 +105,7 @@ def _fan_in(network: Network, name: str) -> Ints:
     return total
 
 
-def _of_single_neurons(network: Network, chip: Chip, names: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
+def _of_single_neurons(network: Network, chip: Device, names: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
     """The limits that the neuron with most synapses breaks alone, by population: what it needs, and what there is."""
     fullest = {name: int(np.argmax(inward(_fan_in(network, name), grain(network, name)))) for name in names}
     borders = {
@@ -125,12 +124,12 @@ def _of_single_neurons(network: Network, chip: Chip, names: Iterable[str]) -> di
     return found
 
 
-def _memory(network: Network, name: str, chip: Chip, found: Slices) -> NDArray[np.float64]:
+def _memory(network: Network, name: str, chip: Device, found: Slices) -> NDArray[np.float64]:
     each = chip.neuron_bytes(network.populations[name])
     return found.neurons[name] * each + found.stored[name] * chip.core.synapse_bytes
 
 
-def _pressure(found: Slices, name: str, chip: Chip) -> list[tuple[str, int, int]]:
+def _pressure(found: Slices, name: str, chip: Device) -> list[tuple[str, int, int]]:
     """What the fullest slice of a population needs of each limit, and what a core has."""
     core = chip.core
     neurons, stored = found.neurons[name], found.stored[name]

@@ -22,8 +22,8 @@ Ints = NDArray[np.int64]
 class Synapses(Protocol):
     """What every kind of synapses can say; the sources are numbered `0 .. sources - 1`, the targets likewise.
 
-    `stored` is how many weights are kept, `largest` the size of the largest, and `dense` the multiply-accumulates of a
-    machine that skips no zero, for one step.
+    `numbers` is how many weights are kept, `stored` how many of them are not zero, `largest` the size of the largest, and
+    `dense` the multiply-accumulates of a machine that skips no zero, for one step.
     """
 
     @property
@@ -32,6 +32,8 @@ class Synapses(Protocol):
     def targets(self) -> int: ...
     @property
     def fan_out(self) -> Ints: ...
+    @property
+    def numbers(self) -> int: ...
     @property
     def stored(self) -> int: ...
     @property
@@ -66,6 +68,10 @@ class Sparse:
     @cached_property
     def fan_out(self) -> Ints:
         return np.diff(self.starts)
+
+    @property
+    def numbers(self) -> int:
+        return len(self.records)
 
     @property
     def stored(self) -> int:
@@ -141,6 +147,10 @@ class Dense:
     def fan_out(self) -> Ints:
         return np.count_nonzero(self.weight, axis=1).astype(np.int64)
 
+    @property
+    def numbers(self) -> int:
+        return self.weight.size
+
     @cached_property
     def stored(self) -> int:
         return int(np.count_nonzero(self.weight))
@@ -199,6 +209,10 @@ class Convolution:
     @property
     def targets(self) -> int:
         return math.prod(self.out_shape)
+
+    @property
+    def numbers(self) -> int:
+        return self.weight.size
 
     @property
     def stored(self) -> int:

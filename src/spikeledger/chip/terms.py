@@ -21,51 +21,19 @@ from ..errors import InputError
 
 #: operators that only move values: they are applied to the numbers as they were to the values
 MOVES: frozenset[str] = frozenset(
-    [
-        "view",
-        "_unsafe_view",
-        "reshape",
-        "_reshape_alias",
-        "permute",
-        "transpose",
-        "t",
-        "expand",
-        "squeeze",
-        "unsqueeze",
-        "select",
-        "slice",
-        "flatten",
-        "unflatten",
-        "clone",
-        "contiguous",
-        "detach",
-        "alias",
-        "lift_fresh",
-        "narrow",
-        "unfold",
-        "movedim",
-        "swapaxes",
-        "flip",
-        "roll",
-        "repeat",
-        "index_select",
-        "split",
-        "split_with_sizes",
-        "unbind",
-        "chunk",
-        "view_as",
-        "stack",
-        "cat",
-        "constant_pad_nd",
-        "as_strided",
-        "unsafe_split",
-        "gather",
-        "index",
-        "where",
-    ]
+    """
+    view _unsafe_view reshape _reshape_alias permute transpose t expand squeeze unsqueeze select slice flatten unflatten
+    clone contiguous detach alias lift_fresh narrow unfold movedim swapaxes flip roll repeat index_select split
+    split_with_sizes unbind chunk view_as stack cat constant_pad_nd as_strided unsafe_split gather index where
+    masked_fill index_fill index_copy index_put _unsafe_index scatter slice_scatter select_scatter
+    """.split()
 )
 #: operators whose result has the places of their first argument
 SAME: frozenset[str] = frozenset(["_to_copy", "to", "dropout", "native_dropout"])
+#: operators that write a constant, or another tensor, over whatever stood there
+FILLS: frozenset[str] = frozenset(["zero", "fill", "copy", "uniform", "normal"])
+#: operators whose answer leaves the tensors, so that a program may go another way when a spike comes
+ANSWERS: frozenset[str] = frozenset(["_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +46,7 @@ class Operator:
     in_shape: tuple[int, ...]
     settings: tuple[Any, ...] = ()
     targets: int = 0  # places of one row of its output
+    bias: Tensor | None = None
 
     @property
     def sources(self) -> int:
@@ -115,10 +84,14 @@ class Term:
         return replace(self, index=func(self.index), scale=scale)
 
     def times(self, factor: Tensor | float) -> Term:
-        """The same spikes with another factor; a tensor of factors broadcasts."""
+        """The same spikes with another factor; a tensor of factors broadcasts. A spike times 0 is no spike."""
         if isinstance(factor, Tensor) and factor.dim():
             index = self.index.expand(torch.broadcast_shapes(self.index.shape, factor.shape))
+            if self.operator is None:
+                index = index * (factor != 0)
             return replace(self, index=index, scale=self.scale * factor.double())
+        if self.operator is None and float(factor) == 0:
+            return replace(self, index=torch.zeros_like(self.index))
         return replace(self, scale=self.scale * float(factor))
 
     def row(self, number: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
@@ -228,14 +201,16 @@ def added(first: Form, second: Form, shape: torch.Size, sign: float) -> Form:
     return tuple(term.moved(lambda x: x.expand(shape)) for term in both)
 
 
-def moved(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], forms: dict[int, Form]
-) -> list[Form]:
+def moved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], forms: dict[int, Form]) -> list[Form]:
     """The forms of the results of an operator that only moves values; `forms` are those of its tensors, by identity."""
     results: list[list[Term]] = []
-    for form in forms.values():
-        if isinstance(form, Opaque):
-            return [form]
+    name = func._schema.name.removeprefix("aten::").removesuffix("_")
+    where = [args[at] for at in _WHERE.get(name, ()) if at < len(args)]
+    for place in [each for given in where for each in (given if isinstance(given, list | tuple) else [given])]:
+        if id(place) in forms:
+            return [Opaque(f"{name} chooses places, or takes values, by spikes, which synapses cannot do")]
+    if name == "index_put" and len(args) > 3 and args[3]:
+        return [Opaque("index_put adds spikes to what stands there already: add tensors in its place")]
     for key, form in forms.items():
         assert not isinstance(form, Opaque)
         for term in form:
@@ -243,15 +218,15 @@ def moved(
             def numbers(value: Any, term: Term = term, key: int = key, scale: bool = False) -> Any:
                 if isinstance(value, Tensor):
                     if id(value) == key:
-                        return _scale_of(term) if scale else term.index
+                        return (_scale_of(term) if scale else term.index).clone()
                     return torch.zeros(value.shape, dtype=torch.float64 if scale else torch.int64)
                 if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
                     return [numbers(each, term, key, scale) for each in value]
                 return value
 
-            indexes = func(*_moving(func, args, numbers), **kwargs)
+            indexes = func(*_moving(name, args, numbers), **kwargs)
             scaled = isinstance(term.scale, Tensor)
-            scales = func(*_moving(func, args, lambda v: numbers(v, scale=True)), **kwargs) if scaled else None
+            scales = func(*_moving(name, args, lambda v: numbers(v, scale=True)), **kwargs) if scaled else None
             indexes = indexes if isinstance(indexes, list | tuple) else [indexes]
             scales = scales if isinstance(scales, list | tuple) else [scales] * (1 if scales is not None else 0)
             for number, index in enumerate(indexes):
@@ -259,24 +234,25 @@ def moved(
                     results.append([])
                 scale = scales[number] if scaled else term.scale
                 if index.any():
-                    results[number].append(replace(term, index=index.clone(), scale=scale))
+                    results[number].append(replace(term, index=index, scale=scale))
     return [tuple(each) for each in results]
 
 
-def _moving(func: Any, args: tuple[Any, ...], numbers: Callable[[Any], Any]) -> list[Any]:
-    """Arguments with the numbers in the values' place; a padding pads with 0, which is no spike."""
-    name = func._schema.name.removeprefix("aten::")
-    if name == "index_select":
-        return [numbers(args[0]), *args[1:]]
-    if name == "constant_pad_nd":
-        return [numbers(args[0]), args[1]]
-    if name == "gather":
-        return [numbers(args[0]), *args[1:]]
-    if name == "index":
-        return [numbers(args[0]), args[1]]
-    if name == "where":
-        return [args[0], *(numbers(each) for each in args[1:])]
-    return [numbers(each) for each in args]
+#: which arguments of an operator say where, and not what; a padding pads with 0, which is no spike
+_WHERE: dict[str, tuple[int, ...]] = {
+    "index_select": (2,), "gather": (2,), "index": (1,), "_unsafe_index": (1,), "where": (0,), "masked_fill": (1, 2),
+    "index_fill": (2, 3), "index_copy": (2,), "index_put": (1,), "scatter": (2,), "constant_pad_nd": (2,),
+}  # fmt: skip
+
+
+def _moving(name: str, args: tuple[Any, ...], numbers: Callable[[Any], Any]) -> list[Any]:
+    """Arguments with the numbers in the values' place; what a constant is written over is no spike any more."""
+    found = [each if at in _WHERE.get(name, ()) else numbers(each) for at, each in enumerate(args)]
+    if name in ("masked_fill", "index_fill", "scatter") and not isinstance(args[-1], Tensor):
+        found[-1] = 0
+    elif name in ("masked_fill", "index_fill"):
+        found[-1] = torch.zeros((), dtype=found[0].dtype)
+    return found[:2] if name == "constant_pad_nd" else found
 
 
 def _scale_of(term: Term) -> Tensor:

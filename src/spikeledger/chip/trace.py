@@ -10,25 +10,25 @@ one sentence.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..errors import InputError
+from ..listening.neurons import Firing, NeuronKind
 from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
-from .maximum import ANY, is_maximum, sums_of_windows
+from .forms import Forms, same_storage
+from .hearing import Hearing, by_step, constants, steps_first
+from .maximum import ANY, is_maximum, per_axis, sums_of_windows
 from .network import Network
-from .neurons import neuron_reading
-from .terms import MOVES, SAME, Form, Opaque, Operator, Term, refuse
+from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
 Layout = Literal["B", "TB", "BT"]
+_CURRENT = "declare the class with @sl.neuron(current=...), the argument that is its input current"
 _STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
 
 
@@ -60,27 +60,23 @@ def map_network(
     return assemble(tracer.populations, tracer.arrivals, tracer.output, name or type(network).__name__, dtype)
 
 
-class _Tracer:
+class _Tracer(Hearing):
     """One silent run."""
 
     def __init__(self, network: nn.Module, steps: int) -> None:
-        self.network = network
+        super().__init__(network)
         self.steps = steps
-        self.paths = {id(module): path for path, module in network.named_modules()}
         self.weights = {
             parameter.untyped_storage().data_ptr(): path
             for path, parameter in network.named_parameters()
             if parameter.numel()
         }
-        self.forms: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self.forms = Forms()
         self.populations: dict[str, dict[str, Any]] = {}
         self.arrivals: list[Arrival] = []
         self.calls: dict[str, int] = {}
-        self.places: list[str] = []
         self.maxima: dict[str, str] = {}  # a max pooling, and the first source that it was met with
         self.output = ""
-        self.muted = 0
-        self.mode = _Watcher(self)
 
     def run(self, sample: Tensor, layout: Layout) -> None:
         features = sample.shape[len(layout) :]
@@ -88,7 +84,7 @@ class _Tracer:
         dtype = next((p.dtype for p in self.network.parameters()), torch.get_default_dtype())
         silence = torch.zeros(*leading, *features, dtype=dtype)
         self._send("input", silence, len(layout), "input")
-        with evaluation(self.network), torch.no_grad(), self._active():
+        with evaluation(self.network), torch.no_grad(), self.active(operators=True):
             result = self.network(silence)
         result = result[0] if isinstance(result, tuple) else result
         form = self.forms.get(result) if isinstance(result, Tensor) else None
@@ -104,62 +100,24 @@ class _Tracer:
             raise refuse("it has no spiking neurons: convert it first, or record it with sl.record")
         self.output = self.output if self.output in senders else senders[-1]
 
-    @contextmanager
-    def _active(self) -> Iterator[None]:
-        before = register_module_forward_pre_hook(self._enter)
-        after = register_module_forward_hook(self._leave)
-        self.mode.__enter__()
-        try:
-            yield
-        finally:
-            if not self.muted:
-                self.mode.__exit__(None, None, None)
-            before.remove()
-            after.remove()
-
-    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        path = self.paths.get(id(module))
-        if path is None:
-            return
-        self.places.append(path)
-        if self.muted or neuron_reading(module) is not None:
-            self.muted += 1
-            if self.muted == 1:
-                self.mode.__exit__(None, None, None)
-
-    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        path = self.paths.get(id(module))
-        if path is None:
-            return None
-        self.places.pop()
-        if not self.muted:
-            return None
-        self.muted -= 1
-        if self.muted:
-            return None
-        try:
-            reading = neuron_reading(module)
-            assert reading is not None
-            facts = reading(module, path)
-            first = output[0] if isinstance(output, tuple) else output
-            if facts is None:  # an encoder
-                quiet = first.new_zeros(self.steps, *first.shape[1:])
-                self._send("input", quiet, 2, "input", encoder=path)
-            else:
-                stepwise = facts.pop("stepwise")
-                self._receive(path, args[0], stepwise, facts)
-                quiet = torch.zeros_like(first)
-                self._send(path, quiet, 1 if stepwise else 2, "neurons")
-        finally:
-            self.mode.__enter__()
-        if not isinstance(output, tuple):
+    def fires(self, path: str, module: nn.Module, kind: NeuronKind, fired: Firing) -> Tensor:
+        """Note what a population receives, and send silence."""
+        facts = constants(module, kind, path, fired)
+        if facts is None:  # an encoder
+            quiet = fired.sent.new_zeros(self.steps, *fired.sent.shape[1:])
+            self._send("input", quiet, 2, "input", encoder=path)
             return quiet
-        for state in output[1:]:
-            if isinstance(state, Tensor):
-                self.forms[state] = Opaque(
-                    f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
-                )
-        return (quiet, *output[1:])
+        if fired.currents is None:
+            raise refuse(f"nobody said what neurons '{path}' ({type(module).__name__}) receive: {_CURRENT}")
+        self._receive(path, steps_first(fired.currents, fired.layout), facts)
+        quiet = torch.zeros_like(fired.sent)
+        self._send(path, by_step(quiet, fired), 2, "neurons")
+        return quiet
+
+    def keeps(self, path: str, state: Tensor) -> None:
+        """A membrane that is handed on."""
+        reason = f"the membrane of '{path}' is read by other layers: a chip sends spikes only"
+        self.forms.put(state, Opaque(reason))
 
     def _send(self, path: str, values: Tensor, leading: int, kind: str, encoder: str = "") -> None:
         """Number the spikes of a source, `1 + step * size + neuron`; `leading` axes are steps and the one sample."""
@@ -171,14 +129,14 @@ class _Tracer:
             self.populations[path] = {"kind": kind, "shape": shape, "encoder": encoder, "static": leading == 1}
         else:
             self.populations.setdefault(path, {})["shape"] = shape
-        self.forms[values] = (Term(path, index),)
+        self.forms.put(values, (Term(path, index),))
 
-    def _receive(self, path: str, currents: Tensor, stepwise: bool, facts: dict[str, Any]) -> None:
-        """Note which spikes reach a population, at the last steps of the run."""
-        form = self.forms.get(currents, ())
+    def _receive(self, path: str, currents: Tensor, facts: dict[str, Any]) -> None:
+        """Note which spikes reach a population `[T, 1, *N]`, at the last steps of the run."""
+        form = self.forms.get(currents) or ()
         if isinstance(form, Opaque):
             raise refuse(f"neurons '{path}' receive what is no sum of spikes: {form.reason}")
-        steps = 1 if stepwise else currents.shape[0]
+        steps = currents.shape[0]
         base = self.calls.get(path, 0)
         rows = currents.detach().reshape(steps, -1)
         known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
@@ -192,24 +150,42 @@ class _Tracer:
             for row in range(max(steps - 2, 0), steps):
                 self.arrivals += Arrival.of(term, row, steps, size=size, step=base + row, target=path, static=static)
 
+    def runs(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator runs, and its results get their forms."""
+        name = func._schema.name.removeprefix("aten::")
+        plain = name.removesuffix("_") if not name.endswith("__") else name
+        out = func(*args, **kwargs)
+        self.ran(plain, func, args, kwargs, out)
+        return out
+
     # -- operators ----------------------------------------------------------------------------------------------------
 
     def ran(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """Give the results of one operator their forms."""
-        forms = {id(t): self.forms[t] for t in _tensors(args) if t in self.forms}
+        """Give the results of one operator their forms; one that writes gives them to what it wrote into."""
+        writes = func._schema.is_mutable
+        forms = {id(t): form for t in _tensors((*args, *kwargs.values())) if (form := self.forms.get(t)) is not None}
         if not forms or name.endswith(("_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided")):
             return
+        if name in ANSWERS:
+            place = self.places[-1] if self.places else "the network"
+            raise refuse(f"'{place}' asks spikes or currents for a number ({name}) and goes on by the answer")
         results = [each for each in (out if isinstance(out, list | tuple) else [out]) if isinstance(each, Tensor)]
-        opaque = next((form for form in forms.values() if isinstance(form, Opaque)), None)
+        if not writes and any(same_storage(each, t) for each in results for t in _tensors(args)):
+            return  # a view: its places are those of the memory that it looks at
+        read = {key: form for key, form in forms.items() if not (name in FILLS and key == id(args[0]))}
+        opaque = next((form for form in read.values() if isinstance(form, Opaque)), None)
         if opaque is not None:
             found: list[Form] = [opaque] * len(results)
+        elif name in FILLS and (len(args) < 2 or id(args[1]) not in read):
+            found = [()]
+        elif name == "copy":
+            found = [algebra.added(read[id(args[1])], (), out.shape, 1.0)]
         elif name in MOVES:
-            found = algebra.moved(func, args, kwargs, forms)
+            found = algebra.moved(func, args, kwargs, read)
         else:
             found = [self._form(name, args, kwargs, results[0])] if results else []
         for result, form in zip(results, found, strict=False):
-            if isinstance(form, Opaque) or form:
-                self.forms[result] = form
+            self.forms.put(result, form)
 
     def _form(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> Form:
         form = self.forms.get(args[0]) if args and isinstance(args[0], Tensor) else None
@@ -217,9 +193,12 @@ class _Tracer:
         if isinstance(form, tuple) and name in SAME:
             return form
         if name in ("add", "sub"):
-            other = self.forms.get(args[1], ()) if isinstance(args[1], Tensor) else ()
+            other = (self.forms.get(args[1]) if isinstance(args[1], Tensor) else None) or ()
             sign = (-1.0 if name == "sub" else 1.0) * float(kwargs.get("alpha", 1))
-            return algebra.added(form or (), other, out.shape, sign)
+            first, second = form or (), other
+            if isinstance(args[1], Tensor) and isinstance(first, tuple) and isinstance(second, tuple):
+                first, second = self._biased(first, args[1]), self._biased(second, args[0])
+            return algebra.added(first, second, out.shape, sign)
         if name == "neg" and isinstance(form, tuple):
             return tuple(term.times(-1.0) for term in form)
         if name in ("mul", "div"):
@@ -228,7 +207,10 @@ class _Tracer:
             values, weight = args[-2:]
             product = self.forms.get(values)
             if isinstance(product, tuple) and weight not in self.forms and (name == "mm" or args[0] not in self.forms):
-                operator = Operator(self._layer(weight), "linear", weight.detach().t(), tuple(values.shape[1:]))
+                bias = args[0] if name == "addmm" and self._stores(args[0]) else None
+                operator = Operator(
+                    self._layer(weight), "linear", weight.detach().t(), tuple(values.shape[1:]), bias=bias
+                )
                 return algebra.multiplied(product, operator, values.shape[0], tuple(out.shape))
         if name == "convolution" and isinstance(form, tuple) and args[1] not in self.forms:
             return self._convolved(form, args, out, place)
@@ -243,7 +225,7 @@ class _Tracer:
         if isinstance(form, tuple) and is_maximum(name):
             return self._maximum(name, form, args, out, place)
         if (isinstance(form, tuple) and "pool" in name) or name == "mean":
-            return _pooled(name, form or (), args, kwargs, out, place)
+            return _pooled(name, form if isinstance(form, tuple) else (), args, kwargs, out, place)
         return Opaque(f"'{place or 'the network'}' applies {name} to spikes or currents, which synapses cannot do")
 
     def _scaled(self, name: str, args: tuple[Any, ...], form: Form | None, out: Tensor, place: str) -> Form:
@@ -257,7 +239,7 @@ class _Tracer:
         return tuple(term.times(factor).moved(lambda x: x.expand(out.shape)) for term in form)
 
     def _convolved(self, form: tuple[Term, ...], args: tuple[Any, ...], out: Tensor, place: str) -> Form:
-        values, weight, _, stride, padding, dilation, transposed, _, groups = args
+        values, weight, bias, stride, padding, dilation, transposed, _, groups = args
         if transposed or weight.dim() > 4:
             return Opaque(f"'{place}' is a {'transposed' if transposed else '3-d'} convolution")
         kernel = weight.detach()
@@ -266,7 +248,7 @@ class _Tracer:
         if weight.dim() == 3:  # one row of a picture
             kernel, shape = kernel.unsqueeze(2), (shape[0], 1, shape[1])
             settings = [[1, *settings[0]], [0, *settings[1]], [1, *settings[2]]]
-        operator = Operator(self._layer(weight), "conv", kernel, shape, (*map(tuple, settings), groups))
+        operator = Operator(self._layer(weight), "conv", kernel, shape, (*map(tuple, settings), groups), bias=bias)
         return algebra.multiplied(form, operator, values.shape[0], tuple(out.shape))
 
     def _maximum(self, name: str, form: tuple[Term, ...], args: tuple[Any, ...], out: Tensor, place: str) -> Form:
@@ -279,36 +261,31 @@ class _Tracer:
         owner = self.maxima.setdefault(path, form[0].source)
         path = path if owner == form[0].source else f"{path} of {form[0].source}"
         currents = torch.zeros_like(out)
-        self.forms[currents] = counts
-        self._receive(path, currents, False, dict(ANY))
+        self.forms.put(currents, counts)
+        self._receive(path, currents, dict(ANY))
         self._send(path, out, 1, "neurons")
-        sent = self.forms[out]
+        sent = self.forms.get(out)
+        assert isinstance(sent, tuple)
         return tuple(term.times(size) for term in sent) if size != 1 else sent
+
+    def _stores(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter of the network, or a part of one."""
+        return tensor.untyped_storage().data_ptr() in self.weights
+
+    def _biased(self, form: tuple[Term, ...], bias: Tensor) -> tuple[Term, ...]:
+        """Currents to which a parameter is added that the product did not add itself."""
+        if not self._stores(bias):
+            return form
+        return tuple(
+            replace(term, operator=replace(term.operator, bias=bias))
+            if term.operator is not None and term.operator.bias is None
+            else term
+            for term in form
+        )
 
     def _layer(self, weight: Tensor) -> str:
         path = self.weights.get(weight.untyped_storage().data_ptr(), "")
         return path.removesuffix(".weight") if path else (self.places[-1] if self.places else "weights")
-
-
-class _Watcher(TorchDispatchMode):
-    """Shows the tracer every operator after it ran."""
-
-    def __init__(self, tracer: _Tracer) -> None:
-        super().__init__()
-        self.tracer = tracer
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        name = func._schema.name.removeprefix("aten::")
-        plain = name.removesuffix("_") if not name.endswith("__") else name
-        before = [t for t in _tensors(args) if t in self.tracer.forms] if plain != name else []
-        out = func(*args, **kwargs)
-        if isinstance(out, Tensor) and any(out is each for each in before) and plain in MOVES:
-            raise refuse(f"{name} changes spikes in place: use its counterpart without an underscore")
-        self.tracer.ran(plain, func, args, kwargs, out)
-        return out
 
 
 def _pooled(
@@ -333,9 +310,9 @@ def _pooled(
         stride, padding = kernel, [0] * len(kernel)
     else:
         dims = len(space)
-        kernel = _per_axis(args[1], dims)
-        stride = _per_axis(args[2], dims) if len(args) > 2 and args[2] else kernel
-        padding = _per_axis(args[3], dims) if len(args) > 3 else [0] * dims
+        kernel = per_axis(args[1], dims)
+        stride = per_axis(args[2], dims) if len(args) > 2 and args[2] else kernel
+        padding = per_axis(args[3], dims) if len(args) > 3 else [0] * dims
     if len(space) > 2:
         return Opaque(f"'{place}' pools in 3 dimensions")
 
@@ -357,11 +334,6 @@ def _pooled(
         pool: Callable[..., Tensor] = getattr(torch.ops.aten, name)
         factors = pool(ones if name.endswith("2d") else ones[0], *args[1:], **kwargs).reshape(-1) / local.sum(0)
     return algebra.pooled(form, tuple(values.shape), tuple(out.shape), windows, factors, f"'{place}'")
-
-
-def _per_axis(value: Any, dims: int) -> list[int]:
-    numbers = [value] if isinstance(value, int) else list(value)
-    return numbers * dims if len(numbers) == 1 else numbers
 
 
 def _tensors(args: Any) -> Iterator[Tensor]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import CapacityError
-from .limits import Chip, list_chips, load_chip
+from .device import Device
 from .network import Network
+from .packing import pack
 from .slices import Slices, cut, most_fan_in
 
 _HELP = {
@@ -62,7 +62,7 @@ class Shortage:
 class Viability:
     """Whether a network fits a chip, what it takes of it, and what binds most."""
 
-    chip: Chip
+    chip: Device
     network: Network
     shortages: tuple[Shortage, ...]
     cores: int
@@ -121,7 +121,7 @@ class Viability:
         return f"{self.chip.name}: does not fit. " + "; ".join(str(each) for each in self.shortages)
 
 
-def check(network: Network, chip: Chip) -> Viability:
+def check(network: Network, chip: Device) -> Viability:
     """Count what a network takes of a chip, and name every limit that fails."""
     found = _counted(network, chip)
     unsure = {*chip.core.assumed, "cores"} if {"cores", "chips"} & {*chip.mesh.assumed} else {*chip.core.assumed}
@@ -129,7 +129,7 @@ def check(network: Network, chip: Chip) -> Viability:
     return replace(found, shortages=tuple(marked))
 
 
-def _counted(network: Network, chip: Chip) -> Viability:
+def _counted(network: Network, chip: Device) -> Viability:
     core, single = chip.core, chip.mesh.cores * chip.mesh.chips == 1
     shortages = _late(network, core.delay_steps)
     if single:  # nothing can be spread: the limits are those of the whole network
@@ -164,19 +164,12 @@ def _late(network: Network, most: int | None) -> list[Shortage]:
     return [Shortage("delay_steps", each, most, layer) for layer, each in longest.items() if most and each > most]
 
 
-def viability(network: Network, chips: Iterable[str | Chip] | None = None) -> list[Viability]:
-    """The same network on every chip of the catalogue, or on some."""
-    return [check(network, load_chip(each)) for each in (chips if chips is not None else list_chips())]
-
-
-def packed_cores(slices: Slices, chip: Chip) -> int:
+def packed_cores(slices: Slices, chip: Device) -> int:
     """Cores that are left when small slices share one."""
-    from .packing import pack
-
     return int(max((each.max() for each in pack(slices, chip).values()), default=-1)) + 1
 
 
-def _binding(slices: Slices, chip: Chip) -> tuple[str, float]:
+def _binding(slices: Slices, chip: Device) -> tuple[str, float]:
     core = chip.core
     used: dict[str, float] = {}
     for name, neurons in slices.neurons.items():

@@ -10,7 +10,21 @@ import typer
 
 from .. import __version__
 from ..errors import SpikeLedgerError
-from . import account, calibrate, chip, compare, price, profiles, record, sensitivity, show, train, validate
+from . import (
+    account,
+    calibrate,
+    chip,
+    cite,
+    compare,
+    outlook,
+    price,
+    profiles,
+    record,
+    sensitivity,
+    show,
+    train,
+    validate,
+)
 
 #: typer's parent of every "no such option" and "missing argument", wherever the installed release keeps it
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -29,10 +43,12 @@ app.command("record")(record.record)
 app.command("price")(price.price)
 app.command("account")(account.account)
 app.command("sensitivity")(sensitivity.sensitivity)
+app.command("cite")(cite.cite)
 app.command("validate")(validate.validate)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
+app.command("outlook")(outlook.outlook)
 app.command("show")(show.show)
 
 

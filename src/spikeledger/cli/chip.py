@@ -61,7 +61,7 @@ def check(
 
     Example: spikeledger chip check my-network --data mnist
     """
-    from ..chip.viability import viability
+    from ..chip.limits import viability
     from .console import print_json
 
     mapped = _mapped(network, data, shape, dt, root)

@@ -33,6 +33,8 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for the report, the figures and the networks.")] = Path(
         "comparison"
     ),
+    distribution: options.Distribution = "log-uniform",
+    details: Annotated[bool, typer.Option("--details", help="Print what is behind the verdicts too.")] = False,
     json: options.Json = False,
 ) -> None:
     """Train a spiking network and its ordinary twin, count what they do, price it, and say which costs less.
@@ -45,6 +47,7 @@ def compare(
 
     wanted = [name.strip() for name in profiles.split(",") if name.strip()]
     pair(wanted)
+    options.check_distribution(distribution)
     check_rate(rate_hz)
     options.at_least("samples", samples, 1)
     if bill is not None:
@@ -80,6 +83,7 @@ def compare(
         with console.progress("recording the test samples") as progress:
             comparison = compare_networks(
                 ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
+                distribution=distribution,
                 names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
             )  # fmt: skip
     command = (
@@ -89,6 +93,7 @@ def compare(
     for name, value in (
         ("neuron", None if neuron == "lif" else neuron), ("bill", bill),
         ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples),
+        ("distribution", None if distribution == "log-uniform" else distribution),
         ("loss", None if loss == "rate" else loss), ("backend", None if backend == "auto" else backend),
     ):  # fmt: skip
         command += "" if value is None else f" --{name} {value}"
@@ -99,7 +104,7 @@ def compare(
         return
     from ..report.tables import show
 
-    show(comparison)
+    show(comparison, details=details)
     typer.echo(f"report: {out / 'report.html'}")
 
 

@@ -31,3 +31,21 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def evidence(device: Any) -> list[str]:
+    """Kinds of evidence that a profile's prices rest on, the strongest first."""
+    kinds = {price.kind for price in device.prices.values()}
+    return [kind for kind in ("measured", "simulated", "claimed", "assumed") if kind in kinds]
+
+
+def span(device: Any) -> str:
+    """Nominal price and range of a synaptic operation, or of what the device charges instead."""
+    from .. import units
+
+    event = next((event for event in ("synaptic_op", "mac", "spike") if event in device.prices), "")
+    if not event:
+        return "power times time"
+    price = device.prices[event]
+    ends = f" ({units.joules(price.low)} to {units.joules(price.high)})" if price.low != price.high else ""
+    return f"{event} {units.joules(price.joules)}{ends}"

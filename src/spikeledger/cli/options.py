@@ -30,6 +30,9 @@ Loss = Annotated[
     str,
     typer.Option(help="What training makes small: rate, count, membrane, mean_square, count_mean_square, first_spike."),
 ]
+Distribution = Annotated[
+    str, typer.Option(help="How prices lie in their ranges where it takes a probability: log-uniform, log-triangular.")
+]
 AllowUncounted = Annotated[
     bool, typer.Option("--allow-uncounted", help="Price although something was not counted: a lower bound.")
 ]
@@ -43,3 +46,12 @@ def at_least(name: str, value: int | None, least: int) -> None:
     """Refuse a number that is too small, before anything has been done."""
     if value is not None and value < least:
         raise InputError(f"--{name} is {value}, but needs to be at least {least}")
+
+
+def check_distribution(name: str) -> None:
+    """Refuse a distribution that there is none of, before anything has been done."""
+    from ..errors import unknown_name
+    from ..study.joint import DISTRIBUTIONS
+
+    if name not in DISTRIBUTIONS:
+        raise unknown_name("distribution", name, DISTRIBUTIONS)

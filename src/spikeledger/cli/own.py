@@ -54,7 +54,7 @@ def check(
 def catalogue(devices: Iterable[HardwareProfile]) -> str:
     """The page of the docs: every profile with its kinds, its static power, its caveat and its sources."""
     from .. import units
-    from .profiles import evidence, span
+    from .console import evidence, span
 
     lines = [
         "# The catalogue", "",

@@ -26,7 +26,7 @@ def profiles(
     if context.invoked_subcommand is not None:
         return
     from ..hardware.catalog import list_profiles, load_profile
-    from .console import print_json
+    from .console import evidence, print_json, span
 
     devices = [load_profile(name) for name in list_profiles()]
     if json:
@@ -82,24 +82,6 @@ def show(
     console.print()
     for event, reason in device.leaves_out.items():
         console.print(f"not charged: {event} ({reason})", markup=False, highlight=False)
-
-
-def evidence(device: Any) -> list[str]:
-    """Kinds of evidence that a profile's prices rest on, the strongest first."""
-    kinds = {price.kind for price in device.prices.values()}
-    return [kind for kind in ("measured", "simulated", "claimed", "assumed") if kind in kinds]
-
-
-def span(device: Any) -> str:
-    """Nominal price and range of a synaptic operation, or of what the device charges instead."""
-    from .. import units
-
-    event = next((event for event in ("synaptic_op", "mac", "spike") if event in device.prices), "")
-    if not event:
-        return "power times time"
-    price = device.prices[event]
-    ends = f" ({units.joules(price.low)} to {units.joules(price.high)})" if price.low != price.high else ""
-    return f"{event} {units.joules(price.joules)}{ends}"
 
 
 def card(device: Any) -> list[tuple[str, str, str, str, str]]:

@@ -20,6 +20,7 @@ def sensitivity(
     ] = None,
     bill: options.Bill = None,
     picture: Annotated[Path | None, typer.Option(help="Write the tornado picture: a .png, .svg or .pdf file.")] = None,
+    distribution: options.Distribution = "log-uniform",
     allow_uncounted: options.AllowUncounted = False,
     json: options.Json = False,
 ) -> None:
@@ -35,13 +36,14 @@ def sensitivity(
 
     if other is not None and against is None:
         raise InputError("--other names an activity for the other device: name that device with --against")
+    options.check_distribution(distribution)
     run = Activity.load(activity)
     ledger = price(run, profile, bill=bill, allow_uncounted=allow_uncounted)
     rival = None
     if against is not None:
         theirs = run if other is None else Activity.load(other)
         rival = price(theirs, against, bill=bill, allow_uncounted=allow_uncounted)
-    found = rank(ledger, against=rival)
+    found = rank(ledger, against=rival, distribution=distribution)
     if picture is not None:
         plot_tornado(found, most=len(found.swings)).save(picture)
     if json:

@@ -33,6 +33,8 @@ def list_profiles() -> list[str]:
 def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> HardwareProfile:
     """Find a profile by name, read one from a TOML file, or take one as it is.
 
+    Behind an `@` stands a variant of it: `load_profile("v100@batch1")`, `load_profile("loihi@boot")` (`hardware.variants`).
+
     Raises:
         ProfileError: the file is no TOML, or numbers in it lack a source, a range or sense; all faults are named at
         once.
@@ -42,6 +44,11 @@ def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> Hard
     text = os.fspath(name_or_path)
     if text in _shipped() or text in _files():
         return _load_named(text)
+    stem, _, variant = text.rpartition("@")
+    if stem and not Path(text).is_file():
+        from .variants import named
+
+        return named(load_profile(stem), variant)
     path = Path(text)
     if path.suffix == ".toml" or os.sep in text or path.is_file():
         return parse_profile(_read(path), str(path))

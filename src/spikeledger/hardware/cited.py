@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator
+
+from ..amounts import Amount
 
 Scope = Literal["marginal", "all_in"]
 Kind = Literal["measured", "simulated", "claimed", "assumed"]
@@ -39,6 +41,41 @@ class Cited(Sourced):
     """A number with its range, how it came about and where it comes from."""
 
     kind: Kind
+
+
+class Ranged(Cited):
+    """A cited number with a low and a high end, and an identity: the number behind it, not what it is charged for.
+
+    `id` names that number. Without one it is the profile's family and the place in the file ("45 nm: SRAM 8 KB"), and
+    whoever changes a profile keeps it: two prices with one id and the same ends are one number, which moves both sides
+    of a comparison together.
+    """
+
+    id: str = ""
+    #: the field that holds the nominal value
+    NOMINAL: ClassVar[str] = "value"
+    #: what it is made of, where that is more than itself
+    _amount: Amount | None = PrivateAttr(None)
+
+    @property
+    def amount(self) -> Amount:
+        """The number with its ends, and the unknowns that it is made of."""
+        if self._amount is None:
+            low, nominal, high = (getattr(self, name) for name in ("low", self.NOMINAL, "high"))
+            object.__setattr__(self, "_amount", Amount.of(self.id, low, nominal, high))
+        assert self._amount is not None
+        return self._amount
+
+    def named(self, name: str) -> Self:
+        """The same number with an identity, unless it has one."""
+        return self if self.id or self._amount is not None else self.model_copy(update={"id": name})
+
+    def made(self, amount: Amount, **update: Any) -> Self:
+        """The same part with another amount."""
+        ends = {"low": amount.low, self.NOMINAL: amount.nominal, "high": amount.high}
+        copy = self.model_copy(update={**ends, **update})
+        object.__setattr__(copy, "_amount", amount)
+        return copy
 
 
 def worst_kind(kinds: Iterable[Kind]) -> Kind:

@@ -7,76 +7,53 @@ does a device whose own bandwidth times its own price would melt it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from ..amounts import Amount
 from ..events import EVENTS
-from .cited import Cited, Kind, Part, Scope, check_range, finite, worst_kind
+from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
+from .identities import Number, Price, identified
 from .limits import Limits
 from .memory import Level
 
 __all__ = [
+    "Dataflow",
     "HardwareProfile",
     "Kind",
+    "Leak",
     "Level",
     "Limits",
+    "Number",
     "Precision",
     "Price",
     "Scope",
+    "State",
     "Static",
     "Timing",
 ]
 
-#: joules above which the price of one event is a slip of the unit: a whole inference of a large network costs less
-_DEAREST = 1e-3
+#: how a spiking layer is computed: see `bills.dataflow`; empty where prices leave nothing open
+Dataflow = Literal["", "event-driven", "row-wise", "output-stationary"]
 
 
-class Price(Cited):
-    """Joules of one event. `marginal` is a slope; `all_in` already holds the device's static power and routing."""
-
-    joules: float
-    low: float
-    high: float
-    scope: Scope = "marginal"
-    includes: tuple[str, ...] = ()  # events that this price already pays for, such as the weight read of a synaptic_op
-
-    @field_validator("includes")
-    @classmethod
-    def _known_events(cls, includes: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [event for event in includes if event not in EVENTS]
-        if unknown:
-            raise ValueError(f"unknown events {unknown}")
-        return includes
-
-    @field_validator("high")
-    @classmethod
-    def _ordered(cls, high: float, info: ValidationInfo) -> float:
-        check_range(info.data.get("low"), info.data.get("joules"), high, "joules", most=_DEAREST)
-        return high
-
-    def scaled(self, factor: float, why: str) -> Price:
-        """The same price times a factor, as an assumption that says why."""
-        return self.model_copy(
-            update={
-                "joules": self.joules * factor, "low": self.low * factor, "high": self.high * factor, "kind": "assumed",
-                "note": f"{self.note}; {why}" if self.note else why,
-            }
-        )  # fmt: skip
-
-
-class Static(Cited):
+class Static(Ranged):
     """Watts that the device draws whatever happens, and the state in which they were measured.
 
-    Where the clock matters, `watts` hold at `clock_hertz` and change by `watts_per_hertz`.
+    Where the clock matters, `watts` hold at `clock_hertz` and change by `watts_per_hertz`, between the clocks at which
+    they were measured, `clock_low` and `clock_high`.
     """
 
+    NOMINAL = "watts"
     watts: float
     low: float
     high: float
     state: str
     clock_hertz: float | None = None
     watts_per_hertz: float = 0.0
+    clock_low: float | None = None
+    clock_high: float | None = None
 
     @field_validator("state")
     @classmethod
@@ -95,8 +72,8 @@ class Static(Cited):
 class Timing(Cited):
     """How long a run takes, so that static power becomes energy: the sum of the terms that are given, in seconds.
 
-    `samples (per_sample + T (per_step + per_barrier)) + samples / batch (per_batch + layers per_layer) + sum of
-    events / utilisation`
+    `samples (per_sample + T (per_step + per_barrier)) + samples / batch (per_batch + launches per_layer) + sum of
+    events / utilisation`, with a launch for each layer, or for each layer and step
     """
 
     seconds_per_step: float = 0.0
@@ -105,12 +82,15 @@ class Timing(Cited):
     )
     seconds_per_sample: float = 0.0
     seconds_per_batch: float = 0.0
-    seconds_per_layer: float = 0.0  # of each weighted layer and batch: launching a kernel, calling a library
+    seconds_per_layer: float = 0.0  # of each launch: starting a kernel, calling a library
+    #: a launch for each weighted layer of a batch (`fused`: all steps in one kernel), or for each layer and step
+    launches: Literal["fused", "by_step"] = "fused"
     seconds_per_event: dict[str, float] = Field(default_factory=dict)  # of the whole device at its peak
     batch: int = Field(default=1, ge=1, le=1 << 30)
     utilisation: float = Field(default=1.0, gt=0, le=1)
     low_factor: float = 1.0  # the range of the whole duration, as factors
     high_factor: float = 1.0
+    id: str = ""  # which clockwork this is: variants of one board share its range
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -131,6 +111,11 @@ class Timing(Cited):
         return self
 
     @property
+    def factor(self) -> Amount:
+        """The range of every duration, as one unknown factor of nominally 1."""
+        return Amount.of(self.id or "duration", self.low_factor, 1.0, self.high_factor)
+
+    @property
     def seconds_per_dense_op(self) -> float:
         """Of one dense multiply-accumulate as the device is used, not at its peak."""
         return self.seconds_per_event.get("dense_op", 0.0) / self.utilisation
@@ -138,7 +123,8 @@ class Timing(Cited):
     def seconds(self, *, samples: int, timesteps: int, layers: int, events: Mapping[str, float]) -> float:
         """The time of a run; batches are full, as in a part of a longer run."""
         seconds = samples * (self.seconds_per_sample + timesteps * (self.seconds_per_step + self.seconds_per_barrier))
-        seconds += samples / self.batch * (self.seconds_per_batch + layers * self.seconds_per_layer)
+        launches = layers * (timesteps if self.launches == "by_step" else 1)
+        seconds += samples / self.batch * (self.seconds_per_batch + launches * self.seconds_per_layer)
         for event, duration in self.seconds_per_event.items():
             seconds += events.get(event, 0.0) * duration / self.utilisation
         return seconds
@@ -151,6 +137,35 @@ class Precision(Part):
     weight_bits: int = Field(default=32, ge=1, le=64)
     activation_bits: int = Field(default=32, ge=1, le=64)
     state_bits: int = Field(default=32, ge=1, le=64)
+
+
+class Leak(Ranged):
+    """Watts that each held byte leaks, and how fast the machine computes, so that they become joules."""
+
+    NOMINAL = "watts_per_byte"
+    watts_per_byte: float
+    low: float
+    high: float
+    operations_per_second: float = Field(gt=0, le=1e18)
+
+    @field_validator("high")
+    @classmethod
+    def _ordered(cls, high: float, info: ValidationInfo) -> float:
+        check_range(info.data.get("low"), info.data.get("watts_per_byte"), high, "watts_per_byte", most=1.0)
+        return high
+
+
+class State(Part):
+    """The same device in another state, on another board or at another voltage: what differs there."""
+
+    title: str
+    caveat: str = ""
+    volts: float | None = None
+    prices: dict[str, Price] = Field(default_factory=dict)
+    memory: tuple[Level, ...] = ()
+    static: Static | None = None
+    timing: Timing | None = None
+    limits: Limits | None = None
 
 
 class HardwareProfile(Part):
@@ -168,13 +183,28 @@ class HardwareProfile(Part):
     node_nm: float | None = None
     volts: float | None = None
     caveat: str = ""
+    #: what its numbers belong to, where that is more than this profile: the same number under one name is one number
+    family: str = ""
     as_published: bool = False  # reproduces a document's arithmetic, flaws included
-    #: how many operations share one fetched weight or activation; 1 is none
+    #: how many operations share one fetched weight or activation at most; a layer may offer less; 1 is none
     reuse: float = Field(default=1.0, ge=1, le=1e9)
+    #: samples of an ordinary network that share a fetched weight, as far as `reuse` goes
+    batch: int = Field(default=1, ge=1, le=1 << 30)
+    #: how a machine with memories walks through a spiking layer; empty: the cheapest one (`bills.dataflow`)
+    dataflow: Dataflow = ""
+    #: a constant graded input is multiplied at `each_step`, or `once`, and its current is kept
+    first_layer: Literal["each_step", "once"] = "each_step"
+    #: steps of a sample that share a fetched weight and the potentials in registers (tick batching)
+    steps_at_once: int = Field(default=1, ge=1, le=1 << 20)
+    leak: Leak | None = None
+    #: by name: `load_profile("loihi@boot")` is the device in its state `boot`
+    states: dict[str, State] = Field(default_factory=dict)
     #: events that this profile leaves out of its bill by name, with the reason that the report prints
     leaves_out: dict[str, str] = Field(default_factory=dict)
     joules_per_kwh: float = 3.6e6  # an as-published profile may carry its source's own divisor
     precision: Precision = Precision()
+    #: numbers that several prices are made of: the energy of a multiply, how far another chip's prices carry
+    numbers: dict[str, Number] = Field(default_factory=dict)
     prices: dict[str, Price]
     memory: tuple[Level, ...] = ()
     static: Static | None = None
@@ -189,6 +219,24 @@ class HardwareProfile(Part):
         if unknown:
             raise ValueError(f"unknown events {unknown}: see spikeledger.events")
         return book
+
+    @model_validator(mode="after")
+    def _identified(self) -> Self:
+        """Give every number its identity, and work out what is made of others."""
+        home = self.family or self.name
+        numbers = {name: number.named(f"{home}: {name}") for name, number in self.numbers.items()}
+        memory = tuple(level.named(f"{home}: {level.name}") for level in self.memory)
+        known: dict[str, Ranged] = {level.name: level for level in memory} | dict(numbers)
+        found: dict[str, Any] = {"numbers": numbers, "memory": memory, "prices": identified(home, known, self.prices)}
+        for name, label in (
+            ("static", "static power"), ("host", "power of the host"), ("timing", "duration"), ("leak", "leakage"),
+        ):  # fmt: skip
+            part = getattr(self, name)
+            if part is not None and not part.id:
+                found[name] = part.model_copy(update={"id": f"{home}: {label}"})
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -244,6 +292,17 @@ class HardwareProfile(Part):
         """Events that another price already pays for."""
         return frozenset(event for price in self.prices.values() for event in price.includes)
 
+    def pays_for(self, event: str, by: str = "") -> bool:
+        """Whether a price holds this event already: that of the event `by` which caused it, else any price.
+
+        Where the cause has no price of its own, those that pay for the cause are asked.
+        """
+        if not by:
+            return event in self.included
+        cause = self.prices.get(by)
+        payers = [cause] if cause is not None else [one for one in self.prices.values() if by in one.includes]
+        return any(event in one.includes for one in payers)
+
     @property
     def kind(self) -> Kind:
         """The weakest kind among its numbers: a chain is as good as that."""
@@ -253,9 +312,29 @@ class HardwareProfile(Part):
     def cited(self) -> list[tuple[str, Cited]]:
         """Every part that carries numbers, with its path in the file."""
         parts: list[tuple[str, Cited]] = [(f"prices.{event}", price) for event, price in self.prices.items()]
+        parts += [(f"numbers.{name}", number) for name, number in self.numbers.items()]
         parts += [(f"memory.{level.name}", level) for level in self.memory]
-        named = {"static": self.static, "host": self.host, "timing": self.timing, "limits": self.limits}
-        return parts + [(name, part) for name, part in named.items() if part is not None]
+        named = {
+            "static": self.static,
+            "host": self.host,
+            "timing": self.timing,
+            "limits": self.limits,
+            "leak": self.leak,
+        }
+        parts += [(name, part) for name, part in named.items() if part is not None]
+        for name, state in self.states.items():
+            parts += [(f"states.{name}.prices.{event}", price) for event, price in state.prices.items()]
+            parts += [(f"states.{name}.memory.{level.name}", level) for level in state.memory]
+            changed = {"static": state.static, "timing": state.timing, "limits": state.limits}
+            parts += [(f"states.{name}.{part}", one) for part, one in changed.items() if one is not None]
+        return parts
+
+    def behind(self) -> dict[str, Cited]:
+        """By its identity, each number with a range that this profile charges, and where it comes from."""
+        ranged: list[Ranged] = [*self.numbers.values(), *self.prices.values(), *self.memory]
+        ranged += [part for part in (self.static, self.host) if part is not None]
+        found: dict[str, Cited] = {part.id: part for part in ranged if part.id}
+        return found if self.timing is None else {**found, self.timing.id: self.timing}
 
     def __repr__(self) -> str:
         return f"HardwareProfile({self.name!r}, {self.title!r}, {len(self.prices)} prices)"

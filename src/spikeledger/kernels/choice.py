@@ -4,55 +4,60 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+from contextvars import ContextVar
 from functools import cache
 from types import ModuleType, TracebackType
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..errors import InputError, unknown_name
+from ..torch_private import forward_ad, transforms
 
 #: `auto` takes the fastest that is there; `reference` is plain torch, `cpu` the native core, `gpu` Triton
 BACKENDS = ("auto", "reference", "cpu", "gpu")
 
-_forced = "auto"
+#: of this thread or task: who forces one leaves all others alone
+_forced: ContextVar[str] = ContextVar("back end", default="auto")
+#: the process that began; a child that it forks lacks its threads
+_process = os.getpid()
 
 
 class backend:  # a function to its callers, as torch.set_grad_enabled is
-    """Force a back end: `sl.backend("reference")` from here on, `with sl.backend("reference"): ...` for a block.
+    """Force a back end in this thread: `sl.backend("reference")` from here on, `with sl.backend("reference"): ...` for a
+    block.
 
     Raises:
         InputError: for an unknown name, or a back end that this machine does not have.
     """
 
     def __init__(self, name: str) -> None:
-        global _forced
         if name not in BACKENDS:
             raise unknown_name("back end", name, BACKENDS)
         if name == "cpu" and native() is None:
             raise InputError("the back end 'cpu' was asked for, but the native core was not built: install a compiler")
         if name == "gpu" and not torch.cuda.is_available():
             raise InputError("the back end 'gpu' was asked for, but torch finds no GPU: use 'auto'")
-        self._before, _forced = _forced, name
+        self._name, self._before = name, _forced.get()
+        _forced.set(name)
 
     def __enter__(self) -> None:
-        pass
+        _forced.set(self._name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        global _forced
-        _forced = self._before
+        _forced.set(self._before)
 
 
 def name(device: str | torch.device = "cpu") -> str:
     """The back end that neurons on a device run on, for reports: `cpu (avx512)`, `gpu (triton)` or `reference`."""
     kind = torch.device(device).type
     core = native()
-    if kind == "cpu" and _forced in ("auto", "cpu") and core is not None:
+    if kind == "cpu" and _forced.get() in ("auto", "cpu") and core is not None:
         return f"cpu ({core.instruction_set()})"
-    if kind == "cuda" and _forced in ("auto", "gpu") and triton() is not None:
+    if kind == "cuda" and _forced.get() in ("auto", "gpu") and triton() is not None:
         return "gpu (triton)"
     return "reference"
 
@@ -60,7 +65,7 @@ def name(device: str | torch.device = "cpu") -> str:
 def runs_native(tensor: Tensor) -> bool:
     """Whether the native core may take a tensor: an ordinary one, on the CPU, in float32 or bfloat16."""
     return (
-        _forced in ("auto", "cpu")
+        _forced.get() in ("auto", "cpu")
         and tensor.is_cpu
         and tensor.dtype in (torch.float32, torch.bfloat16)
         and _ordinary(tensor)
@@ -71,7 +76,7 @@ def runs_native(tensor: Tensor) -> bool:
 def runs_triton(tensor: Tensor) -> bool:
     """Whether the Triton kernels may take a tensor: on a GPU, in float32 or bfloat16."""
     return (
-        _forced in ("auto", "gpu")
+        _forced.get() in ("auto", "gpu")
         and tensor.device.type == "cuda"
         and tensor.dtype in (torch.float32, torch.bfloat16)
         and _ordinary(tensor)
@@ -87,8 +92,8 @@ def _ordinary(tensor: Tensor) -> bool:
         and tensor.layout == torch.strided
         and not tensor.is_neg()
         and not torch.compiler.is_compiling()
-        and forward_ad._current_level < 0
-        and torch._C._functorch.peek_interpreter_stack() is None
+        and not forward_ad()
+        and not transforms()
     )
 
 
@@ -96,7 +101,7 @@ def _ordinary(tensor: Tensor) -> bool:
 def native() -> ModuleType | None:
     """The native core, or None where it was not built; that is said once."""
     try:
-        return importlib.import_module(f"{__package__}._native")
+        core = importlib.import_module(f"{__package__}._native")
     except ImportError as error:
         logging.getLogger("spikeledger").warning(
             "the native core is not there (%s): neurons run on plain torch, slower; install a C++20 compiler and "
@@ -104,6 +109,9 @@ def native() -> ModuleType | None:
             error,
         )
         return None
+    if os.getpid() != _process:
+        core.after_fork()
+    return core
 
 
 @cache

@@ -8,7 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .choice import native, runs_native
+from . import native as core
+from .choice import runs_native
 from .planes import Planes, empty_words
 
 _STATE_BYTES = 5056
@@ -22,13 +23,11 @@ def rate_planes(rates: Tensor, steps: int, generator: torch.Generator) -> Planes
 
 
 def _draw(rates: Tensor, steps: int, generator: torch.Generator) -> Planes:
-    core = native()
-    assert core is not None
     rates = rates.detach().contiguous()
     rows, columns = rates.shape[0], math.prod(rates.shape[1:])
     words = empty_words(steps * rows, columns)
     state = generator.get_state()
-    core.rate_code(state.data_ptr(), rates.data_ptr(), steps, rows, columns, words.data_ptr())
+    core.rate_code(state, rates, steps, rows, columns, words)
     generator.set_state(state)
     return Planes(words, (steps, *rates.shape))
 

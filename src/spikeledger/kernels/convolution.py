@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .choice import native
+from . import native as core
 from .costs import PASS, PRICES, SUMS, measured
-from .fire import Settings, address, decays
+from .fire import decays
+from .native import Settings
 from .planes import Planes, empty_words
 from .refusal import once
+from .sizes import Sizes
 
 Pair = tuple[int, int]
 _MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
@@ -49,12 +51,12 @@ class Geometry:
         """Positions of the output."""
         return math.prod(self.out)
 
-    def sizes(self, steps: int, batch: int) -> list[int]:
+    def sizes(self, steps: int, batch: int) -> Sizes:
         """As the native core wants them."""
-        return [
-            steps, batch, self.channels, *self.image, self.filters, *self.out,
-            *self.kernel, *self.stride, *self.padding, *self.dilation,
-        ]  # fmt: skip
+        return Sizes(
+            steps, batch, self.channels, self.image, self.filters, self.out, self.kernel, self.stride, self.padding,
+            self.dilation,
+        )  # fmt: skip
 
 
 def geometry_of(layer: nn.Conv1d | nn.Conv2d, shape: tuple[int, ...]) -> Geometry | None:
@@ -62,6 +64,8 @@ def geometry_of(layer: nn.Conv1d | nn.Conv2d, shape: tuple[int, ...]) -> Geometr
     flat = isinstance(layer, nn.Conv1d)
     fits = len(shape) == (2 if flat else 3) and shape[0] == layer.in_channels and min(shape) > 0
     if not fits or layer.groups != 1 or layer.padding_mode != "zeros":
+        return None
+    if layer.weight.shape != (layer.out_channels, layer.in_channels, *layer.kernel_size):  # torch goes by the weight
         return None
     kernel, stride, dilation = (_pair(sizes) for sizes in (layer.kernel_size, layer.stride, layer.dilation))
     if isinstance(layer.padding, str):
@@ -136,10 +140,7 @@ class _Convolve(torch.autograd.Function):
         ctx.like = None if token is None else token.shape
         out = torch.empty(planes.rows, *geometry.out, geometry.filters)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
-        _core().convolve(
-            geometry.sizes(*planes.shape[:2]), planes.words.data_ptr(), weight.data_ptr(), address(bias), method,
-            torch.get_num_threads(), out.data_ptr(),
-        )  # fmt: skip
+        core.convolve(geometry.sizes(*planes.shape[:2]), planes.words, weight, bias, method, currents=out)
         return out.permute(0, 3, 1, 2)
 
     @staticmethod
@@ -171,10 +172,9 @@ class _ConvolveFire(torch.autograd.Function):
         currents = torch.empty(planes.rows * geometry.places * geometry.filters) if kept else None
         words = empty_words(planes.rows, geometry.places * geometry.filters)
         kernel, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
-        _core().convolve_fire(
-            geometry.sizes(steps, batch), planes.words.data_ptr(), kernel.data_ptr(), address(bias), method,
-            torch.get_num_threads(), beta.data_ptr(), settings.threshold, settings.reset, settings.reset_delay,
-            address(currents), words.data_ptr(), address(active),
+        core.convolve_fire(
+            geometry.sizes(steps, batch), planes.words, kernel, bias, method, beta, settings, currents=currents, out=words,
+            active=active,
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
         ctx.planes, ctx.settings, ctx.geometry = planes, settings, geometry
@@ -194,10 +194,9 @@ class _ConvolveFire(torch.autograd.Function):
             spikes_grad = grad if last else grad.contiguous()
             flow = grad.new_empty(planes.rows, *geometry.out, geometry.filters)
             to_beta = beta.new_empty(batch, beta.numel()) if wants[3] else None
-            _core().convolve_learn(
-                geometry.sizes(steps, batch), torch.get_num_threads(), currents.data_ptr(), beta.data_ptr(),
-                settings.threshold, settings.reset, settings.reset_delay, spikes_grad.data_ptr(), last,
-                settings.surrogate, settings.slope, flow.data_ptr(), address(to_beta),
+            core.convolve_learn(
+                geometry.sizes(steps, batch), currents, beta, settings, spikes_grad=spikes_grad, channels_last=last,
+                currents_grad=flow, beta_grad=to_beta,
             )  # fmt: skip
             found = _products(flow.permute(0, 3, 1, 2), weight, planes, geometry, wants[:3], ctx.like)
             to_beta = None if to_beta is None else to_beta.sum(0)
@@ -214,10 +213,9 @@ def _products(
     if wants[1] and cheapest(geometry, planes, learns=True) == "events":
         to_weight = torch.empty(kernel.shape)
         to_bias = weight.new_empty(geometry.filters) if wants[2] else None
-        _core().convolve_weight(
-            geometry.sizes(*planes.shape[:2]), planes.words.data_ptr(), torch.get_num_threads(),
-            flow.permute(0, 2, 3, 1).data_ptr(), to_weight.data_ptr(), address(to_bias),
-        )  # fmt: skip
+        core.convolve_weight(
+            geometry.sizes(*planes.shape[:2]), planes.words, flow.permute(0, 2, 3, 1), to_weight, to_bias
+        )
         wants = (wants[0], False, False)
     if any(wants):
         spikes = planes.dense().view(planes.rows, geometry.channels, *geometry.image) if wants[1] else flow.new_empty(1)
@@ -298,9 +296,3 @@ def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns
     lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs
-
-
-def _core() -> Any:
-    core = native()
-    assert core is not None  # planes are made by the native core only
-    return core

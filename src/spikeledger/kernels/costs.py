@@ -16,13 +16,12 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..errors import InputError
 from ..writing import closed, write_whole
-from .choice import native
+from . import native as core
 
 LANES, PASS, SUMS, WIDE, CHUNK, TOGETHER, EXPANDED = 16, 48, 512, 32, 256, 32, 2**20
 #: of the methods, what the native core calls them by
@@ -75,8 +74,7 @@ def _estimates(prices: Prices, rows: int, inner: int, columns: int, spikes: int)
 def cheapest(rows: int, inner: int, columns: int, spikes: int, *, dense: bool = False) -> str:
     """The method of the lowest estimate; the dense product takes part only where the caller has floats at hand."""
     costs = estimates(rows, inner, columns, spikes)
-    core = native()
-    if core is None or core.instruction_set() != TILES:
+    if core.instruction_set() != TILES:
         del costs["tiles"]
     if not dense:
         del costs["dense"]
@@ -89,12 +87,11 @@ def measured() -> Prices:
 
     Nothing is measured by itself: another kernel sums in another order, and the same seed must give the same figures.
     """
-    core = native()
-    if core is None:
+    if not core.instruction_set():
         return PRICES
     try:
         kept = json.loads(_kept().read_text(encoding="utf-8"))
-        if kept["machine"] == _machine(core):
+        if kept["machine"] == _machine():
             return _scaled(float(kept["subsets"]), float(kept["events"]))
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -103,8 +100,7 @@ def measured() -> Prices:
 
 def remember() -> Path:
     """Measure this machine once and choose kernels by that from the next process on; returns the file that keeps it."""
-    core = native()
-    if core is None:
+    if not core.instruction_set():
         raise InputError("there is nothing to calibrate: the native core was not built")
     subsets, events = calibrate()
     path = _kept()
@@ -112,7 +108,7 @@ def remember() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise closed(path.parent, error) from error
-    return write_whole(path, json.dumps({"machine": _machine(core), "subsets": subsets, "events": events}))
+    return write_whole(path, json.dumps({"machine": _machine(), "subsets": subsets, "events": events}))
 
 
 def _kept() -> Path:
@@ -120,14 +116,12 @@ def _kept() -> Path:
     return Path(home) / "spikeledger" / "calibration.json"
 
 
-def _machine(core: Any) -> str:
+def _machine() -> str:
     return f"{platform.machine()} {platform.node()} {core.instruction_set()}"
 
 
 def calibrate() -> tuple[float, float]:
     """How much longer look-ups and events take here than by `PRICES`: measured over estimated, the best of five."""
-    core = native()
-    assert core is not None
     rows, inner, columns = 512, 768, 64
     words = (torch.rand(rows, inner, generator=torch.Generator().manual_seed(0)) < 0.15).to(torch.float32)
     bits, dense, out = (
@@ -135,26 +129,14 @@ def calibrate() -> tuple[float, float]:
         torch.ones(inner, columns),
         torch.empty(rows, columns),
     )
-    core.pack(rows, inner, words.data_ptr(), bits.data_ptr(), 0, 0, 1)
+    core.pack(words, rows, inner, bits)
     expected = _estimates(PRICES, rows, inner, columns, int(words.sum()))
     found = []
     for name in ("subsets", "events"):
         best = math.inf
         for _ in range(6):
             start = time.perf_counter_ns()
-            core.multiply(
-                rows,
-                inner,
-                columns,
-                bits.data_ptr(),
-                dense.data_ptr(),
-                False,
-                0,
-                out.data_ptr(),
-                False,
-                METHODS[name],
-                1,
-            )
+            core.multiply(rows, inner, columns, bits, dense, None, out, method=METHODS[name], threads=1)
             best = min(best, time.perf_counter_ns() - start)
         # in whole octaves and not far: a disturbed measurement must not choose another kernel, and with it other
         # roundings, than the undisturbed one before it

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .choice import native, runs_native
+from . import native as core
+from .choice import runs_native
 
 if TYPE_CHECKING:
     from .planes import Planes
@@ -119,7 +120,5 @@ def _extent(values: Tensor, rows: int, by_step: bool) -> tuple[int, int, int, in
 
 
 def _census(values: Tensor, rules: tuple[int, ...], places: int, steps: int) -> tuple[Class, float]:
-    core = native()
-    assert core is not None
-    kind, magnitude = core.census(values.data_ptr(), *rules, places, steps)
+    kind, magnitude = core.census(values, rules, places, steps)
     return _CLASSES[kind], magnitude if kind == 1 else 0.0

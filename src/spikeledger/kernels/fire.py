@@ -5,29 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from . import native as core
 from . import reference
-from .choice import native, runs_native, runs_triton, triton
-from .family import RESETS, SURROGATES, along
-from .planes import Planes, attach, empty_words
+from .cells import RESETS, Reset, along
+from .choice import runs_native, runs_triton, triton
+from .native import Settings
+from .planes import Planes, empty_words, sends
 from .refusal import once
-
-if TYPE_CHECKING:
-    from ..networks.surrogates import Surrogate
-
-
-class Settings(NamedTuple):
-    """What the kernels know of a population besides its tensors."""
-
-    threshold: float
-    reset: int
-    reset_delay: bool
-    surrogate: int
-    slope: float
+from .surrogates import Surrogate
 
 
 def integrate_and_fire(
@@ -36,7 +26,7 @@ def integrate_and_fire(
     *,
     beta: Tensor | float,
     threshold: float,
-    reset: str,
+    reset: Reset,
     reset_delay: bool,
     surrogate: Surrogate,
 ) -> tuple[Tensor, Tensor]:
@@ -44,7 +34,7 @@ def integrate_and_fire(
 
     The equations are in `networks.neurons`. Every back end gives the same spikes for the same currents.
     """
-    known = surrogate.name in SURROGATES and currents.numel() > 0
+    known = surrogate.number >= 0 and currents.numel() > 0
     if not known or not runs_native(currents):
         backend: Any = triton() if known and runs_triton(currents) else reference
         beta = along(beta, currents.shape[2:])
@@ -57,13 +47,13 @@ def integrate_and_fire(
     flat, first, decay = _prepared(currents, membrane, beta)
     spikes, last, words = _Fire.apply(flat, first, decay, settings)
     spikes = spikes.view(currents.shape).to(currents.dtype)
-    attach(spikes, Planes(words, tuple(currents.shape)))
+    sends(spikes, Planes(words, tuple(currents.shape)))
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 
-def settings_of(threshold: float, reset: str, reset_delay: bool, surrogate: Surrogate) -> Settings:
-    """As the kernels want them; the surrogate must be one of `SURROGATES`."""
-    return Settings(threshold, RESETS[reset], reset_delay, SURROGATES[surrogate.name], surrogate.slope)
+def settings_of(threshold: float, reset: Reset, reset_delay: bool, surrogate: Surrogate) -> Settings:
+    """As the kernels want them; the surrogate must be one that they know."""
+    return Settings(threshold, RESETS.index(reset), reset_delay, surrogate.number, surrogate.slope)
 
 
 def fire_planes(currents: Tensor, beta: Tensor | float, settings: Settings) -> tuple[Tensor, Planes]:
@@ -107,18 +97,14 @@ class _Fire(torch.autograd.Function):
     def forward(
         ctx: Any, currents: Tensor, start: Tensor | None, beta: Tensor, settings: Settings, dense: bool = True
     ) -> Any:
-        core = native()
-        assert core is not None
         steps, batch, width = currents.shape
         # without floats, one number stands for all of them: autograd asks for a shape, not for values
         spikes = torch.empty_like(currents) if dense else currents.new_zeros(1).expand(currents.shape)
         words = empty_words(steps * batch, width)
         last = currents.new_empty(batch, width) if dense else currents.new_empty(0)
         core.fire(
-            steps, batch, width, currents.data_ptr(), address(start), beta.data_ptr(), settings.threshold,
-            settings.reset, settings.reset_delay, spikes.data_ptr() if dense else 0, words.data_ptr(),
-            last.data_ptr() if dense else 0, torch.get_num_threads(),
-        )  # fmt: skip
+            currents, start, beta, settings, spikes=spikes if dense else None, words=words, last=last if dense else None
+        )
         ctx.save_for_backward(currents, start, beta)
         ctx.settings = settings
         ctx.mark_non_differentiable(words)
@@ -128,9 +114,6 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, spikes_grad: Tensor | None, last_grad: Tensor | None, _words: Any) -> Any:
         currents, start, beta = ctx.saved_tensors
-        core, settings = native(), ctx.settings
-        assert core is not None
-        steps, batch, width = currents.shape
         with torch.no_grad():
             to_spikes = torch.zeros_like(currents) if spikes_grad is None else spikes_grad.contiguous()
             to_last = None if last_grad is None or not last_grad.numel() else last_grad.contiguous()
@@ -138,15 +121,8 @@ class _Fire(torch.autograd.Function):
             start_grad = torch.empty_like(start) if start is not None and ctx.needs_input_grad[1] else None
             beta_grad = torch.empty_like(beta) if ctx.needs_input_grad[2] else None
             core.learn(
-                steps, batch, width, currents.data_ptr(), address(start), beta.data_ptr(), settings.threshold,
-                settings.reset, settings.reset_delay, to_spikes.data_ptr(), address(to_last), settings.surrogate,
-                settings.slope, currents_grad.data_ptr(), address(start_grad), address(beta_grad),
-                torch.get_num_threads(),
+                currents, start, beta, ctx.settings, spikes_grad=to_spikes, last_grad=to_last,
+                currents_grad=currents_grad, start_grad=start_grad, beta_grad=beta_grad,
             )  # fmt: skip
         grads = once((currents_grad, start_grad, beta_grad), (currents, spikes_grad, last_grad), "a neuron")
         return (*grads, None, None)
-
-
-def address(tensor: Tensor | None) -> int:
-    """Where a tensor's numbers lie; 0 for none."""
-    return 0 if tensor is None else tensor.data_ptr()

@@ -9,18 +9,16 @@ Checked under Triton's interpreter; not measured on a GPU yet (`benchmarks/gpu.p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ..networks.surrogates import Surrogate
+from .cells import RESETS, Reset
+from .surrogates import Surrogate
 
-_RESETS = {"subtract": 0, "zero": 1, "none": 2}
-_SURROGATES = {"atan": 0, "fast_sigmoid": 1, "sigmoid": 2, "triangle": 3, "straight_through": 4}
 _BLOCK = 1024
 
 
@@ -123,9 +121,9 @@ class _IntegrateAndFire(torch.autograd.Function):
         first: Tensor,
         beta: Tensor,
         threshold: float,
-        reset: str,
+        reset: Reset,
         delay: bool,
-        shape: Any,
+        shape: Surrogate,
         learns: bool,
     ) -> tuple[Tensor, Tensor]:
         steps, size, population = currents.shape[0], first.numel(), beta.numel()
@@ -136,7 +134,7 @@ class _IntegrateAndFire(torch.autograd.Function):
         with torch.cuda.device_of(currents):
             _forward[(triton.cdiv(size, _BLOCK),)](
                 currents, first, beta, spikes, distances, last, size, population, threshold,
-                T=steps, RESET=_RESETS[reset], DELAY=delay, KEEP=keep, BLOCK=_BLOCK,
+                T=steps, RESET=RESETS.index(reset), DELAY=delay, KEEP=keep, BLOCK=_BLOCK,
             )  # fmt: skip
         ctx.save_for_backward(distances, first, beta)
         ctx.options = (threshold, reset, delay, shape, currents.dtype)
@@ -156,16 +154,11 @@ class _IntegrateAndFire(torch.autograd.Function):
             _backward[(triton.cdiv(size, _BLOCK),)](
                 spike_grads.contiguous(), last_grad.contiguous(), distances, first, beta, current_grads, first_grad,
                 beta_grads, size, population, threshold, shape.slope,
-                T=steps, RESET=_RESETS[reset], DELAY=delay, SURROGATE=_SURROGATES[shape.name], LEARN=learn,
+                T=steps, RESET=RESETS.index(reset), DELAY=delay, SURROGATE=shape.number, LEARN=learn,
                 BLOCK=_BLOCK,
             )  # fmt: skip
         beta_grad = beta_grads.view(-1, population).sum(0).view_as(beta) if learn else None
         return current_grads, first_grad, beta_grad, None, None, None, None, None
-
-
-def supports(currents: Tensor, surrogate: Surrogate) -> bool:
-    """Whether this back end can run these currents with this surrogate: float32 or bfloat16, and a named derivative."""
-    return currents.dtype in (torch.float32, torch.bfloat16) and surrogate.name in _SURROGATES
 
 
 def integrate_and_fire(
@@ -174,7 +167,7 @@ def integrate_and_fire(
     *,
     beta: Tensor | float,
     threshold: float,
-    reset: str,
+    reset: Reset,
     reset_delay: bool,
     surrogate: Surrogate,
 ) -> tuple[Tensor, Tensor]:

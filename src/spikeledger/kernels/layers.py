@@ -9,15 +9,15 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .choice import native
+from . import native as core
 from .costs import METHODS, cheapest
-from .fire import Settings, address, decays
+from .fire import decays
+from .native import Settings, unfitting
 from .planes import Planes, empty_words
 from .products import dense
 from .refusal import once
 
 BLOCK = 32  # columns of a block of charges
-SIZE = 8  # bytes of a count
 #: a layer of at most so many neurons hands the gradient of its inputs on as a product still to be made: the layer below
 #: makes it a tile at a time, in cache
 NARROW = 64
@@ -72,25 +72,23 @@ class _Run(NamedTuple):
 
 def _forth(run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None] | None) -> None:
     """Fills in what each layer sent; and what it keeps for the way back, where there is one: weight, decay and charges."""
-    core, threads = native(), torch.get_num_threads()
-    assert core is not None
-    planes, room = run.planes, address(run.counts)
+    planes, done = run.planes, 0  # and how many of the counts are those of the layers before
     for index, own in enumerate(run.settings):
         weight, bias, beta = tensors[3 * index + 1 : 3 * index + 4]
         assert weight is not None and beta is not None
         steps, batch, inner = planes.shape
-        rows, columns = steps * batch, weight.shape[0]
+        rows, (columns, into) = steps * batch, weight.shape
+        if into != inner:
+            raise unfitting(weight, inner)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         charges = None if kept is None else torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
         words = empty_words(rows, columns)
+        room = None if run.counts is None else run.counts[done:]
         spikes = core.layer(
-            steps, batch, inner, columns, planes.words.data_ptr(), weight.data_ptr(), address(bias),
-            beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
-            _method(rows, inner, columns, planes.spikes), threads, address(charges), words.data_ptr(),
-            room,
+            (steps, batch, inner, columns), planes.words, weight, bias, beta, own,
+            _method(rows, inner, columns, planes.spikes), charges=charges, out=words, counts=room,
         )  # fmt: skip
-        if room:
-            room += SIZE * (2 * columns + steps)
+        done += 2 * columns + steps
         if kept is not None:
             kept += [weight, beta, charges]
         planes = Planes.of(words, (steps, batch, columns), spikes)
@@ -129,8 +127,6 @@ def _go_back(
     run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]
 ) -> None:
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
-    core, threads = native(), torch.get_num_threads()
-    assert core is not None
     spikes_grad: Tensor | None = grad
     rates = run.sends == "rates"  # whether it is the rates'
     above: Tensor | None = None  # the gradient of the currents of the layer above
@@ -149,11 +145,10 @@ def _go_back(
         below = any(wants[: 3 * index + 1])
         to_currents = torch.empty(planes.rows, columns) if below else None
         core.layer_back(
-            steps, batch, inner, columns, beta.data_ptr(), own.threshold, own.reset, own.reset_delay,
-            _method(inner, planes.rows, columns, planes.spikes), threads, charges.data_ptr(), address(spikes_grad),
-            rates, address(above), address(above_weight), 0 if above is None else above.shape[1], own.surrogate,
-            own.slope, planes.words.data_ptr(), address(planes.turned_words), address(to_currents),
-            address(to_weight), address(to_bias), address(to_beta),
+            (steps, batch, inner, columns), beta, own, _method(inner, planes.rows, columns, planes.spikes),
+            charges=charges, spikes_grad=spikes_grad, rates=rates, above=above, above_weight=above_weight,
+            words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
+            bias_grad=to_bias, beta_grad=to_beta,
         )  # fmt: skip
         grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]
         if not below:

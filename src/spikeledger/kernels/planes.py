@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .choice import native
+from . import native as core
+from .choice import runs_native
+from .sizes import words_of
 
-_NAME = "_spikeledger_planes"
-
-
-def words_of(columns: int) -> int:
-    """64-bit words that hold one row of bits."""
-    return (columns + 63) // 64
+_Forward = TypeVar("_Forward", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,6 @@ class Planes:
 
     words: Tensor
     shape: tuple[int, ...]
-    version: int = field(default=0, compare=False)
     counted: Tensor | None = field(default=None, compare=False)  # spikes of each neuron, int64 [prod(N)], where known
     turned_words: Tensor | None = field(default=None, compare=False)  # what `turned` gives, where it was written along
 
@@ -43,14 +41,14 @@ class Planes:
     @classmethod
     def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, **more: Tensor | None) -> Planes:
         """Planes whose spikes a kernel counted while it wrote them."""
-        planes = cls(words, shape, **more)  # type: ignore[arg-type]
+        planes = cls(words, shape, **more)
         planes.__dict__["spikes"] = spikes  # where `spikes` would keep its count
         return planes
 
     @cached_property
     def spikes(self) -> int:
         """All spikes."""
-        return int(_core().count(self.words.data_ptr(), self.words.numel()))
+        return core.count(self.words)
 
     @property
     def density(self) -> float:
@@ -62,15 +60,13 @@ class Planes:
         if self.counted is not None:
             return self.counted.view(self.shape[2:])
         counts = torch.zeros(self.columns, dtype=torch.int64)
-        threads = torch.get_num_threads()
-        _core().column_counts(self.words.data_ptr(), self.rows, self.columns, counts.data_ptr(), threads)
+        core.column_counts(self.words, self.rows, self.columns, counts)
         return counts.view(self.shape[2:])
 
     def per_step(self) -> list[int]:
         """Spikes of all neurons and samples at each step."""
         row = self.shape[1] * words_of(self.columns)
-        counts: list[int] = _core().step_counts(self.words.data_ptr(), self.shape[0], row)
-        return counts
+        return core.step_counts(self.words, self.shape[0], row)
 
     def sample(self, index: int) -> Tensor:
         """The spikes of one sample as float32 `[T, prod(N)]`."""
@@ -84,14 +80,14 @@ class Planes:
     def dense(self) -> Tensor:
         """The spikes as float32 `[T, B, *N]`."""
         out = torch.empty(self.shape)
-        _core().unpack(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
+        core.unpack(self.words, self.rows, self.columns, out)
         return out
 
     def rates(self) -> Tensor:
         """How often each neuron fired a step, float32 `[B, *N]`: the mean of `dense()` over time."""
         steps, batch = self.shape[:2]
         out = torch.empty(self.shape[1:])
-        _core().rates(self.words.data_ptr(), steps, batch, self.columns, out.data_ptr())
+        core.rates(self.words, steps, batch, self.columns, out)
         return out
 
     def turned(self) -> Tensor:
@@ -99,8 +95,14 @@ class Planes:
         if self.turned_words is not None:
             return self.turned_words
         out = empty_words(self.columns, self.rows)
-        _core().transpose(self.words.data_ptr(), self.rows, self.columns, out.data_ptr(), torch.get_num_threads())
+        core.transpose(self.words, self.rows, self.columns, out)
         return out
+
+
+def planes_of(spikes: Tensor) -> Planes | None:
+    """The bits of spikes `[T, B, *N]`, read anew; None of other values than 0 and 1, or where the native core cannot look."""
+    fits = spikes.dim() > 1 and spikes.dtype == torch.float32 and spikes.numel() > 0 and runs_native(spikes)
+    return pack(spikes.detach()) if fits else None
 
 
 def empty_words(rows: int, columns: int) -> Tensor:
@@ -114,36 +116,63 @@ def pack(spikes: Tensor, *, count: bool = False, turn: bool = False) -> Planes |
     `count`: they will be asked how often each neuron fired; `turn`: and for the turned ones, as the gradient of a linear
     layer's weight does. Both cost least while they are packed.
     """
-    known = planes_of(spikes)
-    if known is not None:
-        return known
     shape = tuple(spikes.shape)
     rows, columns = shape[0] * shape[1], math.prod(shape[2:])
     spikes = spikes.contiguous()
     words = empty_words(rows, columns)
     turned = empty_words(columns, rows) if turn else None
     counts = torch.zeros(columns, dtype=torch.int64) if count else None
-    ones = _core().pack(
-        rows, columns, spikes.data_ptr(), words.data_ptr(), 0 if turned is None else turned.data_ptr(),
-        0 if counts is None else counts.data_ptr(), torch.get_num_threads(),
-    )  # fmt: skip
+    ones = core.pack(spikes, rows, columns, words, turned=turned, counts=counts)
     return None if ones < 0 else Planes.of(words, shape, ones, counted=counts, turned_words=turned)
 
 
-def attach(spikes: Tensor, planes: Planes) -> None:
-    """Let the bits of a tensor be found by `planes_of` as long as nobody changes it; a tensor of inference mode does not
-    say when it is changed, and goes without."""
-    if not spikes.is_inference():
-        setattr(spikes, _NAME, replace(planes, version=spikes._version))
+class _Sent:
+    """What a kernel sent last, to whoever listens for it: floats, and the bits from which they were made."""
+
+    __slots__ = ("planes", "spikes")
+
+    def __init__(self) -> None:
+        self.spikes: Tensor | None = None
+        self.planes: Planes | None = None
 
 
-def planes_of(spikes: Tensor) -> Planes | None:
-    """The bits from which a tensor of spikes was made, if a kernel made it and it is unchanged since."""
-    planes: Planes | None = getattr(spikes, _NAME, None)
-    return planes if planes is not None and planes.version == spikes._version else None
+_listening: ContextVar[_Sent | None] = ContextVar("what a kernel sent last", default=None)
 
 
-def _core() -> Any:
-    core = native()
-    assert core is not None  # planes are made by the native core only
-    return core
+def sends(spikes: Tensor, planes: Planes) -> None:
+    """A kernel sends spikes as floats, and tells `with_bits` their bits."""
+    sent = _listening.get()
+    if sent is not None:
+        sent.spikes, sent.planes = spikes, planes
+
+
+def untouched(forward: _Forward) -> _Forward:
+    """Mark a module's forward that gives what a kernel sent as it is, so that `with_bits` may ask for it."""
+    forward.untouched = True  # type: ignore[attr-defined]
+    return forward
+
+
+def is_untouched(module: nn.Module) -> bool:
+    """Whether a module's forward is marked so, and nobody gave this module another."""
+    return getattr(type(module).forward, "untouched", False) and "forward" not in module.__dict__
+
+
+def with_bits(call: Callable[[Tensor], Any], values: Tensor) -> tuple[Any, Planes | None]:
+    """What a call gives; and its bits, if it is the very tensor that a kernel sent in it.
+
+    For callers who know that nobody wrote into that tensor between the kernel and here. No tensor keeps its bits: a write
+    through `.data`, numpy or a view cannot be seen, so who gets one from elsewhere packs it.
+    """
+    sent = _Sent()
+    before = _listening.set(sent)
+    try:
+        out = call(values)
+    finally:
+        _listening.reset(before)
+    return out, sent.planes if sent.spikes is out else None
+
+
+def just_sent(spikes: Tensor) -> Planes | None:
+    """The bits of a tensor that a kernel just sent: for a hook on the module that `with_bits` calls."""
+    sent = _listening.get()
+    return sent.planes if sent is not None and sent.spikes is spikes else None

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .choice import native
+from . import native as core
 from .planes import Planes, empty_words
 from .refusal import once
+from .sizes import Sizes
 
 Pair = tuple[int, int]
 
@@ -51,7 +52,7 @@ def max_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Te
     """Spikes `[T, B, C, H', W']`, as bits and a token for their gradient, of spikes `[T, B, C, H, W]`."""
     shape = (*planes.shape[:2], pooling.channels, *pooling.out)
     words = empty_words(planes.rows, pooling.channels * pooling.out[0] * pooling.out[1])
-    _core().max_pool(_sizes(planes, pooling), planes.words.data_ptr(), torch.get_num_threads(), words.data_ptr())
+    core.max_pool(_sizes(planes, pooling), planes.words, words)
     carrier = None if token is None else _MaxPool.apply(token, planes, pooling)
     return carrier, Planes(words, shape)
 
@@ -70,23 +71,15 @@ class _MaxPool(torch.autograd.Function):
         with torch.no_grad():
             flow = grad.contiguous()
             found = torch.empty(planes.shape)
-            _core().max_pool_back(
-                _sizes(planes, ctx.pooling), planes.words.data_ptr(), torch.get_num_threads(), flow.data_ptr(),
-                found.data_ptr(),
-            )  # fmt: skip
+            core.max_pool_back(_sizes(planes, ctx.pooling), planes.words, flow, found)
         (to_token,) = once((found,), (grad,), "an event-driven layer")
         return to_token, None, None
 
 
-def _sizes(planes: Planes, pooling: Pooling) -> list[int]:
-    """As the native core wants them: those of a convolution with as many filters as channels."""
-    return [
-        *planes.shape[:2], pooling.channels, *pooling.image, pooling.channels, *pooling.out,
-        *pooling.kernel, *pooling.stride, *pooling.padding, *pooling.dilation,
-    ]  # fmt: skip
-
-
-def _core() -> Any:
-    core = native()
-    assert core is not None  # planes are made by the native core only
-    return core
+def _sizes(planes: Planes, pooling: Pooling) -> Sizes:
+    """Those of a convolution with as many filters as channels."""
+    steps, batch = planes.shape[:2]
+    return Sizes(
+        steps, batch, pooling.channels, pooling.image, pooling.channels, pooling.out, pooling.kernel, pooling.stride,
+        pooling.padding, pooling.dilation,
+    )  # fmt: skip

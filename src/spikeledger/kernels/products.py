@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .choice import native
+from . import native as core
 from .costs import METHODS, TILES, cheapest
-from .fire import address
+from .native import unfitting
 from .planes import Planes
 from .refusal import once
 
@@ -33,7 +33,9 @@ class _Linear(torch.autograd.Function):
         ctx.save_for_backward(weight)
         ctx.planes = planes
         out = torch.empty(*planes.shape[:2], weight.shape[0])
-        rows, inner, columns = planes.rows, planes.columns, weight.shape[0]
+        rows, inner, (columns, into) = planes.rows, planes.columns, weight.shape
+        if into != inner:
+            raise unfitting(weight, inner)
         multiply(
             rows, inner, columns, planes.words, weight.detach().contiguous(), bias, out,
             spikes=planes.spikes, dense_transposed=True,
@@ -75,26 +77,20 @@ def multiply(
     method: int | None = None,
 ) -> None:
     """`out = bits @ dense + bias`: bits `[rows, inner]`, dense `[inner, columns]`; the transposed ones lie turned."""
-    core = native()
-    assert core is not None
     bias = None if bias is None else bias.contiguous()
     if method is None:
         method = METHODS[cheapest(rows, inner, columns, spikes)]
     core.multiply(
-        rows, inner, columns, words.data_ptr(), dense.data_ptr(), dense_transposed, address(bias), out.data_ptr(),
-        out_transposed, method, torch.get_num_threads(),
+        rows, inner, columns, words, dense, bias, out, method=method, dense_transposed=dense_transposed,
+        out_transposed=out_transposed,
     )  # fmt: skip
 
 
 def dense(left: Tensor, right: Tensor) -> Tensor:
     """`left @ right` of floats `[rows, inner]` and `[inner, columns]`: by tiles where the processor has units for them."""
-    core = native()
-    assert core is not None
     rows, inner, columns = len(left), *right.shape
     if core.instruction_set() != TILES or rows * inner * columns < _FEW:
         return left @ right
     left, right, out = left.contiguous(), right.contiguous(), torch.empty(rows, columns)
-    core.multiply_floats(
-        left.data_ptr(), right.data_ptr(), out.data_ptr(), rows, inner, columns, torch.get_num_threads()
-    )
+    core.multiply_floats(left, right, out)
     return out

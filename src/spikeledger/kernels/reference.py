@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ..networks.surrogates import Surrogate
-    from .family import Cells, State
+from .cells import Cells, State
+from .surrogates import Surrogate
 
 
 def integrate_and_fire(

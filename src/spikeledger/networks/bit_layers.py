@@ -16,9 +16,9 @@ from ..kernels.codes import rate_planes
 from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.costs import METHODS
 from ..kernels.counts import Deeds, done, of_active, rooms
-from ..kernels.family import SURROGATES
-from ..kernels.fire import Settings, fire_planes, settings_of
+from ..kernels.fire import fire_planes, settings_of
 from ..kernels.layers import Layer, Sends, stack
+from ..kernels.native import Settings
 from ..kernels.pooling import max_pool, pooling_of
 from ..kernels.products import linear
 from .lifting import OverTime
@@ -31,18 +31,28 @@ Pairs = list[tuple[Weighted, Any]]  # layers, each with the neurons behind it
 class Spikes:
     """Spikes on their way between two layers: the bits, and an empty tensor that carries their gradient.
 
-    Each is worth `scale`: what dropout leaves of them is worth `1 / (1 - p)`.
+    Each is worth `scale`: what dropout leaves of them is worth `1 / (1 - p)`. Where a layer made floats of them too, these
+    go along as `made`, and carry the gradient.
     """
 
-    def __init__(self, planes: bits.Planes, token: Tensor | None, scale: float = 1.0) -> None:
+    def __init__(
+        self, planes: bits.Planes, token: Tensor | None, scale: float = 1.0, made: Tensor | None = None
+    ) -> None:
         self.planes = planes
         self.token = token
         self.scale = scale
+        self.made = made
+
+    @classmethod
+    def beside(cls, floats: Tensor, planes: bits.Planes) -> Spikes:
+        """Floats and their bits."""
+        return cls(planes, floats if floats.requires_grad else None, made=floats)
 
     def flattened(self) -> Spikes:
         """`[T, B, *N]` as `[T, B, prod(N)]`."""
         token = None if self.token is None else self.token.reshape(*self.planes.shape[:2], -1)
-        return Spikes(self.planes.flattened(), token, self.scale)
+        made = None if self.made is None else self.made.flatten(2)
+        return Spikes(self.planes.flattened(), token, self.scale, made)
 
 
 # -- which layers ------------------------------------------------------------------------------------------------------
@@ -58,7 +68,7 @@ def weighted(layer: nn.Module) -> Weighted | None:
 
 def is_fused(layer: nn.Module | None) -> bool:
     """Whether a layer is neurons that the fused kernels know."""
-    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.name in SURROGATES
+    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.number >= 0
 
 
 def flattens(layer: nn.Module) -> bool:
@@ -130,7 +140,7 @@ def _countable(flow: Tensor) -> bool:
 def _works(layer: Weighted) -> bool:
     """Whether kernels may take a layer's weight and bias: float32, on the CPU, of no kind of their own."""
     weight, bias = layer.weight, layer.bias  # asked for once each: a module's attributes are slow
-    if weight.dtype != torch.float32 or not runs_native(weight):
+    if weight.dtype != torch.float32 or weight.dim() < 2 or not runs_native(weight):
         return False
     return bias is None or (bias.dtype == torch.float32 and runs_native(bias))
 
@@ -144,11 +154,20 @@ def floats(flow: Tensor | Spikes) -> Tensor:
     """What flows, as an ordinary tensor."""
     if isinstance(flow, Tensor):
         return flow
+    if flow.made is not None:
+        return flow.made
     spikes: Tensor = _Unpack.apply(flow.token, flow.planes) if flow.token is not None else flow.planes.dense()
-    if flow.scale != 1:
-        return spikes * flow.scale
-    bits.attach(spikes, flow.planes)
-    return spikes
+    return spikes if flow.scale == 1 else spikes * flow.scale
+
+
+def ran(layer: nn.Module, values: Tensor) -> Tensor | Spikes:
+    """What a layer makes of floats, with its bits where its kernel sent them; for a caller who knows that nobody has a
+    hook on the layer that may write into what it gives."""
+    if not bits.is_untouched(layer):
+        out: Tensor = layer(values)
+        return out
+    spikes, planes = bits.with_bits(layer, values)
+    return spikes if planes is None else Spikes.beside(spikes, planes)
 
 
 class _Unpack(torch.autograd.Function):
@@ -232,11 +251,7 @@ def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
 
 
 def _sent(found: Tensor, planes: bits.Planes, sends: Sends) -> Tensor | Spikes:
-    if sends == "bits":
-        return Spikes(planes, found)
-    if sends == "spikes":
-        bits.attach(found, planes)
-    return found
+    return Spikes(planes, found) if sends == "bits" else found
 
 
 def _outputs(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[int, ...]:

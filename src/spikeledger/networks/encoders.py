@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
 from ..kernels.codes import rate_planes
-from ..kernels.planes import Planes, attach
+from ..kernels.planes import Planes, sends, untouched
 
 
 class Encoder(nn.Module):
@@ -57,12 +57,13 @@ class Rate(Encoder):
         """The spikes as bits, the same that `forward` would give next; None where no kernel can."""
         return rate_planes(self.rates(samples), self.timesteps, self.generator)
 
+    @untouched
     def forward(self, samples: Tensor) -> Tensor:
         rates = self.rates(samples)
         planes = rate_planes(rates, self.timesteps, self.generator)
         if planes is not None:
             spikes = planes.dense()
-            attach(spikes, planes)
+            sends(spikes, planes)
             return spikes
         noise = torch.rand((self.timesteps, *rates.shape), generator=self.generator, dtype=rates.dtype)
         return (noise.to(rates.device) < rates).to(rates.dtype)

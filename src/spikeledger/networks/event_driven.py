@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
 from ..kernels.layers import Sends
+from ..listening.ear import alone, heard_by, listens, strangers
+from ..torch_private import autocasting, global_hooks, module_hooks
 from . import bit_layers
 from .bit_layers import Pairs, Spikes, Weighted
 from .lifting import OverTime
@@ -30,8 +31,8 @@ class Watcher(Protocol):
     #: whether it adds to the gradient of each population's spikes: each is then a node of autograd's graph of its own
     taps: bool
 
-    def alone(self, network: nn.Module) -> bool:
-        """Whether nobody else looks on, at layers that it knows: no hook and no dispatch mode but the watcher's own."""
+    def knows(self, network: nn.Module) -> bool:
+        """Whether it follows these layers."""
 
     def takes(self, values: Tensor) -> bool:
         """Whether values may be packed; those behind a pooling may not, for it folds into the layer behind it."""
@@ -39,8 +40,8 @@ class Watcher(Protocol):
     def away(self) -> AbstractContextManager[None]:
         """Not listening: what runs inside is told of, and the watcher counts it there."""
 
-    def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes) -> None:
-        """Spikes go through a weighted layer; `source` is the tensor that carried them."""
+    def multiplied(self, layer: Weighted, source: Tensor, planes: bits.Planes, currents: Tensor) -> None:
+        """Spikes went through a weighted layer; `source` is the tensor that carried them."""
 
     def passed(
         self, pairs: Pairs, source: Tensor, planes: bits.Planes, sent: list[bits.Planes], deeds: list[Deeds]
@@ -60,10 +61,6 @@ class Watcher(Protocol):
         """An image that is the same at every step may go through a weighted layer once; False: each step is looked at."""
 
 
-#: who counts at present; the recorder puts itself here
-watcher: Watcher | None = None
-
-
 class EventDriven(nn.Sequential):
     """Layers on `[T, B, *N]`, one after the other, as `nn.Sequential`, whose weighted layers work on spikes as events.
 
@@ -76,8 +73,9 @@ class EventDriven(nn.Sequential):
         if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
+        watcher = heard_by()
         if watcher is not None and isinstance(sequence, Tensor):  # to a watcher the encoder gives floats
-            return _watched(layers, sequence, watcher)
+            return _watched(layers, _beside(sequence), watcher)
         return _unwatched(layers, sequence, "spikes")
 
     def rates(self, sequence: Tensor | Spikes) -> Tensor:
@@ -112,6 +110,27 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
             flow = bit_layers.currents_of(weighted, spikes)
     spikes_sent = bit_layers.floats(flow)
     return spikes_sent.mean(0) if sends == "rates" else spikes_sent
+
+
+#: floats that a network's encoder gives its layers, and the bits that the encoder made them from
+_coded: ContextVar[tuple[Tensor, bits.Planes] | None] = ContextVar("what an encoder gives", default=None)
+
+
+def coded(encoder: nn.Module, layers: nn.Module, inputs: Tensor) -> Tensor:
+    """What layers make of what an encoder gives, for a network whose watcher, at most, sees the floats in between."""
+    floats, planes = bits.with_bits(encoder, inputs)
+    before = _coded.set(None if planes is None else (floats, planes))
+    try:
+        out: Tensor = layers(floats)
+    finally:
+        _coded.reset(before)
+    return out
+
+
+def _beside(sequence: Tensor) -> Tensor | Spikes:
+    """A sequence, with its bits if an encoder just made it."""
+    known = _coded.get()
+    return Spikes.beside(*known) if known is not None and known[0] is sequence else sequence
 
 
 def event_driven(network: nn.Module) -> nn.Module:
@@ -150,7 +169,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
             floats = _told(flow, watching)
         if index == len(layers):
             return floats
-        told = _once(layers[index], floats, watching) or (layers[index](floats), 1)
+        told = _once(layers[index], floats, watching) or (bit_layers.ran(layers[index], floats), 1)
         flow, index = told[0], index + told[1]
 
 
@@ -161,15 +180,16 @@ def _events(
     layer = layers[index]
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
-        takes = isinstance(flow, Spikes) or watching.takes(flow)
+        source = flow.planes.words if isinstance(flow, Spikes) and flow.made is None else bit_layers.floats(flow)
+        takes = (isinstance(flow, Spikes) and flow.made is None) or watching.takes(source)
         spikes = bit_layers.spikes_into(weighted, flow, count=True) if takes else None
         if spikes is None:
             return None
-        source = flow if isinstance(flow, Tensor) else flow.planes.words
         pairs = bit_layers.pairs_from(layers, index)
         if not pairs:
-            watching.multiplied(weighted, source, spikes.planes)
-            return bit_layers.currents_of(weighted, spikes), 1
+            currents = bit_layers.currents_of(weighted, spikes)
+            watching.multiplied(weighted, source, spikes.planes, currents)
+            return currents, 1
         pairs = pairs[:1] if watching.taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
         found, sent, deeds = bit_layers.stacked_and_counted(
@@ -186,9 +206,11 @@ def _events(
         watching.fired(layer, of_bits(flow.detach(), spikes.planes), spikes.planes)  # type: ignore[arg-type]
         return _tapped(spikes, layer, watching), 1
     if bit_layers.flattens(layer):
-        if isinstance(flow, Spikes):
+        if isinstance(flow, Spikes) and flow.made is None:
             return flow.flattened(), 1
-        return (flow, 1) if flow.dim() == 3 else None  # nothing to flatten: torch gives the same tensor back
+        return (
+            (flow, 1) if bit_layers.floats(flow).dim() == 3 else None
+        )  # nothing to flatten: torch gives the same tensor back
     return None
 
 
@@ -211,14 +233,14 @@ def _told(flow: Tensor | Spikes, watching: Watcher) -> Tensor:
     if isinstance(flow, Tensor):
         return flow
     spikes = bit_layers.floats(flow)
-    watching.unpacked(spikes, flow.planes)
+    if flow.made is None:
+        watching.unpacked(spikes, flow.planes)
     return spikes
 
 
 def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tensor | Spikes:
     layer = layers[index]
     if bit_layers.flattens(layer):
-        flow = _as_bits(flow)
         if isinstance(flow, Spikes):
             return flow.flattened()
         return flow if flow.dim() == 3 else layer(flow)  # nothing to flatten: torch gives the same tensor back
@@ -227,6 +249,7 @@ def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tens
     if (
         type(layer) is nn.Dropout
         and isinstance(flow, Spikes)
+        and flow.made is None
         and (left := bit_layers.dropped(flow, layer.p)) is not None
     ):
         return left
@@ -235,14 +258,8 @@ def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tens
         return pooled
     if wants_bits and bit_layers.is_fused(layer) and isinstance(flow, Tensor) and bit_layers.fits(flow):
         return bit_layers.fired(layer, flow)
-    return layer(bit_layers.floats(flow))
-
-
-def _as_bits(flow: Tensor | Spikes) -> Tensor | Spikes:
-    """The bits of a tensor that a kernel made."""
-    if isinstance(flow, Tensor) and (known := bits.planes_of(flow)) is not None:
-        return Spikes(known, flow if flow.requires_grad else None)
-    return flow
+    values = bit_layers.floats(flow)
+    return bit_layers.ran(layer, values) if wants_bits else layer(values)
 
 
 def _dense(layer: nn.Module, flow: Tensor | Spikes) -> Tensor:
@@ -262,23 +279,26 @@ def watched(network: nn.Module) -> bool:
 
     A watcher that is alone is nobody: it is told of the bits themselves.
     """
-    looking = (
-        torch._C._len_torch_dispatch_stack() > 0
-        or module_hooks._global_forward_hooks
-        or module_hooks._global_forward_pre_hooks
-    )
+    watcher = heard_by()
+    *_, backward_before, backward_after = global_hooks()
     return bool(
-        (looking if watcher is None else not watcher.alone(network))
-        or module_hooks._global_backward_hooks
-        or module_hooks._global_backward_pre_hooks
-        or torch.is_autocast_enabled("cpu")
+        (strangers() if watcher is None else not (alone() and watcher.knows(network)))
+        or (watcher is None and listens())
+        or backward_before
+        or backward_after
+        or autocasting()
         or _hooked(network)
     )
 
 
+def unseen(network: nn.Module) -> bool:
+    """Whether nobody looks on at all."""
+    return not listens() and not watched(network)
+
+
 def _hooked(module: nn.Module) -> bool:
     """Whether a module, or one in it, has a hook."""
-    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+    if module_hooks(module):
         return True
     for child in module._modules.values():  # noqa: SIM110  a generator a module is half of what asking costs
         if child is not None and _hooked(child):

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,12 +31,11 @@ from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
 from ..kernels import integrate_and_fire
-from ..kernels.family import Cells, State, run
-from .surrogates import Derivative, Surrogate
-from .surrogates import surrogate as find_surrogate
-
-Reset = Literal["subtract", "zero", "none"]
-RESETS: tuple[Reset, ...] = ("subtract", "zero", "none")
+from ..kernels.cells import RESETS, Cells, Reset, State
+from ..kernels.family import run
+from ..kernels.planes import untouched
+from ..kernels.surrogates import Derivative, Surrogate
+from ..kernels.surrogates import surrogate as find_surrogate
 
 
 class Neuron(nn.Module):
@@ -110,6 +109,7 @@ class Neuron(nn.Module):
         zeros = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
         return zeros if self.plain else self.cells().rest(zeros)
 
+    @untouched
     def forward(self, currents: Tensor, state: Any = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)` as `nn.RNN` does."""
         if currents.dim() < 2:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
+from ..kernels.cells import RESETS
 from .delays import LONGEST_DELAY, Delay
-from .neurons import IF, LIF, RESETS, Neuron, Synaptic
+from .neurons import IF, LIF, Neuron, Synaptic
 from .spiking import over_time
 
 _MOST_WAITING = 1 << 28  # values that delays may hold

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..kernels.family import Cells, State, along, run
-from . import event_driven
+from ..kernels.cells import Cells, State, along
+from ..kernels.family import run
+from ..kernels.planes import untouched
+from .event_driven import unseen
 from .neurons import Neuron, in_parts
 
 
@@ -60,6 +62,7 @@ class Recurrent(nn.Module):
         like = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
         return self._cells().rest(like)._replace(spikes=like)
 
+    @untouched
     def forward(self, currents: Tensor, state: State | None = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)`."""
         if currents.dim() < 3:
@@ -68,6 +71,12 @@ class Recurrent(nn.Module):
         if width is not None and tuple(currents.shape[2:]) != (width,):
             raise InputError(
                 f"connections between {width} neurons got currents of shape {list(currents.shape)}, but need [T, B, {width}]"
+            )
+        weight = getattr(self.connections, "weight", None)
+        if width is not None and isinstance(weight, Tensor) and weight.shape != (width, width):
+            raise InputError(
+                f"connections between {width} neurons have a weight of shape {list(weight.shape)}, but need "
+                f"[{width}, {width}]: one row a neuron"
             )
         if state is not None and (not isinstance(state, State) or state.spikes is None):
             raise InputError("recurrent neurons were passed a state without spikes: take it from rest(currents)")
@@ -86,8 +95,7 @@ class Recurrent(nn.Module):
 
     def _steps(self, currents: Tensor, state: State) -> tuple[Tensor, State]:
         cells = self._cells()
-        seen = event_driven.watcher is not None or event_driven.watched(self)
-        if seen or (cells.own is None and cells.weight is None):
+        if not unseen(self) or (cells.own is None and cells.weight is None):
             return self._one_by_one(currents, state)
         bias = getattr(self.connections, "bias", None)
         return run(currents if bias is None else currents + bias, state, cells)

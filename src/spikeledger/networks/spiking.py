@@ -7,11 +7,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from . import event_driven
+from ..kernels.planes import is_untouched
+from ..listening.ear import heard_by
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
 from .encoders import Encoder, Rate
-from .event_driven import EventDriven
+from .event_driven import EventDriven, unseen, watched
+from .event_driven import coded as through_coded
 from .lifting import OverTime, over_time
 
 __all__ = ["OverTime", "SpikingNetwork", "over_time", "predictions"]
@@ -46,14 +48,18 @@ class SpikingNetwork(nn.Module):
             self.encoder.reseed(seed)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        out: Tensor = self.layers(self._coded(inputs))
+        encoder, layers = self.encoder, self.layers
+        listened = heard_by() is not None and not watched(self)
+        if encoder is not None and listened and is_untouched(encoder):
+            return through_coded(encoder, layers, inputs)
+        out: Tensor = layers(self._coded(inputs))
         return out
 
     def _coded(self, inputs: Tensor) -> Tensor | Spikes:
         """The encoder's spikes; as bits where it can give them, the layers can take them, and nobody looks."""
         if self.encoder is None:
             return inputs
-        if type(self.encoder) is Rate and isinstance(self.layers, EventDriven) and _unseen(self):
+        if type(self.encoder) is Rate and isinstance(self.layers, EventDriven) and unseen(self):
             planes = self.encoder.planes(inputs)
             if planes is not None:
                 return Spikes(planes, None)
@@ -64,16 +70,12 @@ class SpikingNetwork(nn.Module):
         """Scores `[B, classes]`: the decoded output spikes."""
         layers, decoder = self.layers, self.decoder
         # rates are counted in bits: of a decoder that reads nothing else, the output spikes need not become floats
-        if isinstance(layers, EventDriven) and isinstance(decoder, RateDecoder) and _unseen(self):
+        if isinstance(layers, EventDriven) and isinstance(decoder, RateDecoder) and unseen(self):
             kinds = ((self, SpikingNetwork), (layers, EventDriven), (decoder, RateDecoder))
             if all(_as_written(module, kind) for module, kind in kinds):
                 return decoder.of_rates(layers.rates(self._coded(inputs)))
         out: Tensor = decoder(self.forward(inputs))
         return out
-
-
-def _unseen(network: nn.Module) -> bool:
-    return event_driven.watcher is None and not event_driven.watched(network)
 
 
 def _as_written(module: nn.Module, kind: type[nn.Module]) -> bool:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .recorder import Recorder
+from typing import Any
 
 
 class _Recording(ModuleType):
-    def __call__(self, network: Any, **options: Any) -> AbstractContextManager[Recorder]:
+    def __call__(self, network: Any, **options: Any) -> AbstractContextManager[Any]:
         from .record import recording
 
         return recording(network, **options)

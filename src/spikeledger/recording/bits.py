@@ -1,28 +1,74 @@
-"""Event-driven networks tell the recorder what passed as bits: it counts words, and nothing is unpacked for it."""
+"""What need not be listened to: what event-driven networks tell of bits, and linear layers as their library wrote them.
+
+Being told of an operator costs several times the look at its operands. An event-driven network tells what passed: words
+are counted, and nothing is unpacked for it. A linear layer that multiplies once is known by what; whatever could make its
+call anything else (a hook, another mode, a transform, a weight that is no parameter) has it listened to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.nn import functional as F
 
 from ..activity import Counts
+from ..kernels.counts import Deeds
+from ..kernels.planes import Planes
+from ..listening.ear import Ear, alone
+from ..networks.bit_layers import Pairs, Weighted
+from ..networks.neurons import Neuron
+from ..torch_private import autocasting, function_modes, in_backward, module_hooks, transforms
 from .books import Books
+from .calls import Calls
 from .census import Census
-from .origins import Origin
-from .populations import Population
-from .products import Product, convolution, row_sums
+from .products import PRODUCTS, Product, convolution, row_sums
+from .provenance import EVENTS, Origin
 
-if TYPE_CHECKING:
-    from ..kernels.counts import Deeds
-    from ..kernels.planes import Planes
-    from ..networks.bit_layers import Pairs, Weighted
-    from ..networks.neurons import Neuron
+_FORWARD, _LINEAR = nn.Linear.forward, F.linear
+
+
+def multiplies_once(module: nn.Module, args: tuple[Any, ...]) -> bool:
+    """Whether a module is a linear layer that is going to multiply a matrix `[B, N]` by its own parameter, no more."""
+    if not isinstance(module, nn.Linear) or len(args) != 1:
+        return False
+    values, weight = args[0], module._parameters.get("weight")
+    return (
+        _as_written(module)
+        and type(values) is Tensor
+        and type(weight) is nn.Parameter
+        and values.dim() == 2
+        and values.dtype is weight.dtype
+        and values.layout is torch.strided
+        and weight.layout is torch.strided
+        and not module_hooks(module)
+        and alone()
+        and function_modes() == 0
+        and not transforms()
+        and not in_backward()
+        and not autocasting()
+    )
+
+
+def product(module: nn.Linear, values: Tensor) -> Product:
+    """What the layer multiplied, by the rule of the operator that it calls."""
+    matrix, bias = module.weight.detach().t(), module.bias
+    operands = (values, matrix) if bias is None else (bias, values, matrix)
+    found = PRODUCTS["mm" if bias is None else "addmm"](lambda tensor: tensor is matrix, *operands)
+    assert isinstance(found, Product)  # one operand is a weight
+    return found._replace(weight=module.weight)
+
+
+def _as_written(module: nn.Linear) -> bool:
+    """Whether `forward` is torch's own, or SpikingJelly's, which does the same."""
+    kind = type(module)
+    if "forward" in module.__dict__ or nn.Linear.forward is not _FORWARD or F.linear is not _LINEAR:
+        return False
+    if kind is nn.Linear:
+        return True
+    return kind.__name__ == "Linear" and kind.__module__.startswith("spikingjelly.activation_based.layer")
 
 
 class BitWatcher:
@@ -30,39 +76,34 @@ class BitWatcher:
 
     taps = False
 
-    def __init__(
-        self,
-        books: Books,
-        paths: dict[int, str],
-        mode: TorchDispatchMode,
-        meet: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, books: Books, paths: dict[int, str], recorder: _Recorder) -> None:
         self.books = books
-        self._meet = meet
+        self._recorder = recorder
         self._paths = paths
-        self._away = _Away(mode)
+        self._away = _Away(recorder)
 
-    def alone(self, network: nn.Module) -> bool:
-        """Whether the recorder is the only one who looks on, and these layers are of its network."""
+    def knows(self, network: nn.Module) -> bool:
+        """Whether these layers are of the recorder's network, and this is a part of the run."""
         return (
-            torch._C._len_torch_dispatch_stack() == 1
-            and len(module_hooks._global_forward_hooks) == 1
-            and len(module_hooks._global_forward_pre_hooks) == 1
-            and not self.books.quiet
+            not self.books.quiet
+            and not self.books.unpaid
+            and not in_backward()
             and all(id(layer) in self._paths for layer in network._modules.values())
         )
 
     def takes(self, values: Tensor) -> bool:
         """Whether values may be packed: not those that a folded pooling brought here."""
-        origin = self.books.origins.get(values)
-        return origin is None or (origin.fold is None and origin.unit is None)
+        origin = self.books.know.origin(values)
+        if origin is None or origin.kind not in EVENTS:
+            return origin is None or origin.fold is None
+        return origin.fold is None and origin.unit in (None, 1.0) and not origin.suspect
 
     def away(self) -> AbstractContextManager[None]:
         """Not listening: what runs inside is told of. `alone` was true: the mode on top is the recorder's."""
         return self._away
 
-    def multiplied(self, layer: Weighted, source: Tensor, planes: Planes) -> None:
-        """Spikes `[T, B, *N]` go through a weighted layer."""
+    def multiplied(self, layer: Weighted, source: Tensor, planes: Planes, currents: Tensor | None = None) -> None:
+        """Spikes `[T, B, *N]` went through a weighted layer; `currents` where they are not taken by its neurons at once."""
 
         def look(unit: float | None) -> Census:  # nobody counted them when they were sent
             return _census(planes.per_neuron().numpy(), planes)
@@ -70,7 +111,8 @@ class BitWatcher:
         def product() -> Product:
             return _product(layer, source, planes)
 
-        self.books.multiplied(layer, source, planes.shape, 2, None, product, look)
+        path = self._paths[id(layer)]
+        self.books.multiplied_by_layer(path, layer, source, planes.shape, 2, currents, product, look)
 
     def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
         """Spikes `[T, B, *N]` went through weighted layers, each with its neurons, which sent spikes and did this."""
@@ -78,46 +120,47 @@ class BitWatcher:
         seen, before = self._counted(source, planes), None  # what arrives at a layer, and who sent it
         for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
             line = books.lines.get(id(layer))
-            if line is not None and seen is not None and line.holds(layer, planes.shape):
+            if (
+                line is not None
+                and seen is not None
+                and line.holds(layer, planes.shape, books.know.version(layer.weight))
+            ):
                 books.products += 1
                 line.book(seen)
             else:
                 if before is not None:
-                    books.origins.put(source, before)
+                    books.know.put(source, before)
                 self.multiplied(layer, source, planes)
             before = self._sent(neurons, did, spikes)
             seen, source, planes = before.census, spikes.words, spikes
         if before is not None:
-            books.origins.put(source, before)
+            books.know.put(source, before)
 
     def _counted(self, source: Tensor, planes: Planes) -> Census | None:
         """What is known to arrive as bits that were counted while they were packed, from a place that asks no more."""
-        origin, counted = self.books.origins.get(source), planes.counted
+        origin, counted = self.books.know.origin(source), planes.counted
         if counted is None or (origin is not None and (origin.kind != "input" or origin.fold is not None)):
             return None
         return _census(counted.numpy(), planes)
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> None:
         """A population sent spikes `[T, B, *N]`, and did this."""
-        self.books.origins.put(planes.words, self._sent(neurons, deeds, planes))
+        self.books.know.put(planes.words, self._sent(neurons, deeds, planes))
 
     def _sent(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> Origin:
         """Book what a population did; the origin of its spikes."""
         path = self._paths.get(id(neurons), "")
-        population = self.books.populations.get(path)
-        if population is None:
-            population = self.books.populations[path] = Population(path, tuple(planes.shape[2:]), True)
-            self.books.order.setdefault(path)
-        if self._meet(path):
-            population.step = 0
+        site = self._recorder.calls.site(path, tuple(planes.shape[2:]), None)
+        population = self.books.population(site, tuple(planes.shape[2:]), True)
+        self._recorder.calls.starts(site, path)
         seen = population.book_bits(planes, deeds, neurons.state_variables)
-        return Origin("spikes", path, None, None, seen, planes.rows)
+        return population.sends(seen, None, planes.rows)
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         """Bits became floats."""
-        origin = self.books.origins.get(planes.words)
+        origin = self.books.know.origin(planes.words)
         if origin is not None:
-            self.books.origins.put(spikes, origin)
+            self.books.know.put(spikes, origin)
 
     def tap(self, neurons: nn.Module, token: Tensor, planes: Planes) -> Tensor:
         """The same token: who records leaves gradients alone."""
@@ -155,14 +198,22 @@ def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
     return product._replace(arrived=source, matrix=weight)
 
 
-class _Away:
-    """Takes the recorder's mode off the stack for a while; a generator would cost several times as much."""
+class _Recorder(Protocol):
+    @property
+    def ear(self) -> Ear: ...
 
-    def __init__(self, mode: TorchDispatchMode) -> None:
-        self._mode = mode
+    @property
+    def calls(self) -> Calls: ...
+
+
+class _Away:
+    """The recorder's ear, closed for a while; a generator would cost several times as much."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        self._recorder = recorder
 
     def __enter__(self) -> None:
-        torch._C._pop_torch_dispatch_stack(None)
+        self._recorder.ear.close()
 
     def __exit__(self, *_: object) -> None:
-        torch._C._push_on_torch_dispatch_stack(self._mode)
+        self._recorder.ear.open()

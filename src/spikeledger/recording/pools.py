@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 aten = torch.ops.aten
+#: first and last-plus-one element of each window along one axis; what lies in the padding is left out
+Spans = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,17 @@ class Pool:
     values: Tensor
     reads: int  # pairs of (element, window that holds it)
     linear: Callable[[Tensor], Tensor] | None
-    overlaps: bool = True  # whether any element is in two windows
+    spans: tuple[Spans, ...] = ()  # the windows along each of the last axes
     geometry: tuple[Any, ...] = ()
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether any element is in two windows."""
+        return any(a[1] > b[0] for windows in self.spans for a, b in itertools.pairwise(windows))
 
 
 def _average_pool(dims: int) -> Callable[..., Pool]:
-    functional: Any = {1: torch.nn.functional.avg_pool1d, 2: aten.avg_pool2d, 3: aten.avg_pool3d}[dims]
+    functional: Any = {1: None, 2: aten.avg_pool2d, 3: aten.avg_pool3d}[dims]
 
     def rule(
         values: Tensor,
@@ -38,18 +45,18 @@ def _average_pool(dims: int) -> Callable[..., Pool]:
         divisor_override: int | None = None,
     ) -> Pool:
         def window_sum(x: Tensor) -> Tensor:
-            if dims == 1:  # has no divisor: every average is over the whole window when padding counts
-                size = next(iter(kernel))
-                out: Tensor = functional(x, kernel, list(stride) or kernel, padding, ceil_mode, True) * size
-            else:
-                out = functional(x, kernel, stride, padding, ceil_mode, count_include_pad, 1)
+            if dims == 1:  # has no divisor of its own
+                step, pad = (stride or kernel)[0], padding[0]
+                row: Tensor = aten.avg_pool2d(
+                    x.unsqueeze(-2), [1, kernel[0]], [1, step], [0, pad], ceil_mode, count_include_pad, 1
+                )
+                return row.squeeze(-2)
+            out: Tensor = functional(x, kernel, stride, padding, ceil_mode, count_include_pad, 1)
             return out
 
-        reads = _windows(values, dims, kernel, stride, padding, (1,), ceil_mode)
-        steps = zip(_per_axis(kernel, dims), _per_axis(stride or kernel, dims), strict=True)
-        overlaps = any(step < size for size, step in steps)
+        reads, spans = _windows(values, dims, kernel, stride, padding, (1,), ceil_mode)
         geometry = (*kernel, *stride, *padding, ceil_mode, tuple(values.shape[-dims:]))
-        return Pool(f"avg_pool{dims}d", values, reads, window_sum, overlaps, geometry)
+        return Pool(f"avg_pool{dims}d", values, reads, window_sum, spans, geometry)
 
     return rule
 
@@ -63,7 +70,7 @@ def _max_pool(dims: int) -> Callable[..., Pool]:
         dilation: Sequence[int] = (1,),
         ceil_mode: bool = False,
     ) -> Pool:
-        reads = _windows(values, dims, kernel, stride, padding, dilation, ceil_mode)
+        reads, _ = _windows(values, dims, kernel, stride, padding, dilation, ceil_mode)
         return Pool(f"max_pool{dims}d", values, reads, None)
 
     return rule
@@ -78,9 +85,15 @@ def _adaptive_average(values: Tensor, size: Sequence[int]) -> Pool:
             x = torch.stack([x.narrow(axis, start, end - start).sum(axis) for start, end in windows], axis)
         return x
 
-    overlaps = any(a[1] > b[0] for windows in spans for a, b in itertools.pairwise(windows))
     geometry = (*size, tuple(values.shape[-dims:]))
-    return Pool(f"adaptive_avg_pool{dims}d", values, _adaptive_reads(values, spans), window_sum, overlaps, geometry)
+    return Pool(
+        f"adaptive_avg_pool{dims}d",
+        values,
+        _adaptive_reads(values, spans),
+        window_sum,
+        tuple(map(tuple, spans)),
+        geometry,
+    )
 
 
 def _adaptive_max(values: Tensor, size: Sequence[int]) -> Pool:
@@ -100,7 +113,19 @@ def _mean(
         return x.sum(axes, keepdim)
 
     geometry = (*axes, keepdim, tuple(values.shape[axes[0] :]))
-    return Pool(f"adaptive_avg_pool{len(axes)}d", values, values.numel(), window_sum, False, geometry)
+    spans = tuple(((0, values.shape[axis]),) for axis in axes)
+    return Pool(f"adaptive_avg_pool{len(axes)}d", values, values.numel(), window_sum, spans, geometry)
+
+
+def _amax(values: Tensor, dims: Sequence[int] = (), keepdim: bool = False) -> Pool | None:
+    average = _mean(values, dims or None, keepdim)
+    return None if average is None else Pool(f"adaptive_max_pool{average.operator[-2:]}", values, values.numel(), None)
+
+
+def sum_pool(values: Tensor, kernel: Sequence[int], stride: Sequence[int], ceil_mode: bool) -> Pool:
+    """A sum over windows, which is an average up to a constant: LPPool of the first norm."""
+    found: Pool = POOLS[f"avg_pool{len(kernel)}d"](values, kernel, stride, (0,) * len(kernel), ceil_mode)  # type: ignore[assignment]
+    return found
 
 
 def _fractional_max(dims: int) -> Callable[..., Pool]:
@@ -134,6 +159,7 @@ POOLS: dict[str, Callable[..., Pool | None]] = {
     "fractional_max_pool2d": _fractional_max(2),
     "fractional_max_pool3d": _fractional_max(3),
     "mean": _mean,
+    "amax": _amax,
 }
 
 
@@ -145,12 +171,12 @@ def _windows(
     padding: Sequence[int],
     dilation: Sequence[int],
     ceil_mode: bool,
-) -> int:
-    """Pairs of (element, window that holds it) of a whole tensor: what lies in the padding is not read.
+) -> tuple[int, tuple[Spans, ...]]:
+    """Pairs of (element, window that holds it) of a whole tensor: what lies in the padding is not read; and the windows.
 
     Windows are boxes, so the pairs of a map are the product over its axes of the pairs along each.
     """
-    pairs = values.shape[:-dims].numel()
+    pairs, spans = values.shape[:-dims].numel(), []
     axes = zip(
         values.shape[-dims:], _per_axis(kernel, dims), _per_axis(stride or kernel, dims), _per_axis(padding, dims),
         _per_axis(dilation, dims), strict=True,
@@ -161,7 +187,8 @@ def _windows(
         if ceil_mode and (count - 1) * step >= size + pad:
             count -= 1  # a window that would start past the border is not made
         pairs *= sum(0 <= w * step - pad + t * spread < size for w in range(count) for t in range(taps))
-    return pairs
+        spans.append(tuple((max(0, w * step - pad), min(size, w * step - pad + taps)) for w in range(count)))
+    return pairs, tuple(spans)
 
 
 def _adaptive_reads(values: Tensor, spans: list[list[tuple[int, int]]]) -> int:

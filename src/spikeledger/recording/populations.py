@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..activity import Counts, InputClass, Layer, merge_class
-from ..errors import InputError
 from ..kernels.counts import Deeds, deeds
+from ..kernels.planes import Planes
+from ..listening.neurons import Firing
 from .census import Census, census
-from .neurons import Firing
-from .tracking import first_sample
-
-if TYPE_CHECKING:
-    from ..kernels.planes import Planes
+from .provenance import Origin
+from .tensors import first_sample
 
 
 @dataclass
@@ -39,6 +36,8 @@ class Population:
     raster: list[NDArray[np.uint8]] = field(default_factory=list)
     step: int = 0  # of the present run of the network
     longest: int = 0  # steps of the longest run
+    size: float = 1.0  # of its latest spikes
+    graded: int = 0  # calls in which it sent values of several sizes, though it was said that they are spikes
     _by_step: Counts = field(default_factory=lambda: np.zeros(32, np.int64))  # spikes; more room than steps
 
     def __post_init__(self) -> None:
@@ -54,8 +53,6 @@ class Population:
         """Add one call and give the census of what it sent, over all its steps and samples; None for a read-out."""
         spikes, currents, rows = firing.spikes, firing.currents, len(firing.layout)
         shape = spikes.shape
-        if shape[rows:] != self.shape:
-            raise self._other(shape[rows:])
         steps, batch = firing.extent
         if firing.state_variables > self.state_variables:
             self.state_variables = firing.state_variables
@@ -78,18 +75,18 @@ class Population:
     def book_bits(self, planes: Planes, done: Deeds, state_variables: int) -> Census:
         """The same for spikes that are bits `[T, B, *N]`, which were counted when they were made."""
         steps, batch = planes.shape[:2]
-        if planes.shape[2:] != self.shape:
-            raise self._other(planes.shape[2:])
         if state_variables > self.state_variables:
             self.state_variables = state_variables
         self.updates += steps * batch
         return self._sent(done, steps, lambda begun: planes.sample(0)[begun:].numpy().astype(np.bool_))
 
-    def _other(self, shape: tuple[int, ...]) -> InputError:
-        shapes = f"{list(self.shape)} and {list(shape)}"
-        return InputError(
-            f"neurons '{self.path}' ran with the shapes {shapes} in one recording: give each layer neurons of its own"
-        )
+    def sends(self, seen: Census | None, unit: float | None, rows: int) -> Origin:
+        """The origin of spikes that were just booked, over so many steps and samples."""
+        assert seen is not None
+        if seen.inputs == "spikes":
+            self.size = seen.magnitude
+        self.graded += seen.inputs == "graded"
+        return Origin("spikes", self.path, unit or self.size, None, None, seen, rows)
 
     def _sent(self, done: Deeds, steps: int, first: Callable[[int], NDArray[np.bool_]]) -> Census:
         """Add spikes; `first(begun)` gives the first sample's from some step on: only its first run is drawn."""

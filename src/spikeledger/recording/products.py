@@ -6,6 +6,7 @@ has no stored weights: attention's `Q K^T` multiplies two activations, and each 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from ..activity import Counts
 from ..kernels.counts import look
-from .tracking import presence
+from .fan_out import Grid
+from .fan_out import row_sums as of_rows
+from .tensors import presence
 
 aten = torch.ops.aten
 Linear = Callable[[Tensor, Tensor], Tensor]
@@ -36,7 +39,7 @@ class Product(NamedTuple):
     outputs: int  # elements of the whole output
     dense: int  # multiply-accumulates of a machine that skips nothing, padding included
     bias: Tensor | None = None
-    geometry: tuple[Any, ...] = ()  # what distinguishes `linear` from that of another call with the same shapes
+    geometry: Any = ()  # what distinguishes `linear` from that of another call with the same shapes
     fan_out: Callable[[Tensor], Counts] | None = None  # a short cut: fan-out of each place from `matrix`
 
 
@@ -89,12 +92,7 @@ def _matmul(
 def row_sums(matrix: Tensor) -> Counts:
     """How many entries of each row of a matrix are not zero, int64."""
     seen = look(matrix.mT, 1) if matrix.dim() == 2 else None
-    if seen is not None:
-        return seen.places
-    mask = presence(matrix)
-    if mask.is_cpu and mask.shape[-1] < 1 << 16:  # torch's own takes six times as long
-        return np.add.reduce(mask.numpy().view(np.uint8), axis=-1, dtype=np.uint16).astype(np.int64)
-    return mask.sum(-1, dtype=torch.int64).cpu().numpy()
+    return seen.places if seen is not None else of_rows(presence(matrix).cpu().numpy())
 
 
 def _mm(is_weight: IsWeight, left: Tensor, right: Tensor, **_: Any) -> Product | Coincidence:
@@ -151,12 +149,25 @@ def convolution(
         out: Tensor = aten.convolution(x, w, None, stride, padding, dilation, transposed, output_padding, groups)
         return out
 
-    shape = linear(values.new_empty(values.shape, device="meta"), weight.new_empty(weight.shape, device="meta")).shape
-    taps = weight.numel() // max(weight.shape[0], 1)  # of one output channel, or of one input channel where transposed
-    dense = (values.numel() if transposed else shape.numel()) * taps
+    taps = weight.shape[2:]
+    grid = Grid.of(
+        values.shape[2:],
+        taps,
+        tuple(stride),
+        tuple(padding),
+        tuple(dilation),
+        transposed,
+        tuple(output_padding),
+        groups,
+    )
+    each = weight.numel() // max(weight.shape[0], 1)  # of one output channel, or of one input channel where transposed
+    channels = weight.shape[1] * groups if transposed else weight.shape[0]
+    outputs = values.shape[0] * channels * math.prod(grid.outside)
     name = f"conv{'_transpose' if transposed else ''}{weight.dim() - 2}d"
-    geometry = (*stride, *padding, *dilation, transposed, *output_padding, groups)
-    return Product(name, values, values, weight, weight, linear, 1, shape.numel(), dense, bias, geometry)
+    return Product(
+        name, values, values, weight, weight, linear, 1, outputs, (values.numel() if transposed else outputs) * each, bias,
+        grid, fan_out=lambda matrix: grid.fan_out(presence(matrix).cpu().numpy()),
+    )  # fmt: skip
 
 
 def scaling(values: Tensor, weight: Tensor) -> Product:
@@ -165,6 +176,20 @@ def scaling(values: Tensor, weight: Tensor) -> Product:
     return Product(
         "one_to_one", values, values, weight, matrix, torch.mul, 1, values.numel(), values.numel(),
         fan_out=lambda matrix: presence(matrix).cpu().numpy().astype(np.int64),
+    )  # fmt: skip
+
+
+def outer(values: Tensor, weight: Tensor, out: Tensor) -> Product | None:
+    """An element-wise product in which each value meets several weights, as in a matrix product over one place; None where
+    each meets one, or the weights differ from sample to sample."""
+    if out.numel() <= values.numel() or weight.dim() > values.dim():
+        return None
+    shape = (1,) * (values.dim() - weight.dim()) + tuple(weight.shape)
+    rows = next((axis for axis, size in enumerate(shape) if size != 1), len(shape))
+    if not rows:
+        return None
+    return Product(
+        "outer", values, values, weight, weight.reshape(shape[rows:]), torch.mul, rows, out.numel(), out.numel(),
     )  # fmt: skip
 
 

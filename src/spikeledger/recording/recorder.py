@@ -1,78 +1,69 @@
 """The recorder: listens to the operators that really run, and leaves no trace on the network.
 
-torch's dispatch mode shows every operator of any library's module with the tensors it multiplied; module hooks (torch's
-global ones, so that nothing is ever attached to the user's modules) say where in the model it ran and which modules are
-neurons. A neuron's inside is not looked at, but for weights of its own: its currents and spikes say all.
+Every operator of any library's module is seen with the tensors it multiplied; module hooks say where in the model it ran
+and which modules are neurons. A neuron's inside is not looked at, but for weights of its own: its currents and spikes
+say all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as module_hooks
-from torch.utils._python_dispatch import TorchDispatchMode, _pop_mode, _push_mode
-from torch.utils.hooks import RemovableHandle
 
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
-from ..networks import event_driven
+from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
+from ..listening.ear import Ear, Listener, listen
+from ..listening.neurons import NeuronKind, has_weights, kind_of, library_reset
 from ..networks.recurrent import OneToOne, Recurrent
-from . import libraries  # noqa: F401  (its rows fill the book of neurons)
-from .bits import BitWatcher
-from .books import Books, Pooling
-from .census import census
-from .frames import Frame
-from .neurons import NeuronKind, has_weights, kind_of
-from .origins import Origin
-from .rules import Rule, rule_of
-from .statement import statement
-from .straight import multiplies_once, product
-from .tracking import tensors_in
-from .weights import weights_of
-
-#: operator overload -> its rule, and whether torch is asked to take it apart first
-_RULES: dict[Any, tuple[Rule, bool]] = {}
-
+from ..torch_private import eager_kernel, hook_tables, in_backward
+from .bits import BitWatcher, multiplies_once, product
+from .books import Books, Frame, Pooling
+from .calls import Calls, leaves
+from .operators import Operators, whole_module
+from .provenance import INPUT, Origin, Provenance
+from .rules import Rule, UserRule, rule_of, rules_for
+from .statement import Seen, statement
+from .tensors import tensors_in
 
 #: modules that multiply whenever they are called
-_WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
-_UNSEEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
+_WEIGHTED = (
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Bilinear,
+    nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention,
+)  # fmt: skip
+_HIDDEN = "it ran, but its weights were not seen to multiply: a compiled or native kernel hides them"
 
 
-class Recorder:
+class Recorder(Listener):
     """Counts while it is active; `activity()` gives the account. Made by `recording` and used by `record`."""
 
-    def __init__(self, network: nn.Module, *, pooling: Pooling = "fold", samples: int = 0) -> None:
+    def __init__(
+        self, network: nn.Module, *, pooling: Pooling = "fold", samples: int = 0, counts: bool = False,
+        rules: Mapping[str, str | UserRule] | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(network, nn.Module):
             raise InputError(f"a network must be a torch.nn.Module, not a {type(network).__name__}")
         if pooling not in ("fold", "separate"):
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
         self.network = network
         self.samples = samples
-        self.books = Books(pooling, weights_of(network))
+        self.books = Books(
+            pooling, Provenance(network), stranger=lambda t: self.calls.stranger(t), fresh=lambda t: self.calls.fresh(t)
+        )
+        self.calls = Calls(network, self.books, INPUT._replace(unit=1.0) if counts else INPUT)
+        self._rules = rules
+        self._operators = Operators(self.books)
         self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
-        self._met: set[str] = set()  # populations that ran in the present call of the network
-        self._told = False  # whether `record` says where sequences start, so that nobody has to guess
-        self._seen_samples = 0
-        self._mode = _Listener(self)
-        self._on = False
-        self._handles = (
-            RemovableHandle(module_hooks._global_forward_pre_hooks),
-            RemovableHandle(
-                module_hooks._global_forward_hooks, extra_dict=module_hooks._global_forward_hooks_always_called
-            ),
-        )
-        self._bits = BitWatcher(
-            self.books, {key: part.path for key, part in self._parts.items()}, self._mode, self._restarts
-        )
+        self._ear: Ear | None = None
+        self.bits = BitWatcher(self.books, {key: part.path for key, part in self._parts.items()}, self)
 
     def new_sequence(self) -> None:
         """The next call starts with other samples, from their first step."""
-        self._told = True
+        self.calls.told = True
         for population in self.books.populations.values():
             population.step = 0
 
@@ -81,30 +72,30 @@ class Recorder:
         """Whether any neuron was updated so far."""
         return any(population.updates for population in self.books.populations.values())
 
+    @property
+    def ear(self) -> Ear:
+        """Where it listens while it is active."""
+        assert self._ear is not None
+        return self._ear
+
     @contextmanager
     def active(self) -> Iterator[Recorder]:
         """Count inside this block; whatever happens in it, torch and the network are left as they were."""
-        (before, after), hooks = self._handles, module_hooks
-        if before.id in hooks._global_forward_pre_hooks:  # it counts already, and nothing twice
+        if self._ear is not None:  # it counts already, and nothing twice
             yield self
             return
-        hooks._global_forward_pre_hooks[before.id] = self._enter
-        hooks._global_forward_hooks[after.id] = self._leave
-        hooks._global_forward_hooks_always_called[after.id] = True
-        outer, event_driven.watcher = event_driven.watcher, self._bits
-        self._mode.__enter__()
-        self._on = True
-        try:
-            yield self
-        finally:
-            self._listen(True)
-            self._mode.__exit__(None, None, None)
-            self._on = False
-            event_driven.watcher = outer
-            self.books.frames.clear()
-            self.books.quiet = 0
-            del hooks._global_forward_pre_hooks[before.id], hooks._global_forward_hooks[after.id]
-            del hooks._global_forward_hooks_always_called[after.id]
+        with ExitStack() as stack:
+            stack.enter_context(rules_for(self._rules))
+            stack.enter_context(self._apart_from_hooks())
+            if any(isinstance(part.module, torch.jit.ScriptModule) for part in self._parts.values()):
+                stack.enter_context(torch.jit.optimized_execution(False))  # type: ignore[attr-defined]  # fused kernels hide operators
+            self._ear = stack.enter_context(listen(self))
+            try:
+                yield self
+            finally:
+                self._ear = None
+                self.books.frames.clear()
+                self.books.quiet = self.books.unpaid = 0
 
     def activity(self, *, samples: int | None = None, timesteps: int | None = None) -> Activity:
         """Everything counted so far as one `Activity`.
@@ -113,205 +104,237 @@ class Recorder:
             samples: how many inputs the network saw; by default found from the neurons' updates and steps.
             timesteps: how many steps each had; by default found likewise.
         """
-        listening = self._on
-        self._listen(False)
-        try:
+        with self._deaf():
             given = (self.samples or None) if samples is None else samples
-            return statement(self.books, self.network, given, timesteps, self._seen_samples)
+            seen = Seen(self.calls.told, self.calls.rows, self.calls.unsure)
+            return statement(self.books, self.network, given, timesteps, seen)
+
+    @contextmanager
+    def _deaf(self) -> Iterator[None]:
+        ear = self._ear
+        if ear is not None:
+            ear.close()
+        try:
+            yield
         finally:
-            self._listen(listening)
+            if ear is not None:
+                ear.open()
 
-    # -- hooks ---------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _apart_from_hooks(self) -> Iterator[None]:
+        """Users' own hooks on modules are no part of the network: what they compute is followed, and not charged."""
+        undo = []
+        for part in self._parts.values():
+            for table in hook_tables(part.module):
+                for key, hook in table.items():
+                    if not getattr(hook, "__module__", "").startswith("torch."):
+                        table[key] = apart = self._unpaid(hook, part.path)
+                        undo.append((table, key, hook, apart))
+        try:
+            yield
+        finally:
+            for table, key, hook, apart in undo:
+                if table.get(key) is apart:
+                    table[key] = hook
 
-    def _listen(self, on: bool) -> None:
-        """Go on or pause; torch knows all the while that a mode is active, so that compiled code stays out of the way."""
-        if on != self._on:
-            self._on = on
-            if on:
-                _push_mode(self._mode)
-            else:
-                _pop_mode()
+    def _unpaid(self, hook: Any, path: str) -> Any:
+        def apart(*args: Any, **kwargs: Any) -> Any:
+            books = self.books
+            books.unpaid += 1
+            before = books.left_out
+            try:
+                changed = hook(*args, **kwargs)
+            finally:
+                books.unpaid -= 1
+            if changed is not None and books.left_out > before:
+                books.miss("hook", "it multiplies, and changes what goes on: call it inside a module", place=path)
+            return changed
 
-    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        return apart
+
+    def name_states(self, changed: Iterable[tuple[nn.Module, str, Tensor, Tensor]]) -> None:
+        """Of states that were there before the run, and were read in it: those that nobody knows how to bring to rest."""
+        for module, name, tensor, before in changed:
+            kind = kind_of(module)
+            reset = kind.resets(module) if kind is not None else library_reset(module) is not None
+            read = self.books.know.met(tensor)
+            if reset or not read or not before.is_floating_point() or not bool(before.any()):
+                continue
+            self.books.miss(
+                type(module).__name__, f"it kept '{name}' from an earlier run, and nobody said how it is brought to rest: "
+                "record a fresh copy, or declare it with @sl.neuron(reset=...)", place=self._parts[id(module)].path,
+            )  # fmt: skip
+
+    # -- modules -------------------------------------------------------------------------------------------------------
+
+    def entered(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         part = self._parts.get(id(module))
-        if part is None:
+        if part is None or in_backward():  # what a backward pass computes anew has been counted
             return
         books = self.books
         if not books.frames:
-            self._begin(args)
-        frame = Frame(part.path, products=books.products if part.multiplies else -1, sums=part.sums)
-        if self._on and not books.quiet:
+            self.calls.begin(part.path, args)
+        if isinstance(module, nn.RNNBase) and args and isinstance(args[0], Tensor) and args[0].dim() == 3:
+            shape = args[0].shape
+            self.calls.sequences.append((shape[1], shape[0]) if module.batch_first else (shape[0], shape[1]))
+        frame = Frame(part.path, module, products=books.products if part.multiplies else -1, sums=part.sums)
+        if self._ear is not None and self._ear.hears and not books.quiet:
             kind = part.kind
             if kind is not None:
-                if self._restarts(part.path):
-                    population = books.populations.get(part.path)
-                    if population is not None and kind.at_rest(module, args) is not False:
-                        population.step = 0
+                self.calls.began(part.path, kind, module, args)
                 frame.quiet, frame.muted = part.quiet, not part.quiet
                 books.quiet += part.quiet
+            elif part.whole is not None:
+                frame.whole, frame.muted = part.whole, True
             elif part.multiplies and multiplies_once(module, args):
-                frame.straight = args[0] not in books.weights and module._parameters["weight"] in books.weights
+                values, weight = args[0], module._parameters["weight"]
+                know = books.know
+                frame.straight = not know.is_weight(values) and weight is not None and know.is_weight(weight)
         books.frames.append(frame)
         if frame.muted or frame.straight:
-            self._listen(False)
+            self.ear.close()
 
-    def _restarts(self, path: str) -> bool:
-        """Whether neurons run for the first time in this call of the network, so that their steps may begin again."""
-        first = path not in self._met
-        self._met.add(path)
-        return first and not self._told
-
-    def _begin(self, args: tuple[Any, ...]) -> None:
-        """A call from outside: what nobody knows among its arguments is the network's input."""
-        self._met.clear()
-        for value in args:
-            if isinstance(value, Tensor) and value not in self.books.weights and self.books.origins.get(value) is None:
-                self.books.origins.put(value, Origin("input", "input"))
-        first = args[0] if args else None
-        if isinstance(first, Tensor) and first.dim():
-            self._seen_samples += first.shape[0]
-
-    def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        part = self._parts.get(id(module))
+    def left(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         books = self.books
-        if part is None or not books.frames or books.frames[-1].path != part.path:
+        if not books.frames or books.frames[-1].module is not module or in_backward():
             return
-        path = part.path
         frame = books.frames[-1]
-        if frame.straight:
-            self._went_straight(module, args, output)
-        books.frames.pop()
-        if frame.quiet:
-            books.quiet -= 1
-        if frame.products == books.products and output is not None and not books.hidden:
-            books.miss(type(module).__name__, _UNSEEN, place=path)
-        if frame.muted or frame.quiet:
-            try:
-                if output is not None:  # None: it raised
-                    self._listen(False)
-                    self._fired(path, module, args, output)
-            finally:
-                self._listen(True)
+        closed = frame.muted or frame.straight
+        try:
+            if frame.straight:
+                self._went_straight(module, args, output)
+            books.frames.pop()
+            books.quiet -= frame.quiet
+            hidden = frame.products == books.products and not frame.straight
+            if hidden and output is not None and not books.hidden:
+                books.miss(type(module).__name__, _HIDDEN, place=frame.path)
+            if output is not None and (frame.muted or frame.quiet):  # None: it raised
+                with self._deaf():
+                    if frame.whole is not None:
+                        self._taken_whole(frame, module, args, output)
+                    else:
+                        self._fired(frame.path, module, args, output)
+        finally:
+            if closed:
+                self.ear.open()
         if not books.frames and output is not None:
-            self._end(output)
+            with self._deaf():
+                self.calls.end(frame.path, output)
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
+        books = self.books
+        if output is None:  # it raised
+            books.products += 1
+            return
+        values = args[0]
         try:
-            if output is None:  # it raised
-                self.books.products += 1
-            else:
-                values, books = args[0], self.books
-                books.multiplied(
-                    module,
-                    values,
-                    values.shape,
-                    1,
-                    output,
-                    lambda: product(module, values),
-                    lambda unit: books.looks.look(values, 1, unit),
-                )
+            books.multiplied_by_layer(
+                self._parts[id(module)].path, module, values, values.shape, 1, output,
+                lambda: product(module, values), lambda unit: books.know.look(values, 1, unit),
+            )  # fmt: skip
         except SpikeLedgerError:
             raise
         except Exception as error:
-            self.books.miss("linear", f"its counting rule failed: {type(error).__name__}: {error}")
+            books.miss("linear", f"its counting rule failed: {type(error).__name__}: {error}")
+
+    def _taken_whole(self, frame: Frame, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        self.books.frames.append(frame)
+        try:
+            frame.whole(self.books, module, args, output)
+        except Exception as error:
+            self.books.miss(type(module).__name__, f"its counting rule failed: {type(error).__name__}: {error}")
         finally:
-            self._listen(True)
+            self.books.frames.pop()
 
     def _fired(self, path: str, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        kind = self._parts[id(module)].kind
-        assert kind is not None
+        part = self._parts[id(module)]
+        assert part.kind is not None
+        books = self.books
         try:
-            self.books.fired(path, kind.read(module, args, output))
+            firing = part.kind.read(module, args, output)
+            if firing.currents is not None:
+                books.ask(books.origin(firing.currents if firing.currents is not args[0] else args[0]))
+                if part.quiet:  # what arrives goes through weights first
+                    firing = firing._replace(currents=None)
+            origin = books.know.origin(args[0]) if args else None
+            source = origin.source if origin is not None and origin.kind == "currents" else None
+            site = self.calls.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)
+            self.calls.starts(site, path, firing.layout == "B")
+            books.fired(site, firing)
+            for state in leaves((output,)):
+                if books.know.origin(state) is None:
+                    books.know.put(state, Origin("values", path))
         except SpikeLedgerError:
             raise
         except Exception as error:
             reason = f"its spikes could not be read: {type(error).__name__}: {error}"
-            self.books.miss(type(module).__name__, reason, place=path)
+            books.miss(type(module).__name__, reason, place=path)
 
-    def _end(self, output: Any) -> None:
-        """A call from outside is over: weights that changed are settled, and a binary output is asked about."""
-        first = output[0] if isinstance(output, tuple | list) and output else output
-        if isinstance(first, Tensor):
-            self._sent_outside(first)
-        changed = [account for account in self.books.synapses.values() if account.restless]
-        if changed:
-            self._listen(False)
-            try:
-                for account in changed:
-                    account.settle(all_of_it=False)
-            finally:
-                self._listen(True)
+    # -- operators -----------------------------------------------------------------------------------------------------
 
-    def _sent_outside(self, output: Tensor) -> None:
-        """Look at what a call of the network returned: 0 and 1 that no known neuron sent are asked about."""
-        origin = self.books.origins.get(output)
-        if origin is None or origin.kind != "binary" or not output.is_floating_point():
-            return
-        if census(output, 1 if output.dim() else 0).inputs != "graded":
-            asked = self.books.binary_outputs
-            asked[origin.source] = asked.get(origin.source, 0) + 1
+    def runs(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        rule = rule_of(func)
+        if rule.apart:  # under inference mode composite operators arrive whole
+            with self.ear.inside():
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        if rule.kind == "higher_order":
+            return self._of_higher_order(rule, func, args, kwargs)
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        if in_backward():  # a backward pass is no part of the run
+            return out
+        if rule.kind == "shadow":
+            self._retell(rule, args, kwargs, out)
+        else:
+            self._operators.ran(rule, args, kwargs, out)
+        return out
+
+    def _retell(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        assert rule.apply is not None
+        books = self.books
+        try:
+            with torch.no_grad(), self.ear.inside():
+                rule.apply(*args, **kwargs)
+        except SpikeLedgerError:
+            raise
+        except Exception as error:
+            books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
+        for result in tensors_in((out,), {}):
+            books.know.put(result, Origin("values", books.place))
+
+    def _of_higher_order(self, rule: Rule, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """An operator that takes functions: a branch that is taken is heard, any other is named."""
+        if rule.name == "cond":
+            chosen, operands = args[1] if bool(args[0]) else args[2], args[3]
+            with self.ear.inside():
+                return chosen(*operands)
+        plain = eager_kernel(func)
+        if plain is not None:  # what it does is written in operators
+            with self.ear.inside():
+                return plain(*args, **kwargs)
+        out = func(*args, **kwargs)
+        self._operators.ran(rule, args, kwargs, out)
+        return out
 
 
 class _Part(NamedTuple):
     """What is known of one of the network's modules."""
 
     path: str
+    module: nn.Module
     kind: NeuronKind | None
     quiet: bool  # a neuron with weights of its own
     multiplies: bool  # a module that multiplies whenever it is called
     sums: bool  # connections around neurons, whose currents arrive beside others
+    whole: Any  # of a module that is booked as one thing, whatever operators it is made of
 
     @classmethod
     def of(cls, path: str, module: nn.Module) -> _Part:
         kind = kind_of(module)
         quiet = kind is not None and has_weights(module)
-        return cls(path, kind, quiet, isinstance(module, _WEIGHTED), isinstance(module, Recurrent | OneToOne))
-
-
-class _Listener(TorchDispatchMode):
-    """Shows the recorder every operator after it ran."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.books = recorder.books
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        known = _RULES.get(func)
-        if known is None:
-            known = _RULES[func] = _look_up(func)
-        rule, whole = known
-        if whole:  # under inference mode composite operators arrive whole
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        out = func(*args, **kwargs)
-        if torch._C._current_autograd_node() is not None:  # a backward pass is no part of the run
-            return out
-        if rule.kind == "shadow":
-            self._retell(rule, args, kwargs, out)
-        else:
-            self.books.ran(rule, args, kwargs, out)
-        return out
-
-    def _retell(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        assert rule.apply is not None
-        try:
-            with torch.no_grad(), self:
-                rule.apply(*args, **kwargs)
-        except SpikeLedgerError:
-            raise
-        except Exception as error:
-            self.books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
-        for result in tensors_in((out,), {}):
-            self.books.origins.put(result, Origin("values", self.books.place))
-
-
-def _look_up(func: Any) -> tuple[Rule, bool]:
-    rule = rule_of(func)
-    apart = rule.kind not in ("product", "pool", "carrier", "shadow") and func._can_decompose()
-    return rule, apart
+        multiplies = isinstance(module, _WEIGHTED)
+        return cls(
+            path, module, kind, quiet, multiplies, isinstance(module, Recurrent | OneToOne), whole_module(module)
+        )

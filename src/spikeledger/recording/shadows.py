@@ -28,7 +28,8 @@ def _attention(
         scores = scores.masked_fill(~keep, -math.inf)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype is torch.bool else scores + mask
-    return torch.matmul(torch.softmax(scores, -1), value)
+    shares = torch.softmax(scores, -1)
+    return torch.matmul(shares.masked_fill(shares.isnan(), 0), value)  # a query that sees no key weighs none
 
 
 def _flash(
@@ -65,8 +66,13 @@ def _heads(
         weights = qkv_weight.chunk(3)
         parts = tuple(F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
     split = [part.unflatten(-1, (num_head, embed_dim // num_head)).transpose(1, 2) for part in parts]
-    if mask is not None:  # True hides; of keys [B, m], or of pairs
-        mask = ~mask[:, None, None, :] if mask.shape == (query.shape[0], key.shape[1]) else ~mask
+    if mask is not None:  # what hides is True or minus infinity; of keys [B, m], or of pairs
+        kind = _rest[2] if len(_rest) > 2 else options.get("mask_type")
+        hidden = mask if mask.dtype is torch.bool else mask == -math.inf
+        added = torch.zeros_like(hidden, dtype=query.dtype) if mask.dtype is torch.bool else mask
+        mask = added.masked_fill(hidden, -math.inf)
+        of_keys = kind == 1 if kind is not None else mask.shape == (query.shape[0], key.shape[1])
+        mask = mask[:, None, None, :] if of_keys else mask
     out = _attention(split[0], split[1], split[2], mask, False, None)
     return F.linear(out.transpose(1, 2).flatten(2), proj_weight, proj_bias)
 
@@ -77,12 +83,21 @@ def _encoder_layer(
     norm_weight_2: Tensor, norm_bias_2: Tensor, ffn_weight_1: Tensor, ffn_bias_1: Tensor, ffn_weight_2: Tensor,
     ffn_bias_2: Tensor, mask: Tensor | None = None, *_rest: Any,
 ) -> None:  # fmt: skip
-    # the fast path of nn.TransformerEncoderLayer
+    # the fast path of nn.TransformerEncoderLayer; samples of different lengths come as one nested tensor
+    if src.is_nested:
+        for part in src.unbind():
+            _encoder_layer(
+                part.unsqueeze(0), embed_dim, num_heads, qkv_weight, qkv_bias, proj_weight, proj_bias, use_gelu, norm_first,
+                eps, norm_weight_1, norm_bias_1, norm_weight_2, norm_bias_2, ffn_weight_1, ffn_bias_1, ffn_weight_2, ffn_bias_2,
+            )  # fmt: skip
+        return
+
     def norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return F.layer_norm(x, (embed_dim,), weight, bias, eps)
 
     def attend(x: Tensor) -> Tensor:
-        return _heads(x, x, x, embed_dim, num_heads, qkv_weight, qkv_bias, proj_weight, proj_bias, mask)
+        kind = _rest[0] if _rest else None
+        return _heads(x, x, x, embed_dim, num_heads, qkv_weight, qkv_bias, proj_weight, proj_bias, mask, mask_type=kind)
 
     def feed(x: Tensor) -> Tensor:
         hidden = F.linear(x, ffn_weight_1, ffn_bias_1)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import nn
 
 from ..activity import Activity, Counts, Layer, Tally, Uncounted
 from ..errors import InputError
+from ..listening.neurons import is_declared
 from .books import Books
-from .neurons import is_declared
 
 
-def statement(
-    books: Books, network: nn.Module, samples: int | None, timesteps: int | None, seen_samples: int
-) -> Activity:
+class Seen(NamedTuple):
+    """What was seen of samples and steps: whether somebody told where they begin, the rows that arrived at each module
+    that was called from outside, and the neurons of which nobody knows whether a call went on."""
+
+    told: bool
+    rows: dict[str, int]
+    unsure: set[str]
+
+
+def statement(books: Books, network: nn.Module, samples: int | None, timesteps: int | None, seen: Seen) -> Activity:
     """Everything in the books as one account; the books can go on afterwards."""
     for account in list(books.synapses.values()):
         try:
@@ -20,7 +29,7 @@ def statement(
         except Exception as error:  # what cannot be multiplied is named, never zero
             books.miss(account.operator, f"its fan-out failed: {type(error).__name__}: {error}", place=account.name)
             account.drop()
-    samples, timesteps = _extent(books, samples, timesteps, seen_samples)
+    samples, timesteps = _extent(books, samples, timesteps, seen)
     layers: dict[str, Layer] = {}
     tallies: dict[tuple[str, str], Tally] = {}
     nonzero: dict[str, int] = {}
@@ -39,7 +48,7 @@ def statement(
             closed.append(books.populations[name].close())
         if name in books.synapses:
             one = books.synapses[name]
-            closed.append(one.close(folds=folds[name]))
+            closed.append(one.close(folds=folds[name], spikes=bool(books.populations)))
             fan = one.folded_fans if folds[name] else one.fans
             if fan is not None:
                 fans[name] = fan
@@ -76,45 +85,83 @@ def _folds(books: Books) -> dict[str, bool]:
         spoilt |= more
 
 
-def _extent(books: Books, samples: int | None, timesteps: int | None, seen_samples: int) -> tuple[int, int]:
-    """Samples and steps: those given, if no neuron contradicts them, else those that the neurons ran."""
-    updates = {name: one.updates for name, one in books.populations.items() if one.updates}
-    if not updates:
+def _extent(books: Books, samples: int | None, timesteps: int | None, seen: Seen) -> tuple[int, int]:
+    """Samples and steps: those given, else those that the neurons ran; what cannot be found out is asked for."""
+    ran = {name: one for name, one in books.populations.items() if one.updates}
+    if seen.unsure and not seen.told and samples is None and timesteps is None:
+        raise InputError(
+            f"nobody said whether each call of the neurons '{min(seen.unsure)}' goes on or begins with other samples: "
+            "say how many there were with rec.activity(samples=..., timesteps=...)"
+        )
+    if not ran:
         longest = max((one.longest for one in books.populations.values()), default=1)
-        found = samples if samples is not None else seen_samples // max(timesteps or 1, 1)
-        return found, timesteps or max(longest, 1)
-    if timesteps is None:
-        if samples:
-            timesteps = min(count // samples for count in updates.values())
-        else:
-            timesteps = min(books.populations[name].longest for name in updates)
-    if samples is None:
-        samples = min(updates.values()) // max(timesteps, 1)
-    for name, count in updates.items():
-        expected = samples * timesteps
-        if expected == 0 or count % expected:
+        rows = seen.rows.get("") if "" in seen.rows else None
+        if samples is None and rows is None and len(set(seen.rows.values())) > 1:
             raise InputError(
-                f"the neurons '{name}' were updated {count:,} times each, which {samples:,} samples of {timesteps:,} "
-                "steps cannot be: say how many there were with rec.activity(samples=..., timesteps=...)"
+                "the network's parts were called with different numbers of samples: say how many there were with "
+                "rec.activity(samples=..., timesteps=...)"
+            )
+        if rows is None:
+            rows = next(iter(seen.rows.values()), 0)
+        return samples if samples is not None else rows // max(timesteps or 1, 1), timesteps or max(longest, 1)
+    both = samples is not None and timesteps is not None
+    fewest = min(one.updates for one in ran.values())
+    if timesteps is None:
+        longest = min(one.longest for one in ran.values())
+        timesteps = longest if seen.told or not samples else fewest // samples
+    if samples is None:
+        samples = fewest // max(timesteps, 1)
+    # layers of their own numbers of steps (delays that pad time) are believed where both numbers were said
+    own_steps = both and len({one.updates for one in ran.values()}) > 1
+    for name, one in ran.items():
+        expected = samples if seen.told or own_steps else samples * timesteps
+        if expected == 0 or (not seen.told and one.updates % expected) or one.updates < samples:
+            raise InputError(
+                f"the neurons '{name}' were updated {one.updates:,} times each, which {samples:,} samples of "
+                f"{timesteps:,} steps cannot be: {_WAYS_OUT[seen.told]}"
             )
     return samples, timesteps
 
 
+#: values of one size that may be so by chance
+_FEW = 8
+_WAYS_OUT = {
+    True: "say which axis of the inputs holds what, with layout='B', 'TB' or 'BT'",
+    False: "say how many there were with rec.activity(samples=..., timesteps=...)",
+}
+_ADVICE = "decorate the class {kind} with @sl.neuron, or call sl.not_a_neuron({kind})"
+_ADVICE_INSIDE = (
+    "write the lines of its neurons as a module of their own and decorate that with @sl.neuron, or call "
+    "sl.not_a_neuron({kind}) if there are none"
+)
+
+
 def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
     missed = [Uncounted(*key, calls=calls) for key, calls in books.uncounted.items()]
-    asked: dict[str, int] = {}
+    asked = dict(books.asked)
     for one in books.synapses.values():
-        if one.undeclared is not None and one.inputs != "graded":
-            asked[one.undeclared] = asked.get(one.undeclared, 0) + one.calls
-    for place, calls in books.binary_outputs.items():
-        asked.setdefault(place, calls)
+        if one.maker is not None and not one.events and one.inputs == "spikes" and one.arrived > _FEW:
+            asked.setdefault(one.maker, one.calls)  # they look like spikes, though nothing compared
     for place, calls in asked.items():
-        module = network.get_submodule(place)
+        try:
+            module = network.get_submodule(place)
+        except AttributeError:  # an operator's name, not a module's
+            continue
         if not is_declared(module):
             name = type(module).__name__
+            inside = any(True for part in module.children() for _ in part.parameters())
             reason = (
-                "its output is 0 and 1, as spikes are, but nobody said that it is a neuron, so its updates are not "
-                f"counted: decorate the class {name} with @sl.neuron, or call sl.not_a_neuron({name})"
+                "its output is 0 and 1, or whole numbers, as spikes are, but nobody said that it is a neuron, so its "
+                "updates are not counted: " + (_ADVICE_INSIDE if inside else _ADVICE).format(kind=name)
             )
             missed.append(Uncounted(place, name, reason, calls))
+    for path, population in books.populations.items():
+        if population.graded:
+            missed.append(
+                Uncounted(
+                    path, "neuron", "it was said to send spikes, but sent values of several sizes: let it return its "
+                    "spikes first, or say spiking=False, or unit=... where it may send several spikes at once",
+                    population.graded,
+                )
+            )  # fmt: skip
     return tuple(missed)

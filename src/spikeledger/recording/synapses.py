@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,28 +12,36 @@ from torch import Tensor, nn
 
 from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census
-from .fan_out import fan_out, reach
-from .origins import Fold, Origin
+from .fan_out import Grid, fan_out, reach, reach_of_rows
+from .folds import Part
 from .products import Coincidence, Product
-from .tracking import nonzero_elements, presence
+from .provenance import Origin
+from .tensors import nonzero_elements, presence
+
+
+class Way(NamedTuple):
+    """The ways that the values of one call came, and what was sent at the beginning of each."""
+
+    parts: tuple[Part, ...]
+    sent: list[Census]
 
 
 @dataclass
 class _Batch:
-    """Non-zero values that arrived while the weights stood still: `events = nonzero . fan_out`."""
+    """Values that arrived while the weights stood still: `events = nonzero . fan_out`."""
 
     product: Product  # of the first call; its tensors are let go of
     present: Counts | Tensor  # fan-out of each place where a short cut gives it, else which weights are not zero
     shape: tuple[int, ...]  # of one row of values
     nonzero: Counts
-    fold: Fold | None = None
-    folded: Counts | None = None
+    parts: tuple[Part, ...] = ()  # ways that the values came, without their tensors
+    folded: list[Counts] = field(default_factory=list)  # of each part, what was sent at its beginning
     open: bool = True  # whether calls may still be added
 
     @staticmethod
-    def presence(product: Product, fold: Fold | None) -> Counts | Tensor:
+    def presence(product: Product, parts: tuple[Part, ...]) -> Counts | Tensor:
         """What of a product's weights decides how many events there are."""
-        if product.fan_out is not None and fold is None:
+        if product.fan_out is not None and not any(part.overlaps for part in parts):
             return product.fan_out(product.matrix)
         return presence(product.matrix)
 
@@ -41,26 +51,73 @@ class _Batch:
             return isinstance(self.present, Tensor) and torch.equal(present, self.present)
         return np.array_equal(present, self.present)
 
+    @property
+    def _mask(self) -> Tensor:
+        assert isinstance(self.present, Tensor)
+        with torch.inference_mode(False):
+            return self.present.clone() if self.present.is_inference() else self.present
+
     def fan_out(self) -> Counts:
         """Existing synapses that leave each place, int64."""
         if not isinstance(self.present, Tensor):
             return self.present.reshape(self.nonzero.shape)
-        mask, linear = self.present.to(torch.float64), self.product.linear
+        if self.product.fan_out is not None:
+            return self.product.fan_out(self._mask).reshape(self.nonzero.shape)
+        mask, linear = self._mask.to(torch.float64), self.product.linear
         return fan_out(lambda x: linear(x, mask), self.shape, mask.device).reshape(self.nonzero.shape)
 
-    def folded_fan_out(self, fold: Fold, present: Counts) -> Counts:
-        """Existing synapses that leave each place before the pooling; exact where `present` is not zero."""
-        assert isinstance(self.present, Tensor)
-        mask, steps, linear = self.present.to(torch.float64), fold.steps, self.product.linear
+    def fan_outs_before(self, fans: Counts) -> list[Counts]:
+        """Existing synapses that leave each place at the beginning of each way; exact where anything was sent."""
+        return [self._before(part, sent, fans) for part, sent in zip(self.parts, self.folded, strict=True)]
 
-        def whole(x: Tensor) -> Tensor:
-            for step in steps:
+    def _before(self, part: Part, sent: Counts, fans: Counts) -> Counts:
+        if not part.overlaps:  # each spike goes on by one path, and has the fan-out of the place where it ends
+            behind = torch.from_numpy(fans).to(torch.float64)
+
+            def whole(x: Tensor) -> Tensor:
+                for step in part.steps:
+                    x = step(x)
+                return x.reshape(behind.shape) * behind
+
+            return fan_out(whole, _one(part)).reshape(sent.shape)
+        mask, grid = self._mask, self.product.geometry
+        if part.windows is not None:
+            spans = part.windows
+            if isinstance(grid, Grid) and not grid.transposed and self.shape[1:] == _pooled(part, spans):
+                return _whole(grid.reach(mask.cpu().numpy(), spans), sent)
+            if (
+                self.product.operator == "linear"
+                and mask.dim() == 2
+                and mask.shape[0] == math.prod(_pooled(part, spans))
+            ):
+                return reach_of_rows(mask.cpu().numpy(), spans, sent.shape)
+        weights, linear = mask.to(torch.float64), self.product.linear
+
+        def pooled(x: Tensor) -> Tensor:
+            for step in part.steps:
                 x = step(x)
-            return linear(x.reshape(-1, *self.shape[1:]), mask)
+            return linear(x.reshape(-1, *self.shape[1:]), weights)
 
-        if not fold.overlaps:
-            return fan_out(whole, fold.shape, mask.device).reshape(present.shape)
-        return reach(whole, fold.shape, present, mask.device)
+        return reach(pooled, _one(part), sent, mask.device)
+
+
+def _one(part: Part) -> tuple[int, ...]:
+    return (1, *part.shape[1:])
+
+
+def _pooled(part: Part, spans: tuple[Any, ...]) -> tuple[int, ...]:
+    """The places behind a part's one pooling."""
+    before = part.shape[1:]
+    return (*before[: len(before) - len(spans)], *(len(windows) for windows in spans))
+
+
+def _whole(found: Counts, sent: Counts) -> Counts:
+    """A count of places that windows hold, with zeros for those that none does."""
+    if found.shape == sent.shape:
+        return found
+    whole = np.zeros_like(sent)
+    whole[tuple(slice(0, size) for size in found.shape)] = found
+    return whole
 
 
 @dataclass
@@ -70,7 +127,7 @@ class SynapseAccount:
     name: str
     operator: str
     source: str = ""
-    undeclared: str | None = None  # a place whose binary output arrives here, though nobody said that it is a neuron
+    maker: str | None = None  # the place whose arithmetic made what arrives here
     shape: tuple[int, ...] | None = None
     outputs: int = 0
     synapses: int = 0
@@ -96,61 +153,69 @@ class SynapseAccount:
     folded_fans: Counts | None = None
     latest: _Batch | None = field(default=None, repr=False)  # of the latest call
     stored: bool = True  # whether the weights that it keeps are noted
+    arrived: int = 0  # values that were not zero, as far as it matters whether there was more than one
+    events: bool = False  # whether what arrived was known to be events, and not only looked like them
     _open: dict[object, tuple[object, _Batch]] = field(default_factory=dict, repr=False)
     _pending: list[_Batch] = field(default_factory=list, repr=False)
 
-    def book(self, product: Product, census: Census, *, key: object, fold: Fold | None) -> None:
+    def book(self, product: Product, census: Census, *, key: object, way: Way | None) -> None:
         """Add one call; `key` is the weights' present version (None: unknown), so that their zeros are found once."""
         self.add(product.dense, product.outputs if product.bias is not None else 0, census)
-        way = (
+        parts = way.parts if way is not None else ()
+        kind = (
             product.matrix.shape, product.geometry, census.nonzero.shape,
-            None if fold is None else (fold.shape, fold.pools, fold.geometry),
+            tuple((part.shape, part.pools, part.geometry) for part in parts),
         )  # fmt: skip
-        known, batch = self._open.get(way, (None, None))
+        known, batch = self._open.get(kind, (None, None))
         if batch is None or key is None or known != key:
-            present = _Batch.presence(product, fold)
+            present = _Batch.presence(product, parts)
             if batch is None or not batch.stands(present):
                 if batch is not None:
                     self._pending.append(batch)
                     batch.open = False
-                batch = self._started(product, present, census, fold)
-            self._open[way] = (key, batch)
+                batch = self._started(product, present, census, parts)
+            self._open[kind] = (key, batch)
             if not self.stored:
                 self.stored = True
-                self.store(
-                    product.matrix, weights=True, nonzero=None if isinstance(present, Tensor) else int(present.sum())
+                counted = (
+                    int(present.sum()) if product.operator == "linear" and not isinstance(present, Tensor) else None
                 )
+                self.store(product.matrix, weights=True, nonzero=counted)
         self.latest = batch
         batch.nonzero += census.nonzero
-        if fold is not None:
+        if way is not None:
             self.folded_calls += 1
-            self.pools.update(fold.pools)
-            before = fold.before
-            self.folded_inputs, self.folded_magnitude = merge_class(
-                (self.folded_inputs, self.folded_magnitude), (before.inputs, before.magnitude)
-            )
-            batch.folded = before.nonzero if batch.folded is None else batch.folded + before.nonzero
+            for index, (part, before) in enumerate(zip(parts, way.sent, strict=True)):
+                self.pools.update(part.pools)
+                self.folded_inputs, self.folded_magnitude = merge_class(
+                    (self.folded_inputs, self.folded_magnitude), (before.inputs, before.magnitude)
+                )
+                if index < len(batch.folded):
+                    batch.folded[index] = batch.folded[index] + before.nonzero
+                else:
+                    batch.folded.append(before.nonzero)
 
     def add(self, dense: int, bias_adds: int, census: Census) -> None:
         """Add what one call comes to, but for what arrived at each place."""
         self.calls += 1
         self.dense += dense
         self.bias_adds += bias_adds
+        if self.arrived <= 100:
+            self.arrived += int(census.nonzero.sum())
         if census.inputs != self.inputs or census.magnitude != self.magnitude:
             self.inputs, self.magnitude = merge_class((self.inputs, self.magnitude), (census.inputs, census.magnitude))
 
-    def _started(self, product: Product, present: Counts | Tensor, census: Census, fold: Fold | None) -> _Batch:
+    def _started(self, product: Product, present: Counts | Tensor, census: Census, parts: tuple[Part, ...]) -> _Batch:
         row = (1,) * product.rows + tuple(product.values.shape[product.rows :])
         if self.shape is None:
             self.shape = census.nonzero.shape
             rows = product.values.shape[: product.rows].numel()
             self.outputs = product.outputs // max(rows, 1)
         nothing = Tensor()
-        rule = Product(
-            product.operator, nothing, nothing, nothing, nothing, product.linear, product.rows, 0, 0,
-            fan_out=product.fan_out,
-        )  # fmt: skip
-        return _Batch(rule, present, row, np.zeros_like(census.nonzero), fold)
+        rule = product._replace(arrived=nothing, values=nothing, weight=nothing, matrix=nothing, bias=None)
+        ways = tuple(part._replace(before=part.before.new_empty((0,) * part.rows + part.before.shape[part.rows :]))
+                     for part in parts)  # fmt: skip
+        return _Batch(rule, present, row, np.zeros_like(census.nonzero), ways)
 
     def store(self, stored: Tensor, *, weights: bool, nonzero: int | None = None) -> None:
         """Note the numbers that the layer keeps: its weights, or its biases; `nonzero` if that many are known."""
@@ -180,9 +245,12 @@ class SynapseAccount:
             direct = batch.nonzero * fans
             self.count += int(direct.sum())
             self.per_neuron = _joined(self.per_neuron, direct, self.shape)
-            if batch.fold is not None and batch.folded is not None:
-                self.folded_fans = batch.folded_fan_out(batch.fold, batch.folded)
-                folded = batch.folded * self.folded_fans
+            if batch.parts:
+                ways = batch.fan_outs_before(fans)
+                events = [sent * way for sent, way in zip(batch.folded, ways, strict=True)]
+                alone = len(events) == 1
+                folded = events[0] if alone else np.concatenate([each.ravel() for each in events])
+                self.folded_fans = ways[0] if alone else np.concatenate([each.ravel() for each in ways])
                 if self.folded_shape is None:
                     self.folded_shape = folded.shape
                 self.folded_count += int(folded.sum())
@@ -199,19 +267,26 @@ class SynapseAccount:
     @property
     def folds(self) -> bool:
         """Whether the pooling before this operator folds into its synapses: every call's, and nothing graded."""
-        return self.folded_calls > 0 and self.folded_calls == self.calls and self.folded_inputs != "graded"
+        every = self.folded_calls > 0 and self.folded_calls == self.calls
+        return every and (self.folded_inputs != "graded" or not self.pools)
 
-    def close(self, *, folds: bool) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
-        """The layer's facts and its events, `(event, count, by presynaptic neuron)`; call `settle` first."""
+    def close(self, *, folds: bool, spikes: bool) -> tuple[Layer, list[tuple[str, int, Counts | None]]]:
+        """The layer's facts and its events, `(event, count, by presynaptic neuron)`; call `settle` first.
+
+        Where nothing in the network sends `spikes`, one value alone is of one size by chance.
+        """
         rows = self.folded_per_neuron if folds else self.per_neuron
         count = self.folded_count if folds else self.count
         shape = self.folded_shape if folds else self.shape
         inputs = self.folded_inputs if folds else self.inputs
+        if inputs == "spikes" and not self.events and not spikes and self.arrived <= 1:
+            inputs = "graded"
         layer = Layer(
             self.name, self.operator, shape if shape is not None and _fits(rows, shape) else (), outputs=self.outputs,
             synapses=self.synapses, parameters=self.parameters, nonzero_parameters=self.nonzero_parameters,
             weights=self.weights, nonzero_weights=self.nonzero_weights,
             inputs=inputs, magnitude=self.folded_magnitude if folds else self.magnitude, source=self.source,
+            pools=tuple(sorted(self.pools)) if folds else (),
         )  # fmt: skip
         return layer, [
             (arrival(inputs), count, rows),
@@ -221,27 +296,30 @@ class SynapseAccount:
 
 
 class Line:
-    """A linear layer as it ran last: until its weights or its input's shape change, a call only adds to the account."""
+    """A layer as it ran last: until its weights or its input's shape change, a call only adds to the account."""
 
     __slots__ = ("account", "batch", "bias", "bias_adds", "currents", "dense", "shape", "version", "weight")
 
-    def __init__(self, layer: nn.Module, shape: tuple[int, ...], product: Product, account: SynapseAccount) -> None:
+    def __init__(
+        self, layer: nn.Module, shape: tuple[int, ...], product: Product, account: SynapseAccount, version: object
+    ) -> None:
         assert account.latest is not None
         self.weight, self.bias = product.weight, layer._parameters.get("bias")
-        self.version, self.shape = product.weight._version, shape
+        self.version, self.shape = version, shape
         self.account, self.batch = account, account.latest
         self.dense, self.bias_adds = product.dense, product.outputs if product.bias is not None else 0
         self.currents = Origin("currents", account.name)
 
-    def holds(self, layer: nn.Module, shape: tuple[int, ...]) -> bool:
-        """Whether a call with an input of this shape is like the last."""
+    def holds(self, layer: nn.Module, shape: tuple[int, ...], version: object) -> bool:
+        """Whether a call with an input of this shape, and weights of this version, is like the last."""
         found = layer._parameters
         return (
             found.get("weight") is self.weight
             and found.get("bias") is self.bias
             and shape == self.shape
             and self.batch.open
-            and self.weight._version == self.version
+            and version is not None
+            and version == self.version
         )
 
     def book(self, seen: Census) -> None:

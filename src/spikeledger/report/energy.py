@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..amounts import Amount
 from ..errors import InputError
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
-from ..study.matches import TERM_NAMES, Cost, Match, Range
+from ..study.matches import TERM_NAMES, Cost, Match
 from .axes import Scale, across, clipped, decades, joined, upwards
 from .drawing import SMALL, WIDTH, Box, Mark, Marker, Picture, Stroke, Strokes, Words, fits, shortened
 from .wording import joules, listed, percent, sentence, short, spread, verdict
@@ -174,7 +175,7 @@ def _cost_row(picture: Picture, x: Scale, y: float, kind: str, cost: Cost) -> No
     range_row(picture, x, y, kind, cost.joules)
 
 
-def range_row(picture: Picture, x: Scale, y: float, kind: str, found: Range) -> None:
+def range_row(picture: Picture, x: Scale, y: float, kind: str, found: Amount) -> None:
     """An amount at a height: its mark at nominal, its band, and its number at the right rim."""
     picture.add(Words(WIDTH, y + 4, joules(found.nominal), anchor="end"))
     if found.nominal <= 0 and found.high <= 0:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..amounts import Amount
 from ..errors import InputError
 from ..study.breakeven import PublishedLine
 from ..study.comparison import Comparison
-from ..study.matches import Range
 from ..study.opponent import Opponent, Opponents
+from ..study.verdicts import verdict as judge
 from .axes import across, decades
 from .drawing import WIDTH, Box, Marker, Picture, Strokes, Words, shortened
 from .energy import key, range_row
 from .markup import Html, Section, figure, gallery, h, joined, section, table
 from .wording import joules, sentence, short, span, spread
+from .wording import verdict as brief
 
 
 def plot_opponents(comparison: Comparison) -> Picture:
-    """On one technology, at each width: the SNN, the plain ANN and the cheapest ANN, with their ranges on a log axis."""
+    """On one technology, at each width: the SNN in its cheapest dataflow, the plain ANN and the cheapest ANN."""
     found = _opponents(comparison)
     blocks = [
-        (spiking, *_plain_and_cheapest([row for row in found.rows if _twins(row, spiking)])) for spiking in found.snn
+        (spiking, *_plain_and_cheapest(rows))
+        for spiking in found.twins
+        if (rows := [row for row in found.rows if _twins(row, spiking)])
     ]
+    if not blocks:
+        raise InputError("no width has both networks on one technology: leave fair_opponents its technology")
     x = decades([end for block in blocks for row in block for end in _ends(row.joules)], 92.0, WIDTH - 66)
     top, tall, row_tall = 26.0, 78.0, 17.0
     bottom = top + tall * len(blocks) - 8
@@ -29,7 +35,8 @@ def plot_opponents(comparison: Comparison) -> Picture:
     picture.add(*key(WIDTH), *across(x, bottom, bottom, lambda tick: joules(tick, brief=True), most=5))
     for index, (spiking, *ordinary) in enumerate(blocks):
         y = top + index * tall
-        picture.add(Words(0, y + 13, spiking.precision, size=12.5, bold=True))
+        walked = f"{spiking.precision} · SNN {_how(spiking)}"
+        picture.add(Words(0, y + 13, shortened(walked, WIDTH, 12.5), size=12.5, bold=True))
         picture.add(Strokes(tuple((x(tick), y + 20, x(tick), y + tall - 8) for tick in x.ticks(5)), "grid"))
         names = ("SNN", "ANN, plain", "ANN, at best")
         for place, (name, row) in enumerate(zip(names, (spiking, *ordinary), strict=True)):
@@ -114,14 +121,15 @@ def opponent(comparison: Comparison) -> Section:
         "opponent", "A fair opponent",
         h("p", "An SNN easily beats an ANN that nobody would build. So the same ANN is priced on one technology as well "
                f"as it can be: in fewer bits (int{found.bits} holds what {steps} steps of spikes can say), skipping "
-               "zeros, and using each operand more than once after it is fetched. The SNN is priced at each width too."),
+               "zeros, and using each operand more than once after it is fetched. The SNN is priced at each width too, in every "
+               "dataflow that is open to it."),
         h("p", f"{sentence(str(found))}"),
         gallery(figure(picture, f"opponent-{index}") for index, picture in enumerate(pictures)),
         h("p", "Plain: dense, and every operand fetched for every use. At best: the cheapest of that width in the "
-               "table.", class_="quiet"),
+               "table. The SNN: the cheapest of its dataflows at that width.", class_="quiet"),
         table(
-            f"Joules a sample on one technology: {found.snn[0].ledger.profile.title.split(',')[0]}",
-            ("network", *(row.precision for row in found.snn)), list(_rows(found)),
+            f"Joules a sample on one technology: {found.twin.ledger.profile.title.split(',')[0]}",
+            ("network", *(row.precision for row in found.twins)), list(_rows(found)),
         ),
         table(
             "Joules a sample on boards and chips", ("runs on", "network", "nominal", "low to high"),
@@ -149,12 +157,14 @@ def _plain_and_cheapest(rows: Sequence[Opponent]) -> tuple[Opponent, Opponent]:
     return plain, min(rows, key=lambda row: row.joules.nominal)
 
 
-def _boards(comparison: Comparison) -> Iterator[tuple[str, str, Range]]:
-    """Side, device and cost: the opponents' boards, then the SNN on every device that draws static power."""
-    for row in _opponents(comparison).rows:
-        if row.on_board:
-            yield "ann", row.label, row.joules
+def _boards(comparison: Comparison) -> Iterator[tuple[str, str, Amount]]:
+    """Side, device and cost: the opponents' boards, then the SNN there and on every device that draws static power."""
+    found = _opponents(comparison)
     seen = set()
+    for row in (*found.rows, *found.snn):
+        if row.on_board:
+            seen.add(row.ledger.profile.name)
+            yield row.network, row.label, row.joules
     for match in comparison.matches:
         cost = match.snn
         if match.as_published or cost.joules is None or cost.ledger is None or cost.profile in seen:
@@ -166,27 +176,31 @@ def _boards(comparison: Comparison) -> Iterator[tuple[str, str, Range]]:
             yield "snn", f"{cost.title.split(', batch')[0]}{batch}", cost.joules
 
 
-def _rows(found: Opponents) -> Iterator[tuple[str, ...]]:
-    """The SNN, then one row a way of running the ANN; one column a width."""
-    yield "SNN, event-driven", *(_cell(spiking.joules) for spiking in found.snn)
+def _rows(found: Opponents) -> Iterator[tuple[str | Html, ...]]:
+    """One row a dataflow of the SNN, then one a way of running the ANN; one column a width."""
+    widths = {row.precision: row for row in found.twins}
+    for how in dict.fromkeys(_how(row) for row in found.snn if not row.on_board):
+        alike = {row.precision: row for row in found.snn if not row.on_board and _how(row) == how}
+        yield f"SNN, {how}", *(_cell(alike[width].joules) if width in alike else "–" for width in widths)
     for zeros, reuse in dict.fromkeys((row.zeros, row.reuse) for row in found.rows if not row.on_board):
         cells = []
-        for spiking in found.snn:
+        for spiking in widths.values():
             rows = [row for row in found.rows if _twins(row, spiking) and (row.zeros, row.reuse) == (zeros, reuse)]
             cells.append(
-                joined(
-                    part
-                    for row in rows
-                    for part in (_cell(row.joules), h("small", _beside(row.joules, spiking.joules)))
-                )
+                joined(part for row in rows for part in (_cell(row.joules), h("small", _beside(row, spiking))))
             )
-        used = f"operands used {reuse:g} times" if reuse > 1 else "no operand reused"
+        used = f"operands used up to {reuse:g} times" if reuse > 1 else "no operand reused"
         yield joined(["ANN, ", zeros, h("small", used)]), *cells
 
 
-def _beside(ann: Range, snn: Range) -> str:
-    ratio = f"{short(ann.nominal / snn.nominal)} × SNN, " if snn.nominal > 0 else ""
-    return ratio + ("SNN lower" if snn.high < ann.low else "ANN lower" if ann.high < snn.low else "overlapping")
+def _how(row: Opponent) -> str:
+    """How it runs, its width left out: the dataflow of the spiking network."""
+    return row.label.removeprefix(f"{row.precision}, ")
+
+
+def _beside(ann: Opponent, snn: Opponent) -> str:
+    ratio = f"{short(ann.joules.nominal / snn.joules.nominal)} × SNN, " if snn.joules.nominal > 0 else ""
+    return ratio + brief(judge(ann.joules, snn.joules), brief=True)
 
 
 def _built(blocks: Sequence[tuple[Opponent, Opponent, Opponent]]) -> str:
@@ -205,7 +219,7 @@ def _built(blocks: Sequence[tuple[Opponent, Opponent, Opponent]]) -> str:
     )
 
 
-def _cell(value: Range) -> Html:
+def _cell(value: Amount) -> Html:
     return joined([joules(value.nominal), h("small", span(value))] if spread(value) else [joules(value.nominal)])
 
 
@@ -214,7 +228,7 @@ def _split(name: str) -> Html:
     return joined([device, h("small", how)] if how else [device])
 
 
-def _ends(value: Range) -> tuple[float, float, float]:
+def _ends(value: Amount) -> tuple[float, float, float]:
     return value.low, value.nominal, value.high
 
 

@@ -92,14 +92,21 @@ def _used(comparison: Comparison) -> dict[str, set[str]]:
     for ledger in _ledgers(comparison):
         book.setdefault(ledger.profile.name, set()).update(entry.event for entry in ledger.entries)
     for ledger in filter(_variant, _opposing(comparison)):
-        origin = ledger.profile.name.split("@")[0]
-        if origin in book:
-            book[origin].update(entry.event for entry in ledger.entries)
+        book.setdefault(_origin(ledger), set()).update(entry.event for entry in ledger.entries)
     return book
 
 
+def _origin(ledger: Ledger) -> str:
+    """The profile that a variant was made from."""
+    return ledger.profile.name.split("@")[0]
+
+
 def _profiles(comparison: Comparison) -> dict[str, HardwareProfile]:
-    return {ledger.profile.name: ledger.profile for ledger in _ledgers(comparison)}
+    """By name; of what was charged in variants alone, the first one, a mere dataflow of its origin."""
+    found = {ledger.profile.name: ledger.profile for ledger in _ledgers(comparison)}
+    for ledger in filter(_variant, _opposing(comparison)):
+        found.setdefault(_origin(ledger), ledger.profile)
+    return found
 
 
 def _price_rows(device: HardwareProfile, events: set[str]) -> Iterator[tuple[str, ...]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from .. import units
 from ..activity import Activity
+from ..amounts import Amount
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
-from ..study.matches import VIEWS, Match, Range, View
+from ..study.matches import VIEWS, Match, View
 from ..study.sides import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
@@ -20,7 +21,6 @@ from .wording import (
     count,
     difference_sentence,
     joules,
-    listed,
     sentence,
     short,
     span,
@@ -33,26 +33,13 @@ MOST_LAYERS = 6
 
 
 def verdicts(comparison: Comparison) -> Html:
-    """The answer in words, with a card for accuracy and one for each device."""
+    """The answer, a line a device, with a card for accuracy and one for each device."""
     own = [match for match in comparison.matches if not match.as_published]
     cards = [_accuracy_card(comparison), *map(_verdict_card, own)]
-    return joined([h("p", tally(own), class_="answer"), h("div", *cards, class_="cards")])
-
-
-def tally(matches: Sequence[Match]) -> str:
-    """In one sentence: on how many devices which side costs less for sure."""
-    if not matches:
-        return "No device of our own was asked for, so there is no verdict on energy."
-    groups: dict[str, list[str]] = {}
-    for match in matches:
-        groups.setdefault(verdict(match.verdict, brief=True), []).append(match.name)
-    said = {
-        "SNN lower": "the SNN needs less energy on", "ANN lower": "the ANN needs less energy on",
-        "the ranges overlap": "the ranges overlap, so nobody wins for sure, on",
-        "not given": "no verdict is given on",
-    }  # fmt: skip
-    text = "; ".join(f"{words} {listed(groups[key])}" for key, words in said.items() if key in groups)
-    return sentence(text)
+    lines = [h("li", match.says, class_=match.verdict.winner or match.verdict.likely or "open") for match in own]
+    if not own:
+        lines = [h("li", "No device of our own was asked for, so there is no verdict on energy.", class_="open")]
+    return joined([h("ul", *lines, class_="answers"), h("div", *cards, class_="cards")])
 
 
 def cost(comparison: Comparison) -> Section:
@@ -95,8 +82,9 @@ def deciding(comparison: Comparison) -> Section:
     """Which price decides on each device."""
     own = [match for match in comparison.matches if not match.as_published and match.ann.ledger and match.snn.ledger]
     said = (
-        "Each price has a range. A bar shows where the difference between SNN and ANN goes if that one price is at its "
-        "low or its high end and all others stay nominal. A bar in two colours turns the verdict by itself."
+        "Each price has a range, and is one number on both sides. A bar shows where the difference between SNN and ANN "
+        "goes if that one number is at its low or its high end and all others stay nominal. A bar in two colours turns "
+        "the nominal sign by itself; whether it is worth knowing better hangs on how likely that is."
     )
     return section(
         "deciding", "Which assumption decides",
@@ -249,15 +237,18 @@ def _verdict_card(match: Match) -> Html:
         ])
         for kind, cost in sides(match)
     )  # fmt: skip
-    ratio = match.views["static on"].ratio
-    head, _, why = found.text.partition(":")
-    said = [h("p", sentence(why.strip()), class_="quiet")] if why.strip() else []
+    said = []
+    ratio = match.view.ratio
     if ratio is not None:
         ends = "" if not spread(ratio) else f" ({short(ratio.low)} to {short(ratio.high)})"
         said.append(h("p", f"ANN ÷ SNN: {short(ratio.nominal)}{ends}", class_="quiet"))
+    if match.view.name != "static on":
+        said.append(h("p", f"Judged with {match.view.name}: {match.views['static on'].verdict.text}.", class_="quiet"))
+    if found.details:
+        said.append(h("details", h("summary", "How sure"), *(h("p", sentence(text)) for text in found.details)))
     return h(
-        "article", h("h3", match.name), h("p", sentence(head)[:-1], class_="won"), h("dl", pairs), *said,
-        class_=f"card {found.winner or 'open'}",
+        "article", h("h3", match.name), h("p", sentence(verdict(found, brief=True))[:-1], class_="won"),
+        h("dl", pairs), *said, class_=f"card {found.winner or found.likely or 'open'}",
     )  # fmt: skip
 
 
@@ -294,7 +285,7 @@ def _kwh(match: Match) -> list[str]:
     return ["not given" if book is None else short(book.kwh / max(book.samples, 1)) for book in ledgers]
 
 
-def _cell(value: Range | None) -> str:
+def _cell(value: Amount | None) -> str:
     """An amount for a table: the range in small letters under it."""
     if value is None:
         return "not given"

@@ -6,13 +6,26 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..amounts import Amount
 from ..ledger import Ledger
 from ..study.comparison import Comparison
-from ..study.matches import Match, Range
+from ..study.matches import Match
 from ..study.sides import OPERATIONS
+from ..study.verdicts import times
 from .energy import sides
 from .opponents import limit
-from .wording import accuracy, accuracy_interval, count, difference_sentence, joules, sentence, short, span, verdict
+from .wording import (
+    accuracy,
+    accuracy_interval,
+    count,
+    difference_sentence,
+    joules,
+    probability,
+    sentence,
+    short,
+    span,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,21 +35,68 @@ if TYPE_CHECKING:
 _TRACK = 18  # characters of a range
 
 
-def show(comparison: Comparison, *, console: Console | None = None) -> None:
-    """Print accuracy, joules a sample with their ranges, verdicts and operations."""
+def show(comparison: Comparison, *, details: bool = False, console: Console | None = None) -> None:
+    """Print accuracy, a line for each verdict, and joules a sample; with `details` all that is behind them.
+
+    Without them three devices fit a terminal of 24 lines and 80 columns.
+    """
     from rich.console import Console
     from rich.text import Text
 
     out = console or Console()
     out.print(Text(f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}", style="bold"))
+    out.print(_indented(_accuracy(comparison)))
+    for match in comparison.matches:
+        out.print(_indented(match.says, style="bold"))
+    if comparison.opponents is not None:
+        out.print(_indented(sentence(comparison.opponents.brief)))
+    out.print(_costs(comparison))
+    if details:
+        _details(comparison, out)
+
+
+def _accuracy(comparison: Comparison) -> str:
+    """Both accuracies, and whether chance explains the difference."""
+    both = []
+    for side, all_of_them in ((comparison.ann, comparison.anns), (comparison.snn, comparison.snns)):
+        networks = f", median of {len(all_of_them)} networks" if len(all_of_them) > 1 else ""
+        both.append(f"{side.kind.upper()} {accuracy(side.accuracy)} right{networks}")
+    sure = "chance does not explain the difference" if comparison.mcnemar.differs else "the difference may be chance"
+    return f"{', '.join(both)}: {sure} (McNemar p {probability(comparison.mcnemar.p)})."
+
+
+def _costs(comparison: Comparison) -> Table:
+    rows = []
+    for match in comparison.matches:
+        for row in (match, match.corrected):
+            if row is None:
+                continue
+            amounts = ["not given" if one is None else joules(one.nominal) for one in (row.view.ann, row.view.snn)]
+            rows.append((row.name, *amounts, _ends(row), verdict(row.verdict, brief=True)))
+    return _table(("joules a sample", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows, words=1)
+
+
+def _ends(match: Match) -> str:
+    ratio = match.verdict.ratio
+    if ratio is None:
+        return "–"
+    low, high = times(ratio.low, math.floor), times(ratio.high, math.ceil)
+    return low if low == high else f"{low} to {high}"
+
+
+def _details(comparison: Comparison, out: Console) -> None:
     for side in (comparison.ann, comparison.snn):
         out.print(_indented(f"{side.kind.upper()}  {accuracy(side.accuracy)}  ({accuracy_interval(side)})"))
     out.print(_indented(difference_sentence(comparison.mcnemar)))
     out.print(_energy(comparison))
     for match in comparison.matches:
         where = "" if match.same_device else f" (ANN on {match.ann.profile})"
-        out.print(_indented(f"{match.name}{where}: {verdict(match.verdict)}.", style="bold"))
-        for text in dict.fromkeys((*match.caveats, *([match.correction] if match.correction else []))):
+        out.print(_indented(f"{match.name}{where}", style="bold"))
+        for name, view in match.views.items():
+            note = f"; {view.note}" if view.note else ""
+            out.print(_indented(f"{name}: {sentence(view.verdict.text + note)}", by=4))
+        corrected = [match.correction] if match.correction else []
+        for text in dict.fromkeys((*match.verdict.details, *match.caveats, *corrected)):
             out.print(_indented(sentence(text), by=4))
     if comparison.opponents is not None:
         out.print(_indented(sentence(str(comparison.opponents)), style="bold"))
@@ -56,7 +116,7 @@ def show_ledger(ledger: Ledger, *, console: Console | None = None) -> None:
     out = console or Console()
     samples = max(ledger.samples, 1)
     low, nominal, high = (value / samples for value in (ledger.joules_low, ledger.joules, ledger.joules_high))
-    head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Range(low, nominal, high))})"
+    head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Amount(low, nominal, high))})"
     out.print(Text(head, style="bold"))
     out.print(_table(("layer", "event", "count", "joules", "share"), ledger.rows(), words=2))
     for text in ledger.caveats:
@@ -84,7 +144,7 @@ def _energy_rows(rows: Iterable[Match], lowest: float, highest: float) -> Iterat
             yield name, kind.upper(), joules(cost.joules.nominal), span(cost.joules), track
 
 
-def _track(value: Range, lowest: float, highest: float, mark: str) -> str:
+def _track(value: Amount, lowest: float, highest: float, mark: str) -> str:
     """A range in characters on a log axis from the lowest to the highest of all."""
     if value.nominal <= 0 or lowest <= 0:
         return " " * _TRACK

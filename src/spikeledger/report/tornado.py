@@ -49,11 +49,11 @@ def plot_tornado(found: Match | Sensitivity, *, most: int = MOST_PRICES) -> Pict
         y = top + index * tall
         amounts = f"{_signed(low)} to {_signed(high)}"
         label = shortened(_label(found, swing), WIDTH - 14 - len(amounts) * SMALL * 0.58, 12.0)
-        picture.add(Words(0, y + 12, label, size=12, bold=swing.flips))
+        picture.add(Words(0, y + 12, label, size=12, bold=swing.worth is not None))
         picture.add(Words(WIDTH, y + 12, amounts, "muted", anchor="end"))
         picture.add(Strokes(tuple((x(tick), y + 17, x(tick), y + 35) for tick in x.ticks(4)), "grid"))
         middle = x(min(max(0.0, low), high)) if difference else x(nominal)
-        title = f"{swing.event}, {swing.kind}: {amounts}; {swing.source}"
+        title = f"{swing.name} ({', '.join(swing.events)}), {swing.kind}: {amounts}; {swing.source}"
         if low < 0 or not difference:  # a sliver is widened: that there are two colours matters more than how much
             wide = max(middle - x(low), 2.5)
             picture.add(Box(middle - wide, y + 20, wide, 12, below, title))
@@ -75,12 +75,8 @@ def _ranked(match: Match) -> tuple[Sensitivity, float]:
 
 
 def _label(found: Match | Sensitivity, swing: Swing) -> str:
-    event = "static energy" if swing.event == "second" else swing.event
-    if isinstance(found, Sensitivity):
-        return f"{event} on {swing.profile}" if found.against else event
-    if found.same_device:
-        return event
-    return f"{event} of the {'ANN' if swing.profile == found.ann.profile else 'SNN'}"
+    alone = found.same_device if isinstance(found, Match) else not found.against
+    return swing.short if alone else swing.name
 
 
 def _signed(value: float, *, brief: bool = False) -> str:
@@ -88,7 +84,7 @@ def _signed(value: float, *, brief: bool = False) -> str:
 
 
 def _profile(ranked: Sensitivity) -> str:
-    return ranked.swings[0].profile if ranked.swings else ""
+    return ranked.profile
 
 
 def _says(found: Match | Sensitivity, ranked: Sensitivity, nominal: float, bars: list[Swing], share: float) -> str:
@@ -104,5 +100,5 @@ def _says(found: Match | Sensitivity, ranked: Sensitivity, nominal: float, bars:
         start = f"the difference is {_signed(nominal)} at nominal prices"
     turning = [_label(found, swing) for swing in ranked.deciding]
     if not turning:
-        return sentence(f"{start}; no price alone turns that, and {first}")
-    return sentence(f"{start}; {' or '.join(turning)} alone turns that")
+        return sentence(f"{start}; no price is worth knowing better, though {first}")
+    return sentence(f"{start}; worth knowing better: {' and '.join(turning)}")

@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 
 from .. import units
+from ..amounts import Amount
 from ..study.accuracy import McNemar
-from ..study.matches import Range, Verdict
 from ..study.sides import Side
+from ..study.verdicts import Verdict
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -35,16 +36,16 @@ def joules(value: float, *, brief: bool = False) -> str:
     return re.sub(r"\.0+ ", " ", text) if brief else text
 
 
-def span(value: Range | None) -> str:
+def span(value: Amount | None) -> str:
     """`low to high`, or that there is none."""
     if value is None:
         return "not given"
     return f"{joules(value.low)} to {joules(value.high)}" if spread(value) else "no range"
 
 
-def spread(value: Range) -> bool:
+def spread(value: Amount) -> bool:
     """Whether low and high differ by more than the rounding of a sum."""
-    return not math.isclose(value.low, value.high, rel_tol=1e-9)
+    return not value.certain
 
 
 def percent(share: float) -> str:
@@ -89,9 +90,9 @@ def verdict(found: Verdict, *, brief: bool = False) -> str:
     """A verdict in words; `brief` fits beside a name in a picture."""
     if not brief:
         return found.text
-    if not found.given:
-        return "not given"
-    return f"{found.winner.upper()} lower" if found.winner else "the ranges overlap"
+    if found.winner:
+        return f"{found.winner.upper()} lower"
+    return f"{found.likely.upper()} probably lower" if found.likely else found.standing
 
 
 def accuracy_interval(side: Side) -> str:

@@ -21,22 +21,11 @@ from ..errors import InputError
 from ..events import term_of
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
-from .advice import Advice, advise
+from .advice import Advice, NeuronShare, advise
 from .counts import Count, activity_from_spikes
 
 #: share of the total above which one neuron is named
 DOMINANT_NEURON = 0.1
-
-
-@dataclass(frozen=True)
-class NeuronShare:
-    """One neuron whose share of the dynamic energy is large."""
-
-    layer: str
-    index: int
-    joules: float
-    share: float
-    spikes: int
 
 
 @dataclass(frozen=True)

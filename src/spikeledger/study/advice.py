@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from ..activity import Activity
 from ..ledger import Ledger, price
 from .counts import scaled
 
-if TYPE_CHECKING:
-    from .accountant import NeuronShare
-
 #: what each advice would change
 PRUNED = 0.5
 QUIETER = 0.2
@@ -29,6 +26,17 @@ SHORTER = 0.5
 _WORTH = 0.01
 
 _ARRIVALS = ("synaptic_op", "mac")
+
+
+@dataclass(frozen=True)
+class NeuronShare:
+    """One neuron whose share of the dynamic energy is large."""
+
+    layer: str
+    index: int
+    joules: float
+    share: float
+    spikes: int
 
 
 @dataclass(frozen=True)

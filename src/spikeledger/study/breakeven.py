@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..activity import Activity
-from ..hardware.profile import HardwareProfile
-from ..ledger import Entry, Ledger
+from ..ledger import Ledger, price
+from .counts import scaled
 from .matches import BreakEven
 
+#: what one more spike causes
+_CAUSED = frozenset({"spike", "synaptic_op", "packet", "hop"})
 #: timesteps at which a curve is drawn
 CURVE_TIMESTEPS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 75, 100)
 
@@ -51,31 +53,37 @@ def events_per_synapse(ann: Activity, snn: Activity) -> float:
 def break_even(
     ann: Ledger, snn: Ledger, ann_activity: Activity, snn_activity: Activity, *, timesteps: Sequence[int] | None = None
 ) -> BreakEven:
-    """Where both ledgers would be equal if only the SNN's spikes became more or fewer.
+    """Where both ledgers would be equal if only the SNN's spikes became more or fewer, by the SNN's own bill.
 
-    `joules_ann = fixed + factor * moving` is solved for `factor`, and the break-even is `factor * measured` events per
-    synapse. `moving` is what each spike causes (synaptic operations with their weight reads, spikes, packets, hops);
-    `fixed` is the rest (neuron updates, state, static power, graded MACs). Along the curve over T, `fixed` grows with T
-    except for the seconds that the device spends per sample.
+    Whatever the bill charges, it is a straight line in the number of spikes (`at_rate`) and in the number of steps, so
+    `price` itself is asked for its slopes:
+
+    `joules(f, T) = fixed(T) + f * moving * T / T_0`, `fixed(T) = fixed(0) + T * each step`
+
+    `joules_ann = joules(f, T_0)` gives `f`, and the break-even is `f * measured` events per synapse; so pricing
+    `at_rate(snn_activity, f)` gives the ANN's joules. The curve solves the same for every T.
     """
     measured = events_per_synapse(ann_activity, snn_activity)
     steps = max(snn_activity.timesteps, 1)
     mac, accumulate = ann.profile.prices.get("mac"), snn.profile.prices.get("synaptic_op")
     ops_only = mac.joules / accumulate.joules if mac and accumulate and accumulate.joules else None
-    moving = sum(entry.joules for entry in _moving(snn)) / max(snn.samples, 1)
-    if measured == 0 or moving == 0:
+    now = _joules(snn, snn_activity)
+    moving = _joules(snn, at_rate(snn_activity, 2)) - now  # twice the spikes: counts stay whole numbers
+    if measured == 0 or moving <= 1e-12 * now:
         why = (
             f"'{snn.profile.name}' multiplies zeros too, so spikes do not change its bill"
             if measured and snn.profile.skips == "none"
             else "no spike arrived at any synapse"
         )
         return BreakEven(measured, steps, ops_only, None, note=why)
+    fixed = now - moving
+    each_step = (_joules(snn, _longer(snn_activity, 2)) - 2 * moving - fixed) / steps
     target = ann.joules_per_sample
     each = moving / measured  # joules / (events/synapse)
-    full = (target - (snn.joules_per_sample - moving)) / each
+    full = (target - fixed) / each
     curve = []
     for step in CURVE_TIMESTEPS if timesteps is None else timesteps:
-        room = target - _fixed(snn, snn_activity, step)
+        room = target - (fixed + (step - steps) * each_step)
         curve.append((int(step), room / each / step if room > 0 else None))
     note = "" if full > 0 else "what the SNN pays without any spike is already more than the ANN's whole bill"
     if snn_activity.total("mac"):
@@ -84,36 +92,20 @@ def break_even(
     return BreakEven(measured, steps, ops_only, full if full > 0 else None, tuple(curve), note)
 
 
-def _moving(ledger: Ledger) -> list[Entry]:
-    """The entries that grow with the number of spikes."""
-    spiking = {entry.layer for entry in ledger.entries if entry.event == "synaptic_op"}
-    return [
-        entry
-        for entry in ledger.entries
-        if entry.event in ("synaptic_op", "spike", "packet", "hop")
-        or (entry.event == "weight_read" and entry.layer in spiking)
-    ]
+def at_rate(activity: Activity, factor: float) -> Activity:
+    """The same run with more or fewer spikes: what each of them causes is scaled, updates and graded values stay."""
+    return scaled(activity, lambda layer, event: factor if event in _CAUSED else 1.0)
 
 
-def _fixed(ledger: Ledger, activity: Activity, timesteps: int) -> float:
-    """Joules per sample without any spike, were it run for another number of timesteps."""
-    moving = _moving(ledger)
-    longer = timesteps / max(activity.timesteps, 1)
-    total = 0.0
-    for entry in ledger.entries:
-        if entry.event == "second":
-            total += entry.joules * _stretch(ledger.profile, activity, longer)
-        elif entry not in moving:
-            total += entry.joules * longer
-    return total / max(ledger.samples, 1)
+def _longer(activity: Activity, times: int) -> Activity:
+    """The same run over more steps: everything happens so many times as often."""
+    more = scaled(activity, lambda layer, event: times)
+    seconds = None if activity.seconds is None else times * activity.seconds
+    return replace(more, timesteps=times * max(activity.timesteps, 1), seconds=seconds)
 
 
-def _stretch(device: HardwareProfile, activity: Activity, longer: float) -> float:
-    """How many times longer a sample takes if it has `longer` times the steps."""
-    if device.timing is None or activity.seconds is not None:
-        return longer
-    timing, layers = device.timing, sum(layer.weighted for layer in activity.layers_by_name.values())
-    events = {event: activity.total(event) for event in timing.seconds_per_event}
-    once = timing.seconds(samples=activity.samples, timesteps=0, layers=layers, events={})
-    each = timing.seconds(samples=activity.samples, timesteps=activity.timesteps, layers=layers, events=events) - once
-    return (once + each * longer) / (once + each) if once + each else longer
+def _joules(like: Ledger, activity: Activity) -> float:
+    """Joules a sample of another activity on the same device, by the same bill, with the same left out."""
+    left_out = [event for event, _ in like.left_out]
+    ledger = price(activity, like.profile, bill=like.bill, leave_out=left_out, allow_uncounted=True)
+    return ledger.joules_per_sample

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..activity import Activity
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..datasets import Dataset
+    from ..methods import Methods
+    from .widths import AtWidths
 
 #: version of the dictionaries that `Comparison.to_dict` gives
 SCHEMA = "spikeledger-comparison/1"
@@ -38,6 +41,11 @@ class Comparison:
     rate_hz: float
     seed: int
     opponents: Opponents | None = None  # the ANN as anybody would build it; None where `fair` finds no fair price
+    #: all networks of each side, where several were given; `ann` and `snn` are those of median accuracy
+    anns: tuple[Side, ...] = ()
+    snns: tuple[Side, ...] = ()
+    #: accuracy and joules of a correct answer at the widths of each match, and of the cheapest fair opponent
+    at_widths: tuple[AtWidths, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -57,7 +65,12 @@ class Comparison:
             "schema": SCHEMA, "data": self.data, "classes": list(self.classes), "samples": self.samples,
             "seed": self.seed, "rate_hz": self.rate_hz, "ann": self.ann.to_dict(), "snn": self.snn.to_dict(),
             "mcnemar": {"only_ann": self.mcnemar.only_ann, "only_snn": self.mcnemar.only_snn, "p": self.mcnemar.p},
+            "networks": {
+                "ann": [one.accuracy for one in self.anns or (self.ann,)],
+                "snn": [one.accuracy for one in self.snns or (self.snn,)],
+            },
             "matches": [one.to_dict() for one in self.matches],
+            "at_widths": [one.to_dict() for one in self.at_widths],
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
         }  # fmt: skip
 
@@ -66,6 +79,19 @@ class Comparison:
         from .summary import rows
 
         return rows(self.to_dict())
+
+    def to_latex(self) -> str:
+        """The verdicts as a LaTeX table."""
+        from .summary import to_latex
+
+        return to_latex(self.to_dict())
+
+    def methods(self) -> Methods:
+        """What a paper has to say of its ledgers: a paragraph, the table of prices, and their works in BibTeX."""
+        from ..methods import methods
+
+        costs = [cost for one in self.matches for cost in (one.ann, one.snn)]
+        return methods(*(cost.ledger for cost in costs if cost.ledger is not None))
 
     def show(self) -> None:
         """Print a plain table."""
@@ -82,14 +108,14 @@ class Comparison:
         return (
             f"Comparison({self.data}, {self.samples:,} samples: "
             f"ANN {self.ann.accuracy:.2%}, SNN {self.snn.accuracy:.2%}; "
-            + "; ".join(f"{one.name}: {one.verdict}" for one in self.matches)
+            + " ".join(one.says for one in self.matches)
             + ")"
         )
 
 
 def compare(
-    ann: nn.Module,
-    snn: nn.Module,
+    ann: nn.Module | Sequence[nn.Module],
+    snn: nn.Module | Sequence[nn.Module],
     data: Dataset,
     *,
     profiles: Sequence[str | HardwareProfile] = DEFAULT_PROFILES,
@@ -101,20 +127,26 @@ def compare(
     allow_uncounted: bool = False,
     batch_size: int = 512,
     names: tuple[str, str] = ("ANN", "SNN"),
+    distribution: str = "log-uniform",
+    widths: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run both networks on the test samples of a data set, count, price and judge: `compare(ann, snn, data)`.
 
     Args:
-        ann: an ordinary network; takes samples `[B, *N]`, gives scores `[B, classes]`.
-        snn: a spiking network.
+        ann: an ordinary network; takes samples `[B, *N]`, gives scores `[B, classes]`. Or several that differ in
+            their weights alone, such as one a seed: the verdict then holds for every pair, or says how often.
+        snn: a spiking network, or several.
         data: a data set; its test samples are used.
         profiles: names, files or profiles, or `"ann_profile:snn_profile"` to price the two on different devices.
         samples: how many test samples, drawn with `seed`; all of them by default.
         rate_hz: inferences per second, for the joules of a day.
         bill: which events are charged; each profile's own by default (as-published ones always keep theirs).
         opponent: where the ANN is priced if a profile runs no ANN; by default the first one in `profiles` that does.
+        distribution: how prices lie within their ranges where a probability is needed, `log-uniform` or
+            `log-triangular`.
         allow_uncounted: price although something was not counted; the totals are then lower bounds.
+        widths: measure both networks' accuracy at the widths of each profile too (`study.widths`).
         progress: called with samples done and samples in all, of both networks together.
 
     Raises:
@@ -129,30 +161,80 @@ def compare(
     pairs = pair(profiles, opponent)
     part = data if samples is None else data.subset(test=samples, seed=seed)
     count = len(part.test_labels)
-    sides = []
-    for index, (network, kind) in enumerate(((ann, "ann"), (snn, "snn"))):
-        note = None if progress is None else (lambda done, total, at=index * count: progress(at + done, 2 * count))
-        sides.append(
-            observe(
-                network, part.test_inputs, part.test_labels, kind="snn" if kind == "snn" else "ann", name=names[index],
-                classes=len(part.classes), seed=seed, batch_size=batch_size, progress=note,
-            )
-        )  # fmt: skip
-    if sides[0].activity.spiking and not sides[1].activity.spiking:
+    networks = {"ann": _several(ann), "snn": _several(snn)}
+    runs = count * sum(map(len, networks.values()))
+    sides: dict[str, list[Side]] = {"ann": [], "snn": []}
+    for kind, name in zip(networks, names, strict=True):
+        for network in networks[kind]:
+            before = count * sum(map(len, sides.values()))
+            note = None if progress is None else partial(_further, progress, before, runs)
+            label = name if len(networks[kind]) == 1 else f"{name} {len(sides[kind]) + 1}"
+            sides[kind].append(
+                observe(
+                    network, part.test_inputs, part.test_labels, kind="snn" if kind == "snn" else "ann", name=label,
+                    classes=len(part.classes), seed=seed, batch_size=batch_size, progress=note,
+                )
+            )  # fmt: skip
+    anns, snns = sides["ann"], sides["snn"]
+    if anns[0].activity.spiking and not snns[0].activity.spiking:
         raise InputError("the first network has spiking neurons and the second has none: call compare(ann, snn, data)")
-    return Comparison(
-        data=part.name, classes=tuple(part.classes), ann=sides[0], snn=sides[1],
-        mcnemar=mcnemar(sides[0].right, sides[1].right),
-        matches=tuple(
-            match(
-                sides[0].activity, sides[1].activity, ann_device, snn_device, name=name, bill=bill, rate_hz=rate_hz,
-                allow_uncounted=allow_uncounted,
-            )
-            for name, ann_device, snn_device in pairs
-        ),
-        rate_hz=rate_hz, seed=seed,
-        opponents=fair(sides[0].activity, sides[1].activity, allow_uncounted=allow_uncounted),
+    shown = [sorted(side, key=lambda one: one.correct)[len(side) // 2] for side in (anns, snns)]
+    matches = tuple(
+        match(
+            [one.parts for one in anns], [one.parts for one in snns], ann_device, snn_device, name=name, bill=bill,
+            rate_hz=rate_hz, allow_uncounted=allow_uncounted, distribution=distribution,
+        )
+        for name, ann_device, snn_device in pairs
     )  # fmt: skip
+    opponents = fair(shown[0].activity, shown[1].activity, allow_uncounted=allow_uncounted)
+    measured: tuple[AtWidths, ...] = ()
+    if widths:
+        chosen = [networks[kind][sides[kind].index(side)] for kind, side in zip(networks, shown, strict=True)]
+        both = (chosen[0], chosen[1])
+        measured = tuple(_at_widths(both, part, pairs, matches, opponents, batch_size=batch_size, seed=seed))
+    return Comparison(
+        data=part.name, classes=tuple(part.classes), ann=shown[0], snn=shown[1],
+        mcnemar=mcnemar(shown[0].right, shown[1].right), matches=matches, rate_hz=rate_hz, seed=seed,
+        opponents=opponents, anns=tuple(anns), snns=tuple(snns), at_widths=measured,
+    )  # fmt: skip
+
+
+def _at_widths(
+    networks: tuple[nn.Module, nn.Module],
+    data: Dataset,
+    pairs: Sequence[tuple[str, HardwareProfile, HardwareProfile]],
+    matches: Sequence[Match],
+    opponents: Opponents | None,
+    *,
+    batch_size: int,
+    seed: int,
+) -> Iterator[AtWidths]:
+    """Both networks at the widths of every match that is no document's, and of the cheapest fair opponent."""
+    from .widths import AtWidths, Measured
+
+    measure = Measured(data, batch_size=batch_size, seed=seed)
+    for (name, *devices), one in zip(pairs, matches, strict=True):
+        if one.as_published:
+            continue
+        ann, snn = (measure(network, device.precision) for network, device in zip(networks, devices, strict=True))
+        ledgers = [cost.ledger for cost in (one.ann, one.snn)]
+        yield AtWidths(name, ann, snn, *(None if ledger is None else ledger.joules_per_sample for ledger in ledgers))
+    if opponents is not None:
+        rows = (opponents.best, opponents.twin)
+        ann, snn = (measure(net, row.ledger.profile.precision) for net, row in zip(networks, rows, strict=True))
+        costs = [row.ledger.joules_per_sample for row in rows]
+        yield AtWidths(f"cheapest fair opponent ({opponents.best.label})", ann, snn, *costs)
+
+
+def _several(networks: nn.Module | Sequence[nn.Module]) -> list[nn.Module]:
+    found = list(networks) if isinstance(networks, list | tuple) else [networks]
+    if not found:
+        raise InputError("a side of the comparison has no network: give at least one")
+    return found  # type: ignore[return-value]
+
+
+def _further(progress: Callable[[int, int], None], before: int, runs: int, done: int, total: int) -> None:
+    progress(before + done, runs)
 
 
 def fair(ann: Activity, snn: Activity, *, allow_uncounted: bool = False) -> Opponents | None:

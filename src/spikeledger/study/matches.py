@@ -5,64 +5,59 @@ The classes are here; `pairing.match` computes them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from .. import units
+from ..amounts import Amount
 from ..ledger import Ledger
+from .verdicts import Verdict, standard_error
 
 #: the views on static power: as each device draws it, left out, and the same watts for both sides
 VIEWS = ("static on", "static off", "equal static")
 TERM_NAMES = ("operations", "memory", "routing", "static")
 
 
-@dataclass(frozen=True)
-class Range:
-    """A quantity with its low and high end."""
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """One network's ledger, and those of parts of its samples."""
 
-    low: float
-    nominal: float
-    high: float
-
-    def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.nominal + other.nominal, self.high + other.high)
-
-    def scaled(self, factor: float) -> Range:
-        """Every end times a factor of at least 0."""
-        return Range(self.low * factor, self.nominal * factor, self.high * factor)
-
-    def to_dict(self) -> dict[str, float]:
-        """Plain values."""
-        return {"low": self.low, "nominal": self.nominal, "high": self.high}
-
-    def __str__(self) -> str:
-        if self.low == self.high:
-            return units.joules(self.nominal)
-        return f"{units.joules(self.nominal)} ({units.joules(self.low)} to {units.joules(self.high)})"
+    ledger: Ledger
+    parts: tuple[Ledger, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cost:
-    """One network on one device; without a ledger, `reason` says why."""
+    """One side on one device: a network, or several alike; without a ledger, `reason` says why."""
 
     profile: str
     title: str
-    ledger: Ledger | None
+    ledger: Ledger | None  # of all networks of the side together
     reason: str = ""
-    joules: Range | None = None  # per sample
-    by_term: Mapping[str, Range] = field(default_factory=dict)  # operations, memory, routing, static; per sample
-    seconds: Range | None = None  # per sample
-    static_watts: Range | None = None
+    networks: tuple[Priced, ...] = ()
+    as_published: bool = False  # a document's arithmetic, flaws included
+    joules: Amount | None = None  # per sample
+    by_term: Mapping[str, Amount] = field(default_factory=dict)  # operations, memory, routing, static; per sample
+    seconds: Amount | None = None  # per sample
+    static_watts: Amount | None = None
     milliampere_hours: float | None = None  # of 1,000 inferences, at 3.7 V
     joules_per_day: float | None = None  # at the comparison's rate
     day_note: str = ""  # how the day was counted
     caveats: tuple[str, ...] = ()
 
+    @property
+    def standard_error(self) -> float | None:
+        """Of the nominal joules a sample, over inputs, or over networks where there are several; None if not known."""
+        if len(self.networks) > 1:
+            return standard_error([one.ledger.per_sample.nominal for one in self.networks])
+        return standard_error([part.per_sample.nominal for one in self.networks for part in one.parts])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; the ledger with all its entries."""
         return {
             "profile": self.profile, "title": self.title, "reason": self.reason, "joules": _plain(self.joules),
+            "standard_error": self.standard_error, "networks": len(self.networks),
             "by_term": {term: value.to_dict() for term, value in self.by_term.items()},
             "seconds": _plain(self.seconds), "static_watts": _plain(self.static_watts),
             "milliampere_hours": self.milliampere_hours, "joules_per_day": self.joules_per_day,
@@ -73,64 +68,22 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Deciding:
-    """One price whose range moves `SNN - ANN`, joules per sample: with that price low and high, the rest nominal."""
-
-    event: str
-    side: Literal["ann", "snn", "both"]
-    at_low: float
-    at_high: float
-    flips: bool
-
-    @property
-    def swing(self) -> float:
-        """How far this price moves the difference, joules per sample."""
-        return abs(self.at_high - self.at_low)
-
-    def __str__(self) -> str:
-        what = "the seconds and watts of static power" if self.event == "second" else f"the price of {self.event}"
-        return f"{what} on {'both sides' if self.side == 'both' else f'the {self.side.upper()} side'}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`SNN lower` or `ANN lower` if the ranges do not overlap, else what decides; `winner` is then empty."""
-
-    text: str
-    winner: Literal["snn", "ann", ""] = ""
-    decided_by: tuple[Deciding, ...] = ()
-    given: bool = True
-
-    def __str__(self) -> str:
-        return self.text
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "text": self.text, "winner": self.winner, "given": self.given,
-            "decided_by": [
-                {"event": one.event, "side": one.side, "at_low": one.at_low, "at_high": one.at_high, "flips": one.flips}
-                for one in self.decided_by
-            ],
-        }  # fmt: skip
-
-
-@dataclass(frozen=True)
 class View:
     """Joules per sample of both sides in one view on static power."""
 
     name: str
-    ann: Range | None
-    snn: Range | None
+    ann: Amount | None
+    snn: Amount | None
     verdict: Verdict
     note: str = ""
 
     @property
-    def ratio(self) -> Range | None:
-        """`ANN / SNN` joules: nominal, and its own low (ANN low / SNN high) and high."""
-        if self.ann is None or self.snn is None or self.snn.low <= 0:
+    def ratio(self) -> Amount | None:
+        """`ANN / SNN` joules: nominal, and its exact ends, each price being one number on both sides."""
+        ends = self.verdict.ratio
+        if self.ann is None or self.snn is None or ends is None or math.isinf(ends.high) or not self.snn.nominal:
             return None
-        return Range(self.ann.low / self.snn.high, self.ann.nominal / self.snn.nominal, self.ann.high / self.snn.low)
+        return Amount(ends.low, self.ann.nominal / self.snn.nominal, ends.high)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -170,7 +123,7 @@ class BreakEven:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Match:
     """One row of a comparison: the ANN on one device against the SNN on one, which may be the same."""
 
@@ -191,17 +144,32 @@ class Match:
     @property
     def as_published(self) -> bool:
         """Whether this row reproduces a document's arithmetic, flaws included."""
-        return any(cost.profile.startswith("published-") for cost in (self.ann, self.snn))
+        return self.ann.as_published or self.snn.as_published
+
+    @property
+    def view(self) -> View:
+        """The view that the verdict is taken from: static power as each device draws it, or left out where a side has none."""
+        on, off = (self.views[name] for name in VIEWS[:2])
+        return off if off.verdict.given and not on.verdict.given else on
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict with static power as each device draws it."""
-        return self.views["static on"].verdict
+        """Who costs less, in that view."""
+        return self.view.verdict
+
+    @property
+    def says(self) -> str:
+        """The one line to remember: `On v100 the ANN costs 1.1 to 2.4 times less, whatever the prices.`"""
+        where = f"On {self.snn.profile}" if self.same_device else f"On {self.snn.profile} against {self.ann.profile}"
+        apart = ", static power apart" if self.view.name == "static off" else ""
+        told = self.verdict.standing in ("exact", "likely")  # a sentence of its own
+        return f"{where}{apart}{(',' if apart else '') if told else ':'} {self.verdict.text}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "name": self.name, "as_published": self.as_published, "ann": self.ann.to_dict(), "snn": self.snn.to_dict(),
+            "name": self.name, "says": self.says, "view": self.view.name, "as_published": self.as_published,
+            "ann": self.ann.to_dict(), "snn": self.snn.to_dict(),
             "views": {name: view.to_dict() for name, view in self.views.items()},
             "break_even": None if self.break_even is None else self.break_even.to_dict(),
             "corrected": None if self.corrected is None else self.corrected.to_dict(),
@@ -209,5 +177,5 @@ class Match:
         }  # fmt: skip
 
 
-def _plain(value: Range | None) -> dict[str, float] | None:
+def _plain(value: Amount | None) -> dict[str, float] | None:
     return None if value is None else value.to_dict()

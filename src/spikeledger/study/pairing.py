@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import add
 
 from .. import units
 from ..activity import Activity
+from ..amounts import Amount
 from ..errors import InputError, UncountedError, UnpricedError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
 from .breakeven import break_even
-from .matches import TERM_NAMES, VIEWS, Cost, Match, Range, View
-from .verdicts import Bill, not_given, total, verdict
+from .matches import TERM_NAMES, VIEWS, Cost, Match, Priced, View
+from .verdicts import Bill, not_given, verdict
 
 #: as-published profile -> the profile that corrects it; one that is not here keeps its prices and gets exact counts
 CORRECTIONS = {
@@ -28,9 +32,13 @@ CORRECTIONS = {
 }
 
 
+#: one network: its activity, or the activities of parts of its samples, which add up to it
+Network = Activity | Sequence[Activity]
+
+
 def match(
-    ann: Activity,
-    snn: Activity,
+    ann: Activity | Sequence[Network],
+    snn: Activity | Sequence[Network],
     ann_device: HardwareProfile,
     snn_device: HardwareProfile,
     *,
@@ -38,23 +46,30 @@ def match(
     bill: str | None = None,
     rate_hz: float = 1.0,
     allow_uncounted: bool = False,
+    distribution: str = "log-uniform",
 ) -> Match:
     """Price the ANN on one device and the SNN on one (which may be the same), and compare.
 
     Args:
+        ann: one activity, or several networks that are alike, such as one a seed; each an activity, or its parts, from
+            which the standard error over inputs is taken. So is `snn`, with the same samples in the same parts.
         bill: which events are charged; each profile's own by default. As-published profiles keep theirs.
         rate_hz: inferences per second, for the joules of a day.
+        distribution: how prices lie in their ranges, where a probability is needed.
     """
+    sides = (_networks(ann), _networks(snn))
+    wholes = [[_whole(network) for network in side] for side in sides]
+    pooled = [_whole(side) for side in wholes]
     costs = [
-        _cost(activity, device, kind, bill, rate_hz, allow_uncounted)
-        for activity, device, kind in ((ann, ann_device, "ann"), (snn, snn_device, "snn"))
+        _cost(side, all_of_them, device, kind, bill, rate_hz, allow_uncounted)
+        for side, all_of_them, device, kind in zip(sides, pooled, (ann_device, snn_device), ("ann", "snn"), strict=True)
     ]
-    views = {view.name: view for view in _views(*costs)}
+    views = {view.name: view for view in _views(costs[0], costs[1], distribution)}
     ledgers = [cost.ledger for cost in costs]
-    published = [device for device in (ann_device, snn_device) if _published(device)]
+    published = any(cost.as_published for cost in costs)
     found = None
     if ledgers[0] is not None and ledgers[1] is not None and not published:
-        found = break_even(ledgers[0], ledgers[1], ann, snn)
+        found = break_even(ledgers[0], ledgers[1], *pooled)
     fixed, sentence = None, ""
     if published:
         better = [corrected(device) for device in (ann_device, snn_device)]
@@ -65,7 +80,7 @@ def match(
         )
         fixed = match(
             ann, snn, better[0][0], better[1][0], name=f"{name or snn_device.name} corrected", rate_hz=rate_hz,
-            allow_uncounted=allow_uncounted,
+            allow_uncounted=allow_uncounted, distribution=distribution,
         )  # fmt: skip
     return Match(
         name or (ann_device.name if ann_device.name == snn_device.name else f"{ann_device.name}:{snn_device.name}"),
@@ -94,7 +109,7 @@ def pair(
         raise InputError("no profile was asked for: name at least one, such as 'horowitz-45nm'")
     other = load_profile(opponent) if opponent is not None else None
     if other is None:
-        able = [snn for _, snn, _ in wanted if "ann" in snn.runs and not _published(snn)]
+        able = [snn for _, snn, _ in wanted if "ann" in snn.runs and not snn.as_published]
         other = able[0] if able else load_profile("horowitz-45nm")
     if "ann" not in other.runs:
         raise InputError(
@@ -111,7 +126,7 @@ def check_rate(rate_hz: float) -> None:
 
 def corrected(device: HardwareProfile) -> tuple[HardwareProfile, str]:
     """The profile that stands beside an as-published one, and what it does instead."""
-    if not _published(device):
+    if not device.as_published:
         return device, "as it is"
     if device.name in CORRECTIONS:
         other = load_profile(CORRECTIONS[device.name])
@@ -119,6 +134,7 @@ def corrected(device: HardwareProfile) -> tuple[HardwareProfile, str]:
     exact = device.model_copy(
         update={
             "name": f"corrected-{device.name.removeprefix('published-')}", "bill": "ops-only", "joules_per_kwh": 3.6e6,
+            "as_published": False,
             "title": f"{device.title}: same prices, exact counts",
             "caveat": "operations only: no memory, no neuron updates, no static power",
         }
@@ -126,52 +142,78 @@ def corrected(device: HardwareProfile) -> tuple[HardwareProfile, str]:
     return exact, "same prices, exact synaptic operations and MACs, each counted once, and 3.6e6 J a kWh"
 
 
-def _published(device: HardwareProfile) -> bool:
-    return device.name.startswith("published-")
+def _networks(given: Activity | Sequence[Network]) -> list[tuple[Activity, ...]]:
+    """Each network as its parts."""
+    several = [given] if isinstance(given, Activity) else given
+    found = [(one,) if isinstance(one, Activity) else tuple(one) for one in several]
+    if not found or not all(found):
+        raise InputError("a side of a comparison needs at least one network, and each network an activity")
+    return found
+
+
+def _whole(parts: Sequence[Activity]) -> Activity:
+    """All parts, or all networks, as one activity: refused where they are not alike."""
+    return reduce(add, parts)
 
 
 def _cost(
-    activity: Activity, device: HardwareProfile, kind: str, bill: str | None, rate_hz: float, allow_uncounted: bool
-) -> Cost:
+    networks: Sequence[Sequence[Activity]], pooled: Activity, device: HardwareProfile, kind: str, bill: str | None,
+    rate_hz: float, allow_uncounted: bool,
+) -> Cost:  # fmt: skip
+    published = device.as_published
     if kind not in device.runs:
-        return Cost(device.name, device.title, None, f"'{device.name}' runs no {kind.upper()}")
-    own = None if _published(device) else bill
+        reason = f"'{device.name}' runs no {kind.upper()}"
+        return Cost(device.name, device.title, None, reason, as_published=published)
+
+    def priced(activity: Activity) -> Ledger:
+        return price(activity, device, bill=None if published else bill, allow_uncounted=allow_uncounted)
+
     try:
-        ledger = price(activity, device, bill=own, allow_uncounted=allow_uncounted)
+        ledger = priced(pooled)
+        several = tuple(_in_parts(priced(_whole(parts)), [priced(part) for part in parts]) for parts in networks)
     except (UncountedError, UnpricedError) as error:
-        return Cost(device.name, device.title, None, str(error))
-    share = 1 / max(ledger.samples, 1)
-    terms = {
-        term: total(_bill(entry_ledger, share)) for term in TERM_NAMES if (entry_ledger := _only(ledger, term)).entries
-    }
-    joules = Range(ledger.joules_low * share, ledger.joules * share, ledger.joules_high * share)
-    watts = device.static
-    one = Range(watts.low, watts.watts, watts.high) if watts is not None and "static" in terms else None
-    static = one.scaled(activity.chips) if one is not None else None
-    seconds = _seconds(ledger, activity)
+        return Cost(device.name, device.title, None, str(error), as_published=published)
+    terms = {term: part.per_sample for term in TERM_NAMES if (part := _only(ledger, term)).entries}
+    joules = ledger.per_sample
+    static = _watts(ledger, pooled)
+    seconds = _seconds(ledger, pooled)
     day, note = _day(joules, terms.get("static"), static, seconds, rate_hz)
     return Cost(
-        device.name, device.title, ledger, "", joules, terms, seconds, static,
+        device.name, device.title, ledger, "", several, published, joules, terms, seconds, static,
         units.battery_milliampere_hours(1000 * joules.nominal), day, note, ledger.caveats,
     )  # fmt: skip
+
+
+def _in_parts(ledger: Ledger, parts: Sequence[Ledger]) -> Priced:
+    """Parts say how far inputs differ where their joules add up; a layer that saw only spikes in one of them does not."""
+    whole = math.isclose(sum(part.joules for part in parts), ledger.joules, rel_tol=1e-6)
+    return Priced(ledger, tuple(parts) if whole and len(parts) > 1 else ())
 
 
 def _only(ledger: Ledger, term: str) -> Ledger:
     return replace(ledger, entries=tuple(entry for entry in ledger.entries if entry.term == term))
 
 
-def _seconds(ledger: Ledger, activity: Activity) -> Range | None:
+def _watts(ledger: Ledger, activity: Activity) -> Amount | None:
+    """What is drawn all the time: the chips' static power, and the host's where the bill has one."""
+    device = ledger.profile
+    places = {entry.layer for entry in ledger.entries if entry.term == "static"}
+    drawn = [device.static.amount * activity.chips] if device.static is not None and "" in places else []
+    drawn += [device.host.amount] if device.host is not None and "(host)" in places else []
+    return Amount.sum((1.0, watts) for watts in drawn) if drawn else None
+
+
+def _seconds(ledger: Ledger, activity: Activity) -> Amount | None:
     """Seconds per sample with the range of the device's timing; a simulated chip's own seconds have none."""
     if ledger.seconds is None:
         return None
     timing = ledger.profile.timing if activity.seconds is None else None
-    low, high = (timing.low_factor, timing.high_factor) if timing else (1.0, 1.0)
     each = ledger.seconds / max(ledger.samples, 1)
-    return Range(each * low, each, each * high)
+    return timing.factor * each if timing else Amount.exactly(each)
 
 
 def _day(
-    joules: Range, static: Range | None, watts: Range | None, seconds: Range | None, rate_hz: float
+    joules: Amount, static: Amount | None, watts: Amount | None, seconds: Amount | None, rate_hz: float
 ) -> tuple[float, str]:
     # J/inference * inferences/s * s/day (+ W * s/day) = J/day
     per_day = rate_hz * units.SECONDS_PER_DAY
@@ -185,58 +227,72 @@ def _day(
     return day, note
 
 
-def _bill(ledger: Ledger, share: float) -> Bill:
-    """The ledger by price, per sample."""
-    lines: dict[tuple[str, str], Range] = {}
-    for entry in ledger.entries:
-        key = (ledger.profile.name, entry.event)
-        cost = Range(entry.low, entry.joules, entry.high).scaled(share)
-        lines[key] = lines[key] + cost if key in lines else cost
-    return lines
-
-
-def _views(ann: Cost, snn: Cost) -> list[View]:
+def _views(ann: Cost, snn: Cost, distribution: str) -> Iterator[View]:
     for side, cost in (("ANN", ann), ("SNN", snn)):
         if cost.ledger is None:
             reason = f"the {side} has no price: {cost.reason}"
-            return [View(name, ann.joules, snn.joules, not_given(reason)) for name in VIEWS]
-    assert ann.ledger is not None and snn.ledger is not None
-    bills = [_bill(ledger, 1 / max(ledger.samples, 1)) for ledger in (ann.ledger, snn.ledger)]
-    dynamic = [{key: cost for key, cost in bill.items() if key[1] != "second"} for bill in bills]
-    missing = [cost.profile for cost in (ann, snn) if cost.static_watts is None]
-    note = (
-        f"no static power in the bill of {' and '.join(f'{name!r}' for name in dict.fromkeys(missing))}"
-        if missing
-        else ""
-    )
+            yield from (View(name, ann.joules, snn.joules, not_given(reason)) for name in VIEWS)
+            return
     all_in = [cost.profile for cost in (ann, snn) if cost.ledger is not None and cost.ledger.profile.all_in]
     held = f"the prices of {all_in[0]!r} hold its static power and cannot be split" if all_in else ""
-    views = [_view("static on", bills[0], bills[1], "; ".join(part for part in (note, held) if part))]
+    paying = {cost.profile: cost.static_watts is not None or cost.profile in all_in for cost in (ann, snn)}
+    missing = [name for name, pays in paying.items() if not pays]
+    note = f"no static power in the bill of {' and '.join(f'{name!r}' for name in missing)}" if missing else ""
+    # on one device both sides leave the same out; on two, whoever leaves it out would win by that
+    if missing and len(paying) > 1 and not (ann.as_published or snn.as_published):
+        yield View("static on", ann.joules, snn.joules, not_given(f"{note}, and to leave it out decides nothing"), held)
+    else:
+        notes = "; ".join(part for part in (note, held) if part)
+        yield _view("static on", _bills(ann, _whole_bill), _bills(snn, _whole_bill), notes, distribution)
     if held:
-        return [*views, *(View(name, None, None, not_given(held)) for name in ("static off", "equal static"))]
-    views.append(_view("static off", dynamic[0], dynamic[1], ""))
-    return [*views, _equal(ann, snn, dynamic[0], dynamic[1])]
+        yield from (View(name, None, None, not_given(held)) for name in VIEWS[1:])
+        return
+    yield _view("static off", _bills(ann, _dynamic), _bills(snn, _dynamic), "", distribution)
+    yield _equal(ann, snn, distribution)
 
 
-def _view(name: str, ann: Bill, snn: Bill, note: str) -> View:
-    return View(name, total(ann), total(snn), verdict(ann, snn), note)
+def _view(name: str, ann: Sequence[Bill], snn: Sequence[Bill], note: str, distribution: str) -> View:
+    return View(name, _mean(ann), _mean(snn), verdict(ann, snn, distribution=distribution), note)
 
 
-def _equal(ann: Cost, snn: Cost, ann_bill: Bill, snn_bill: Bill) -> View:
+def _mean(bills: Sequence[Bill]) -> Amount:
+    return Amount.sum((1 / len(bills), bill.cost) for bill in bills)
+
+
+def _bills(cost: Cost, amount: Callable[[Ledger], Amount]) -> list[Bill]:
+    return [Bill(amount(one.ledger), tuple(map(amount, one.parts))) for one in cost.networks]
+
+
+def _whole_bill(ledger: Ledger) -> Amount:
+    return ledger.per_sample
+
+
+def _dynamic(ledger: Ledger) -> Amount:
+    return ledger.without("static").per_sample
+
+
+def _equal(ann: Cost, snn: Cost, distribution: str) -> View:
     """Both sides pay the same watts (the SNN device's; the ANN device's if that has none) for their own seconds."""
     source = snn if snn.static_watts is not None else ann
     watts = source.static_watts
     if watts is None:
-        return _view("equal static", ann_bill, snn_bill, "neither side has static power: the same as 'static off'")
+        note = "neither side has static power: the same as 'static off'"
+        return _view("equal static", _bills(ann, _dynamic), _bills(snn, _dynamic), note, distribution)
     for cost in (ann, snn):
         if cost.seconds is None:
             reason = f"'{cost.profile}' does not say how long a sample takes"
             return View("equal static", None, None, not_given(reason))
-    assert ann.seconds is not None and snn.seconds is not None
-    key = (source.profile, "second")
-    bills = [
-        {**bill, key: Range(watts.low * time.low, watts.nominal * time.nominal, watts.high * time.high)}
-        for bill, time in ((ann_bill, ann.seconds), (snn_bill, snn.seconds))
-    ]
+
+    def paid(cost: Cost) -> list[Bill]:
+        seconds = cost.seconds
+        assert seconds is not None and watts is not None
+        spread = seconds * (1 / seconds.nominal) if seconds.nominal else seconds
+
+        def amount(ledger: Ledger) -> Amount:
+            # W * s/sample = J/sample
+            return _dynamic(ledger) + watts * spread * ((ledger.seconds or 0.0) / max(ledger.samples, 1))
+
+        return _bills(cost, amount)
+
     note = f"both sides pay the {units.si(watts.nominal, 'W')} of '{source.profile}' for their own seconds"
-    return _view("equal static", bills[0], bills[1], note)
+    return _view("equal static", paid(ann), paid(snn), note, distribution)

@@ -1,4 +1,8 @@
-"""Which assumption decides: how far each price, within its own range, moves a total or a verdict."""
+"""Which assumption decides: how far each number, within its own range, moves a total or a verdict.
+
+A number is what has an identity: one memory, one adder, one board's watts, in however many layers and events it is
+charged, and on both sides where both pay it.
+"""
 
 from __future__ import annotations
 
@@ -8,61 +12,73 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import units
-from ..ledger import Entry, Ledger
+from ..amounts import Amount, Unknown
+from ..hardware.cited import Cited
+from ..ledger import Ledger
+from .joint import extremes
+from .verdicts import Verdict, Worth, verdict
 
 
 @dataclass(frozen=True)
 class Swing:
-    """One price: what the total (or the difference to the other ledger) is with it at its low and at its high end."""
+    """One number: what the total (or the difference to the other ledger) is with it at its low and at its high end."""
 
-    profile: str
-    event: str
+    name: str
     kind: str
     source: str
+    events: tuple[str, ...]  # what it is charged for
     joules: float  # what it charges in the ledger, nominal
     at_low: float
     at_high: float
-    flips: bool = False  # whether it alone turns the verdict
+    flips: bool = False  # whether it alone turns the nominal sign
+    worth: Worth | None = None  # what knowing it better is worth, where the verdict hangs on it
 
     @property
     def width(self) -> float:
         """Joules between both ends."""
         return abs(self.at_high - self.at_low)
 
+    @property
+    def short(self) -> str:
+        """Its name without the profile or the family that it belongs to."""
+        return self.name.partition(": ")[2] or self.name
+
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """Every price of a ledger, the one that matters most first.
+    """Every number of a ledger that has a range, the one that matters most first.
 
-    `independent` is the range if the prices err independently (root of the summed squares, each price one error in all
-    its layers); `worst_case` is the range with every price at the same end.
+    `independent` is the range if the numbers err independently (root of the summed squares, each one error wherever it
+    is charged); `worst_case` is the exact range, whatever they are.
     """
 
     swings: tuple[Swing, ...]
     nominal: float
     independent: tuple[float, float]
     worst_case: tuple[float, float]
+    profile: str = ""
     against: str = ""  # the profile of the other ledger, where a difference is asked about
+    verdict: Verdict | None = None  # who costs less a sample; `snn` is the ledger, `ann` the one that it is against
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def deciding(self) -> tuple[Swing, ...]:
-        """The prices that alone turn the verdict; without another ledger, the one that moves the total most."""
+        """The numbers that are worth knowing better; without another ledger, the one that moves the total most."""
         if self.against:
-            return tuple(swing for swing in self.swings if swing.flips)
+            return tuple(sorted((one for one in self.swings if one.worth), key=lambda one: -_share(one)))
         return self.swings[:1]
 
     def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """Event, kind, share and both ends, as people read them."""
+        """Number, kind, share and both ends, as people read them."""
         for swing in self.swings:
             share = f"{100 * swing.joules / self.nominal:.1f} %" if self.nominal and not self.against else ""
             ends = (units.joules(swing.at_low), units.joules(swing.at_high))
-            yield f"{self._label(swing)}{' (decides)' if swing.flips else ''}", swing.kind, share, *ends
+            yield f"{swing.name}{' (decides)' if swing.worth else ''}", swing.kind, share, *ends
 
     def tornado(self) -> list[dict[str, Any]]:
         """The bars of a tornado picture: label, both ends and the nominal middle, widest first."""
         return [
-            {"label": f"{self._label(swing)} ({swing.kind})", "low": swing.at_low, "nominal": self.nominal,
+            {"label": f"{swing.name} ({swing.kind})", "low": swing.at_low, "nominal": self.nominal,
              "high": swing.at_high, "flips": swing.flips}
             for swing in self.swings
         ]  # fmt: skip
@@ -71,12 +87,11 @@ class Sensitivity:
         """Everything as plain values."""
         return {
             "nominal": self.nominal, "independent": list(self.independent), "worst_case": list(self.worst_case),
-            "against": self.against, "deciding": [swing.event for swing in self.deciding], "bars": self.tornado(),
-            "sources": {swing.event: swing.source for swing in self.swings},
+            "against": self.against, "deciding": [swing.name for swing in self.deciding], "bars": self.tornado(),
+            "sources": {swing.name: swing.source for swing in self.swings},
+            "events": {swing.name: list(swing.events) for swing in self.swings},
+            "verdict": None if self.verdict is None else self.verdict.to_dict(), "notes": list(self.notes),
         }  # fmt: skip
-
-    def _label(self, swing: Swing) -> str:
-        return f"{swing.profile}: {swing.event}" if self.against else swing.event
 
     def show(self) -> None:
         """Print the table."""
@@ -85,49 +100,77 @@ class Sensitivity:
 
         low, high = (units.joules(value) for value in self.independent)
         table = Table(title=f"{units.joules(self.nominal)}; {low} to {high} if prices err independently")
-        for heading in ("price", "kind", "share", "at its low end", "at its high end"):
+        for heading in ("number", "kind", "share", "at its low end", "at its high end"):
             table.add_column(heading)
         for row in self.rows():
             table.add_row(*row)
-        Console().print(table)
+        console = Console()
+        console.print(table)
+        for note in self.notes:
+            console.print(note, highlight=False, markup=False)
 
 
-def sensitivity(ledger: Ledger, *, against: Ledger | None = None) -> Sensitivity:
-    """Rank the prices of a ledger by how far their ranges move it.
+def sensitivity(ledger: Ledger, *, against: Ledger | None = None, distribution: str = "log-uniform") -> Sensitivity:
+    """Rank the numbers of a ledger by how far their ranges move it.
 
     Args:
-        against: another ledger; the question is then which price turns `ledger - against`. A price that both pay on the
-            same profile moves both.
+        against: another ledger; the question is then which number turns `ledger - against`, and how likely that is. A
+            number that both pay moves both.
+        distribution: how numbers lie within their ranges, `log-uniform` or `log-triangular`.
     """
-    here, there = _by_price(ledger), _by_price(against) if against is not None else {}
-    nominal = ledger.joules - (against.joules if against is not None else 0.0)
+    here, there = ledger.amount, against.amount if against is not None else Amount.exactly(0.0)
+    nominal = here.nominal - there.nominal
+    found = None if against is None else verdict(against.per_sample, ledger.per_sample, distribution=distribution)
+    worth = {one.price: one for one in found.decided_by} if found is not None else {}
+    events = _events(ledger, against)
+    sources = {**(against.profile.behind() if against is not None else {}), **ledger.profile.behind()}
     swings = []
-    below = above = low_end = high_end = 0.0
-    for key in dict.fromkeys((*here, *there)):
-        mine, other = here.get(key, ()), there.get(key, ())
-        charged = sum(entry.joules for entry in mine)
-        down = sum(entry.low - entry.joules for entry in mine) - sum(entry.low - entry.joules for entry in other)
-        up = sum(entry.high - entry.joules for entry in mine) - sum(entry.high - entry.joules for entry in other)
-        first = (*mine, *other)[0]
-        flips = against is not None and nominal != 0 and min((nominal + down) * nominal, (nominal + up) * nominal) <= 0
-        kind = first.price.kind if first.price else "static"
-        source = first.price.source if first.price else first.note
-        swings.append(Swing(key[0], key[1], kind, source, charged, nominal + down, nominal + up, flips))
-        below, above = below + min(down, up) ** 2, above + max(down, up) ** 2
-        low_end, high_end = low_end + min(down, up), high_end + max(down, up)
+    below = above = 0.0
+    for one in dict.fromkeys((*here.unknowns, *there.unknowns)):
+        at_low, at_high = (here.at({one: end}) - there.at({one: end}) for end in (one.low, one.high))
+        flips = against is not None and nominal != 0 and min(at_low * nominal, at_high * nominal) <= 0
+        cited = sources.get(one.name)
+        swings.append(
+            Swing(
+                one.name, _kind(cited), cited.source if cited else "", events.get(one, ()),
+                here.nominal - here.at({one: 0.0}), at_low, at_high, flips, worth.get(one.name),
+            )
+        )  # fmt: skip
+        below += min(at_low - nominal, at_high - nominal) ** 2
+        above += max(at_low - nominal, at_high - nominal) ** 2
     swings.sort(key=lambda swing: -swing.width)
+    ends = extremes(there, here).difference
     return Sensitivity(
-        tuple(swings),
-        nominal,
-        (nominal - math.sqrt(below), nominal + math.sqrt(above)),
-        (nominal + low_end, nominal + high_end),
-        against.profile.name if against is not None else "",
-    )
+        tuple(swings), nominal, (nominal - math.sqrt(below), nominal + math.sqrt(above)), (ends.low, ends.high),
+        ledger.profile.name, against.profile.name if against is not None else "", found,
+        () if found is None or against is None else _notes(found, ledger, against),
+    )  # fmt: skip
 
 
-def _by_price(ledger: Ledger) -> dict[tuple[str, str], tuple[Entry, ...]]:
-    # one number in the profile is one error, in however many layers it is charged
-    book: dict[tuple[str, str], list[Entry]] = {}
-    for entry in ledger.entries:
-        book.setdefault((ledger.profile.name, entry.event), []).append(entry)
-    return {key: tuple(entries) for key, entries in book.items()}
+def _notes(found: Verdict, ledger: Ledger, against: Ledger) -> tuple[str, ...]:
+    """The verdict and its details, with the ledgers in the place of networks."""
+    names = {"SNN": f"'{ledger.profile.name}'", "ANN": f"'{against.profile.name}'"}
+
+    def told(text: str) -> str:
+        for word, name in names.items():
+            text = text.replace(f"the {word} ", f"{name} ").replace(word, name)
+        return text
+
+    return tuple(map(told, (found.text, *found.details)))
+
+
+def _events(*ledgers: Ledger | None) -> dict[Unknown, tuple[str, ...]]:
+    found: dict[Unknown, dict[str, None]] = {}
+    for ledger in ledgers:
+        for entry in ledger.entries if ledger is not None else ():
+            for one in entry.each.unknowns:
+                found.setdefault(one, {})[entry.event] = None
+    return {one: tuple(names) for one, names in found.items()}
+
+
+def _kind(cited: Cited | None) -> str:
+    return cited.kind if cited is not None else "assumed"
+
+
+def _share(swing: Swing) -> float:
+    return swing.worth.share if swing.worth is not None else 0.0

@@ -37,6 +37,7 @@ class Side:
     parameters: int
     timesteps: int  # 1 for an ANN
     predictions_by_step: Integers | None = None  # [T, samples]; None for an ANN
+    parts: tuple[Activity, ...] = ()  # the activity of consecutive parts of the samples, which add up to it
 
     @property
     def samples(self) -> int:

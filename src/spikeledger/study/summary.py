@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from .matches import Range
+from ..amounts import Amount
+from ..methods import tabular
 
 HEADINGS = ("ANN on", "SNN on", "ANN J/sample", "SNN J/sample", "ANN / SNN", "verdict")
 
@@ -32,6 +33,7 @@ def headlines(comparison: Mapping[str, Any]) -> list[str]:
     )
     if comparison.get("opponents"):  # files of earlier versions have none
         lines.append(comparison["opponents"]["says"])
+    lines += [one["says"] for one in comparison.get("at_widths", ())]
     return lines
 
 
@@ -71,9 +73,10 @@ def show(comparison: Mapping[str, Any]) -> None:
     for row in found:
         table.add_row(*map(plain, row[:-1]))
     console.print(table)
-    for ann, snn, *_, verdict in found:
-        where = snn if ann == snn else f"ANN on {ann}, SNN on {snn}"
-        console.print(plain(f"{where}: {verdict}"), highlight=False)
+    for one in comparison["matches"]:
+        for match in (one, one["corrected"]):
+            if match is not None:
+                console.print(plain(_says(match)), highlight=False)
 
 
 def html(comparison: Mapping[str, Any]) -> str:
@@ -85,12 +88,33 @@ def html(comparison: Mapping[str, Any]) -> str:
     return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
+def to_latex(comparison: Mapping[str, Any]) -> str:
+    """The verdicts as a LaTeX table: devices, joules a sample of both sides, ANN / SNN and what is said of it."""
+    cells = []
+    for one in comparison["matches"]:
+        for match in (one, one["corrected"]):
+            if match is not None:
+                *amounts, verdict = _row(match)
+                cells.append((*amounts, verdict))
+    data = f"{comparison['data']}, {comparison['samples']:,} samples"
+    accuracy = ", ".join(f"{side.upper()} {100 * comparison[side]['accuracy']:.2f} % right" for side in ("ann", "snn"))
+    return tabular(f"Estimated joules a sample ({data}; {accuracy}).", HEADINGS, cells, words="0.25\\linewidth")
+
+
 def _row(match: Mapping[str, Any]) -> tuple[str, ...]:
-    view = match["views"]["static on"]
+    view = match["views"][match.get("view", "static on")]  # files of earlier versions judge that one
     ratio = "-" if view["ratio"] is None else f"{view['ratio']['nominal']:.3g}"
-    costs = [_joules(match[side]["joules"]) for side in ("ann", "snn")]
+    judged = [view[side] for side in ("ann", "snn")] if "view" in match else [None, None]
+    costs = [_joules(one or match[side]["joules"]) for side, one in zip(("ann", "snn"), judged, strict=True)]
     return (match["ann"]["profile"], match["snn"]["profile"], *costs, ratio, view["verdict"]["text"])
 
 
+def _says(match: Mapping[str, Any]) -> str:
+    if "says" in match:
+        return str(match["says"])
+    ann, snn, *_, verdict = _row(match)  # files of earlier versions
+    return f"{snn if ann == snn else f'ANN on {ann}, SNN on {snn}'}: {verdict}"
+
+
 def _joules(value: Mapping[str, float] | None) -> str:
-    return "-" if value is None else str(Range(value["low"], value["nominal"], value["high"]))
+    return "-" if value is None else str(Amount(value["low"], value["nominal"], value["high"]))

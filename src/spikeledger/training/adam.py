@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import optimizer as torch_hooks
 
-from ..kernels.choice import native, runs_native
+from ..kernels.choice import runs_native
+from ..kernels.native import Moments, adam
+from ..torch_private import optimizer_hooks, profiling
 
 #: options under which a step is more than the native one does
 _MORE = ("amsgrad", "maximize", "capturable", "differentiable", "weight_decay", "decoupled_weight_decay")
@@ -24,7 +25,7 @@ class Adam(torch.optim.Adam):
 
     def step(self, closure: Any = None) -> Any:
         """Take a step; `closure`, if given, computes the loss anew and its value is returned."""
-        hooked = _hooks(self) or torch._C._autograd._profiler_enabled()
+        hooked = optimizer_hooks(self) or profiling()
         return _told(self, closure) if hooked else self._step(closure)
 
     # torch would wrap each step in what hooks and profilers need: as long as the step itself, and seldom wanted
@@ -40,34 +41,31 @@ class Adam(torch.optim.Adam):
         return None
 
     def _step(self, closure: Any) -> Any:
-        groups = None if closure is not None else [self._addresses(group) for group in self.param_groups]
+        groups = None if closure is not None else [self._moments(group) for group in self.param_groups]
         if groups is None or any(found is None for found in groups):
             step: Any = torch.optim.Adam.step
             # once somebody made an Adam of torch's, its step calls the hooks itself, and they were called already
             return (step.__wrapped__ if getattr(step, "hooked", False) else step)(self, closure)
-        core = native()
-        assert core is not None
         for group, found in zip(self.param_groups, groups, strict=True):
             if found is None:
                 continue
-            touched, addresses = found
-            (beta1, beta2), threads = group["betas"], torch.get_num_threads()
-            core.adam(addresses, group["lr"], beta1, beta2, group["eps"], threads)
+            beta1, beta2 = group["betas"]
+            adam(found, group["lr"], beta1, beta2, group["eps"])
+            touched = [each for weight, _, mean, square, taken in found for each in (weight, mean, square, taken)]
             torch.autograd.graph.increment_version(touched)
         return None
 
-    def _addresses(self, group: dict[str, Any]) -> tuple[list[Tensor], list[tuple[int, ...]]] | None:
-        """Where a group's weights, gradients, moments and steps lie; None where torch shall take the step."""
+    def _moments(self, group: dict[str, Any]) -> list[Moments] | None:
+        """A group's weights, gradients, moments and steps; None where torch shall take the step."""
         if any(group.get(option) for option in _MORE) or isinstance(group["lr"], Tensor):
             return None
-        touched: list[Tensor] = []
-        addresses: list[tuple[int, ...]] = []
+        found: list[Moments] = []
         for weight in group["params"]:
             grad = weight.grad
             if grad is None:
                 continue
-            shape, size = weight.shape, weight.numel()
-            if not size or not runs_native(weight):
+            shape = weight.shape
+            if not weight.numel() or not runs_native(weight):
                 return None
             state = self.state[weight] or self._first(weight)
             mean, square, taken = state["exp_avg"], state["exp_avg_sq"], state["step"]
@@ -75,11 +73,8 @@ class Adam(torch.optim.Adam):
                 return None
             if not _plain(taken, torch.Size()):
                 return None
-            addresses.append(
-                (weight.data_ptr(), grad.data_ptr(), mean.data_ptr(), square.data_ptr(), taken.data_ptr(), size)
-            )
-            touched += (weight, mean, square, taken)
-        return touched, addresses
+            found.append(Moments(weight, grad, mean, square, taken))
+        return found
 
     def _first(self, weight: Tensor) -> dict[str, Tensor]:
         state: dict[str, Tensor] = self.state[weight]
@@ -87,15 +82,6 @@ class Adam(torch.optim.Adam):
         state["exp_avg"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         state["exp_avg_sq"] = torch.zeros_like(weight, memory_format=torch.preserve_format)
         return state
-
-
-def _hooks(optimizer: Adam) -> bool:
-    return bool(
-        optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or torch_hooks._global_optimizer_pre_hooks
-        or torch_hooks._global_optimizer_post_hooks
-    )
 
 
 #: a step as torch wraps it, for those who listen

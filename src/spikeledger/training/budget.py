@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..activity import Activity
 from ..errors import InputError
-from ..recording.neurons import Layout
+from ..listening.neurons import Layout
 from ..recording.record import record
 from .answers import sequences
 from .losses import Penalty

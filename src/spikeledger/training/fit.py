@@ -16,8 +16,8 @@ from ..errors import FileFormatError, InputError, SpikeLedgerError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import price
+from ..listening.neurons import Layout
 from ..networks.spiking import SpikingNetwork
-from ..recording.neurons import Layout
 from ..recording.record import record
 from .adam import Adam
 from .answers import answer, check_fits, checked_samples, sequences

@@ -1,7 +1,7 @@
 """Fewer synapses: the smallest weights become zeros, at once or step by step while a network trains.
 
 A mask is the weights' zeros and nothing else: a zero weight is no synapse to the recorder, the chip, NIR and a file of
-weights, and `fit` leaves zeros at zero.
+weights, and `fit` leaves zeros at zero. Which weights there are, and what they are made of, is in `weights`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..errors import InputError, unknown_name
 from ..hardware.profile import HardwareProfile
 from .slopes import Slopes, slopes
 from .tap import arrivals_of
+from .weights import Weight, weights_of
 
 #: prunings of one run; between them the network has time to mend
 STAGES = 16
@@ -39,17 +40,22 @@ def prune(
     The weights with the least `|w| / cost^thrift` go first, where `cost` is what a synapse spends a sample: how often
     something arrives at it, times what that costs on the profile.
 
+    What multiplies becomes zero, also where a weight norm, another parametrization or a mask of torch's own makes it;
+    a weight that layers share counts once.
+
     Args:
-        fraction: share of the weights that shall be zero, of all weighted layers together or by layer's name.
+        fraction: share of the weights that shall be zero, of all linear and convolutional layers together or by layer's
+            name.
         joules: instead of a share: go on until the network is estimated to cost so much a sample on `profile`.
         profile: where a synapse's cost is taken from; without one a cost is a number of arrivals.
         activity: a recording of this network, which says what arrives where: `sl.record(net, samples)`.
         thrift: 0 goes by size alone; above 0, weights behind busy inputs go before those behind quiet ones.
 
     Raises:
-        InputError: shares, joules or layers that cannot be, or a budget that no pruning reaches.
+        InputError: shares, joules or layers that cannot be, a budget that no pruning reaches, or a parametrization under
+            which zeros do not stay.
     """
-    weights = prunable(network)
+    weights = weights_of(network)
     if (fraction is None) == (joules is None):
         raise InputError("say how much is pruned: fraction=0.8 (a share of the weights), or joules=1e-7 with a profile")
     if not (math.isfinite(thrift) and thrift >= 0):
@@ -69,7 +75,7 @@ def prune(
         _to_budget(weights, costs, _spent(activity, slopes(activity, profile)), joules, thrift)
     else:
         _by_share(weights, costs, fraction, thrift)
-    return sum(int((weight == 0).sum()) for weight in weights.values())
+    return sum(int((weight.values == 0).sum()) for weight in weights.values())
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ class Pruning:
 
     def apply(self, network: nn.Module, activity: Activity, done: float, part: float) -> None:
         """Prune until that share of the whole is done; of joules, which move by themselves, that part of what is left."""
-        weights = prunable(network)
+        weights = weights_of(network)
         each = None if self.profile is None else slopes(activity, self.profile)
         costs = synapse_costs(weights, activity, each)
         if self.joules is not None:
@@ -127,17 +133,6 @@ class Pruning:
             _by_share(weights, costs, self.fraction, self.thrift, done)
 
 
-def prunable(network: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights of linear and convolutional layers, by the layer's name."""
-    found: dict[str, nn.Parameter] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            found[name] = module.weight  # type: ignore[assignment]
-    if not found:
-        raise InputError(f"{type(network).__name__} has no linear or convolutional layer, so no weight to prune")
-    return found
-
-
 def pruned(network: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
     """Weights with zeros, each with its mask; a matrix of nothing but zeros is not pruned, it is just not begun."""
     pairs = [
@@ -146,28 +141,33 @@ def pruned(network: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
     return [(weight, mask) for weight, mask in pairs if bool(mask.any()) and not bool(mask.all())]
 
 
-def synapse_costs(weights: Mapping[str, nn.Parameter], activity: Activity, each: Slopes | None) -> dict[str, Tensor]:
+def synapse_costs(weights: Mapping[str, Weight], activity: Activity, each: Slopes | None) -> dict[str, Tensor]:
     """What each weight spends a sample, of the weight's shape: joules, or arrivals where there is no profile.
 
     For a linear layer, what arrives at its input; a weight that several synapses share has the mean of its layer.
     """
     costs = {}
     for name, weight in weights.items():
-        if name not in activity.layers_by_name:
+        ran = [layer for layer in weight.names if layer in activity.layers_by_name]
+        if not ran:
             raise InputError(f"layer '{name}' did not run in the recording: record the network that is to be pruned")
-        event = arrivals_of(activity, name)
-        slope = 1.0 if each is None else each.each.get((name, event), 0.0)
-        tally = activity.tallies.get((name, event))
-        fans = activity.fan_out(name).reshape(-1)
-        samples = max(activity.samples, 1)
-        if tally is not None and tally.per_neuron is not None and weight.dim() == 2 and fans.size == weight.shape[1]:
-            arrivals = tally.per_neuron.reshape(-1) / np.maximum(fans, 1) / samples
-            costs[name] = torch.from_numpy(slope * arrivals).to(torch.float64).expand(weight.shape)
-        else:
-            synapses = max(int((weight != 0).sum()), 1)
-            shared = slope * (0 if tally is None else tally.count) / synapses / samples
-            costs[name] = torch.full_like(weight, shared, dtype=torch.float64)
+        costs[name] = torch.stack([_costs(weight.values.cpu(), layer, activity, each) for layer in ran]).sum(0)
     return costs
+
+
+def _costs(weight: Tensor, layer: str, activity: Activity, each: Slopes | None) -> Tensor:
+    """What the weights of one layer spend a sample."""
+    event = arrivals_of(activity, layer)
+    slope = 1.0 if each is None else each.each.get((layer, event), 0.0)
+    tally = activity.tallies.get((layer, event))
+    fans = activity.fan_out(layer).reshape(-1)
+    samples = max(activity.samples, 1)
+    if tally is not None and tally.per_neuron is not None and weight.dim() == 2 and fans.size == weight.shape[1]:
+        arrivals = tally.per_neuron.reshape(-1) / np.maximum(fans, 1) / samples
+        return torch.from_numpy(slope * arrivals).to(torch.float64).expand(weight.shape)
+    synapses = max(int((weight != 0).sum()), 1)
+    shared = slope * (0 if tally is None else tally.count) / synapses / samples
+    return torch.full_like(weight, shared, dtype=torch.float64)
 
 
 def _spent(activity: Activity, each: Slopes) -> float:
@@ -176,7 +176,7 @@ def _spent(activity: Activity, each: Slopes) -> float:
 
 
 def _by_share(
-    weights: Mapping[str, nn.Parameter],
+    weights: Mapping[str, Weight],
     costs: Mapping[str, Tensor],
     fraction: float | Mapping[str, float] | None,
     thrift: float,
@@ -186,13 +186,15 @@ def _by_share(
     if not isinstance(fraction, Mapping):
         _smallest(weights, costs, _share(fraction or 0.0) * done, thrift)
         return
-    for name, share in fraction.items():
-        if name not in weights:
-            raise unknown_name("layer with weights", name, weights)
+    by_layer = {layer: name for name, weight in weights.items() for layer in weight.names}
+    for layer, share in fraction.items():
+        if layer not in by_layer:
+            raise unknown_name("layer with weights", layer, by_layer)
+        name = by_layer[layer]
         _smallest({name: weights[name]}, costs, _share(share) * done, thrift)
 
 
-def _smallest(weights: Mapping[str, nn.Parameter], costs: Mapping[str, Tensor], share: float, thrift: float) -> None:
+def _smallest(weights: Mapping[str, Weight], costs: Mapping[str, Tensor], share: float, thrift: float) -> None:
     """Make that share of the weights zero; those that are zero already count."""
     scores = _scores(weights, costs, thrift)
     count = math.floor(share * scores.numel() + 0.5)
@@ -202,7 +204,7 @@ def _smallest(weights: Mapping[str, nn.Parameter], costs: Mapping[str, Tensor], 
 
 
 def _to_budget(
-    weights: Mapping[str, nn.Parameter],
+    weights: Mapping[str, Weight],
     costs: Mapping[str, Tensor],
     spent: float,
     joules: float,
@@ -211,7 +213,7 @@ def _to_budget(
     """Make weights zero, the smallest first, until their costs have come down to the budget."""
     scores = _scores(weights, costs, thrift)
     flat = torch.cat([costs[name].reshape(-1) for name in weights])
-    saves = (flat > 0) & torch.cat([weight.detach().reshape(-1) != 0 for weight in weights.values()]).cpu()
+    saves = (flat > 0) & torch.cat([weight.values.reshape(-1).cpu() != 0 for weight in weights.values()])
     order = torch.argsort(scores, stable=True)
     order = order[saves[order]]
     saved = torch.cumsum(flat[order], 0)
@@ -226,21 +228,22 @@ def _to_budget(
     _zero(weights, chosen)
 
 
-def _scores(weights: Mapping[str, nn.Parameter], costs: Mapping[str, Tensor], thrift: float) -> Tensor:
+def _scores(weights: Mapping[str, Weight], costs: Mapping[str, Tensor], thrift: float) -> Tensor:
     """What goes first has least: `|w| / cost^thrift`; what is zero already has -1, what costs nothing has infinity."""
     parts = []
     for name, weight in weights.items():
-        size = weight.detach().abs().to("cpu", torch.float64)
+        size = weight.values.abs().to("cpu", torch.float64)
         score = size / costs[name] ** thrift if thrift else size
         parts.append(torch.where(size == 0, -1.0, score).reshape(-1))
     return torch.cat(parts)
 
 
-def _zero(weights: Mapping[str, nn.Parameter], chosen: Tensor) -> None:
-    with torch.no_grad():
-        sizes = [weight.numel() for weight in weights.values()]
-        for weight, part in zip(weights.values(), chosen.split(sizes), strict=True):
-            weight.masked_fill_(part.view(weight.shape).to(weight.device), 0.0)
+def _zero(weights: Mapping[str, Weight], chosen: Tensor) -> None:
+    shapes = [weight.values.shape for weight in weights.values()]
+    for weight, shape, part in zip(
+        weights.values(), shapes, chosen.split([shape.numel() for shape in shapes]), strict=True
+    ):
+        weight.zero(part.view(shape))
 
 
 def _share(share: float) -> float:

@@ -1,0 +1,155 @@
+// What a spike sends into a block of neurons: the rows of sparse and dense synapses, the windows of convolutions.
+#pragma once
+
+#include "parts.hpp"
+
+namespace chip {
+
+template <class Real>
+struct Arrivals {
+  // Where a block's currents and arrivals lie, as if the whole population's did: indexed by its neurons.
+  struct Place {
+    Real* currents;
+    uint32_t* arrivals;  // null where tables count
+    int shift;
+    int64_t begin, end;
+    template <class T>
+    static T* moved(T* to, int64_t by) {
+      return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(to) - uintptr_t(by) * sizeof(T));
+    }
+  };
+
+  static void each(Projection<Real>& q, Population<Real>& p, int64_t b, const Fired<Real>& list, const Place& place, int64_t* work,
+            bool told) {
+    const Real* scales = static_cast<const Real*>(q.fan.scales);
+    for (size_t s = 0; s < list.neurons.size(); ++s) {
+      const int64_t neuron = list.neurons[s];
+      const Real value = list.values.empty() ? Real(1) : list.values[s];
+      if (!q.fan.starts) {
+        meet(q, p, b, neuron, value, place, work, told);
+        continue;
+      }
+      for (int64_t k = q.fan.starts[neuron]; k < q.fan.starts[neuron + 1]; ++k)
+        meet(q, p, b, q.fan.places[k], value * scales[k], place, work, told);
+    }
+  }
+
+  static void stream(const Projection<Real>& q, int64_t blocks, int64_t b, const Fired<Real>& list, const Place& place) {
+    if (list.neurons.empty()) return;
+    if (list.values.empty()) {
+      if (place.arrivals) rows<false, true>(q, blocks, b, list, place);
+      else rows<false, false>(q, blocks, b, list, place);
+    } else {
+      if (place.arrivals) rows<true, true>(q, blocks, b, list, place);
+      else rows<true, false>(q, blocks, b, list, place);
+    }
+  }
+
+  static const int64_t* row(const Projection<Real>& q, int64_t blocks, int64_t b, int64_t source) {
+    return blocks == 1 ? q.starts + source : q.cuts.data() + source * blocks + b;
+  }
+
+  // The block's part of many rows. Where a row begins is asked for two leads ahead; its records are one lead ahead, a
+  // cache line for each that is worked off, since the processor holds few requests at a time.
+  template <bool graded, bool counted>
+  static void rows(const Projection<Real>& q, int64_t blocks, int64_t b, const Fired<Real>& list, const Place& place) {
+    constexpr int64_t line = 64, most = 1024, pace = line / sizeof(Record<Real>);
+    const int64_t n = int64_t(list.neurons.size());
+    const int64_t part = q.starts[q.sources] * int64_t(sizeof(Record<Real>)) / (q.sources * blocks) + 1;
+    const int64_t lead = std::clamp<int64_t>(4096 / part, 3, 12);
+    const uint32_t* neurons = list.neurons.data();
+    Real* currents = place.currents;
+    uint32_t* arrivals = place.arrivals;
+    const int shift = place.shift;
+    for (int64_t s = -lead; s < n; ++s) {
+      if (s + 2 * lead < n) __builtin_prefetch(row(q, blocks, b, neurons[s + 2 * lead]));
+      const char *far = nullptr, *far_end = nullptr;
+      if (s + lead < n) {
+        const int64_t* at = row(q, blocks, b, neurons[s + lead]);
+        far = reinterpret_cast<const char*>(q.records + at[0]);
+        far_end = reinterpret_cast<const char*>(q.records + at[1]);
+      }
+      if (s >= 0) {
+        const int64_t* at = row(q, blocks, b, neurons[s]);
+        const Record<Real>*record = q.records + at[0], *end = q.records + at[1];
+        const Real value = graded ? list.values[s] : Real(1);
+        const auto meet = [&](const Record<Real>& r) {
+          currents[r.target] += graded ? r.weight * value : r.weight;
+          if (counted) ++arrivals[r.target >> shift];
+        };
+        for (; record + pace <= end; record += pace, far += line) {
+          __builtin_prefetch(far);
+          for (int64_t k = 0; k < pace; ++k) meet(record[k]);
+        }
+        for (; record < end; ++record) meet(*record);
+      }
+      if (!far_end) continue;
+      for (const char* stop = std::min(far_end, far + most); far < stop; far += line) __builtin_prefetch(far);
+      __builtin_prefetch(far_end - 1);
+    }
+  }
+
+  static void meet(Projection<Real>& q, Population<Real>& p, int64_t b, int64_t source, Real value, const Place& place,
+            int64_t* work, bool told) {
+    switch (q.kind) {
+      case Kind::sparse: sparse(q, p.blocks(), b, source, value, place); break;
+      case Kind::dense: dense(q, p.size, source, value, place); break;
+      case Kind::conv: conv(q, p, source, value, place, work); return;
+    }
+    if (!told) tally(q, p, source, work);
+  }
+
+  static void sparse(const Projection<Real>& q, int64_t blocks, int64_t b, int64_t source, Real value, const Place& place) {
+    const int64_t* at = row(q, blocks, b, source);
+    for (const Record<Real>*record = q.records + at[0], *end = q.records + at[1]; record < end; ++record) {
+      place.currents[record->target] += record->weight * value;
+      if (place.arrivals) ++place.arrivals[record->target >> place.shift];
+    }
+  }
+
+  static void dense(const Projection<Real>& q, int64_t size, int64_t source, Real value, const Place& place) {
+    const Real* weights = q.weight + source * size;
+    add_row(place.currents + place.begin, weights + place.begin, value, place.end - place.begin);
+    if (place.arrivals)  // beside sparse rows
+      for (int64_t i = place.begin; i < place.end; ++i) place.arrivals[i >> place.shift] += weights[i] != 0;
+  }
+
+  static void tally(const Projection<Real>& q, const Population<Real>& p, const Fired<Real>& list, int64_t* work) {
+    for (const uint32_t neuron : list.neurons) tally(q, p, int64_t(neuron), work);
+  }
+
+  static void tally(const Projection<Real>& q, const Population<Real>& p, int64_t source, int64_t* work) {
+    const size_t slices = p.cores.size();
+    const uint32_t* counts = q.counts + source * slices;
+    for (size_t k = 0; k < slices; ++k) work[p.cores[k]] += counts[k];
+  }
+
+  // Targets lie position by position, all channels of a position together.
+  static void conv(const Projection<Real>& q, const Population<Real>& p, int64_t source, Real value, const Place& at, int64_t* work) {
+    const ConvShape& c = q.conv;
+    const int64_t column = source % c.in_columns, row = source / c.in_columns % c.in_rows;
+    const int64_t channel = source / (c.in_columns * c.in_rows), width = c.out_channels / c.groups;
+    const int64_t group = channel / (c.in_channels / c.groups);
+    for (int64_t i = 0; i < c.kernel_rows; ++i) {
+      const int64_t y = row + c.pad_rows - i * c.dilation_rows;
+      if (y < 0 || y % c.stride_rows || y / c.stride_rows >= c.out_rows) continue;
+      for (int64_t j = 0; j < c.kernel_columns; ++j) {
+        const int64_t x = column + c.pad_columns - j * c.dilation_columns;
+        if (x < 0 || x % c.stride_columns || x / c.stride_columns >= c.out_columns) continue;
+        const int64_t position = y / c.stride_rows * c.out_columns + x / c.stride_columns;
+        const int64_t to = position * c.out_channels + group * width;
+        if (to < at.begin || to >= at.end) continue;
+        const int64_t tap = (channel * c.kernel_rows + i) * c.kernel_columns + j;
+        const Real* weights = q.weight + tap * width;
+        add_row(at.currents + to, weights, value, width);
+        if (at.arrivals) {
+          for (int64_t o = 0; o < width; ++o) at.arrivals[(to + o) >> at.shift] += weights[o] != 0;
+        } else if (q.counts) {
+          work[p.cores[p.slice_of[position]]] += q.counts[tap];
+        }
+      }
+    }
+  }
+};
+
+}  // namespace chip

@@ -1,0 +1,388 @@
+"""What is known of tensors while they live: which hold weights, and where the values of the others were made.
+
+Knowledge hangs on memory, not on tensor objects: a view, a slice or `.data` of a tensor is the same memory. What is known
+of one tensor's values (their census, the pooling they went through) holds until anything is written into its memory,
+through whatever view; then what is known of all that was written there holds: the kind, the source, a spike's size.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..listening.neurons import kind_of
+from .census import Census, census
+from .folds import Fold, among, numbered
+
+#: kinds whose values are events, each of one size or several of them at once
+EVENTS = frozenset(["spikes", "input"])
+#: operators that give the same elements in another arrangement of the axes
+_RESHAPES = frozenset(
+    ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
+)
+#: operators that give the same elements in the same arrangement
+COPIES = frozenset(["clone", "contiguous", "detach", "alias", "_to_copy", "to", "lift_fresh"])
+
+
+class Origin(NamedTuple):
+    """Where a tensor's values were made.
+
+    `kind` is `spikes` (neurons sent them, declared or not), `input` (the network's own), `currents` (a weighted
+    operator's), `pooled`, `random`, `constant`, `zero`, `unseen` (made where nobody could look) or `values` (anything
+    else). `unit` is the size of one spike where a value may be several, `census` what was counted when they were sent,
+    for `rows` rows of the first axes, and `suspect` a place that made binary values though nobody said that it is a neuron.
+    """
+
+    kind: str
+    source: str
+    unit: float | None = None
+    suspect: str | None = None
+    fold: Fold | None = None
+    census: Census | None = None
+    rows: int = 0
+    half: tuple[str, Any] | None = (
+        None  # the `sign` or `size` of values with a fold, whose product is these values again
+    )
+
+    @property
+    def bare(self) -> Origin:
+        """What holds for any part of these values."""
+        if self.fold is None and self.census is None and self.half is None:
+            return self
+        return self._replace(fold=None, census=None, rows=0, half=None)
+
+    def through(self, name: str, out: Tensor) -> Origin:
+        """The origin of what an operator that only moves values made of this tensor, but for the poolings."""
+        known = self.census
+        if known is None or name in COPIES:
+            return self
+        rows = _leading(out.shape, self.rows) if name in _RESHAPES else None
+        return self._replace(census=None if rows is None else known.shaped(tuple(out.shape[rows:])))
+
+    def counted(self, shape: tuple[int, ...], rows: int) -> Census | None:
+        """The census of a tensor of some shape with this origin, if it is known without looking."""
+        if self.census is None or math.prod(shape[:rows]) != self.rows:
+            return None
+        return self.census.shaped(tuple(shape[rows:]))
+
+
+CONSTANT = Origin("constant", "")
+ZERO = Origin("zero", "")
+INPUT = Origin("input", "input")
+RANDOM = Origin("random", "input")
+
+
+def joined(first: Origin | None, other: Origin | None) -> Origin | None:
+    """What is known of memory that holds values of both origins: zeros say nothing, two populations are events of both."""
+    if first is None or other is None:
+        return first or other
+    if first.kind == "zero" or first == other:
+        return other.bare
+    if other.kind == "zero":
+        return first.bare
+    unit = first.unit if first.unit == other.unit else None
+    source = first.source if first.source == other.source else ""
+    suspect = first.suspect or other.suspect
+    if first.kind == other.kind:
+        kind = first.kind if first.kind != "currents" or source else "values"
+    elif {first.kind, other.kind} <= EVENTS:
+        kind = "spikes"
+    elif "unseen" in (first.kind, other.kind):
+        kind = "unseen"
+    elif first.kind == "constant" or other.kind == "constant":
+        kind, source = next((one.kind, one.source) for one in (first, other) if one.kind != "constant")
+        kind = kind if kind in EVENTS else "values"
+    else:
+        kind, source = "values", first.source
+    return Origin(kind, source, unit, suspect)
+
+
+def _leading(shape: torch.Size, count: int) -> int | None:
+    """How many leading axes of a shape hold exactly `count` rows."""
+    product = 1
+    for axis, size in enumerate(shape):
+        if product == count and axis > 0:
+            return axis
+        product *= size
+    return len(shape) if product == count and len(shape) > 0 else None
+
+
+class Weight(NamedTuple):
+    """Values made from weights alone: of which parameter, and whose values they are."""
+
+    name: str
+    owner: Tensor | None = None  # None: computed afresh, so that its zeros may be others at each call
+    buffer: bool = False  # which may turn out to hold a state
+
+    def layer(self, part: Tensor) -> str:
+        """The layer that multiplies by a part of this weight: its module, or the parameter itself if it has a name.
+
+        A slice is a layer of its own (`attention.in_proj_weight:4096`), since its synapses are others.
+        """
+        slice_ = ""
+        if self.owner is not None and part.numel() < self.owner.numel() and 0 not in part.stride():
+            slice_ = f":{part.storage_offset() - self.owner.storage_offset()}"
+        return self.name.removesuffix(".weight") + slice_
+
+
+class Memory:
+    """What is known of one storage, whatever views there are of it."""
+
+    __slots__ = ("later", "made", "numbers", "sources", "weights", "writes")
+
+    def __init__(self) -> None:
+        self.later: list[Callable[[], object]] = []  # what is to be done if a buffer turns out to hold a state
+        self.weights: list[tuple[int, int, Weight]] = []  # first element, last plus one, and whose they are
+        self.made: Origin | None = None  # of all that was written there
+        self.writes = 0  # how often anything was
+        self.numbers: Tensor | None = None  # of pooled values that were copied there, element by element
+        self.sources: tuple[Fold, ...] = ()  # what they number
+
+    def weight(self, tensor: Tensor) -> Weight | None:
+        """The weight that a view lies in."""
+        if not self.weights:
+            return None
+        if len(self.weights) == 1:
+            return self.weights[0][2]
+        start = tensor.storage_offset()
+        return next((one for begin, end, one in self.weights if begin <= start < end), None)
+
+
+class _Row:
+    """One tensor object: its memory, and what is known of its values until something is written there."""
+
+    __slots__ = ("looked", "memory", "origin", "pointer", "reference", "writes")
+
+    def __init__(self, reference: weakref.ref[Tensor], memory: Memory, pointer: int) -> None:
+        self.reference = reference
+        self.pointer = pointer  # where its values lie, which `.data = ` changes
+        self.memory = memory
+        self.origin: Origin | None = None
+        self.writes = -1  # of the memory, when `origin` was noted
+        self.looked: tuple[object, int, Census] | None = None  # how it stood, rows, and what was seen
+
+
+class Provenance:
+    """All that is known of tensors."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._rows: dict[int, _Row] = {}
+        self._memories: dict[int, tuple[weakref.ref[Any], Memory]] = {}
+        for name, tensor, buffer in _weights_of(network):
+            memory = self._row(tensor).memory
+            begin = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
+            memory.weights.append((begin, begin + tensor.numel(), Weight(name, tensor, buffer)))
+
+    def _row(self, tensor: Tensor) -> _Row:
+        key = id(tensor)
+        row = self._rows.get(key)
+        if row is not None and row.reference() is tensor:
+            if row.pointer != _pointer(tensor):
+                self._moved(tensor, row)
+            return row
+        rows = self._rows
+
+        def forget(reference: weakref.ref[Tensor]) -> None:
+            found = rows.get(key)
+            if found is not None and found.reference is reference:
+                del rows[key]
+
+        row = rows[key] = _Row(weakref.ref(tensor, forget), self._memory(tensor), _pointer(tensor))
+        return row
+
+    def _moved(self, tensor: Tensor, row: _Row) -> None:
+        """`tensor.data = other`: its values lie elsewhere now."""
+        before, row.memory, row.pointer = row.memory, self._memory(tensor), _pointer(tensor)
+        if row.memory is before:
+            return
+        row.writes, row.looked = -1, None
+        known = next((one for _, _, one in before.weights if one.owner is tensor), None)
+        stays = known is not None and (not known.buffer or row.memory.made is None)
+        if stays and known is not None and not any(one.owner is tensor for _, _, one in row.memory.weights):
+            begin = int(tensor.storage_offset())
+            anonymous = [one for one in row.memory.weights if one[2].owner is not None]
+            row.memory.weights = [*anonymous, (begin, begin + tensor.numel(), known)]
+
+    def _memory(self, tensor: Tensor) -> Memory:
+        try:
+            storage = tensor.untyped_storage()
+        except (
+            NotImplementedError,
+            RuntimeError,
+        ):  # a tensor without a storage of its own: sparse, nested, transformed
+            return Memory()
+        key, memories = id(storage), self._memories
+        found = memories.get(key)
+        if found is not None and found[0]() is storage:
+            return found[1]
+
+        def forget(reference: weakref.ref[Any]) -> None:
+            found = memories.get(key)
+            if found is not None and found[0] is reference:
+                del memories[key]
+
+        memory = Memory()
+        memories[key] = (weakref.ref(storage, forget), memory)
+        return memory
+
+    # -- weights -------------------------------------------------------------------------------------------------------
+
+    def weight(self, tensor: Tensor) -> Weight | None:
+        """Whose values a tensor holds, if they were made from weights alone."""
+        row = self._rows.get(id(tensor))
+        if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
+            row = self._row(tensor)
+        memory = row.memory
+        return memory.weight(tensor) if memory.weights else None
+
+    def is_weight(self, tensor: Tensor) -> bool:
+        """Whether a tensor was made from weights alone."""
+        return self.weight(tensor) is not None
+
+    def version(self, tensor: Tensor) -> object:
+        """What changes when a weight's values do; None if that cannot be known."""
+        known = self.weight(tensor)
+        if known is None or known.owner is None or known.owner.is_inference():
+            return None
+        owner = known.owner
+        own = self._row(tensor).memory.writes if tensor is not owner else 0
+        return id(owner), owner._version, owner.data_ptr(), self._row(owner).memory.writes, own
+
+    def derive(self, out: Tensor, weight: Weight) -> None:
+        """This tensor was made from weights alone."""
+        row = self._row(out)
+        if not row.memory.weights:
+            row.memory.weights.append((0, 1 << 62, weight))
+
+    # -- values --------------------------------------------------------------------------------------------------------
+
+    def origin(self, tensor: object) -> Origin | None:
+        """Where a tensor's values were made; None where that is not known."""
+        if not isinstance(tensor, Tensor):
+            return None
+        row = self._rows.get(id(tensor))
+        if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
+            row = self._row(tensor)
+        memory = row.memory
+        if row.writes == memory.writes:
+            return row.origin
+        if memory.numbers is not None and memory.made is not None:
+            numbers = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).clone()
+            return memory.made._replace(fold=numbered(numbers, memory.sources))
+        return memory.made
+
+    def put(self, tensor: Tensor, origin: Origin) -> None:
+        """Know this of a tensor until its memory is written into."""
+        row = self._rows.get(id(tensor))
+        if row is None or row.reference() is not tensor:
+            row = self._row(tensor)
+        row.origin = origin
+        memory = row.memory
+        row.writes = memory.writes
+        if memory.made is None:
+            memory.made = origin if origin.census is None and origin.fold is None else origin.bare
+
+    def send(self, tensor: Tensor, origin: Origin) -> None:
+        """A neuron sent this: whatever lay in its memory before is gone."""
+        self._row(tensor).memory.made = origin.bare
+        self.put(tensor, origin)
+
+    def written(self, tensor: Tensor, origin: Origin | None) -> None:
+        """Something was written through a tensor: into all of its memory, or into a part of it."""
+        row = self._row(tensor)
+        memory = row.memory
+        memory.writes += 1
+        if memory.weights:
+            return
+        if memory.numbers is not None or (origin is not None and origin.fold is not None):
+            self._number(tensor, memory, origin)
+        try:
+            whole = tensor.numel() * tensor.element_size() >= tensor.untyped_storage().nbytes()
+        except (NotImplementedError, RuntimeError):
+            whole = True
+        if whole:
+            memory.made = origin.bare if origin is not None else None
+            if origin is not None:
+                row.origin, row.writes = origin, memory.writes
+        else:
+            memory.made = joined(memory.made, origin)
+
+    def _number(self, tensor: Tensor, memory: Memory, origin: Origin | None) -> None:
+        """Keep which pooled values lie where: not a number stands for any others."""
+        size = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if memory.numbers is None:
+            blank = 0.0 if memory.made is None or memory.made.kind == "zero" else math.nan
+            memory.numbers = torch.full((size,), blank, dtype=torch.float64)
+        view = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
+        if any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.size(), strict=True)):
+            memory.numbers.fill_(math.nan)  # places that share one element
+        elif origin is not None and origin.fold is not None:
+            own, memory.sources = among(*origin.fold.numbered(), memory.sources)
+            view.copy_(own.expand(view.shape))
+        else:
+            view.fill_(0.0 if origin is not None and origin.kind == "zero" else math.nan)
+
+    def touched(self, tensor: Tensor) -> None:
+        """A weight was written into, with what is a weight too, or by training."""
+        self._row(tensor).memory.writes += 1
+
+    def turns_out(self, tensor: Tensor) -> None:
+        """What was taken for a weight holds a state: a buffer that the network itself writes values into."""
+        memory = self._row(tensor).memory
+        if all(one.buffer or one.owner is None for _, _, one in memory.weights):
+            memory.weights.clear()
+            while memory.later:
+                memory.later.pop(0)()
+
+    def writes(self, tensor: Tensor) -> int:
+        """How often anything was written into a tensor's memory."""
+        return self._row(tensor).memory.writes
+
+    def later(self, tensor: Tensor, deed: Callable[[], object]) -> None:
+        """Do this if a buffer turns out to hold a state."""
+        self._row(tensor).memory.later.append(deed)
+
+    def look(self, values: Tensor, rows: int, unit: float | None = None) -> Census:
+        """The census of a tensor, remembered while it stays as it is."""
+        if values.is_inference():
+            return census(values, rows, unit=unit)
+        row = self._row(values)
+        stands = (values._version, row.memory.writes, unit)
+        known = row.looked
+        if known is not None and known[0] == stands and known[1] == rows:
+            return known[2]
+        found = census(values, rows, unit=unit)
+        row.looked = (stands, rows, found)
+        return found
+
+    def met(self, tensor: Tensor) -> bool:
+        """Whether a tensor was an operand or a result of anything that was heard."""
+        row = self._rows.get(id(tensor))
+        return row is not None and row.reference() is tensor
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def _pointer(tensor: Tensor) -> int:
+    try:
+        return tensor.data_ptr()
+    except (NotImplementedError, RuntimeError):  # sparse and others: no place of their own
+        return 0
+
+
+def _weights_of(network: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
+    """The parameters and buffers of a network, but for the buffers of neurons: they hold the state."""
+    seen: set[int] = set()
+    for path, module in network.named_modules():
+        books = (module._parameters,) if kind_of(module) is not None else (module._parameters, module._buffers)
+        for book in books:
+            for name, tensor in book.items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield f"{path}.{name}" if path else name, tensor, book is module._buffers

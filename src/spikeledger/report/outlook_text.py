@@ -1,0 +1,51 @@
+"""The outlook in the terminal, as rich tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..outlook.contradictions import Contradiction
+from ..outlook.phrases import times
+from ..outlook.sheets import Sheet
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def show_sheets(sheets: Iterable[Sheet], *, console: Console | None = None) -> None:
+    """Print tables with their notes."""
+    from rich import box
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console or Console()
+    for sheet in sheets:
+        drawn = Table(box=box.SIMPLE_HEAD, title=Text(sheet.title, style="bold"), title_justify="left", pad_edge=False)
+        for heading in sheet.headings:
+            drawn.add_column(Text(heading), overflow="fold", vertical="top")
+        for row in sheet.rows:
+            drawn.add_row(*(Text(cell) for cell in row))
+        out.print(drawn)
+        if sheet.note:
+            out.print(Padding(Text(sheet.note, style="dim"), (0, 0, 1, 0)))
+
+
+def show_contradictions(found: Sequence[Contradiction], *, console: Console | None = None) -> None:
+    """Print contradictions one after the other: what is printed, what follows, how far apart."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = console or Console()
+    for at, one in enumerate(found, 1):
+        apart = f" ({times(one.factor)})" if one.factor else ""
+        out.print(Text(f"{at}. {one.title}{apart}", style="bold"))
+        for text in (
+            f"{one.where}: {one.printed}",
+            f"{'computed again' if one.factor else 'in fact'}: {one.computed}",
+            one.says,
+        ):
+            out.print(Padding(Text(text), (0, 0, 0, 4)))
