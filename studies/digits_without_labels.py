@@ -71,6 +71,9 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--labelled", type=int, default=10_000, help="training digits from which labels are taken")
+    parser.add_argument(
+        "--theta-millivolts", type=float, default=0.05, help="by which a spike raises a threshold: 0.05 as published"
+    )
     parser.add_argument("--delays", action="store_true", help="the published input delays")
     parser.add_argument("--out", type=Path, default=Path("out/digits"))
     given = parser.parse_args()
@@ -79,13 +82,15 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     rows = []
     for seed in map(int, given.seeds.split(",")):
-        network = plasticity.DiehlCook.random(given.neurons, seed=seed, delays=given.delays)
+        constants = plasticity.Constants(theta_volts=given.theta_millivolts * 1e-3)
+        network = plasticity.DiehlCook.random(given.neurons, seed=seed, delays=given.delays, constants=constants)
         row, network = measured(data, network, passes=given.passes, seed=seed, labelled=given.labelled)
-        rows.append({"neurons": given.neurons, "passes": given.passes, "delays": given.delays, **row})
+        setting = {key: getattr(given, key) for key in ("neurons", "passes", "theta_millivolts", "delays", "labelled")}
+        rows.append({**setting, **row})
         print(
             json.dumps({key: value for key, value in rows[-1].items() if key != "joules_a_learned_digit"}), flush=True
         )
-        name = f"{given.neurons}-{given.passes}{'-delays' if given.delays else ''}"
+        name = f"{given.neurons}-{given.passes}-{given.theta_millivolts:g}{'-delays' if given.delays else ''}"
         write_whole(given.out / f"{name}.json", json.dumps(rows, indent=1).encode())
         draw(network.weights, given.out / f"{name}.png")
 
