@@ -51,7 +51,7 @@ class Passage(nn.Module):
 
     def _through_the_buffer(self, x: Tensor) -> Tensor:
         if self.kept.shape != x.shape:
-            self.kept = torch.zeros_like(x)
+            self.kept = torch.zeros(x.shape)
         if self.state == "copy":
             self.kept.copy_(x)
         elif self.state == "slices":
