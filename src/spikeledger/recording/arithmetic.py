@@ -14,14 +14,11 @@ import torch
 from torch import Tensor
 
 from .folds import Fold, Writes, numbered, plain, summed, together
-from .provenance import CONSTANT, COPIES, EVENTS, INPUT, ZERO, Origin, joined
+from .provenance import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined
 from .rules import Rule
 
 #: kinds that say nothing of the run's values
 _STILL = frozenset(["constant", "zero"])
-_RESHAPES = frozenset(
-    ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
-)
 
 
 def made_of(found: Sequence[Origin], place: str) -> Origin:
@@ -177,7 +174,7 @@ def moved(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], fold: Fold,
     name, values = rule.name, args[0]
     if name in COPIES:
         return fold
-    if name in _RESHAPES:
+    if name in RESHAPES:
         return fold.reshaped(out.shape)
     if name in ("permute", "transpose", "t", "mT", "numpy_T", "swapaxes"):
         return fold.permuted(axis_order(name, values.dim(), args[1:]))

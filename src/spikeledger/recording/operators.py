@@ -8,20 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import SpikeLedgerError
 from .arithmetic import combined, gathered, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census
 from .folds import Fold
-from .pools import Pool, sum_pool
+from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import CONSTANT, RANDOM, ZERO, Origin, Weight
 from .rules import Rule, why_unknown
 from .tensors import elements, nonzero_elements, tensors_in
 
 _Booking = Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], Origin | None]
+
+
+#: operators by which a mask makes weights of weights
+_MASKS = ("mul", "where", "masked_fill")
+
+
+def _is_still(origin: Origin | None) -> bool:
+    return origin is not None and origin.kind in ("constant", "zero")
 
 
 class Operators:
@@ -50,6 +58,8 @@ class Operators:
             else:
                 self._derived(rule, tensors, args, out)
                 return
+        if rule.name in _MASKS and self._masked(tensors, out):
+            return
         made = None
         try:
             made = self._bookings[kind](rule, args, kwargs, tensors, out)
@@ -89,6 +99,17 @@ class Operators:
         known = first if single and rule.kind == "carrier" else Weight(first.name if single else "", None, buffer)
         for result in tensors_in((out,), {}):
             know.derive(result, known)
+
+    def _masked(self, tensors: list[Tensor], out: Any) -> bool:
+        """Whether a matrix of weights met nothing but constants (a mask made on the spot): what comes out is a weight."""
+        know = self.books.know
+        weights = [tensor for tensor in tensors if know.is_weight(tensor)]
+        first = know.weight(weights[0]) if len(weights) == 1 else None
+        still = all(one is weights[0] or _is_still(know.origin(one)) for one in tensors) if first is not None else False
+        if first is None or not still or weights[0].dim() < 2 or weights[0].shape != out.shape:
+            return False
+        know.derive(out, Weight(first.name, None, first.buffer))
+        return True
 
     def _perhaps_a_state(self, rule: Rule, tensors: list[Tensor], args: tuple[Any, ...], out: Any) -> None:
         """A buffer times a parameter: a constant, unless the network writes into the buffer later. Then it was a state."""
@@ -367,33 +388,3 @@ class Operators:
         if books.charged or (books.frames and any(books.know.origin(tensor) is not None for tensor in tensors)):
             books.miss(rule.name, why_unknown(rule.name))
         return Origin("values", books.place)
-
-
-# -- modules that are booked as one thing, whatever operators they are made of ------------------------------------------
-
-
-def _rms_norm(books: Books, module: Any, args: tuple[Any, ...], output: Any) -> None:
-    books.add("norm", "norm_op", args[0].numel())
-    books.spoil([args[0]])
-    books.ask(books.origin(args[0]))
-    books.know.put(output, Origin("values", books.place))
-
-
-def _sum_pool(books: Books, module: Any, args: tuple[Any, ...], output: Any) -> None:
-    dims = args[0].dim() - 2
-    kernel, stride = (
-        (size,) * dims if isinstance(size, int) else tuple(size)
-        for size in (module.kernel_size, module.stride or module.kernel_size)
-    )
-    made = books.pooled(sum_pool(args[0], kernel, stride, module.ceil_mode), args[0], output)
-    if made is not None:
-        books.know.put(output, made)
-
-
-def whole_module(module: nn.Module) -> Callable[[Books, Any, tuple[Any, ...], Any], None] | None:
-    """How to book a module that is not looked into; None for any other."""
-    if isinstance(module, getattr(nn, "RMSNorm", ())):
-        return _rms_norm
-    if isinstance(module, nn.LPPool1d | nn.LPPool2d) and module.norm_type == 1:
-        return _sum_pool
-    return None

@@ -22,7 +22,7 @@ from .folds import Fold, among, numbered
 #: kinds whose values are events, each of one size or several of them at once
 EVENTS = frozenset(["spikes", "input"])
 #: operators that give the same elements in another arrangement of the axes
-_RESHAPES = frozenset(
+RESHAPES = frozenset(
     ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
 )
 #: operators that give the same elements in the same arrangement
@@ -61,7 +61,7 @@ class Origin(NamedTuple):
         known = self.census
         if known is None or name in COPIES:
             return self
-        rows = _leading(out.shape, self.rows) if name in _RESHAPES else None
+        rows = _leading(out.shape, self.rows) if name in RESHAPES else None
         return self._replace(census=None if rows is None else known.shaped(tuple(out.shape[rows:])))
 
     def counted(self, shape: tuple[int, ...], rows: int) -> Census | None:
@@ -205,16 +205,13 @@ class Provenance:
         stays = known is not None and (not known.buffer or row.memory.made is None)
         if stays and known is not None and not any(one.owner is tensor for _, _, one in row.memory.weights):
             begin = int(tensor.storage_offset())
-            anonymous = [one for one in row.memory.weights if one[2].owner is not None]
-            row.memory.weights = [*anonymous, (begin, begin + tensor.numel(), known)]
+            named = [one for one in row.memory.weights if one[2].owner is not None]
+            row.memory.weights = [*named, (begin, begin + tensor.numel(), known)]
 
     def _memory(self, tensor: Tensor) -> Memory:
         try:
             storage = tensor.untyped_storage()
-        except (
-            NotImplementedError,
-            RuntimeError,
-        ):  # a tensor without a storage of its own: sparse, nested, transformed
+        except (NotImplementedError, RuntimeError):  # no storage of its own: sparse, nested, transformed
             return Memory()
         key, memories = id(storage), self._memories
         found = memories.get(key)
@@ -234,9 +231,7 @@ class Provenance:
 
     def weight(self, tensor: Tensor) -> Weight | None:
         """Whose values a tensor holds, if they were made from weights alone."""
-        row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
-            row = self._row(tensor)
+        row = self._row(tensor)
         memory = row.memory
         return memory.weight(tensor) if memory.weights else None
 
@@ -265,9 +260,7 @@ class Provenance:
         """Where a tensor's values were made; None where that is not known."""
         if not isinstance(tensor, Tensor):
             return None
-        row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor or row.pointer != _pointer(tensor):
-            row = self._row(tensor)
+        row = self._row(tensor)
         memory = row.memory
         if row.writes == memory.writes:
             return row.origin
@@ -278,9 +271,7 @@ class Provenance:
 
     def put(self, tensor: Tensor, origin: Origin) -> None:
         """Know this of a tensor until its memory is written into."""
-        row = self._rows.get(id(tensor))
-        if row is None or row.reference() is not tensor:
-            row = self._row(tensor)
+        row = self._row(tensor)
         row.origin = origin
         memory = row.memory
         row.writes = memory.writes

@@ -7,6 +7,7 @@ say all.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -24,11 +25,12 @@ from ..torch_private import eager_kernel, hook_tables, in_backward
 from .bits import BitWatcher, multiplies_once, product
 from .books import Books, Frame, Pooling
 from .calls import Calls, leaves
-from .operators import Operators, whole_module
+from .operators import Operators
 from .provenance import INPUT, Origin, Provenance
 from .rules import Rule, UserRule, rule_of, rules_for
 from .statement import Seen, statement
 from .tensors import tensors_in
+from .whole import whole_module
 
 #: modules that multiply whenever they are called
 _WEIGHTED = (
@@ -66,11 +68,6 @@ class Recorder(Listener):
         self.calls.told = True
         for population in self.books.populations.values():
             population.step = 0
-
-    @property
-    def has_neurons(self) -> bool:
-        """Whether any neuron was updated so far."""
-        return any(population.updates for population in self.books.populations.values())
 
     @property
     def ear(self) -> Ear:
@@ -123,34 +120,18 @@ class Recorder(Listener):
     @contextmanager
     def _apart_from_hooks(self) -> Iterator[None]:
         """Users' own hooks on modules are no part of the network: what they compute is followed, and not charged."""
-        undo = []
+        begun = []
         for part in self._parts.values():
             for table in hook_tables(part.module):
                 for key, hook in table.items():
                     if not getattr(hook, "__module__", "").startswith("torch."):
-                        table[key] = apart = self._unpaid(hook, part.path)
-                        undo.append((table, key, hook, apart))
+                        table[key] = apart = _Apart(hook, self, part.path)
+                        begun.append((table, key, apart))
         try:
             yield
         finally:
-            for table, key, hook, apart in undo:
-                if table.get(key) is apart:
-                    table[key] = hook
-
-    def _unpaid(self, hook: Any, path: str) -> Any:
-        def apart(*args: Any, **kwargs: Any) -> Any:
-            books = self.books
-            books.unpaid += 1
-            before = books.left_out
-            try:
-                changed = hook(*args, **kwargs)
-            finally:
-                books.unpaid -= 1
-            if changed is not None and books.left_out > before:
-                books.miss("hook", "it multiplies, and changes what goes on: call it inside a module", place=path)
-            return changed
-
-        return apart
+            for table, key, apart in begun:
+                apart.end(table, key)
 
     def name_states(self, changed: Iterable[tuple[nn.Module, str, Tensor, Tensor]]) -> None:
         """Of states that were there before the run, and were read in it: those that nobody knows how to bring to rest."""
@@ -254,7 +235,7 @@ class Recorder(Listener):
         try:
             firing = part.kind.read(module, args, output)
             if firing.currents is not None:
-                books.ask(books.origin(firing.currents if firing.currents is not args[0] else args[0]))
+                books.ask(books.origin(firing.currents))
                 if part.quiet:  # what arrives goes through weights first
                     firing = firing._replace(currents=None)
             origin = books.know.origin(args[0]) if args else None
@@ -317,6 +298,40 @@ class Recorder(Listener):
         out = func(*args, **kwargs)
         self._operators.ran(rule, args, kwargs, out)
         return out
+
+
+class _Apart:
+    """A user's hook while its module is recorded; others may record the same module meanwhile, and end first or last."""
+
+    def __init__(self, hook: Any, recorder: Recorder, path: str) -> None:
+        self.hook = hook
+        self.recorder = recorder
+        self.path = path
+        self.thread = threading.get_ident()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != self.thread:  # somebody else uses the module beside the recording
+            return self.hook(*args, **kwargs)
+        books = self.recorder.books
+        books.unpaid += 1
+        before = books.left_out
+        try:
+            changed = self.hook(*args, **kwargs)
+        finally:
+            books.unpaid -= 1
+        if changed is not None and books.left_out > before:
+            books.miss("hook", "it multiplies, and changes what goes on: call it inside a module", place=self.path)
+        return changed
+
+    def end(self, table: dict[int, Any], key: int) -> None:
+        """Put the hook back where it stood: in the table, or in what was put around this one since."""
+        around = table.get(key)
+        if around is self:
+            table[key] = self.hook
+        while isinstance(around, _Apart):
+            if around.hook is self:
+                around.hook = self.hook
+            around = around.hook
 
 
 class _Part(NamedTuple):
