@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
-from ..kernels.codes import rate_planes
+from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
+from ..listening.ear import called
 
 
 class Encoder(nn.Module):
@@ -33,7 +34,8 @@ class Rate(Encoder):
     """Rate code: every step a pixel spikes with probability `x / max(x)`, independently (Bernoulli).
 
     With `kind="poisson"` the probability is that of at least one event of a Poisson process of that rate,
-    `1 - exp(-x / max(x))`. The maximum is each image's own, so that no image depends on its batch mates.
+    `1 - exp(-x / max(x))`. The maximum is each image's own, and random numbers are drawn image by image, so that the
+    spikes of a run do not depend on how many images share a batch.
     """
 
     def __init__(self, timesteps: int, *, seed: int = 0, kind: Literal["bernoulli", "poisson"] = "bernoulli") -> None:
@@ -57,6 +59,7 @@ class Rate(Encoder):
         """The spikes as bits, the same that `forward` would give next; None where no kernel can."""
         return rate_planes(self.rates(samples), self.timesteps, self.generator)
 
+    @called
     @untouched
     def forward(self, samples: Tensor) -> Tensor:
         rates = self.rates(samples)
@@ -65,8 +68,8 @@ class Rate(Encoder):
             spikes = planes.dense()
             sends(spikes, planes)
             return spikes
-        noise = torch.rand((self.timesteps, *rates.shape), generator=self.generator, dtype=rates.dtype)
-        return (noise.to(rates.device) < rates).to(rates.dtype)
+        drawn = noise(rates, self.timesteps, self.generator)
+        return (drawn.to(rates.device) < rates).to(rates.dtype)
 
 
 class Latency(Encoder):

@@ -133,7 +133,7 @@ class Weight(NamedTuple):
 class Memory:
     """What is known of one storage, whatever views there are of it."""
 
-    __slots__ = ("later", "made", "numbers", "sources", "weights", "writes")
+    __slots__ = ("covered", "later", "made", "numbers", "sources", "weights", "writes")
 
     def __init__(self) -> None:
         self.later: list[Callable[[], object]] = []  # what is to be done if a buffer turns out to hold a state
@@ -142,6 +142,20 @@ class Memory:
         self.writes = 0  # how often anything was
         self.numbers: Tensor | None = None  # of pooled values that were copied there, element by element
         self.sources: tuple[Fold, ...] = ()  # what they number
+        self.covered: tuple[int, Origin | None] | None = None  # bytes written part by part, and of what origin
+
+    def partly(self, tensor: Tensor, origin: Origin | None) -> Origin | None:
+        """The origin of all values after a write through a view: of the parts alone once they, one behind the other from
+        the first on, fill the memory."""
+        begin = tensor.storage_offset() * tensor.element_size()
+        covered, made = (0, None) if begin == 0 else self.covered or (-1, None)
+        self.covered = None
+        if origin is not None and begin == covered and tensor.is_contiguous():
+            covered, made = covered + tensor.numel() * tensor.element_size(), joined(made, origin)
+            if covered >= tensor.untyped_storage().nbytes():
+                return made
+            self.covered = covered, made
+        return joined(self.made, origin)
 
     def weight(self, tensor: Tensor) -> Weight | None:
         """The weight that a view lies in."""
@@ -263,7 +277,10 @@ class Provenance:
         row = self._row(tensor)
         memory = row.memory
         if row.writes == memory.writes:
-            return row.origin
+            origin = row.origin
+            if origin is not None and (origin.census is not None or origin.fold is not None) and lent(tensor):
+                return origin.bare
+            return origin
         if memory.numbers is not None and memory.made is not None:
             numbers = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).clone()
             return memory.made._replace(fold=numbered(numbers, memory.sources))
@@ -297,11 +314,11 @@ class Provenance:
         except (NotImplementedError, RuntimeError):
             whole = True
         if whole:
-            memory.made = origin.bare if origin is not None else None
+            memory.made, memory.covered = (origin.bare if origin is not None else None), None
             if origin is not None:
                 row.origin, row.writes = origin, memory.writes
         else:
-            memory.made = joined(memory.made, origin)
+            memory.made = memory.partly(tensor, origin)
 
     def _number(self, tensor: Tensor, memory: Memory, origin: Origin | None) -> None:
         """Keep which pooled values lie where: not a number stands for any others."""
@@ -340,7 +357,7 @@ class Provenance:
 
     def look(self, values: Tensor, rows: int, unit: float | None = None) -> Census:
         """The census of a tensor, remembered while it stays as it is."""
-        if values.is_inference():
+        if values.is_inference() or lent(values):
             return census(values, rows, unit=unit)
         row = self._row(values)
         stands = (values._version, row.memory.writes, unit)
@@ -358,6 +375,14 @@ class Provenance:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def lent(tensor: Tensor) -> bool:
+    """Whether numpy can write into a tensor's memory, which nobody hears."""
+    try:
+        return not tensor.untyped_storage().resizable()
+    except (NotImplementedError, RuntimeError):
+        return False
 
 
 def _pointer(tensor: Tensor) -> int:
