@@ -93,10 +93,11 @@ def test_spikes_that_are_averaged_before_or_behind_an_operator(name: str, neuron
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATORS if "padded" in name])
-def test_vectors_that_are_padded_before_they_are_averaged(name: str) -> None:
+def test_vectors_that_are_padded_before_more_happens(name: str) -> None:
     """`[T, B, N]` padded along N looks like `[B, C, L]`: which axes are rows is only known behind the padding."""
     for seed in range(4):
-        agree((7,), [first((7,), "LIF"), ([name, "averaged_along_a_line"], "linear linear", None, None)], seed)
+        for behind in ("averaged_along_a_line", "concatenated_with_itself"):
+            agree((7,), [first((7,), "LIF"), ([name, behind], "linear linear", None, None)], seed)
 
 
 @pytest.mark.parametrize("neurons", ["LIF", "several"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,29 @@ class Encoder(nn.Module):
         return f"timesteps={self.timesteps}"
 
 
+class _Stream(threading.local):
+    """A generator for each thread: who runs a network while others record it draws numbers of their own."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def get_state(self) -> Tensor:
+        return self.generator.get_state()
+
+    def set_state(self, state: Tensor) -> None:
+        self.generator.set_state(state)
+
+    def __reduce__(self) -> Any:
+        return _stream_at, (self.seed, self.get_state())
+
+
+def _stream_at(seed: int, state: Tensor) -> _Stream:
+    stream = _Stream(seed)
+    stream.set_state(state)
+    return stream
+
+
 class Rate(Encoder):
     """Rate code: every step a pixel spikes with probability `x / max(x)`, independently (Bernoulli).
 
@@ -44,7 +68,12 @@ class Rate(Encoder):
             raise unknown_name("rate code", kind, ("bernoulli", "poisson"))
         self.kind = kind
         self.seed = seed
-        self.generator = torch.Generator().manual_seed(seed)
+        self._stream = _Stream(seed)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Where this thread's random numbers come from."""
+        return self._stream.generator
 
     def reseed(self, seed: int) -> None:
         self.seed = seed

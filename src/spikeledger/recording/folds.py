@@ -31,13 +31,18 @@ class Part(NamedTuple):
     steps: tuple[Step, ...]  # each takes rows `[R, *features]`
     geometry: tuple[Any, ...]  # what distinguishes this way from others: equal ways have equal geometries
     windows: Any = None  # the pooling, where the way is one pooling alone
-    overlaps: bool = False  # whether a spike may reach a synapse by more than one path
+    overlaps: bool = False  # whether a spike may reach a target by more than one path
     at: Tensor | None = None  # which rows of the fold these are; None: all, in their order
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one row before the pooling, `[1, *features]`."""
         return (1, *self.before.shape[self.rows :])
+
+    @property
+    def merges(self) -> bool:
+        """Whether a spike's paths to a target are one synapse: behind a pooling; copies of a spike meet weights of their own."""
+        return self.overlaps and bool(self.pools)
 
     def further(self, step: Step, geometry: tuple[Any, ...]) -> Part:
         """The same way, one step further."""
