@@ -127,6 +127,6 @@ def _print(rows: list[Any], title: str, json: bool) -> None:
         return
     from rich.console import Console
 
-    from ..report.trials import trials_table
+    from ..report.trials import show_trials
 
-    Console().print(trials_table(rows, title))
+    show_trials(rows, title, Console())

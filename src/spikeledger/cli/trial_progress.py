@@ -62,9 +62,7 @@ class Progress:
         from rich.console import Group
         from rich.text import Text
 
-        from ..report.trials import trials_table
-
-        parts: list[Any] = [trials_table(self.rows[-SHOWN:], "the latest trials")] if self.rows else []
+        parts: list[Any] = [Text(_short(row), no_wrap=True, overflow="ellipsis") for row in self.rows[-SHOWN:]]
         if self._front is not None and self._front():
             parts.append(Text(self._front()))
         parts.append(Text(self.line()))
@@ -102,8 +100,8 @@ def watching(total: int | None, front: Callable[[], str] | None = None) -> Itera
 
 def _short(row: Row) -> str:
     """A trial in a line: its key and its single results."""
-    from ..report.trials import flat, said
+    from ..report.trials import said
 
     return f"{row.key[:8]} " + ", ".join(
-        f"{name} {said(name, value)}" for name, value in list(flat(row.values).items())[:6]
+        f"{name} {said(name, value)}" for name, value in list(row.single.items())[:6]
     )

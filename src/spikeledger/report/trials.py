@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 from .. import units
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from ..trials import Row
-
-
-def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Single values by their dotted names: `joules.loihi`; lists are left out."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{before}{name}.")
-        elif not isinstance(value, list | tuple):
-            found[f"{before}{name}"] = value
-    return found
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -38,7 +28,7 @@ def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
         {
             "trial": row.key,
             **{name: row.settings.get(name) for name in names},
-            **flat(row.values),
+            **row.single,
             "seconds": row.seconds,
         }
         for row in found
@@ -53,10 +43,23 @@ def trials_table(rows: Iterable[Row], title: str) -> Table:
     names = [name for name in dict.fromkeys(name for each in told for name in each) if name != "trial"]
     table = Table(title=title, title_justify="left")
     for name in names:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     for each in told:
         table.add_row(*(said(name, each.get(name)) for name in names))
     return table
+
+
+def show_trials(rows: Iterable[Row], title: str, console: Console) -> None:
+    """Print rows: as a table where that fits the terminal, else one paragraph a trial."""
+    found = list(rows)
+    table = trials_table(found, title)
+    if table.__rich_measure__(console, console.options.update(max_width=10_000)).minimum <= console.width:
+        console.print(table)
+        return
+    console.print(title, highlight=False)
+    for each in records(found):
+        told = ", ".join(f"{name} {said(name, value)}" for name, value in each.items() if name != "trial")
+        console.print(f"{each['trial'][:8]}  {told}", highlight=False, soft_wrap=True)
 
 
 def said(name: str, value: Any) -> str:
@@ -64,9 +67,9 @@ def said(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        if name.startswith("joules") or name.endswith("joules"):
+        if name.startswith("joules"):
             return units.joules(value)
-        if name == "accuracy" or name.startswith("accuracy."):
+        if "accuracy" in name:
             return f"{100 * value:.2f} %"
         return f"{value:.1f}" if name == "seconds" else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -86,8 +86,10 @@ class Cluster:
 
             try:
                 outcome = future.result(timeout=60)
-            except KilledWorker as error:
-                result.set_exception(WorkerLost(f"workers died while they ran it ({error})"))
+            except KilledWorker:  # Dask has begun it again on others, some times
+                result.set_result(
+                    Outcome(error="workers died while they ran it: does it need more memory than they have?")
+                )
             except (concurrent.futures.CancelledError, TimeoutError, OSError):
                 result.set_exception(ClusterLost())
             except Exception as error:  # whatever Dask raises where a worker cannot even begin

@@ -26,6 +26,7 @@ from ..errors import FileFormatError, InputError, unknown_name
 EXPERIMENTS: dict[str, tuple[str, str]] = {
     "energy-budget": ("energy_budget", "train_to_budget"),
     "neuro4ml": ("neuro4ml", "exercise"),
+    "network": ("network", "network"),
 }
 
 Settings = Mapping[str, Any]

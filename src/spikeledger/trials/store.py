@@ -62,6 +62,22 @@ class Row:
         """The trial's settings, all of them."""
         return self.identity["settings"]
 
+    @property
+    def single(self) -> dict[str, Any]:
+        """Its results that are single values, by their dotted names: `joules.loihi`."""
+        return flat(self.values)
+
+
+def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Single values by their dotted names; lists are left out."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{name}.")
+        elif not isinstance(value, list | tuple):
+            found[f"{before}{name}"] = value
+    return found
+
 
 class Store:
     """The finished trials of a study's folder; `Store(folder)` reads all of them.
