@@ -7,6 +7,9 @@ DEMO_OUT ?= out/demo
 BIN := .venv/bin
 NATIVE_PYTHON ?= $(CURDIR)/$(BIN)/python
 NATIVE_OPTIONS ?=
+# the torch that test-torch installs: a release, or the newest that there is
+TORCH ?= newest
+TORCH_TESTS := tests/recording tests/test_torch_private.py tests/laws/test_many_at_once.py tests/laws/test_counting_laws.py
 
 # An editable install sees Python sources as they are: only these ask for a new one.
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/*)
@@ -22,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-peers check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
+.PHONY: help demo test test-all test-peers test-torch check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -41,6 +44,15 @@ test-all: .venv/.dev-$(KIND)  ## all tests, the slow ones too
 # nengo's plugin for pytest is of another pytest
 test-peers: .venv/.peers  ## the tests beside other libraries, which are installed into .venv-peers
 	.venv-peers/bin/python -m pytest -p no:nengo -m peer tests/peers
+
+# The package's Python alone: the native core knows no torch.
+test-torch:  ## the counter's tests with another torch: make test-torch TORCH=2.4.1
+	$(PYTHON) -m venv .venv-torch-$(TORCH)
+	$(PYTHON) -c 'import tomllib; needs = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
+	  print(*[one for one in needs if not one.startswith("torch")], "hypothesis", "pytest", \
+	  "torch$(if $(filter-out newest,$(TORCH)),==$(TORCH))", sep="\n")' > .venv-torch-$(TORCH)/needs.txt
+	.venv-torch-$(TORCH)/bin/python -m pip install -q -r .venv-torch-$(TORCH)/needs.txt
+	PYTHONPATH=src:tests .venv-torch-$(TORCH)/bin/python -m pytest -q -p no:cacheprovider $(TORCH_TESTS)
 
 check: .venv/.dev-$(KIND)  ## format, lint, types, import direction, docs and their examples
 	$(BIN)/ruff format --check .
@@ -95,7 +107,7 @@ native: $(BUILD_TOOLS)  ## build the native core into the tree, with NATIVE_PYTH
 	cp build/native/plasticity/_native*.so src/spikeledger/plasticity/
 
 clean:  ## remove what was built and measured; .venv too
-	rm -rf .venv .venv-peers build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-peers .venv-torch-* build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. A stamp says what .venv holds: the demo's needs or everything (dev), and the tree or the built package.

@@ -229,6 +229,7 @@ def private_attributes() -> frozenset[str]:
     values = torch.zeros(1)
     things = [values, values.untyped_storage(), torch.nn.Parameter(values), torch.nn.Linear(1, 1), torch.Generator()]
     things += [torch.optim.SGD([values], lr=1.0), torch.autograd.Function, torch.autograd.graph.Node]
+    things += [torch.ops.aten.relu.default, torch.ops.aten.relu, torch.ops.higher_order.cond]
     names = {name for thing in things for name in (*dir(thing), *getattr(thing, "__dict__", {}))}
     return frozenset(name for name in names if re.match("_[a-zA-Z]", name)) - WELL_KNOWN
 

@@ -261,3 +261,15 @@ def test_a_storage_without_an_address_is_known_by_its_object() -> None:
 
     bare = Bare()
     assert private.storage_key(bare) == id(bare.storage)  # type: ignore[arg-type]
+
+
+def test_operators_say_what_they_are_made_of() -> None:
+    assert private.decomposes(torch.ops.aten.matmul.default)
+    if hasattr(torch.ops.aten.mm.default, "_can_decompose"):
+        assert not private.decomposes(torch.ops.aten.mm.default)
+    assert private.schema_of(torch.ops.aten.mm.default).name == "aten::mm"
+
+    class Old:
+        """An operator of a torch that does not say so: whoever asks tries."""
+
+    assert private.decomposes(Old())

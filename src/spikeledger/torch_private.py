@@ -26,6 +26,7 @@ __all__ = [
     "MANY",
     "DispatchMode",
     "autocasting",
+    "decomposes",
     "dispatch_modes",
     "eager_kernel",
     "eager_stance",
@@ -41,6 +42,7 @@ __all__ = [
     "pop_mode",
     "profiling",
     "push_mode",
+    "schema_of",
     "storage_key",
     "top_mode",
     "transforms",
@@ -150,7 +152,13 @@ def forward_ad() -> bool:
 
 
 def _any_autocast() -> bool:
-    return any(torch.is_autocast_enabled(device) for device in ("cpu", "cuda", "xpu", "mps"))
+    for device in ("cpu", "cuda", "xpu", "mps"):
+        try:
+            if torch.is_autocast_enabled(device):
+                return True
+        except RuntimeError:  # a device that this torch does not know
+            continue
+    return False
 
 
 #: whether autocast is on for any device
@@ -262,6 +270,17 @@ def eager_kernel(operator: Any) -> Callable[..., Any] | None:
     """What an operator of higher order does without a compiler, written in other operators; None where that is not known."""
     kernels = getattr(operator, "py_kernels", {})
     return kernels.get(getattr(torch._C.DispatchKey, "CompositeExplicitAutograd", None))
+
+
+def schema_of(operator: Any) -> Any:
+    """An operator's schema: its full name, its arguments, and which of them it writes into."""
+    return operator._schema
+
+
+def decomposes(operator: Any) -> bool:
+    """Whether an operator is made of others, which run in its place; True where that is not known, for trying tells."""
+    can = getattr(operator, "_can_decompose", None)
+    return True if can is None else bool(can())
 
 
 # -- tensors -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError
+from ..torch_private import schema_of
 
 #: operators that only move values: they are applied to the numbers as they were to the values
 MOVES: frozenset[str] = frozenset(
@@ -204,7 +205,7 @@ def added(first: Form, second: Form, shape: torch.Size, sign: float) -> Form:
 def moved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], forms: dict[int, Form]) -> list[Form]:
     """The forms of the results of an operator that only moves values; `forms` are those of its tensors, by identity."""
     results: list[list[Term]] = []
-    name = func._schema.name.removeprefix("aten::").removesuffix("_")
+    name = schema_of(func).name.removeprefix("aten::").removesuffix("_")
     where = [args[at] for at in _WHERE.get(name, ()) if at < len(args)]
     for place in [each for given in where for each in (given if isinstance(given, list | tuple) else [given])]:
         if id(place) in forms:

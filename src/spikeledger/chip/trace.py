@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..listening.neurons import Firing, NeuronKind
+from ..torch_private import schema_of
 from . import terms as algebra
 from .assemble import Arrival, assemble
 from .depth import deepest_delay, evaluation
@@ -152,7 +153,7 @@ class _Tracer(Hearing):
 
     def runs(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """An operator runs, and its results get their forms."""
-        name = func._schema.name.removeprefix("aten::")
+        name = schema_of(func).name.removeprefix("aten::")
         plain = name.removesuffix("_") if not name.endswith("__") else name
         out = func(*args, **kwargs)
         self.ran(plain, func, args, kwargs, out)
@@ -162,7 +163,7 @@ class _Tracer(Hearing):
 
     def ran(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Give the results of one operator their forms; one that writes gives them to what it wrote into."""
-        writes = func._schema.is_mutable
+        writes = schema_of(func).is_mutable
         forms = {id(t): form for t in _tensors((*args, *kwargs.values())) if (form := self.forms.get(t)) is not None}
         if not forms or name.endswith(("_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided")):
             return

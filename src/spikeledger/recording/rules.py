@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from ..errors import InputError, unknown_name
+from ..torch_private import decomposes, schema_of
 from .pools import POOLS
 from .products import PRODUCTS
 from .shadows import SHADOWS
@@ -238,7 +239,7 @@ def _found(func: Any) -> Rule:
         return Rule("higher_order", name)
     writes = tuple(
         argument.name if argument.kwarg_only else index
-        for index, argument in enumerate(func._schema.arguments)
+        for index, argument in enumerate(schema_of(func).arguments)
         if argument.alias_info is not None and argument.alias_info.is_write
     )
     own = _taught.get(name)
@@ -252,7 +253,7 @@ def _found(func: Any) -> Rule:
         if name in book:
             return Rule(kind, name, book[name], writes)
     kind = next((kind for kind, names in _KINDS.items() if name in names), "unknown")
-    return Rule(kind, name, None, writes, kind != "carrier" and func._can_decompose())
+    return Rule(kind, name, None, writes, kind != "carrier" and decomposes(func))
 
 
 def _as_taught(found: Rule, how: str | UserRule) -> Rule:
