@@ -17,7 +17,10 @@ The command line prints the sentence and ends with exit code 2; a bug stays a tr
 from __future__ import annotations
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SpikeLedgerError(Exception):
@@ -58,3 +61,20 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
     return InputError(f"unknown {kind} '{given}': {hint}")
+
+
+def retold(error: BaseException) -> str:
+    """What somebody else's code raised: its kind, the first line of what it said, and the user's own line, if any.
+
+    Lines of this package and of installed ones are no help to a user; the innermost one of any other file is.
+    """
+    said = str(error).strip().splitlines()
+    text = type(error).__name__ + (f": {said[0][:200]}" if said else "")
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
+
+
+def _is_own(path: str) -> bool:
+    """Whether a file is the user's: neither of this package, nor of Python, nor installed."""
+    homes = (str(Path(__file__).parent), str(Path(os.__file__).parent), "<")
+    return not path.startswith(homes) and "-packages" not in path

@@ -18,7 +18,6 @@ from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .errors import InputError, UncountedError, UnpricedError, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
-from .hardware.limits import room_of
 from .hardware.profile import HardwareProfile, Price, Static
 
 if TYPE_CHECKING:
@@ -351,7 +350,7 @@ def _chips(activity: Activity, device: HardwareProfile) -> int:
     Raises:
         UnpricedError: more than the device can be.
     """
-    room = None if device.as_published else room_of(device.name)
+    room = None if device.as_published else device.room
     if room is None:
         return activity.chips
     layers = activity.layers_by_name.values()

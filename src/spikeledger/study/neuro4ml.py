@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..chip.exercise import Epoch, evaluate, network, score, train
 from ..datasets.randman import randman
+from .exercise import Epoch, evaluate, network, score, train
 from .settings import read_settings
 
 #: section -> setting -> what it is if the file does not say
