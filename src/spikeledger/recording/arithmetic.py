@@ -28,7 +28,18 @@ def made_of(found: Sequence[Origin], place: str) -> Origin:
         return CONSTANT
     if moving and all(origin.kind in ("input", "random") for origin in moving):
         return Origin(moving[0].kind, moving[0].source)
-    return Origin("values", place)
+    return Origin("values", place, sums=sums_of(found))
+
+
+def sums_of(found: Sequence[Origin]) -> frozenset[str]:
+    """The arithmetic of sent spikes behind some values."""
+    return frozenset().union(*(origin.sums for origin in found))
+
+
+def reads_out(found: Sequence[Origin]) -> bool:
+    """Whether values that meet are spikes that were sent, or made of nothing else."""
+    moving = [origin for origin in found if origin.kind not in _STILL]
+    return bool(moving) and all(one.sums or (one.kind == "spikes" and one.suspect is None) for one in moving)
 
 
 def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin:
@@ -42,8 +53,8 @@ def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin
     if kinds <= EVENTS | {"random"}:
         first = next(origin for origin in moving if origin.kind in EVENTS)
         suspect = next((origin.suspect for origin in moving if origin.suspect), None)
-        return Origin("spikes", first.source, 1.0, suspect)
-    return Origin("spikes", place, 1.0, place)
+        return Origin("spikes", first.source, 1.0, suspect, sums=sums_of(found))
+    return Origin("spikes", place, 1.0, place, sums=sums_of(found))
 
 
 def combined(

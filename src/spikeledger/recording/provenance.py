@@ -48,6 +48,7 @@ class Origin(NamedTuple):
     half: tuple[str, Any] | None = (
         None  # the `sign` or `size` of values with a fold, whose product is these values again
     )
+    sums: frozenset[str] = frozenset()  # arithmetic of sent spikes that came to this: a read-out, if nothing more does
 
     @property
     def bare(self) -> Origin:
@@ -99,7 +100,7 @@ def joined(first: Origin | None, other: Origin | None) -> Origin | None:
         kind = kind if kind in EVENTS else "values"
     else:
         kind, source = "values", first.source
-    return Origin(kind, source, unit, suspect)
+    return Origin(kind, source, unit, suspect, sums=first.sums | other.sums)
 
 
 def _leading(shape: torch.Size, count: int) -> int | None:
