@@ -26,8 +26,10 @@ from typing import Any
 import numpy as np
 from chip_peers import FAN_OUT, MILLION, RATE
 
+from spikeledger.chip.device import load_device
 from spikeledger.chip.machine import Machine, native
 from spikeledger.chip.placement import Placement
+from spikeledger.hardware.profile import HardwareProfile
 from spikeledger.mapping.mapped import Mapped
 from spikeledger.mapping.random_network import random_network
 
@@ -46,12 +48,12 @@ def on_cores(network: Mapped, neurons_a_core: int = 1024) -> Placement:
     size = network.neurons
     cores = -(-size // neurons_a_core)
     width = int(np.ceil(np.sqrt(cores)))
-    chip = chip_of(
-        {
+    chip = load_device(
+        HardwareProfile.model_validate({
             "name": "benchmark", "title": "benchmark", "core": {"neurons": neurons_a_core, "source": SOURCE},
             "mesh": {"columns": width, "rows": width, "source": SOURCE},
             "seconds": {"synaptic_op": 3.5e-9, "update": 8.4e-9, "barrier": 465e-9, "source": SOURCE},
-        }
+        })
     )  # fmt: skip
     borders = np.append(np.arange(cores) * neurons_a_core, size).astype(np.int64)
     positions = np.stack([np.arange(cores) % width, np.arange(cores) // width], 1).astype(np.int64)
@@ -175,7 +177,7 @@ def small(turns: int = 300) -> dict[str, float]:
         ("128-100-10, 100 steps", exercise.network(100), [spikes]), (f"mlp-s, T = 20, {digit}", mlp, images[:, None]),
     ):  # fmt: skip
         mapped = sl.map(net, given[0])
-        machine = Machine(mapped, sl.place(mapped, sl.load_device("loihi")))
+        machine = Machine(mapped, sl.place(mapped, "loihi"))
         times = []
         for each in given:
             values = each.numpy() if each is spikes else sequences(net, each).detach().numpy()

@@ -95,10 +95,11 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     import spikeledger as sl
-        from spikeledger.chip.machine import Machine
-    from spikeledger.mapping.mapped import Mapped, Population, Projection
+    from spikeledger.chip.device import Device, load_device
+    from spikeledger.chip.machine import Machine
     from spikeledger.chip.placement import place
     from spikeledger.chip.simulate import account
+    from spikeledger.mapping.mapped import Mapped, Population, Projection
     from spikeledger.mapping.synapses import Sparse
 
     names = [f"layer{number}" for number in range(len(SIZES))]
@@ -114,7 +115,9 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
         projections.append(Projection(names[number], target, synapses, 1, f"weights{number}"))
     network = Mapped(populations, tuple(projections), names[-1])
     chip = load_device("loihi")  # with cores of 32, so that each layer has its own
-    placement = place(network, chip.model_copy(update={"core": chip.core.model_copy(update={"neurons": 32})}))
+    placement = place(
+        network, Device(chip.profile, chip.core.model_copy(update={"neurons": 32}), chip.mesh, chip.seconds)
+    )
     values = np.array(task["inputs"])[:, None, :]
     machine = Machine(network, placement, dtype=np.float64, limit=2.0**23)
     counts = machine.run({names[0]: values}, steps=STEPS, samples=1)

@@ -24,7 +24,11 @@ from pathlib import Path
 
 
 class SpikeLedgerError(Exception):
-    """What a user can mend; the message is one sentence for that user."""
+    """What a user can mend; the message is one sentence for that user, `shell` the same in the words of the command."""
+
+    def __init__(self, message: str = "", *, shell: str = "") -> None:
+        super().__init__(message)
+        self.shell = shell or message
 
 
 class InputError(SpikeLedgerError, ValueError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +16,14 @@ from . import units
 from .activity import Activity
 from .amounts import Amount
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
-from .errors import InputError, UncountedError, UnpricedError, unknown_name
+from .bills.chips import chips_for
+from .bills.unpriced import named, unpriced
+from .errors import InputError, UncountedError, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
 from .hardware.profile import HardwareProfile, Price, Static
+from .shown import Shown
+from .writing import write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -71,7 +76,7 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Shown):
     """What an activity cost on one profile, by layer, event and neuron; totals carry low, nominal and high joules."""
 
     entries: tuple[Entry, ...]
@@ -211,6 +216,25 @@ class Ledger:
 
         return pandas.DataFrame(self.to_dict()["entries"])
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write `to_dict()` as JSON, which `spikeledger show` displays."""
+        return write_json(Path(path), self.to_dict())
+
+    def __add__(self, other: object) -> Ledger:
+        """What two runs cost together, on one device with one bill and the same steps."""
+        if not isinstance(other, Ledger):
+            return NotImplemented
+        mine, theirs = ((one.profile, one.bill, one.timesteps, one.left_out) for one in (self, other))
+        if mine != theirs:
+            raise InputError(
+                f"ledgers of '{self.profile.name}', bill '{self.bill}', T = {self.timesteps} and of "
+                f"'{other.profile.name}', bill '{other.bill}', T = {other.timesteps} cannot be added: price both alike"
+            )
+        caveats = tuple(dict.fromkeys((*self.caveats, *other.caveats)))
+        return replace(
+            self, entries=self.entries + other.entries, samples=self.samples + other.samples, caveats=caveats
+        )
+
     def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
         """Layer, event, count, joules and share, as people read them, dearest first."""
         total = self.joules
@@ -219,35 +243,11 @@ class Ledger:
             count = units.si(entry.count, "s") if entry.event == "second" else f"{entry.count:,.0f}"
             yield entry.layer or "(device)", entry.event, count, units.joules(entry.joules), share
 
-    def show(self) -> None:
-        """Print the ledger as a table."""
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
-
-        title, caption = escape(self._headline()), escape("\n".join(self.caveats))
-        table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-        for heading, justify in zip(
-            ("layer", "event", "count", "joules", "share"), ("left", "left", *["right"] * 3), strict=True
-        ):
-            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-        for row in self.rows():
-            table.add_row(*map(escape, row))
-        Console().print(table)
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        head = "".join(f"<th>{name}</th>" for name in ("layer", "event", "count", "joules", "share"))
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows())
-        notes = "".join(f"<p>{escape(text)}</p>" for text in self.caveats)
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p>{escape(self._headline())}</p>{table}{notes}"
-
     def __repr__(self) -> str:
-        return f"Ledger({self._headline()})"
+        return f"Ledger({self.headline()})"
 
-    def _headline(self) -> str:
+    def headline(self) -> str:
+        """Device, joules a sample with their range, and the bill, in one line."""
         low, nominal, high = (
             value / max(self.samples, 1) for value in (self.joules_low, self.joules, self.joules_high)
         )
@@ -267,12 +267,14 @@ def price(
     *,
     bill: str | None = None,
     leave_out: Iterable[str] = (),
+    elsewhere: Mapping[str, str | HardwareProfile] | None = None,
     allow_uncounted: bool = False,
 ) -> Ledger:
     """Price what happened on a device: `ledger = price(activity, "loihi")`.
 
     Args:
         profile: a name of `list_profiles()`, a TOML file, or a profile.
+        elsewhere: layers that another device computes, such as a host: `{"fc1": "horowitz-45nm"}`.
         bill: which events are charged (`BILLS`); the profile's own by default.
         leave_out: events that shall not be charged although they happened; the ledger says so.
         allow_uncounted: price an activity in which something was not counted.
@@ -281,11 +283,16 @@ def price(
         UncountedError: something ran that nobody counted.
         UnpricedError: something happened that the profile has no price for; a total would be too low.
     """
+    leave_out = events(leave_out)
+    if elsewhere:
+        return _with_elsewhere(
+            activity, profile, elsewhere, bill=bill, leave_out=leave_out, allow_uncounted=allow_uncounted
+        )
     device = asked = load_profile(profile)
     name = bill or device.bill
     if name not in BILLS:
         raise unknown_name("bill", name, BILLS)
-    chips = _chips(activity, device)
+    chips = chips_for(activity, device)
     if activity.uncounted and not allow_uncounted:
         listed = "; ".join(str(item) for item in activity.uncounted[:3])
         more = f"; and {len(activity.uncounted) - 3} more" if len(activity.uncounted) > 3 else ""
@@ -297,7 +304,7 @@ def price(
         device = settled(activity, device)
     excluded = _exclusions(device, leave_out)
     entries: list[Entry] = []
-    missing: dict[str, float] = {}
+    missing: list[Line] = []
     dropped: dict[str, str] = {}
     paid: dict[tuple[str, str], bool] = {}
     for line in BILLS[name](activity, device):
@@ -315,14 +322,9 @@ def price(
         elif cost is not None:
             entries.append(_entry(line, cost))
         elif not (device.all_in and term_of(line.event) in ("routing", "static")):
-            missing[line.event] = missing.get(line.event, 0) + line.count
+            missing.append(line)
     if missing:
-        listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
-        general = [one for one in BILLS if "-00" not in one]  # those that belong to no document
-        raise UnpricedError(
-            f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
-            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(general)})"
-        )
+        raise unpriced(activity, device, missing, BILLS)
     caveats = [text for text in (device.caveat, *device.implausible) if text]
     if device.host is not None and name == "full":
         caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
@@ -340,39 +342,36 @@ def price(
     )
 
 
+def events(leave_out: Iterable[str]) -> tuple[str, ...]:
+    """What to leave out: one event or several, as they were given: `"mac"`, `"mac,activation_read"` or a list."""
+    given = [leave_out] if isinstance(leave_out, str) else list(leave_out)
+    return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
+
+
+def _with_elsewhere(
+    activity: Activity, profile: Any, elsewhere: Mapping[str, str | HardwareProfile], **options: Any
+) -> Ledger:
+    """The ledger of a device, and of what other devices do for it; seconds and static energy of each are its own."""
+    layers = activity.layers_by_name
+    for name in elsewhere:
+        if name not in layers:
+            raise unknown_name("layer", name, layers)
+    own = price(activity.only([name for name in layers if name not in elsewhere]), profile, **options)
+    entries, caveats = list(own.entries), list(own.caveats)
+    by_device: dict[str, list[str]] = {}
+    devices = {name: load_profile(given) for name, given in elsewhere.items()}
+    for name, device in devices.items():
+        by_device.setdefault(device.name, []).append(name)
+    for names in by_device.values():
+        device = devices[names[0]]
+        part = price(activity.only(names), device, **{**options, "bill": options["bill"] or device.bill})
+        entries += part.entries
+        caveats.append(f"{named(names)} priced on '{device.name}': {units.joules(part.joules_per_sample)} a sample")
+    return replace(own, entries=tuple(entries), caveats=tuple(caveats))
+
+
 def _why(given: HardwareProfile, used: HardwareProfile) -> str:
     return "" if given.dataflow else f", the cheapest here of {', '.join(DATAFLOWS)}; name one as '{used.name}@...'"
-
-
-def _chips(activity: Activity, device: HardwareProfile) -> int:
-    """Chips that draw static power: those of a placement, else at least as many as the network needs.
-
-    Raises:
-        UnpricedError: more than the device can be.
-    """
-    room = None if device.as_published else device.room
-    if room is None:
-        return activity.chips
-    layers = activity.layers_by_name.values()
-    wanted = {
-        "neurons": sum(layer.outputs for layer in layers if layer.spiking),
-        "synapses": sum(layer.synapses or layer.nonzero_parameters for layer in layers if layer.weighted),
-    }
-    if room.shares_weights:
-        wanted["synapses"] = sum(layer.parameters for layer in layers if layer.weighted)
-    chips = activity.chips
-    for what, count in wanted.items():
-        each = getattr(room, what)
-        if each is None or count <= each * chips:
-            continue
-        chips = -(-count // each)
-        if chips > room.chips:
-            held = f"{each:,} {what} a chip" + (f" and {room.chips:,} chips" if room.chips > 1 else "")
-            raise UnpricedError(
-                f"'{device.name}' holds {held}, and this network has {count:,} {what}: it does not fit, so its joules "
-                "are not given; choose another profile or a smaller network"
-            )
-    return chips
 
 
 def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, str]:

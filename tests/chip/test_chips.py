@@ -100,12 +100,12 @@ def test_what_a_file_may_not_say() -> None:
 
 
 def test_what_is_no_chip_and_names_of_old_are_told_what_to_do() -> None:
-    with pytest.raises(ProfileError, match="no chip to place a network on.*loihi-2"):
+    with pytest.raises(ProfileError, match=r"no chip to place a network on.*loihi-2"):
         load_device("v100")
     for old, new in (("loihi2", "loihi-2"), ("dynapcnn", "speck"), ("neuro4ml", "published-exercise-001")):
         with pytest.raises(InputError, match=f"it is called '{new}'"):
             load_device(old)
-    with pytest.raises(AttributeError, match="try sl.load_profile"):
+    with pytest.raises(AttributeError, match=r"try sl\.load_profile"):
         sl.load_chip  # noqa: B018
 
 

@@ -16,8 +16,8 @@ from spikeledger.chip.fits import fits
 from spikeledger.datasets.randman import SpikeTimes, load_randman, randman
 from spikeledger.errors import CapacityError, DataError, InputError
 from spikeledger.mapping.map import map as map_network
-from spikeledger.study import exercise
 from spikeledger.report.epochs import draw_epochs
+from spikeledger.study import exercise
 from spikeledger.study.neuro4ml import run_study
 
 
