@@ -19,6 +19,7 @@ from .layouts import layout_of
 from .preserve import Snapshot, preserved
 from .recorder import Recorder
 from .rules import UserRule
+from .steps import check_ran, check_said, check_sequences
 
 Inputs = Literal["values", "counts"]
 
@@ -71,6 +72,7 @@ def record(
         raise InputError(f"a recording was asked for batches of {batch_size} samples, but needs at least 1")
     if timesteps is not None and (timesteps < 1 or step_by_step):
         raise InputError(f"timesteps={timesteps} cannot be: give at least 1, and not together with step_by_step=True")
+    check_said(network, timesteps, step_by_step)
     recorder = Recorder(network, pooling=pooling, counts=inputs == "counts", rules=rules)
     whole = isinstance(data, Tensor | np.ndarray | list | tuple | dict)
     with preserved(network) as snapshot, torch.no_grad():
@@ -85,6 +87,9 @@ def record(
                     progress(run.samples, size if whole else 0)
     if not run.samples:
         raise InputError("the inputs hold no batch: there is nothing to record")
+    told = layout is not None or step_by_step
+    check_ran(network, recorder.books, shape=(run.samples, *run.shape[1:]) if run.layout == "B" else run.shape,
+              layout=run.layout or "B", told=told, repeats=timesteps)  # fmt: skip
     # samples alone: the neurons know better how many there were, for some libraries merge the steps into the batch
     merged = run.layout == "B" and run.steps is None and samples is None
     merged = merged and (run.merges or recorder.books.rows_are_steps(run.samples))
@@ -123,6 +128,7 @@ class _Run:
         self.step_by_step = step_by_step
         self.repeats = timesteps
         self.samples = 0
+        self.shape: tuple[int, ...] = ()
         self.steps: int | None = timesteps
         self.merges = False  # whether a batch of the inputs is cut otherwise than the neurons' one is
         torch.manual_seed(seed)
@@ -135,7 +141,8 @@ class _Run:
         whole = batch.first
         if self.layout is None:
             self.layout, self.merges = layout_of(self.network, batch)
-        layout = self.layout
+        layout, self.shape = self.layout, tuple(whole.shape)
+        check_sequences(self.network, self.shape, layout)
         if whole.dim() < len(layout):
             raise InputError(
                 f"inputs of shape {list(whole.shape)} have no {layout} axes: pass layout='B', 'TB' or 'BT'"

@@ -50,12 +50,7 @@ def sheet(result: Any) -> Sheet:
 
 def show(result: Any) -> None:
     """Print a result."""
-    if isinstance(result, Comparison):
-        from .tables import show as show_comparison
-
-        show_comparison(result)
-    else:
-        show_sheet(sheet(result))
+    show_sheet(sheet(result))
 
 
 def show_sheet(found: Sheet) -> None:

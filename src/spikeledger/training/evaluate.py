@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..networks.decoders import RateDecoder
 from ..networks.spiking import SpikingNetwork
 from .answers import answer, check_fits, checked_samples
 
@@ -91,11 +92,12 @@ def evaluate(network: nn.Module, inputs: Any, labels: Any, *, batch_size: int = 
 def _answers(network: nn.Module, batch: Tensor) -> tuple[Tensor, Tensor | None]:
     """Answers `[B]` and, from spikes, those after each step `[T, B]`."""
     found = answer(network, batch.to(device_of(network)))
-    if not isinstance(network, SpikingNetwork) or found.spikes is None:
+    if found.spikes is None:
         return found.scores.argmax(1).cpu(), None
+    decoder = network.decoder if isinstance(network, SpikingNetwork) else RateDecoder()
     # a decoder reads any number of steps, so what it says after t steps is what it says of the first t
     steps = range(1, len(found.spikes) + 1)
-    by_step = torch.stack([network.decoder(found.spikes[:t]).argmax(1) for t in steps]).cpu()
+    by_step = torch.stack([decoder(found.spikes[:t]).argmax(1) for t in steps]).cpu()
     return by_step[-1], by_step
 
 
