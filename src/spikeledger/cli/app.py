@@ -22,6 +22,7 @@ from . import (
     record,
     sensitivity,
     show,
+    study,
     train,
     validate,
 )
@@ -48,6 +49,7 @@ app.command("validate")(validate.validate)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(study.app, name="study")
 app.command("outlook")(outlook.outlook)
 app.command("show")(show.show)
 
