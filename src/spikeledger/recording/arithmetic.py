@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .folds import Fold, Writes, numbered, plain, summed, together
-from .origins import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined
+from .origins import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined, sums_of
 from .rules import Rule
 
 #: kinds that say nothing of the run's values
@@ -29,17 +29,6 @@ def made_of(found: Sequence[Origin], place: str) -> Origin:
     if moving and all(origin.kind in ("input", "random") for origin in moving):
         return Origin(moving[0].kind, moving[0].source)
     return Origin("values", place, sums=sums_of(found))
-
-
-def sums_of(found: Sequence[Origin]) -> frozenset[str]:
-    """The arithmetic of sent spikes behind some values."""
-    return frozenset().union(*(origin.sums for origin in found))
-
-
-def reads_out(found: Sequence[Origin]) -> bool:
-    """Whether values that meet are spikes that were sent, or made of nothing else."""
-    moving = [origin for origin in found if origin.kind not in _STILL]
-    return bool(moving) and all(one.sums or (one.kind == "spikes" and one.suspect is None) for one in moving)
 
 
 def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin:

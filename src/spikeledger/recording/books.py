@@ -13,10 +13,9 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from ..listening.neurons import Firing
-from .arithmetic import reads_out
 from .census import Census, census
 from .folds import plain
-from .origins import CONSTANT, EVENTS, INPUT, Origin
+from .origins import CONSTANT, EVENTS, INPUT, Origin, reads_out
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product

@@ -11,11 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import SpikeLedgerError
-from .arithmetic import combined, gathered, made_by_comparison, made_of, moved, sums_of
+from .arithmetic import combined, gathered, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census
 from .folds import Fold
-from .origins import CONSTANT, RANDOM, ZERO, Origin
+from .origins import CONSTANT, RANDOM, ZERO, Origin, sums_of
 from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight

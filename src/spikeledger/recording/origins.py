@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -68,6 +69,17 @@ CONSTANT = Origin("constant", "")
 ZERO = Origin("zero", "")
 INPUT = Origin("input", "input")
 RANDOM = Origin("random", "input")
+
+
+def sums_of(found: Sequence[Origin]) -> frozenset[str]:
+    """The arithmetic of sent spikes behind some values."""
+    return frozenset().union(*(origin.sums for origin in found))
+
+
+def reads_out(found: Sequence[Origin]) -> bool:
+    """Whether values that meet are spikes that were sent, or made of nothing else."""
+    moving = [origin for origin in found if origin.kind not in ("constant", "zero")]
+    return bool(moving) and all(one.sums or (one.kind == "spikes" and one.suspect is None) for one in moving)
 
 
 def joined(first: Origin | None, other: Origin | None) -> Origin | None:

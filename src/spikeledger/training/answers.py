@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.neurons import is_neuron
 from ..networks.decoders import RateDecoder
 from ..networks.neurons import Neuron
@@ -43,8 +44,8 @@ def answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> A
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(samples):
         shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise InputError(
-            f"{type(network).__name__} gave {shape} for {len(samples)} samples, but needs to give scores [B, classes]: "
-            "or spikes [T, B, classes], alone or first in a tuple: put a decoder or a last layer behind it"
+            f"{type(network).__name__} gave {shape} for {len(samples)} samples, but needs to give scores [B, classes], "
+            "or output spikes [T, B, classes], alone or first in a tuple: put a decoder or a last layer behind it"
         )
     return found
 
