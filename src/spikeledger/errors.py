@@ -78,6 +78,16 @@ def retold(error: BaseException) -> str:
     return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
 
 
+def by_torch(error: RuntimeError) -> bool:
+    """Whether torch raised it from its own code, as for shapes that do not fit, and nobody by a `raise` of theirs."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (
+        bool(frames)
+        and not (frames[-1].line or "").lstrip().startswith("raise")
+        and (type(error) is RuntimeError or type(error).__module__.startswith("torch"))
+    )
+
+
 def _is_own(path: str) -> bool:
     """Whether a file is the user's: neither of this package, nor of Python, nor installed."""
     homes = (str(Path(__file__).parent), str(Path(os.__file__).parent), "<")

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError, unknown_name
+from ..errors import InputError, by_torch, retold, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
 from .books import Pooling
-from .inputs import Given, batches
+from .inputs import Given, batches, inputs_of
 from .layouts import layout_of
 from .preserve import Snapshot, preserved
 from .recorder import Recorder
@@ -60,6 +60,12 @@ def record(
         rules: how operators are counted in this recording, as `sl.rule` says it for all.
         progress: called with samples done and samples in all (0: unknown).
     """
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"a {type(network).__name__} was given where a network is recorded: record(network, data) takes a torch module"
+            + (", not its class: make one first" if isinstance(network, type) else "")
+        )
+    data = data if isinstance(data, str) else inputs_of(data)
     if not isinstance(inputs, str):  # its name of old
         data, inputs = (inputs, "values") if data is None else (data, inputs)
     if inputs not in ("values", "counts"):
@@ -68,6 +74,13 @@ def record(
         raise InputError("a recording needs data to run the network on: samples [B, *N] or sequences [T, B, *N]")
     if layout is not None and layout not in LAYOUTS:
         raise unknown_name("layout", str(layout), LAYOUTS)
+    for name, number in (("samples", samples), ("timesteps", timesteps), ("batch_size", batch_size)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+            raise InputError(f"{name}={number!r} is no whole number: give one, such as {name}=10")
+    if isinstance(data, str):
+        raise InputError(
+            f"data is the text {data!r}: load it first, record(network, sl.load_dataset({data!r}).test_inputs)"
+        )
     if batch_size < 1:
         raise InputError(f"a recording was asked for batches of {batch_size} samples, but needs at least 1")
     if timesteps is not None and (timesteps < 1 or step_by_step):
@@ -171,10 +184,21 @@ class _Run:
             calls = (part for _ in range(self.repeats))
         with self.recorder.active():
             for call in calls:
-                call(self.network)
+                self._call(call)
         if not self.samples:
             self.recorder.name_states(self.snapshot.changed())
         self.samples += part.first.shape[self.layout.index("B")]
+
+    def _call(self, call: Given) -> None:
+        try:
+            call(self.network)
+        except RuntimeError as error:
+            if not by_torch(error):
+                raise
+            raise InputError(
+                f"the network does not run on inputs of shape {list(call.first.shape)}, {call.first.dtype}, at "
+                f"layout {self.layout!r} ({retold(error)}): give samples of the shape and number format that it was made for"
+            ) from error
 
 
 def _to_evaluation(network: nn.Module) -> None:
