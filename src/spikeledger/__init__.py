@@ -8,6 +8,7 @@ Names are imported when they are first used: pricing needs no torch, and `import
 from __future__ import annotations
 
 import importlib
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,7 +73,13 @@ if TYPE_CHECKING:
     from .training.pruning import Pruning as Pruning
     from .training.pruning import prune as prune
 
+from .errors import UnknownAttribute
+from .front import public
+
 __version__ = "0.1.0"
+
+#: decorators and context managers, which take what Python gives them
+_AS_THEY_ARE = frozenset(["neuron", "declare_neuron", "not_a_neuron", "rule", "recording", "metered", "backend"])
 
 #: public name -> the module that holds it; an empty attribute is the module itself
 _HOMES: dict[str, tuple[str, str]] = {
@@ -144,16 +151,22 @@ __all__ = [*_HOMES, "__version__"]
 _SAID_OTHERWISE = {
     "load_chip": "load_profile", "list_chips": "list_profiles", "map_network": "map", "load_device": "load_profile",
     "list_devices": "list_profiles", "check": "fits", "Chip": "HardwareProfile", "Profile": "HardwareProfile",
+    "report": "comparison.report('report.html')", "write_page": "comparison.report('report.html')",
+    "plot_joules": "comparison.plot()", "plot": "result.plot()", "show": "result.show()", "Leaky": "LIF",
+    "datasets": "load_dataset", "networks": "zoo", "errors": "errors (from spikeledger import errors)",
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         near = _SAID_OTHERWISE.get(name) or _nearest(name)
-        raise AttributeError(f"module 'spikeledger' has no attribute '{name}'" + (f": try sl.{near}" if near else ""))
+        hint = f": try {near if '(' in near else f'sl.{near}'}" if near else ""
+        raise UnknownAttribute(f"module 'spikeledger' has no attribute '{name}'{hint}")
     module, attribute = _HOMES[name]
     found = importlib.import_module(f".{module}", __name__)
     value = getattr(found, attribute) if attribute else found
+    if isinstance(value, types.FunctionType) and attribute not in _AS_THEY_ARE:
+        value = public(attribute, value)
     globals()[name] = value
     return value
 

@@ -4,6 +4,8 @@
 
     SpikeLedgerError                what a user can mend: one sentence that says what was given, expected and to do
     ├── InputError (ValueError)     a value, shape, name or option that cannot be used
+    │   └── CallError (TypeError)   a call that cannot be: an argument missing, unknown, or of another kind
+    ├── UnknownAttribute (AttributeError)  a name that there is none of
     ├── DataError                   a data set that is missing, cut, corrupt or cannot be downloaded
     ├── FileFormatError             an activity, checkpoint, profile or network file that cannot be trusted
     ├── ProfileError                a hardware profile that is not complete, not sourced or contradicts itself
@@ -33,6 +35,14 @@ class SpikeLedgerError(Exception):
 
 class InputError(SpikeLedgerError, ValueError):
     """A value, shape, name or option that cannot be used."""
+
+
+class CallError(InputError, TypeError):
+    """A call that cannot be: an argument missing, unknown, or of another kind."""
+
+
+class UnknownAttribute(SpikeLedgerError, AttributeError):
+    """A name that a result, or the package, does not have."""
 
 
 class DataError(SpikeLedgerError):

@@ -17,13 +17,14 @@ from .activity import Activity
 from .amounts import Amount
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .bills.chips import chips_for
+from .bills.entries import Entry as Entry
 from .bills.unpriced import named, unpriced
-from .errors import InputError, UncountedError, unknown_name
+from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
 from .hardware.profile import HardwareProfile, Price, Static
 from .shown import Shown
-from .writing import write_json
+from .writing import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -32,47 +33,6 @@ if TYPE_CHECKING:
 
 #: version of the dictionaries that `Ledger.to_dict` gives
 SCHEMA = 1
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Entry:
-    """A tally with a price: one event in one layer, `joules = count * each`, with its range."""
-
-    layer: str
-    event: str
-    count: float
-    each: Amount  # joules of one; of a second, the watts and how sure the duration is
-    price: Price | None  # None for static energy, whose price is watts
-    counts: NDArray[np.int64] | NDArray[np.float64] | None = None  # of each neuron
-    note: str = ""
-
-    @property
-    def per_neuron(self) -> NDArray[np.float64] | None:
-        """Nominal joules of each neuron, where its events are known."""
-        if self.counts is None or self.price is None:
-            return None
-        # events * joules/event = joules
-        return np.multiply(self.counts.ravel(), self.price.joules, dtype=np.float64)
-
-    @property
-    def joules(self) -> float:
-        """Nominal."""
-        return self.count * self.each.nominal
-
-    @property
-    def low(self) -> float:
-        """With its price at the low end."""
-        return self.count * self.each.low
-
-    @property
-    def high(self) -> float:
-        """With its price at the high end."""
-        return self.count * self.each.high
-
-    @property
-    def term(self) -> str:
-        """`operations`, `memory`, `routing` or `static`."""
-        return term_of(self.event)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +179,37 @@ class Ledger(Shown):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict()` as JSON, which `spikeledger show` displays."""
         return write_json(Path(path), self.to_dict())
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Ledger:
+        """A ledger from what `to_dict` gave: its totals and entries, without neurons; the prices are the profile's name.
+
+        Raises:
+            FileFormatError: not such a dictionary.
+        """
+        if not isinstance(saved, Mapping) or saved.get("schema") != f"spikeledger-ledger/{SCHEMA}":
+            raise FileFormatError("this is no saved ledger: give what Ledger.to_dict() or Ledger.save(path) made")
+        try:
+            entries = tuple(map(Entry.from_dict, saved["entries"]))
+            left_out = tuple((str(one["event"]), str(one["reason"])) for one in saved["left_out"])
+            return cls(
+                entries, load_profile(str(saved["profile"])), str(saved["bill"]), int(saved["samples"]),
+                int(saved["timesteps"]), left_out, tuple(map(str, saved["caveats"])),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, SpikeLedgerError):
+                raise
+            raise FileFormatError(f"this saved ledger is not whole ({error!r}): price the activity again") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Ledger:
+        """Read what `save` wrote; see `from_dict`."""
+        return cls.from_dict(read_json(Path(path)))
+
+    def __lt__(self, other: object) -> bool:
+        raise CallError(
+            "two ledgers are ranges, and not in an order: compare ledger.joules_per_sample, or sl.sensitivity"
+        )
 
     def __add__(self, other: object) -> Ledger:
         """What two runs cost together, on one device with one bill and the same steps."""

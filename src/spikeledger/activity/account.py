@@ -127,8 +127,14 @@ class Activity(Shown):
         rows = self.layers_by_name.values()
         return tuple(layer.name for layer in rows if layer.source == "input" and layer.inputs == "graded")
 
-    def rate(self, layer: str) -> float:
-        """Spikes per neuron and step of one population: `spikes / neuron_updates`."""
+    def rate(self, layer: str | None = None) -> float:
+        """Spikes per neuron and step of one population, or of all that have updates: `spikes / neuron_updates`."""
+        if layer is None:
+            own = [
+                name for name, one in self.layers_by_name.items() if one.spiking and self.total("neuron_update", name)
+            ]
+            steps = sum(self.total("neuron_update", name) for name in own)
+            return sum(self.total("spike", name) for name in own) / steps if steps else 0.0
         updates = self.total("neuron_update", layer)
         return self.total("spike", layer) / updates if updates else 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,10 @@ class Comparison(Shown):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict()` as JSON, which `spikeledger show` displays."""
         return write_json(Path(path), self.to_dict())
+
+    def report(self, path: str | os.PathLike[str] = "report.html") -> Path:
+        """Write the page: one file with pictures, verdicts and sources, for any browser."""
+        return importlib.import_module("spikeledger.report.page").write_page(self, path)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row a verdict: devices, joules a sample of both sides, their ratio, and what is said of it."""
