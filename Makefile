@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-peers test-torch check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
+.PHONY: help demo shell test test-all test-peers test-torch check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ demo: .venv/.demo-$(KIND)  ## train an ANN and its spiking twin on the digits, p
 	$(BIN)/spikeledger compare --data digits --epochs 20 --out $(DEMO_OUT)
 	@test -s $(DEMO_OUT)/report.html
 	@echo "The report is a page for your browser: $(abspath $(DEMO_OUT))/report.html"
+
+shell: .venv/.demo-$(KIND)  ## a shell in which `spikeledger` and `python` are those of .venv
+	@VIRTUAL_ENV="$(CURDIR)/.venv" PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/sh}
 
 test: .venv/.dev-$(KIND)  ## the fast tests
 	$(BIN)/python -m pytest

@@ -26,11 +26,12 @@ from typing import Any
 import numpy as np
 from chip_peers import FAN_OUT, MILLION, RATE
 
-from spikeledger.chip.limits import Chip
+from spikeledger.chip.device import load_device
 from spikeledger.chip.machine import Machine, native
-from spikeledger.chip.network import Network
 from spikeledger.chip.placement import Placement
-from spikeledger.chip.random_network import random_network
+from spikeledger.hardware.profile import HardwareProfile
+from spikeledger.mapping.mapped import Mapped
+from spikeledger.mapping.random_network import random_network
 
 SIZES = (10_000, 30_000, 100_000, 1_000_000)
 # name: module, threads, most neurons: beyond, building takes minutes
@@ -42,17 +43,17 @@ TARGETS = {10_000: 800, 100_000: 700, 1_000_000: 450}  # of 2 threads, cores cou
 SOURCE = "made for this benchmark"
 
 
-def on_cores(network: Network, neurons_a_core: int = 1024) -> Placement:
+def on_cores(network: Mapped, neurons_a_core: int = 1024) -> Placement:
     """A placement that costs no time to find: neurons in order, made-up destinations."""
     size = network.neurons
     cores = -(-size // neurons_a_core)
     width = int(np.ceil(np.sqrt(cores)))
-    chip = Chip.model_validate(
-        {
+    chip = load_device(
+        HardwareProfile.model_validate({
             "name": "benchmark", "title": "benchmark", "core": {"neurons": neurons_a_core, "source": SOURCE},
             "mesh": {"columns": width, "rows": width, "source": SOURCE},
             "seconds": {"synaptic_op": 3.5e-9, "update": 8.4e-9, "barrier": 465e-9, "source": SOURCE},
-        }
+        })
     )  # fmt: skip
     borders = np.append(np.arange(cores) * neurons_a_core, size).astype(np.int64)
     positions = np.stack([np.arange(cores) % width, np.arange(cores) // width], 1).astype(np.int64)
@@ -162,8 +163,8 @@ def small(turns: int = 300) -> dict[str, float]:
     import torch
 
     import spikeledger as sl
-    from spikeledger.chip import exercise
-    from spikeledger.chip.torch_inputs import sequences
+    from spikeledger.mapping.sequences import sequences
+    from spikeledger.study import exercise
 
     mlp = sl.zoo.build("mlp-s", (1, 28, 28), 10, timesteps=20)
     if os.environ.get("SPIKELEDGER_DATA"):
@@ -175,8 +176,8 @@ def small(turns: int = 300) -> dict[str, float]:
     for name, net, given in (
         ("128-100-10, 100 steps", exercise.network(100), [spikes]), (f"mlp-s, T = 20, {digit}", mlp, images[:, None]),
     ):  # fmt: skip
-        mapped = sl.map_network(net, given[0])
-        machine = Machine(mapped, sl.place(mapped, sl.load_chip("loihi")))
+        mapped = sl.map(net, given[0])
+        machine = Machine(mapped, sl.place(mapped, "loihi"))
         times = []
         for each in given:
             values = each.numpy() if each is spikes else sequences(net, each).detach().numpy()

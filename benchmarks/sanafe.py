@@ -95,12 +95,12 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     import spikeledger as sl
-    from spikeledger.chip.limits import load_chip
+    from spikeledger.chip.device import Device, load_device
     from spikeledger.chip.machine import Machine
-    from spikeledger.chip.network import Network, Population, Projection
     from spikeledger.chip.placement import place
     from spikeledger.chip.simulate import account
-    from spikeledger.chip.synapses import Sparse
+    from spikeledger.mapping.mapped import Mapped, Population, Projection
+    from spikeledger.mapping.synapses import Sparse
 
     names = [f"layer{number}" for number in range(len(SIZES))]
     populations = {names[0]: Population(names[0], (SIZES[0],), "input")}
@@ -113,9 +113,11 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
         source, to, weight = (np.array(column) for column in zip(*edges, strict=True))
         synapses = Sparse.from_edges(source, to, 64.0 * weight, SIZES[number], SIZES[number + 1])
         projections.append(Projection(names[number], target, synapses, 1, f"weights{number}"))
-    network = Network(populations, tuple(projections), names[-1])
-    chip = load_chip("loihi")  # with cores of 32, so that each layer has its own
-    placement = place(network, chip.model_copy(update={"core": chip.core.model_copy(update={"neurons": 32})}))
+    network = Mapped(populations, tuple(projections), names[-1])
+    chip = load_device("loihi")  # with cores of 32, so that each layer has its own
+    placement = place(
+        network, Device(chip.profile, chip.core.model_copy(update={"neurons": 32}), chip.mesh, chip.seconds)
+    )
     values = np.array(task["inputs"])[:, None, :]
     machine = Machine(network, placement, dtype=np.float64, limit=2.0**23)
     counts = machine.run({names[0]: values}, steps=STEPS, samples=1)

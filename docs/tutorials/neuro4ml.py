@@ -20,11 +20,11 @@ import os
 import torch
 
 import spikeledger as sl
-from spikeledger.chip import exercise
-from spikeledger.chip.epochs import draw_epochs
-from spikeledger.chip.picture import draw_placement
 from spikeledger.datasets.randman import randman
 from spikeledger.errors import CapacityError
+from spikeledger.report.epochs import draw_epochs
+from spikeledger.report.placements import draw_placement
+from spikeledger.study import exercise
 
 EPOCHS = int(os.environ.get("NEURO4ML_EPOCHS", "10"))
 SAMPLES = int(os.environ.get("NEURO4ML_SAMPLES", "1000"))  # of each class
@@ -33,7 +33,7 @@ SAMPLES = int(os.environ.get("NEURO4ML_SAMPLES", "1000"))  # of each class
 # ## The chip, and a network on it
 
 # %%
-chip = sl.load_chip("neuro4ml")
+chip = sl.load_profile("published-exercise-001")
 net = exercise.network(hidden=100, seed=42)
 inputs = torch.randn(100, 128, generator=torch.Generator().manual_seed(42)) * 10
 
@@ -71,8 +71,8 @@ with torch.no_grad():
     for layer in (sparse[0], sparse[2]):
         layer.weight.mul_(torch.rand(layer.weight.shape, generator=masks) < 0.5)
 mapped = exercise.fit_on_chip(sparse)
-for name in sl.list_chips():
-    print(sl.load_chip(name).check(mapped))
+for verdict in sl.fits(mapped):
+    print(verdict)
 
 # %%
 draw_placement(sl.place(mapped, "loihi"))  # the layer on each core, and the packets over each link

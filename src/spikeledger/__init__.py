@@ -8,6 +8,7 @@ Names are imported when they are first used: pricing needs no torch, and `import
 from __future__ import annotations
 
 import importlib
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
     from . import outlook as outlook
     from . import plasticity as plasticity
     from .activity import Activity as Activity
-    from .chip.limits import list_chips as list_chips
-    from .chip.limits import load_chip as load_chip
+    from .chip.fits import fits as fits
     from .chip.placement import place as place
     from .chip.simulate import simulate as simulate
-    from .chip.trace import map_network as map_network
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from .listening.neurons import declare_neuron as declare_neuron
     from .listening.neurons import neuron as neuron
     from .listening.neurons import not_a_neuron as not_a_neuron
+    from .mapping.map import map as map
     from .networks import decoders as decoders
     from .networks import encoders as encoders
     from .networks import zoo as zoo
@@ -73,7 +73,13 @@ if TYPE_CHECKING:
     from .training.pruning import Pruning as Pruning
     from .training.pruning import prune as prune
 
+from .errors import UnknownAttribute
+from .front import public
+
 __version__ = "0.1.0"
+
+#: decorators and context managers, which take what Python gives them
+_AS_THEY_ARE = frozenset(["neuron", "declare_neuron", "not_a_neuron", "rule", "recording", "metered", "backend"])
 
 #: public name -> the module that holds it; an empty attribute is the module itself
 _HOMES: dict[str, tuple[str, str]] = {
@@ -110,11 +116,10 @@ _HOMES: dict[str, tuple[str, str]] = {
     "not_a_neuron": ("listening.neurons", "not_a_neuron"),
     "nef": ("nef", ""),
     "plasticity": ("plasticity", ""),
-    "map_network": ("chip.trace", "map_network"),
+    "map": ("mapping.map", "map"),
     "place": ("chip.placement", "place"),
     "simulate": ("chip.simulate", "simulate"),
-    "load_chip": ("chip.limits", "load_chip"),
-    "list_chips": ("chip.limits", "list_chips"),
+    "fits": ("chip.fits", "fits"),
     "Activity": ("activity", "Activity"),
     "HardwareProfile": ("hardware.profile", "HardwareProfile"),
     "Price": ("hardware.profile", "Price"),
@@ -142,15 +147,34 @@ _HOMES: dict[str, tuple[str, str]] = {
 
 __all__ = [*_HOMES, "__version__"]
 
+#: what a name of version 0.1, or a word that others use for it, is called here
+_SAID_OTHERWISE = {
+    "load_chip": "load_profile", "list_chips": "list_profiles", "map_network": "map", "load_device": "load_profile",
+    "list_devices": "list_profiles", "check": "fits", "Chip": "HardwareProfile", "Profile": "HardwareProfile",
+    "report": "comparison.report('report.html')", "write_page": "comparison.report('report.html')",
+    "plot_joules": "comparison.plot()", "plot": "result.plot()", "show": "result.show()", "Leaky": "LIF",
+    "datasets": "load_dataset", "networks": "zoo", "errors": "errors (from spikeledger import errors)",
+}  # fmt: skip
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'spikeledger' has no attribute '{name}'")
+        near = _SAID_OTHERWISE.get(name) or _nearest(name)
+        hint = f": try {near if '(' in near else f'sl.{near}'}" if near else ""
+        raise UnknownAttribute(f"module 'spikeledger' has no attribute '{name}'{hint}")
     module, attribute = _HOMES[name]
     found = importlib.import_module(f".{module}", __name__)
     value = getattr(found, attribute) if attribute else found
+    if isinstance(value, types.FunctionType) and attribute not in _AS_THEY_ARE:
+        value = public(attribute, value)
     globals()[name] = value
     return value
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, _HOMES, n=1, cutoff=0.7)), "")
 
 
 def __dir__() -> list[str]:

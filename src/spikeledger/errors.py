@@ -4,6 +4,8 @@
 
     SpikeLedgerError                what a user can mend: one sentence that says what was given, expected and to do
     ├── InputError (ValueError)     a value, shape, name or option that cannot be used
+    │   └── CallError (TypeError)   a call that cannot be: an argument missing, unknown, or of another kind
+    ├── UnknownAttribute (AttributeError)  a name that there is none of
     ├── DataError                   a data set that is missing, cut, corrupt or cannot be downloaded
     ├── FileFormatError             an activity, checkpoint, profile or network file that cannot be trusted
     ├── ProfileError                a hardware profile that is not complete, not sourced or contradicts itself
@@ -17,15 +19,30 @@ The command line prints the sentence and ends with exit code 2; a bug stays a tr
 from __future__ import annotations
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SpikeLedgerError(Exception):
-    """What a user can mend; the message is one sentence for that user."""
+    """What a user can mend; the message is one sentence for that user, `shell` the same in the words of the command."""
+
+    def __init__(self, message: str = "", *, shell: str = "") -> None:
+        super().__init__(message)
+        self.shell = shell or message
 
 
 class InputError(SpikeLedgerError, ValueError):
     """A value, shape, name or option that cannot be used."""
+
+
+class CallError(InputError, TypeError):
+    """A call that cannot be: an argument missing, unknown, or of another kind."""
+
+
+class UnknownAttribute(SpikeLedgerError, AttributeError):
+    """A name that a result, or the package, does not have."""
 
 
 class DataError(SpikeLedgerError):
@@ -58,3 +75,30 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
     return InputError(f"unknown {kind} '{given}': {hint}")
+
+
+def retold(error: BaseException) -> str:
+    """What somebody else's code raised: its kind, the first line of what it said, and the user's own line, if any.
+
+    Lines of this package and of installed ones are no help to a user; the innermost one of any other file is.
+    """
+    said = str(error).strip().splitlines()
+    text = type(error).__name__ + (f": {said[0][:200]}" if said else "")
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
+
+
+def by_torch(error: RuntimeError) -> bool:
+    """Whether torch raised it from its own code, as for shapes that do not fit, and nobody by a `raise` of theirs."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (
+        bool(frames)
+        and not (frames[-1].line or "").lstrip().startswith("raise")
+        and (type(error) is RuntimeError or type(error).__module__.startswith("torch"))
+    )
+
+
+def _is_own(path: str) -> bool:
+    """Whether a file is the user's: neither of this package, nor of Python, nor installed."""
+    homes = (str(Path(__file__).parent), str(Path(os.__file__).parent), "<")
+    return not path.startswith(homes) and "-packages" not in path

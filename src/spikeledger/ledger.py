@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,15 @@ from . import units
 from .activity import Activity
 from .amounts import Amount
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
-from .errors import InputError, UncountedError, UnpricedError, unknown_name
+from .bills.chips import chips_for
+from .bills.entries import Entry as Entry
+from .bills.unpriced import named, unpriced
+from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
-from .hardware.limits import room_of
 from .hardware.profile import HardwareProfile, Price, Static
+from .shown import Shown
+from .writing import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -30,49 +35,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Entry:
-    """A tally with a price: one event in one layer, `joules = count * each`, with its range."""
-
-    layer: str
-    event: str
-    count: float
-    each: Amount  # joules of one; of a second, the watts and how sure the duration is
-    price: Price | None  # None for static energy, whose price is watts
-    counts: NDArray[np.int64] | NDArray[np.float64] | None = None  # of each neuron
-    note: str = ""
-
-    @property
-    def per_neuron(self) -> NDArray[np.float64] | None:
-        """Nominal joules of each neuron, where its events are known."""
-        if self.counts is None or self.price is None:
-            return None
-        # events * joules/event = joules
-        return np.multiply(self.counts.ravel(), self.price.joules, dtype=np.float64)
-
-    @property
-    def joules(self) -> float:
-        """Nominal."""
-        return self.count * self.each.nominal
-
-    @property
-    def low(self) -> float:
-        """With its price at the low end."""
-        return self.count * self.each.low
-
-    @property
-    def high(self) -> float:
-        """With its price at the high end."""
-        return self.count * self.each.high
-
-    @property
-    def term(self) -> str:
-        """`operations`, `memory`, `routing` or `static`."""
-        return term_of(self.event)
-
-
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Shown):
     """What an activity cost on one profile, by layer, event and neuron; totals carry low, nominal and high joules."""
 
     entries: tuple[Entry, ...]
@@ -212,6 +176,56 @@ class Ledger:
 
         return pandas.DataFrame(self.to_dict()["entries"])
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write `to_dict()` as JSON, which `spikeledger show` displays."""
+        return write_json(Path(path), self.to_dict())
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Ledger:
+        """A ledger from what `to_dict` gave: its totals and entries, without neurons; the prices are the profile's name.
+
+        Raises:
+            FileFormatError: not such a dictionary.
+        """
+        if not isinstance(saved, Mapping) or saved.get("schema") != f"spikeledger-ledger/{SCHEMA}":
+            raise FileFormatError("this is no saved ledger: give what Ledger.to_dict() or Ledger.save(path) made")
+        try:
+            entries = tuple(map(Entry.from_dict, saved["entries"]))
+            left_out = tuple((str(one["event"]), str(one["reason"])) for one in saved["left_out"])
+            return cls(
+                entries, load_profile(str(saved["profile"])), str(saved["bill"]), int(saved["samples"]),
+                int(saved["timesteps"]), left_out, tuple(map(str, saved["caveats"])),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, SpikeLedgerError):
+                raise
+            raise FileFormatError(f"this saved ledger is not whole ({error!r}): price the activity again") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Ledger:
+        """Read what `save` wrote; see `from_dict`."""
+        return cls.from_dict(read_json(Path(path)))
+
+    def __lt__(self, other: object) -> bool:
+        raise CallError(
+            "two ledgers are ranges, and not in an order: compare ledger.joules_per_sample, or sl.sensitivity"
+        )
+
+    def __add__(self, other: object) -> Ledger:
+        """What two runs cost together, on one device with one bill and the same steps."""
+        if not isinstance(other, Ledger):
+            return NotImplemented
+        mine, theirs = ((one.profile, one.bill, one.timesteps, one.left_out) for one in (self, other))
+        if mine != theirs:
+            raise InputError(
+                f"ledgers of '{self.profile.name}', bill '{self.bill}', T = {self.timesteps} and of "
+                f"'{other.profile.name}', bill '{other.bill}', T = {other.timesteps} cannot be added: price both alike"
+            )
+        caveats = tuple(dict.fromkeys((*self.caveats, *other.caveats)))
+        return replace(
+            self, entries=self.entries + other.entries, samples=self.samples + other.samples, caveats=caveats
+        )
+
     def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
         """Layer, event, count, joules and share, as people read them, dearest first."""
         total = self.joules
@@ -220,35 +234,11 @@ class Ledger:
             count = units.si(entry.count, "s") if entry.event == "second" else f"{entry.count:,.0f}"
             yield entry.layer or "(device)", entry.event, count, units.joules(entry.joules), share
 
-    def show(self) -> None:
-        """Print the ledger as a table."""
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
-
-        title, caption = escape(self._headline()), escape("\n".join(self.caveats))
-        table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-        for heading, justify in zip(
-            ("layer", "event", "count", "joules", "share"), ("left", "left", *["right"] * 3), strict=True
-        ):
-            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-        for row in self.rows():
-            table.add_row(*map(escape, row))
-        Console().print(table)
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        head = "".join(f"<th>{name}</th>" for name in ("layer", "event", "count", "joules", "share"))
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows())
-        notes = "".join(f"<p>{escape(text)}</p>" for text in self.caveats)
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p>{escape(self._headline())}</p>{table}{notes}"
-
     def __repr__(self) -> str:
-        return f"Ledger({self._headline()})"
+        return f"Ledger({self.headline()})"
 
-    def _headline(self) -> str:
+    def headline(self) -> str:
+        """Device, joules a sample with their range, and the bill, in one line."""
         low, nominal, high = (
             value / max(self.samples, 1) for value in (self.joules_low, self.joules, self.joules_high)
         )
@@ -268,12 +258,14 @@ def price(
     *,
     bill: str | None = None,
     leave_out: Iterable[str] = (),
+    elsewhere: Mapping[str, str | HardwareProfile] | None = None,
     allow_uncounted: bool = False,
 ) -> Ledger:
     """Price what happened on a device: `ledger = price(activity, "loihi")`.
 
     Args:
         profile: a name of `list_profiles()`, a TOML file, or a profile.
+        elsewhere: layers that another device computes, such as a host: `{"fc1": "horowitz-45nm"}`.
         bill: which events are charged (`BILLS`); the profile's own by default.
         leave_out: events that shall not be charged although they happened; the ledger says so.
         allow_uncounted: price an activity in which something was not counted.
@@ -282,11 +274,16 @@ def price(
         UncountedError: something ran that nobody counted.
         UnpricedError: something happened that the profile has no price for; a total would be too low.
     """
+    leave_out = events(leave_out)
+    if elsewhere:
+        return _with_elsewhere(
+            activity, profile, elsewhere, bill=bill, leave_out=leave_out, allow_uncounted=allow_uncounted
+        )
     device = asked = load_profile(profile)
     name = bill or device.bill
     if name not in BILLS:
         raise unknown_name("bill", name, BILLS)
-    chips = _chips(activity, device)
+    chips = chips_for(activity, device)
     if activity.uncounted and not allow_uncounted:
         listed = "; ".join(str(item) for item in activity.uncounted[:3])
         more = f"; and {len(activity.uncounted) - 3} more" if len(activity.uncounted) > 3 else ""
@@ -298,7 +295,7 @@ def price(
         device = settled(activity, device)
     excluded = _exclusions(device, leave_out)
     entries: list[Entry] = []
-    missing: dict[str, float] = {}
+    missing: list[Line] = []
     dropped: dict[str, str] = {}
     paid: dict[tuple[str, str], bool] = {}
     for line in BILLS[name](activity, device):
@@ -316,14 +313,9 @@ def price(
         elif cost is not None:
             entries.append(_entry(line, cost))
         elif not (device.all_in and term_of(line.event) in ("routing", "static")):
-            missing[line.event] = missing.get(line.event, 0) + line.count
+            missing.append(line)
     if missing:
-        listed = ", ".join(f"{event} ({count:,.0f} times)" for event, count in missing.items())
-        general = [one for one in BILLS if "-00" not in one]  # those that belong to no document
-        raise UnpricedError(
-            f"'{device.name}' has no price for {listed}, so its total is not given: leave them out by name with "
-            f"leave_out={sorted(missing)}, choose another profile, or another bill ({', '.join(general)})"
-        )
+        raise unpriced(activity, device, missing, BILLS)
     caveats = [text for text in (device.caveat, *device.implausible) if text]
     if device.host is not None and name == "full":
         caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
@@ -341,39 +333,36 @@ def price(
     )
 
 
+def events(leave_out: Iterable[str]) -> tuple[str, ...]:
+    """What to leave out: one event or several, as they were given: `"mac"`, `"mac,activation_read"` or a list."""
+    given = [leave_out] if isinstance(leave_out, str) else list(leave_out)
+    return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
+
+
+def _with_elsewhere(
+    activity: Activity, profile: Any, elsewhere: Mapping[str, str | HardwareProfile], **options: Any
+) -> Ledger:
+    """The ledger of a device, and of what other devices do for it; seconds and static energy of each are its own."""
+    layers = activity.layers_by_name
+    for name in elsewhere:
+        if name not in layers:
+            raise unknown_name("layer", name, layers)
+    own = price(activity.only([name for name in layers if name not in elsewhere]), profile, **options)
+    entries, caveats = list(own.entries), list(own.caveats)
+    by_device: dict[str, list[str]] = {}
+    devices = {name: load_profile(given) for name, given in elsewhere.items()}
+    for name, device in devices.items():
+        by_device.setdefault(device.name, []).append(name)
+    for names in by_device.values():
+        device = devices[names[0]]
+        part = price(activity.only(names), device, **{**options, "bill": options["bill"] or device.bill})
+        entries += part.entries
+        caveats.append(f"{named(names)} priced on '{device.name}': {units.joules(part.joules_per_sample)} a sample")
+    return replace(own, entries=tuple(entries), caveats=tuple(caveats))
+
+
 def _why(given: HardwareProfile, used: HardwareProfile) -> str:
     return "" if given.dataflow else f", the cheapest here of {', '.join(DATAFLOWS)}; name one as '{used.name}@...'"
-
-
-def _chips(activity: Activity, device: HardwareProfile) -> int:
-    """Chips that draw static power: those of a placement, else at least as many as the network needs.
-
-    Raises:
-        UnpricedError: more than the device can be.
-    """
-    room = None if device.as_published else room_of(device.name)
-    if room is None:
-        return activity.chips
-    layers = activity.layers_by_name.values()
-    wanted = {
-        "neurons": sum(layer.outputs for layer in layers if layer.spiking),
-        "synapses": sum(layer.synapses or layer.nonzero_parameters for layer in layers if layer.weighted),
-    }
-    if room.shares_weights:
-        wanted["synapses"] = sum(layer.parameters for layer in layers if layer.weighted)
-    chips = activity.chips
-    for what, count in wanted.items():
-        each = getattr(room, what)
-        if each is None or count <= each * chips:
-            continue
-        chips = -(-count // each)
-        if chips > room.chips:
-            held = f"{each:,} {what} a chip" + (f" and {room.chips:,} chips" if room.chips > 1 else "")
-            raise UnpricedError(
-                f"'{device.name}' holds {held}, and this network has {count:,} {what}: it does not fit, so its joules "
-                "are not given; choose another profile or a smaller network"
-            )
-    return chips
 
 
 def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, str]:

@@ -2,44 +2,89 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import InputError
+from .errors import FileFormatError, InputError
+
+LARGEST_JSON = 1 << 28  # bytes: more is no ledger and no comparison of ours
 
 
 def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any]) -> Path:
     """Write a file by way of a temporary name beside it; `content` is its bytes, its text, or what writes into it.
 
+    A link stays one, and what it points to is written; a file that was there keeps its permissions; a device such as
+    `/dev/null` is written to and stays.
+
     Raises:
         InputError: the folder is missing or closed, or the disk is full; what stood at `target` before is untouched.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        place = target.resolve() if target.is_symlink() else target
+        mode = place.stat().st_mode if place.exists() else stat.S_IFREG | (0o666 & ~_umask())
+        if stat.S_ISCHR(mode):
+            with place.open("wb") as device:
+                _put(content, device)
+            return target
+        if not stat.S_ISREG(mode):
+            raise InputError(f"'{target}' is no file, and is left as it is: choose another name")
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".spikeledger.", delete=False) as file:
             temporary = Path(file.name)
             try:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content.encode() if isinstance(content, str) else content)
+                _put(content, file)
                 file.flush()
                 os.fsync(file.fileno())
-                temporary.chmod(0o666 & ~_umask())  # temporary files are private, results are not
-                temporary.replace(target)
+                temporary.chmod(stat.S_IMODE(mode))  # temporary files are private, results are not
+                temporary.replace(place)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise closed(target, error) from error
     return target
 
 
-def closed(target: Path, error: OSError) -> InputError:
+def write_json(target: Path, value: Any) -> Path:
+    """Write plain values as JSON."""
+    return write_whole(target, json.dumps(value, allow_nan=False, indent=1))
+
+
+def read_json(path: Path) -> Any:
+    """Plain values of a JSON file, read whole only if it is a file of reasonable length.
+
+    Raises:
+        FileFormatError: no file, or no JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileFormatError(f"'{path}' is no file")
+            text = file.read(LARGEST_JSON + 1)
+        if len(text) > LARGEST_JSON:
+            raise FileFormatError(f"'{path}' has more than {LARGEST_JSON:,} bytes: that is none of ours")
+        return json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileFormatError(f"'{str(path)[:200]}' cannot be read as JSON ({str(error)[:200]})") from error
+
+
+def _put(content: bytes | str | Callable[[IO[bytes]], Any], file: IO[bytes]) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def closed(target: Path, error: Exception) -> InputError:
     """The sentence for a place that cannot be written to."""
-    return InputError(f"cannot write to '{target}': {error.strerror}; choose a folder you may write to")
+    why = getattr(error, "strerror", None) or error
+    return InputError(f"cannot write to '{str(target)[:200]}': {why}; choose a folder you may write to")
 
 
 def _umask() -> int:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import spikeledger as sl
-from spikeledger.chip.network import Network, Population, Projection
-from spikeledger.chip.synapses import Sparse
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.synapses import Sparse
 
 
 def exact(network: nn.Module, *, seed: int = 0, pruned: float = 0.0) -> nn.Module:
@@ -72,7 +72,7 @@ def _kind(rng: np.random.Generator, size: int) -> dict[str, Any]:
     return found
 
 
-def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32, cells: bool = False) -> Network:
+def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32, cells: bool = False) -> Mapped:
     """Populations of other sizes, constants and resets, joined at random: loops and delays too; `cells` of any kind."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 24, populations + 1)
@@ -96,7 +96,7 @@ def random_graph(seed: int, *, populations: int = 3, dtype: type = np.float32, c
         weights = (rng.integers(-128, 192, len(chosen)) / 256).astype(dtype)
         synapses = Sparse.from_edges(chosen // b, chosen % b, weights, a, b)
         projections.append(Projection(source, target, synapses, int(rng.integers(0 if forward else 1, 5)), f"w{k}"))
-    return Network(made, tuple(projections), names[-1])
+    return Mapped(made, tuple(projections), names[-1])
 
 
 def lif(**options: object) -> nn.Module:

@@ -9,11 +9,11 @@ from torch import nn
 
 import spikeledger as sl
 from chip.networks import Recurrent, exact, spikes
-from spikeledger.chip.agreement import agreement
-from spikeledger.chip.limits import load_chip
-from spikeledger.chip.network import Network
+from spikeledger.chip.device import load_device
 from spikeledger.chip.simulate import run
 from spikeledger.errors import InputError
+from spikeledger.mapping.mapped import Mapped
+from spikeledger.study.agreement import agreement
 
 
 def trained_by_chance() -> tuple[nn.Module, torch.Tensor]:
@@ -23,19 +23,19 @@ def trained_by_chance() -> tuple[nn.Module, torch.Tensor]:
 
 
 def kept(network: nn.Module, inputs: torch.Tensor) -> list[str]:
-    mapped: Network = sl.map_network(network, inputs)
+    mapped: Mapped = sl.map(network, inputs)
     return [name for name, each in mapped.populations.items() if each.spiking]
 
 
 def test_the_fewer_bits_the_more_spikes_differ() -> None:
     network, inputs = trained_by_chance()
     shares = {}
-    for name in ("spinnaker2", "loihi", "odin"):  # 16, 9 and 4 bits
-        ran = run(network, inputs, load_chip(name), precision="chip", keep=kept(network, inputs))
+    for name in ("spinnaker-2", "loihi", "odin"):  # 16, 9 and 4 bits
+        ran = run(network, inputs, load_device(name), precision="chip", keep=kept(network, inputs))
         found = agreement(ran, network, inputs)
         assert found.places == 40 * 10 * 160 and found.samples == 10 and 0 <= found.same_answers <= 10
         shares[name] = found.share
-    assert 0 <= shares["spinnaker2"] < shares["loihi"] < 0.05 < shares["odin"] < 1
+    assert 0 <= shares["spinnaker-2"] < shares["loihi"] < 0.05 < shares["odin"] < 1
     single = agreement(run(network, inputs, keep=kept(network, inputs)), network, inputs)
     assert single.share < 1e-3 and single.spikes > 1000
 

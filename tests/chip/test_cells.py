@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 from torch import nn
 
 import spikeledger as sl
+from chip.devices import chip_of
 from chip.networks import exact, random_graph, spikes
 from spikeledger.chip import machine
-from spikeledger.chip.limits import Chip, load_chip
-from spikeledger.chip.network import Network, Population, Projection
+from spikeledger.chip.device import load_device
+from spikeledger.chip.fits import fits
 from spikeledger.chip.simulate import run
-from spikeledger.chip.synapses import Dense
 from spikeledger.cli.app import main
 from spikeledger.errors import InputError
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.synapses import Dense
 
 BACKENDS = ["reference", pytest.param("native", marks=pytest.mark.skipif(machine.native is None, reason="not built"))]
 needs_native = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
@@ -75,7 +77,7 @@ def test_a_chips_integers_are_the_same_on_both_back_ends(seed: int) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_decays_in_integers_is_cut_to_a_whole_one(backend: Any) -> None:
     """One spike of weight 127 units; a chip of 8-bit weights has membranes in 1/64 of a unit, if its threshold fits."""
-    chip = Chip.model_validate(
+    chip = chip_of(
         {
             "name": "small", "title": "small",
             "core": {"neurons": 8, "weight_bits": 8, "state_bits": 24, "source": "made for a test"},
@@ -94,7 +96,7 @@ def test_what_decays_in_integers_is_cut_to_a_whole_one(backend: Any) -> None:
         population = Population(
             "out", (1,), beta=beta, alpha=alpha, threshold=threshold / (127 * 64), reset="none"
         )  # fmt: skip
-        network = Network(
+        network = Mapped(
             {"in": Population("in", (1,), "input"), "out": population},
             (Projection("in", "out", Dense(np.ones((1, 1))), layer="w"),), "out",
         )  # fmt: skip
@@ -106,7 +108,7 @@ def test_what_decays_in_integers_is_cut_to_a_whole_one(backend: Any) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_states_saturate_at_the_chips_bits(backend: Any) -> None:
     """A synaptic current that never decays would grow for ever; here it stays at the largest number."""
-    chip = Chip.model_validate(
+    chip = chip_of(
         {
             "name": "small", "title": "small",
             "core": {"neurons": 8, "weight_bits": 4, "state_bits": 8, "source": "made for a test"},
@@ -115,7 +117,7 @@ def test_states_saturate_at_the_chips_bits(backend: Any) -> None:
     )  # fmt: skip
     population = Population("out", (1,), beta=0.0, alpha=1.0, threshold=1.0, reset="none")
     into = Dense(np.array([[1.0], [-1.0]]))
-    network = Network(
+    network = Mapped(
         {"in": Population("in", (2,), "input"), "out": population}, (Projection("in", "out", into, layer="w"),), "out"
     )
     values = np.zeros((400, 1, 2))
@@ -127,24 +129,24 @@ def test_states_saturate_at_the_chips_bits(backend: Any) -> None:
 
 @needs_native
 def test_more_state_takes_more_memory_where_a_chip_counts_it() -> None:
-    def mapped(neurons: nn.Module) -> Network:
-        return sl.map_network(exact(nn.Sequential(nn.Linear(12, 20), neurons)), spikes(5, 1, 12))
+    def mapped(neurons: nn.Module) -> Mapped:
+        return sl.map(exact(nn.Sequential(nn.Linear(12, 20), neurons)), spikes(5, 1, 12))
 
-    chip = load_chip("spinnaker2")
+    chip = load_device("spinnaker-2")
     plain, more = mapped(sl.LIF(0.9)), mapped(sl.AdaptiveLIF(0.9, alpha=0.5, refractory=2))
-    bytes_more = chip.check(more).memory_bytes - chip.check(plain).memory_bytes
+    bytes_more = fits(more, chip).memory_bytes - fits(plain, chip).memory_bytes
     assert bytes_more == 20 * 3 * chip.core.state_bits / 8
     # a compartment of Loihi has a current of its own, and its published memory is that of synapses
-    loihi = load_chip("loihi")
-    assert loihi.check(more).memory_bytes == loihi.check(plain).memory_bytes
-    full = Chip.model_validate(
+    loihi = load_device("loihi")
+    assert fits(more, loihi).memory_bytes == fits(plain, loihi).memory_bytes
+    full = chip_of(
         {
             "name": "full", "title": "full", "mesh": {"source": "made for a test", "columns": 2},
             "core": {"neurons": 99, "memory_bytes": 20 * 4 + 240, "neuron_bytes": 4, "state_bits": 32, "weight_bits": 8,
                      "source": "made for a test"},
         }
     )  # fmt: skip
-    assert full.check(plain).cores == 1 and full.check(more).cores == 2
+    assert fits(plain, full).cores == 1 and fits(more, full).cores == 2
 
 
 def test_a_kind_that_no_chip_runs_is_named_with_what_to_use() -> None:
@@ -152,7 +154,7 @@ def test_a_kind_that_no_chip_runs_is_named_with_what_to_use() -> None:
         pass
 
     with pytest.raises(InputError, match=r"neurons '1' are Own, and chips here run IF, LIF, Synaptic, AdaptiveLIF"):
-        sl.map_network(nn.Sequential(nn.Linear(12, 9), Own()), spikes(5, 1, 12))
+        sl.map(nn.Sequential(nn.Linear(12, 9), Own()), spikes(5, 1, 12))
 
 
 @needs_native

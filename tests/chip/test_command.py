@@ -31,7 +31,7 @@ def network(tmp_path: Path) -> str:
 def test_list_and_check(network: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["chip", "list", "--json"]) == 0
     names = {row["name"] for row in json.loads(capsys.readouterr().out)}
-    assert {"loihi", "neuro4ml", "truenorth"} <= names
+    assert {"loihi", "published-exercise-001", "truenorth"} <= names
     assert main(["chip", "check", network, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["chip"] for row in rows} == names and all(row["fits"] for row in rows)
@@ -82,7 +82,7 @@ def test_simulate_says_how_long_how_alike_and_what_was_learned(
     assert main(arguments) == 0
     said = capsys.readouterr().out
     assert "busiest core" in said and "through 2 layers" in said and "differ from torch's in float32: 0" in said
-    layer = next(p.layer for p in sl.map_network(_read(network), np.zeros((1, 1, 12), np.float32)).projections)
+    layer = next(p.layer for p in sl.map(_read(network), np.zeros((1, 1, 12), np.float32)).projections)
     assert main([*arguments, "--learn", layer, "--json"]) == 0
     learned = json.loads(capsys.readouterr().out)["learned"][layer]
     assert learned["weight_updates"] > 0 and learned["largest_change"] > 0

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 import spikeledger as sl
 from chip.networks import exact, spikes
-from spikeledger.chip.agreement import agreement
 from spikeledger.chip.simulate import run
 from spikeledger.errors import InputError
+from spikeledger.study.agreement import agreement
 
 
 class Leaky(nn.Module):
@@ -96,7 +96,7 @@ class Stacked(nn.Module):
 def test_declared_neurons_run_as_in_torch_whatever_their_layout(kind: type[Leaky], beta: float | Tensor) -> None:
     torch.manual_seed(4)
     network, x = exact(Stacked(kind, beta)).double(), spikes(12, 6, 9).double()
-    mapped = sl.map_network(network, x, layout="TB")
+    mapped = sl.map(network, x, layout="TB")
     ran = run(mapped, x.numpy(), keep=["one", "other"])
     found = agreement(ran, network, x, layout="TB")
     assert found.differing == 0 and found.spikes > 20 and found.places == 12 * 6 * 17
@@ -125,7 +125,7 @@ def test_neurons_without_constants_are_refused_by_name(chip: Any, match: str) ->
     stacked.one = Odd()
     stacked.fired = lambda neurons, currents: torch.stack([neurons(step) for step in currents])  # type: ignore[method-assign]
     with pytest.raises(InputError, match=match):
-        sl.map_network(stacked, torch.zeros(4, 2, 9), layout="TB")
+        sl.map(stacked, torch.zeros(4, 2, 9), layout="TB")
 
 
 def test_a_read_out_is_refused_and_what_is_no_neuron_is_looked_into() -> None:
@@ -135,7 +135,7 @@ def test_a_read_out_is_refused_and_what_is_no_neuron_is_looked_into() -> None:
             return current.cumsum(0)
 
     with pytest.raises(InputError, match="'1' are a read-out"):
-        sl.map_network(nn.Sequential(nn.Linear(4, 3), ReadOut()), torch.zeros(4, 2, 4))
+        sl.map(nn.Sequential(nn.Linear(4, 3), ReadOut()), torch.zeros(4, 2, 4))
 
     @sl.not_a_neuron
     class Half(nn.Module):

@@ -15,8 +15,8 @@ import spikeledger as sl
 from chip.networks import exact, spikes
 from spikeledger.chip import machine
 from spikeledger.chip.simulate import run
-from spikeledger.chip.trace import map_network
 from spikeledger.errors import InputError
+from spikeledger.mapping.map import map as map_network
 
 BACKENDS = ["reference", pytest.param("native", marks=pytest.mark.skipif(machine.native is None, reason="not built"))]
 

@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 
 import spikeledger as sl
+from chip.devices import chip_of
 from chip.networks import random_graph
 from spikeledger.chip import machine
+from spikeledger.chip.device import Device, load_device
 from spikeledger.chip.duration import depth, longest_way
-from spikeledger.chip.limits import Chip, load_chip
-from spikeledger.chip.network import Network, Population, Projection
 from spikeledger.chip.placement import place
 from spikeledger.chip.simulate import run
-from spikeledger.chip.synapses import Dense
 from spikeledger.errors import InputError
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.synapses import Dense
 
 CITED = {"source": "made for a test"}
 needs_native = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
 
 
-def chain(delay: int = 0) -> Network:
+def chain(delay: int = 0) -> Mapped:
     """Two inputs fire two neurons, which fire one."""
     populations = {
         "input": Population("input", (2,), "input"),
@@ -31,11 +32,11 @@ def chain(delay: int = 0) -> Network:
     }
     first = Projection("input", "a", Dense(np.full((2, 2), 2.0, np.float32)), 0, "first")
     second = Projection("a", "b", Dense(np.full((2, 1), 2.0, np.float32)), delay, "second")
-    return Network(populations, (first, second), "b")
+    return Mapped(populations, (first, second), "b")
 
 
-def pair(**more: object) -> Chip:
-    return Chip.model_validate(
+def pair(**more: object) -> Device:
+    return chip_of(
         {
             "name": "pair", "title": "pair", "core": {"neurons": 2, **CITED}, "mesh": {"columns": 2, **CITED}, **more,
             "seconds": {
@@ -70,7 +71,7 @@ def test_seconds_are_those_of_the_busiest_core(seed: int) -> None:
     chip = pair(mesh={"columns": 20, "rows": 20, **CITED})
     placed = place(network, chip, rounds=3)
     inputs = np.random.default_rng(seed).integers(0, 2, (6, 1, network.populations["input"].size)).astype(np.float32)
-    ran = run(network, inputs, placement=placed)
+    ran = run(placed, inputs)
     assert ran.core_synapses is not None and ran.core_spikes is not None
     work = 10e-9 * ran.core_synapses + 1000e-9 * ran.core_spikes + 100e-9 * placed.neurons_by_core()
     steps = work.max(1) + 700e-9 + 5000e-9 * longest_way(placed)
@@ -79,7 +80,7 @@ def test_seconds_are_those_of_the_busiest_core(seed: int) -> None:
 
 def test_depth_counts_layers_without_a_delay_of_their_own() -> None:
     assert depth(chain()) == 2 and depth(chain(delay=1)) == 1
-    assert depth(sl.map_network(sl.zoo.mlp(4, 5, 6, 7), np.zeros((1, 4), np.float32))) == 3
+    assert depth(sl.map(sl.zoo.mlp(4, 5, 6, 7), np.zeros((1, 4), np.float32))) == 3
 
 
 @needs_native
@@ -87,7 +88,7 @@ def test_without_times_of_operations_a_step_is_the_profile_s() -> None:
     network = sl.zoo.mlp(20, 12, 4, timesteps=10)
     inputs = np.random.default_rng(0).random((3, 20)).astype(np.float32)
     took = run(network, inputs, "truenorth").duration
-    assert took is not None and load_chip("truenorth").seconds is None
+    assert took is not None and load_device("truenorth").seconds is None
     assert (took.step, took.sample, took.latency) == pytest.approx((1e-3, 10e-3, 11e-3)) and took.kind == "measured"
     watts = sl.load_profile("truenorth").static
     assert watts is not None and took.static_joules == pytest.approx(watts.watts * 10e-3)

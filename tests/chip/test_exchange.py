@@ -14,10 +14,10 @@ from torch import nn
 
 import spikeledger as sl
 from chip.networks import Recurrent, exact, random_graph, spikes
-from spikeledger.chip.exchange import as_graph
-from spikeledger.chip.network import Network
 from spikeledger.chip.simulate import run
 from spikeledger.errors import InputError
+from spikeledger.mapping.exchange import as_graph
+from spikeledger.mapping.mapped import Mapped
 
 nir = pytest.importorskip("nir", reason="nir is not installed")
 from spikeledger.networks.nir import read_nir, to_nir, write_nir  # noqa: E402
@@ -49,7 +49,7 @@ def test_what_the_tracer_understands_is_written_and_read_to_the_same_spikes(name
     build, shape = NETWORKS[name]
     network = exact(build(), pruned=0.2).eval()
     inputs = spikes(14, 2, *shape, rate=0.5)
-    graph = as_graph(sl.map_network(network, inputs), dt=DT)
+    graph = as_graph(sl.map(network, inputs), dt=DT)
     back = read_nir(write_nir(graph, tmp_path / "net.nir", dt=DT))
     with torch.no_grad():
         expected = network(inputs)
@@ -58,10 +58,10 @@ def test_what_the_tracer_understands_is_written_and_read_to_the_same_spikes(name
     assert np.array_equal(run(back, inputs).output.reshape(expected.shape), expected.numpy())
 
 
-def resting(network: Network) -> Network:
+def resting(network: Mapped) -> Mapped:
     """The same with what NIR can say: membranes that start at 0."""
     made = {name: replace(each, start=0.0) for name, each in network.populations.items()}
-    return Network(made, network.projections, network.output)
+    return Mapped(made, network.projections, network.output)
 
 
 @settings(max_examples=40)
@@ -84,7 +84,7 @@ def test_random_graphs_come_back_to_the_same_spikes(seed: int, through_nir: bool
 
 def test_what_nir_cannot_say_is_refused() -> None:
     network = random_graph(3)
-    started = Network(
+    started = Mapped(
         {n: replace(p, start=0.5 if p.spiking else 0.0) for n, p in network.populations.items()}, network.projections,
         network.output,
     )  # fmt: skip

@@ -11,12 +11,13 @@ from torch import nn
 
 import spikeledger as sl
 from repository import ROOT
-from spikeledger.chip import exercise
-from spikeledger.chip.epochs import draw_epochs
-from spikeledger.chip.limits import list_chips, load_chip
-from spikeledger.chip.trace import map_network
+from spikeledger.chip.device import list_devices, load_device
+from spikeledger.chip.fits import fits
 from spikeledger.datasets.randman import SpikeTimes, load_randman, randman
 from spikeledger.errors import CapacityError, DataError, InputError
+from spikeledger.mapping.map import map as map_network
+from spikeledger.report.epochs import draw_epochs
+from spikeledger.study import exercise
 from spikeledger.trials import run
 
 
@@ -107,7 +108,7 @@ def test_sparse_connectivity_makes_it_fit() -> None:
             layer.weight.copy_((torch.rand(layer.weight.shape) < 0.5).float())
     mapped = exercise.fit_on_chip(model)
     assert (mapped.neurons, mapped.synapses) == (522, 35_289)
-    assert load_chip("neuro4ml").memory_bytes(mapped) / 1024 == pytest.approx(154.16, abs=0.005)
+    assert load_device("published-exercise-001").memory_bytes(mapped) / 1024 == pytest.approx(154.16, abs=0.005)
 
 
 def test_474_is_the_largest_dense_hidden_layer() -> None:
@@ -205,10 +206,10 @@ def test_bad_spike_times_and_settings_are_refused(tmp_path: Path) -> None:
         load_randman(tmp_path)
 
 
-@pytest.mark.parametrize("name", list_chips())
+@pytest.mark.parametrize("name", list_devices())
 def test_every_chip_answers_for_a_small_network(name: str) -> None:
     mapped = map_network(exercise.network(100), torch.zeros(1, 1, 128))
-    verdict = load_chip(name).check(mapped)
+    verdict = fits(mapped, name)
     assert verdict.fits or verdict.shortages
     assert np.isfinite(verdict.share) and verdict.cores >= 1
     assert str(verdict).startswith(name)

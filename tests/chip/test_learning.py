@@ -14,23 +14,23 @@ from torch import nn
 
 import spikeledger as sl
 from chip.networks import exact, random_graph, spikes
+from spikeledger.chip.device import load_device
 from spikeledger.chip.learning import PairRule, weights
-from spikeledger.chip.limits import load_chip
-from spikeledger.chip.network import Network, Population, Projection
 from spikeledger.chip.precision import grains
 from spikeledger.chip.simulate import run
-from spikeledger.chip.synapses import Dense, Sparse
 from spikeledger.errors import InputError
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.synapses import Dense, Sparse
 
 
-def pair(delay: int = 0, weight: float = 0.5) -> Network:
+def pair(delay: int = 0, weight: float = 0.5) -> Mapped:
     """One input `a` that is watched by one neuron, which only `b` can make fire."""
     populations = {
         "input": Population("input", (2,), "input"),
         "out": Population("out", (1,), beta=0.0, threshold=5.0, reset="zero"),
     }
     loud = Projection("input", "out", Dense(np.array([[0.0], [9.0]])), 0, "loud")
-    return Network(
+    return Mapped(
         populations, (Projection("input", "out", Dense(np.array([[weight], [0.0]])), delay, "w"), loud), "out"
     )
 
@@ -67,7 +67,7 @@ def test_all_pairs_count_and_weights_stay_in_their_range() -> None:
 
 
 def plain(
-    network: Network, inputs: np.ndarray, rules: dict[str, PairRule]
+    network: Mapped, inputs: np.ndarray, rules: dict[str, PairRule]
 ) -> tuple[dict[str, dict], dict[str, int], dict]:
     """The whole run again, one synapse and one number after another."""
     steps, samples, _ = inputs.shape
@@ -196,12 +196,12 @@ def test_weights_change_where_learning_is_on_and_go_on_from_there() -> None:
 
 def test_on_the_chip_weights_are_whole_numbers_of_its_unit() -> None:
     network, inputs = learner()
-    chip = load_chip("odin")  # 4 bits
+    chip = load_device("odin")  # 4 bits
     rule = PairRule(0.04, 0.03, low=-0.6, high=0.6)
     coarse = run(network, inputs, chip, learning={"0": rule}, precision="chip")
     assert coarse.network is not None
     found, start = weights(coarse.network, "0"), network[0].weight.detach().numpy()
-    mapped = sl.map_network(network, inputs)
+    mapped = sl.map(network, inputs)
     grain = grains(mapped, chip, {"0": 0.6})["1"]
     integers = found / grain.weight
     assert np.allclose(integers, np.rint(integers), atol=1e-4) and np.abs(integers).max() <= 7

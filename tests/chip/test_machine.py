@@ -15,11 +15,11 @@ import pytest
 import spikeledger
 from chip.networks import random_graph
 from spikeledger.chip import machine
-from spikeledger.chip.limits import load_chip
+from spikeledger.chip.device import load_device
 from spikeledger.chip.machine import Machine
 from spikeledger.chip.placement import Placement, place
-from spikeledger.chip.random_network import random_network
 from spikeledger.chip.reference import run_reference
+from spikeledger.mapping.random_network import random_network
 
 pytestmark = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(machine.native is None, reason="the native core 
 def test_several_blocks_and_threads_give_the_same_spikes_and_core_by_core_account() -> None:
     # more neurons than any block holds, so that rows are cut; float32 weights that are no round numbers
     network = random_network(600_000, 3, rate=0.05, weight=0.3)
-    chip = load_chip("loihi")
+    chip = load_device("loihi")
     cores = -(-network.neurons // 1000)  # not a power of two: counted by fewer neurons together
     borders = np.minimum(np.arange(cores + 1) * 1000, network.neurons).astype(np.int64)
     placement = Placement(
@@ -64,7 +64,7 @@ def test_runs_longer_than_a_byte_can_count(steps: int) -> None:
 
 def test_a_machine_runs_again_with_other_threads_and_steps() -> None:
     network = random_network(2000, 20, weight=0.2)
-    ready = Machine(network, place(network, load_chip("loihi")))
+    ready = Machine(network, place(network, load_device("loihi")))
     first = ready.run({}, steps=30, samples=2)
     ready.run({}, steps=7, samples=1, threads=3)
     again = ready.run({}, steps=30, samples=2, threads=2)
@@ -77,7 +77,7 @@ def test_a_machine_runs_again_with_other_threads_and_steps() -> None:
 def test_a_long_run_can_be_interrupted(threads: int) -> None:
     program = (
         "from spikeledger.chip.machine import Machine\n"
-        "from spikeledger.chip.random_network import random_network\n"
+        "from spikeledger.mapping.random_network import random_network\n"
         "machine = Machine(random_network(1000, 10))\n"
         "print('running', flush=True)\n"
         "try:\n"

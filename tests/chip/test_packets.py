@@ -7,25 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chip.devices import chip_of
 from chip.networks import random_graph
-from spikeledger.chip.limits import Chip
-from spikeledger.chip.network import Network, Population, Projection
+from spikeledger.chip.device import Device, load_device
 from spikeledger.chip.placement import Placement, place
 from spikeledger.chip.simulate import run
 from spikeledger.chip.slices import cut
-from spikeledger.chip.synapses import Sparse
 from spikeledger.errors import CapacityError
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.synapses import Sparse
 
 CITED = {"source": "made for a test"}
 
 
-def chip(**core: object) -> Chip:
-    return Chip.model_validate(
+def chip(**core: object) -> Device:
+    return chip_of(
         {"name": "small", "title": "small", "core": {**core, **CITED}, "mesh": {"columns": 12, "rows": 12, **CITED}}
     )
 
 
-def targets(network: Network, name: str, neuron: int) -> set[tuple[str, int]]:
+def targets(network: Mapped, name: str, neuron: int) -> set[tuple[str, int]]:
     """All neurons that a neuron has a synapse to, by whatever projection."""
     found = set()
     for projection in network.projections:
@@ -115,7 +116,7 @@ def test_a_skip_and_a_straight_way_are_told_apart_by_their_targets() -> None:
         return Sparse.from_edges(sources, sources % 2 + (0 if lower else 2), np.ones(4), 4, 4)
 
     populations = {"input": Population("input", (4,), "input"), "a": Population("a", (4,)), "b": Population("b", (4,))}
-    network = Network(
+    network = Mapped(
         populations,
         (
             Projection("input", "a", half(True)), Projection("a", "b", half(True), 0, "near"),
@@ -131,15 +132,14 @@ def test_a_skip_and_a_straight_way_are_told_apart_by_their_targets() -> None:
 
 @pytest.mark.parametrize(("decay", "steps"), [(0.8, 3277), (0.9, 3686), (0.95, 3891), (0.3, 1229), (1.0, 4096)])
 def test_a_decay_is_the_nearest_of_4096(decay: float, steps: int) -> None:
-    from spikeledger.chip.limits import load_chip
     from spikeledger.chip.precision import fixed_point
 
     edges_of = Sparse.from_edges(np.arange(3), np.arange(3), np.ones(3), 3, 3)
     kinds = {"beta": decay, "alpha": decay, "rho": decay, "strength": 0.5}
-    network = Network(
+    network = Mapped(
         {"input": Population("input", (3,), "input"), "n": Population("n", (3,), **kinds)},
         (Projection("input", "n", edges_of),),
     )
-    held, _ = fixed_point(network, load_chip("loihi"))
+    held, _ = fixed_point(network, load_device("loihi"))
     for constant in ("beta", "alpha", "rho"):
         assert getattr(held.populations["n"], constant) * 4096 == steps

@@ -10,34 +10,36 @@ from hypothesis import strategies as st
 from torch import nn
 
 import spikeledger as sl
+from chip.devices import chip_of
 from chip.networks import exact, random_graph
-from spikeledger.chip.limits import Chip, load_chip, viability
-from spikeledger.chip.network import Network
-from spikeledger.chip.picture import link_loads
+from spikeledger.chip.device import Device, load_device
+from spikeledger.chip.fits import fits
 from spikeledger.chip.placement import place
 from spikeledger.chip.slices import cut
-from spikeledger.chip.trace import map_network
 from spikeledger.errors import CapacityError, ProfileError
+from spikeledger.mapping.map import map as map_network
+from spikeledger.mapping.mapped import Mapped
+from spikeledger.report.placements import draw_placement, link_loads
 
 CITED = {"source": "made for a test"}
 
 
-def chip(**core: object) -> Chip:
-    return Chip.model_validate(
+def chip(**core: object) -> Device:
+    return chip_of(
         {"name": "small", "title": "small", "core": {**core, **CITED}, "mesh": {"columns": 12, "rows": 12, **CITED}}
     )
 
 
-def convolutional() -> Network:
+def convolutional() -> Mapped:
     net = sl.zoo.build("cnn-s", (3, 16, 16), 10, timesteps=2)
     return map_network(exact(net), torch.rand(1, 3, 16, 16))
 
 
-def mlp() -> Network:
+def mlp() -> Mapped:
     return map_network(sl.zoo.mlp(400, 600, 300, 10, timesteps=2), torch.rand(1, 400))
 
 
-def branched() -> Network:
+def branched() -> Mapped:
     class Two(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -87,7 +89,7 @@ def test_random_graphs_keep_to_the_limits_or_are_refused(seed: int, neurons: int
 
 
 def test_every_failing_limit_is_named_with_its_layer_and_a_way_out() -> None:
-    verdict = chip(neurons=64, axons_in=100, fan_in=350).check(mlp())
+    verdict = fits(mlp(), chip(neurons=64, axons_in=100, fan_in=350))
     failing = {(s.limit, s.layer) for s in verdict.shortages}
     assert ("axons_in", "layers.neuron_fc1") in failing and ("fan_in", "layers.neuron_fc2") in failing
     shortage = next(s for s in verdict.shortages if s.limit == "fan_in" and s.layer.endswith("fc2"))
@@ -106,7 +108,7 @@ def test_shared_weights_make_a_convolution_fit() -> None:
 
 
 def test_viability_report_covers_the_catalogue() -> None:
-    found = {each.chip.name: each for each in viability(mlp())}
+    found = {each.chip.name: each for each in fits(mlp())}
     assert found["loihi"].fits and not found["odin"].fits and found["loihi"].cores >= 3
     assert found["loihi"].to_dict()["chips"] == 1
 
@@ -124,13 +126,13 @@ def test_a_chip_file_without_sense_or_source_does_not_load(tmp_path: object, tex
     path = tmp_path / "chip.toml"  # type: ignore[operator]
     path.write_text(text)
     with pytest.raises(ProfileError):
-        load_chip(path)
+        load_device(path)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_links_carry_what_hops_count(seed: int) -> None:
     mesh = {"columns": 5, "rows": 4, "cores_per_router": 3, "chips": 2, **CITED}
-    device = Chip.model_validate({"name": "a", "title": "a", "core": {"neurons": 10, **CITED}, "mesh": mesh})
+    device = chip_of({"name": "a", "title": "a", "core": {"neurons": 10, **CITED}, "mesh": mesh})
     placed = place(mlp(), device, seed=seed, rounds=5, method="greedy" if seed else "annealed")
     across, down = link_loads(placed)
     assert across.shape == (4, 9) and down.shape == (3, 10)
@@ -150,32 +152,32 @@ def test_links_carry_what_hops_count(seed: int) -> None:
 
 def test_the_picture_has_a_square_a_core_and_a_line_a_link() -> None:
     placed = place(mlp(), chip(neurons=40))
-    figure = placed.show()
+    figure = draw_placement(placed)
     layers, links = figure.axes[:2]
     across, down = link_loads(placed)
     assert len(layers.collections[0].get_paths()) == placed.core_count == len(layers.texts)
     assert len(links.collections[-1].get_paths()) == np.count_nonzero(across) + np.count_nonzero(down)
     assert sum(int(text.get_text()) for text in layers.texts) == placed.network.neurons
-    alone = place(sl.map_network(sl.zoo.mlp(4, 3, 2), torch.rand(1, 4)), "odin").show()
+    alone = draw_placement(place(sl.map(sl.zoo.mlp(4, 3, 2), torch.rand(1, 4)), "odin"))
     assert "none" in alone.axes[1].texts[0].get_text() and "one core" in alone.get_suptitle()
 
 
 def test_a_layer_that_no_cutting_helps_breaks_no_limit_of_its_neighbours() -> None:
-    network = sl.map_network(sl.zoo.mlp(10, 300, 40, 5), torch.rand(1, 10))
-    verdict = chip(neurons=100, axons_in=256, axons_out=30).check(network)
+    network = sl.map(sl.zoo.mlp(10, 300, 40, 5), torch.rand(1, 10))
+    verdict = fits(network, chip(neurons=100, axons_in=256, axons_out=30))
     # a neuron of the second layer hears 300; in 40 slices of one neuron, one of the first would need 40 axons out
     assert [(s.layer, s.limit, s.needs, s.has) for s in verdict.shortages] == [
         ("layers.neuron_fc2", "axons_in", 300, 256)
     ]
     # where a layer must lie on many cores anyway, its senders' axons are short for themselves
-    verdict = chip(neurons=1, axons_out=30).check(network)
+    verdict = fits(network, chip(neurons=1, axons_out=30))
     assert [(s.layer, s.limit, s.needs) for s in verdict.shortages if s.limit != "cores"] == [
         ("layers.neuron_fc1", "axons_out", 40)
     ]
 
 
 def test_a_layer_of_which_any_two_neurons_are_too_many_lies_one_in_a_core() -> None:
-    network = sl.map_network(sl.zoo.mlp(100, 600, 5), torch.rand(1, 100))
+    network = sl.map(sl.zoo.mlp(100, 600, 5), torch.rand(1, 100))
     slices = cut(network, chip(neurons=1000, synapses=199))  # two neurons are over by 1: so few more slices by ratio
     assert ("layers.neuron_fc1", "synapses") not in slices.failures and len(slices.neurons["layers.neuron_fc1"]) == 600
 
@@ -187,7 +189,7 @@ def test_input_axons_are_short_where_one_neuron_hears_too_many_and_only_there(
     seed: int, limits: tuple[int, int, int]
 ) -> None:
     network, (synapses, axons_in, axons_out) = random_graph(seed), limits
-    verdict = chip(neurons=12, synapses=synapses, axons_in=axons_in, axons_out=axons_out).check(network)
+    verdict = fits(network, chip(neurons=12, synapses=synapses, axons_in=axons_in, axons_out=axons_out))
     short = {(s.layer, s.limit): s.needs for s in verdict.shortages if s.limit != "cores"}
     for name, each in network.populations.items():
         if not each.spiking:

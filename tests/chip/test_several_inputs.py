@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikeledger.chip.network import Network, Population, Projection
 from spikeledger.chip.simulate import simulate
-from spikeledger.chip.synapses import Dense
 from spikeledger.errors import InputError
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.synapses import Dense
 
 
-def two_eyes() -> Network:
-    return Network(
+def two_eyes() -> Mapped:
+    return Mapped(
         {
             "left": Population("left", (3,), "input"),
             "right": Population("right", (2, 2), "input"),

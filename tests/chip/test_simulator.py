@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 import spikeledger as sl
+from chip.devices import chip_of
 from chip.networks import NETWORKS, Recurrent, exact, lif, over, random_graph, spikes
 from spikeledger.activity import Activity
 from spikeledger.chip import machine
 from spikeledger.chip.placement import place
 from spikeledger.chip.simulate import run, simulate
-from spikeledger.chip.trace import map_network
 from spikeledger.errors import InputError
+from spikeledger.mapping.map import map as map_network
 
 BACKENDS = ["reference", pytest.param("native", marks=pytest.mark.skipif(machine.native is None, reason="not built"))]
 needs_native = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
@@ -148,7 +149,7 @@ def test_cores_add_up_to_the_network(name: str, threads: int) -> None:
     tiny = sl_tiny_chip()
     placement = place(mapped, tiny)
     assert placement.core_count > 1
-    ran = run(network, inputs, placement=placement, threads=threads)
+    ran = run(placement, inputs, threads=threads)
     agree(ran.activity, sl.record(network, inputs))
     events = ran.activity.total("synaptic_op") + ran.activity.total("mac")
     assert ran.core_synapses is not None and ran.packets is not None and ran.hops is not None
@@ -161,10 +162,9 @@ def test_cores_add_up_to_the_network(name: str, threads: int) -> None:
 
 
 def sl_tiny_chip() -> object:
-    from spikeledger.chip.limits import Chip
 
     source = "made for a test"
-    return Chip.model_validate(
+    return chip_of(
         {
             "name": "tiny", "title": "tiny", "core": {"neurons": 8, "source": source, "shares_weights": True},
             "mesh": {"columns": 16, "rows": 16, "source": source},
@@ -313,7 +313,7 @@ def test_a_million_neurons_and_a_hundred_million_synapses() -> None:
     import resource
     import time
 
-    from spikeledger.chip.random_network import random_network
+    from spikeledger.mapping.random_network import random_network
 
     begun = time.perf_counter()
     network = random_network(1_000_000, 100)

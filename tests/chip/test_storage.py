@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikeledger.chip.network import Network, Population, Projection
-from spikeledger.chip.random_network import random_network
 from spikeledger.chip.simulate import PRECISIONS, run
-from spikeledger.chip.synapses import Convolution, Dense, Sparse, Synapses
+from spikeledger.mapping.mapped import Mapped, Population, Projection
+from spikeledger.mapping.random_network import random_network
+from spikeledger.mapping.synapses import Convolution, Dense, Sparse, Synapses
 
 
 def convolution(seed: int) -> Convolution:
@@ -29,8 +29,8 @@ def matrix_of(synapses: Convolution) -> Any:
     return matrix
 
 
-def network(synapses: Synapses, shape: tuple[int, ...]) -> Network:
-    return Network(
+def network(synapses: Synapses, shape: tuple[int, ...]) -> Mapped:
+    return Mapped(
         {
             "input": Population("input", (2, 5, 4), "input"),
             "n": Population("n", shape, threshold=0.75, beta=0.9),
@@ -64,7 +64,7 @@ def test_storage_changes_no_count(seed: int, precision: Any) -> None:
 
 def test_weights_that_round_to_nothing_are_no_synapses_on_the_chip() -> None:
     matrix = np.where(np.arange(12).reshape(4, 3) % 2 == 0, 1.0, 1e-4).astype(np.float32)
-    made = Network(
+    made = Mapped(
         {"input": Population("input", (4,), "input"), "n": Population("n", (3,))},
         (Projection("input", "n", Sparse.from_edges(*np.nonzero(matrix), matrix.ravel(), 4, 3), layer="w"),), "n",
     )  # fmt: skip

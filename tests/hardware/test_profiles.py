@@ -296,13 +296,25 @@ def test_commands_for_a_device_of_ones_own(
     assert json.loads(capfd.readouterr().out)["layers"][0]["spikes"] == 10
 
 
-def test_chips_name_profiles_that_exist() -> None:
-    from spikeledger.chip import limits
-
-    files = sorted((Path(limits.__file__).parent / "chips").glob("*.toml"))
-    assert files
-    named = {path.name: tomllib.loads(path.read_text()).get("profile") for path in files}
-    assert not {name: profile for name, profile in named.items() if profile and profile not in list_profiles()}
+def test_a_chip_s_file_of_old_takes_the_prices_of_the_profile_that_it_names() -> None:
+    facts = {"source": "made for a test"}
+    table = {
+        "name": "mine",
+        "title": "mine",
+        "profile": "loihi",
+        "core": {"neurons": 7, **facts},
+        "mesh": {"rows": 3, **facts},
+    }
+    old = parse_profile(tomli_w.dumps(table), "mine.toml")
+    loihi = load_profile("loihi")
+    assert {event: one.joules for event, one in old.prices.items()} == {
+        e: one.joules for e, one in loihi.prices.items()
+    }
+    assert old.static is not None and loihi.static is not None and old.static.watts == loihi.static.watts
+    assert old.room is not None and (old.room.neurons, old.room.synapses, old.room.chips) == (21, None, 1)
+    for name in ("/dev/zero", "../loihi", "lohi"):
+        with pytest.raises(InputError, match="unknown profile"):
+            parse_profile(tomli_w.dumps({**table, "profile": name}), "mine.toml")
 
 
 VALUES = st.one_of(st.text(max_size=9), st.integers(-(2**63), 2**63 - 1), st.floats(), st.booleans())

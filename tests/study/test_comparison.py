@@ -13,6 +13,7 @@ import torch
 import spikeledger as sl
 from spikeledger.activity import Uncounted
 from spikeledger.errors import InputError, ProfileError
+from spikeledger.report.present import of_comparison, show_sheet
 from spikeledger.study import summary
 from spikeledger.study.comparison import fair
 from spikeledger.study.observing import PARTS, start_of
@@ -182,7 +183,7 @@ def test_a_saved_comparison_reads_like_the_one_in_memory(
 ) -> None:
     comparison.show()
     printed = capsys.readouterr().out
-    summary.show(json.loads(json.dumps(comparison.to_dict())))
+    show_sheet(of_comparison(json.loads(json.dumps(comparison.to_dict()))))
     assert capsys.readouterr().out == printed
     for word in ("McNemar", "horowitz-45nm", "as published", "corrected-paper-002-12nm"):
         assert word in printed

@@ -12,7 +12,7 @@ from spikeledger.study.advice import quieter
 FACTOR = 0.5
 
 
-@pytest.mark.parametrize("chip", ["loihi", "spinnaker2"])
+@pytest.mark.parametrize("chip", ["loihi", "spinnaker-2"])
 def test_quieter_neurons_send_fewer_packets_over_fewer_hops(chip: str) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(20, 1500), sl.LIF(0.9, threshold=0.2), nn.Linear(1500, 5), sl.LIF(0.9, threshold=0.2))

@@ -103,7 +103,7 @@ def test_a_verdict_at_unequal_accuracy_says_so(pair: tuple[nn.Module, sl.Spiking
 
 def test_the_cheapest_that_is_good_enough(pair: tuple[nn.Module, sl.SpikingNetwork]) -> None:
     shape = tuple(DATA.train_inputs.shape[1:])
-    untrained = sl.zoo.build("mlp-s", shape, len(DATA.classes), timesteps=1)
+    untrained = sl.zoo.build("mlp-s", shape, len(DATA.classes), timesteps=2)
     networks = {"trained": pair[1], "untrained": untrained}
     strict = sl.equal_accuracy({"twin": pair[0]}, networks, DATA, profile="horowitz-45nm-int8", points=2.0)
     assert (strict.ann.name, strict.snn.name) == ("twin", "trained")

@@ -82,7 +82,7 @@ def test_it_goes_on_in_training_files_nir_and_on_a_chip(tmp_path: Path) -> None:
     assert zeros(loaded) == zeros(network)
     sl.fit(loaded, DATA, epochs=1, batch_size=32, progress=False)
     assert zeros(loaded) == zeros(network)
-    mapped = sl.map_network(network, DATA.test_inputs[:2])
+    mapped = sl.map(network, DATA.test_inputs[:2])
     assert sum(int(projection.synapses.fan_out.sum()) for projection in mapped.projections) == sum(
         int((~mask).sum()) for mask in masks.values()
     )

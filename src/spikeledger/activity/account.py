@@ -11,18 +11,23 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
 from ..events import EVENTS
+from ..shown import Shown
 from .files import read, write
 from .rows import Counts, InputClass, Layer, Tally, Uncounted, same
 
+if TYPE_CHECKING:
+    import pandas
+
 
 @dataclass(frozen=True, eq=False)
-class Activity:
+class Activity(Shown):
     """The exact account of a run: `samples` inputs over `timesteps` steps each."""
 
     layers_by_name: Mapping[str, Layer]
@@ -122,8 +127,14 @@ class Activity:
         rows = self.layers_by_name.values()
         return tuple(layer.name for layer in rows if layer.source == "input" and layer.inputs == "graded")
 
-    def rate(self, layer: str) -> float:
-        """Spikes per neuron and step of one population: `spikes / neuron_updates`."""
+    def rate(self, layer: str | None = None) -> float:
+        """Spikes per neuron and step of one population, or of all that have updates: `spikes / neuron_updates`."""
+        if layer is None:
+            own = [
+                name for name, one in self.layers_by_name.items() if one.spiking and self.total("neuron_update", name)
+            ]
+            steps = sum(self.total("neuron_update", name) for name in own)
+            return sum(self.total("spike", name) for name in own) / steps if steps else 0.0
         updates = self.total("neuron_update", layer)
         return self.total("spike", layer) / updates if updates else 0.0
 
@@ -159,6 +170,14 @@ class Activity:
             fan_outs={name: row for name, row in self.fan_outs.items() if name in keep},
             nonzero_activations={name: n for name, n in self.nonzero_activations.items() if name in keep},
         )
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a layer and event: layer, operator, event, count (int64)."""
+        import pandas
+
+        rows = [(name, self.layers_by_name[name].operator, event, tally.count) for (name, event), tally in
+                self.tallies.items() if name in self.layers_by_name]  # fmt: skip
+        return pandas.DataFrame(rows, columns=["layer", "operator", "event", "count"])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..hardware.catalog import load_profile
-from .network import Network
+from ..mapping.mapped import Mapped
 
 if TYPE_CHECKING:
     from ..activity import Activity
@@ -45,7 +44,7 @@ class Duration:
         return asdict(self)
 
 
-def depth(network: Network) -> int:
+def depth(network: Mapped) -> int:
     """The most populations of neurons that a spike passes without a delay of the network's own."""
     deep: dict[str, int] = {}
     for name in network.order:
@@ -71,13 +70,13 @@ def way_seconds(placement: Placement) -> float:
 def duration(placement: Placement, activity: Activity) -> Duration | None:
     """How long the run of an activity took; None if neither the chip nor its profile knows."""
     chip, steps = placement.chip, activity.timesteps
-    profile = load_profile(chip.profile) if chip.profile else None
+    profile = chip.profile
     deep, hops = depth(placement.network), longest_way(placement)
     if chip.seconds is not None and activity.seconds is not None:
         sample = activity.seconds / activity.samples
         ways, barrier = way_seconds(placement), chip.seconds.barrier
         kind, source = "assumed" if chip.seconds.assumed else "claimed", chip.seconds.source
-    elif profile is not None and profile.timing is not None:
+    elif profile.timing is not None:
         timing = profile.timing
         events = {event: activity.total(event) for event in timing.seconds_per_event}
         layers = sum(not layer.spiking for layer in activity.layers_by_name.values())
@@ -87,7 +86,7 @@ def duration(placement: Placement, activity: Activity) -> Duration | None:
     else:
         return None
     step = sample / steps
-    static = profile.static if profile is not None else None
+    static = profile.static
     return Duration(
         step, sample, sample + (deep - 1) * step, step - ways - barrier, ways, barrier, hops, deep,
         static.watts * placement.chips * sample if static is not None else None, kind, source,

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
+from ..mapping.mapped import Mapped, Projection
+from ..mapping.synapses import Dense, Sparse, record_type
 from ..plasticity.rules import PairRule as PairRule
 from .machine import Counts
-from .network import Network, Projection
 from .precision import Grain
 from .reference import advance, at_rest, deliver, no_counts
-from .synapses import Dense, Sparse, record_type
 
 Values = NDArray[Any]
 
@@ -95,7 +95,7 @@ class _Plastic:
         return Sparse(self.starts, records, self.targets)
 
 
-def plastic(network: Network, rules: Mapping[str, PairRule]) -> Network:
+def plastic(network: Mapped, rules: Mapping[str, PairRule]) -> Mapped:
     """The network with single synapses in the layers that learn; one whose weight comes to 0 still exists.
 
     Raises:
@@ -117,7 +117,7 @@ def plastic(network: Network, rules: Mapping[str, PairRule]) -> Network:
 
 
 def run_learning(
-    network: Network, inputs: Mapping[str, Values], rules: Mapping[str, PairRule], *, steps: int, samples: int,
+    network: Mapped, inputs: Mapping[str, Values], rules: Mapping[str, PairRule], *, steps: int, samples: int,
     dtype: Any = np.float32, limit: float = 0.0, keep: Iterable[str] = (),
     grains: Mapping[str, Grain] | None = None, seed: int = 0,
 ) -> tuple[Counts, dict[str, int], dict[int, Sparse]]:  # fmt: skip
@@ -182,7 +182,7 @@ def run_learning(
     return counts, updates, {number: each.synapses(unit[number]) for number, each in moving.items()}
 
 
-def learned(network: Network, synapses: Mapping[int, Sparse]) -> Network:
+def learned(network: Mapped, synapses: Mapping[int, Sparse]) -> Mapped:
     """The network with other synapses, by the number of their projection."""
     projections = tuple(
         dataclasses.replace(each, synapses=synapses[number]) if number in synapses else each
@@ -191,7 +191,7 @@ def learned(network: Network, synapses: Mapping[int, Sparse]) -> Network:
     return dataclasses.replace(network, projections=projections)
 
 
-def weights(network: Network, layer: str) -> NDArray[np.float64]:
+def weights(network: Mapped, layer: str) -> NDArray[np.float64]:
     """The weights of a layer as a matrix `[targets, sources]`, as a `torch.nn.Linear` holds them; 0 is no synapse."""
     found = [each for each in network.projections if each.layer == layer]
     if not found:

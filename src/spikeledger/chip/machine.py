@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -11,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
-from .network import Network, Population, Projection, grain, inward, outward
-from .synapses import Convolution, Dense, Sparse, record_type
+from ..mapping.mapped import Mapped, Population, Projection, grain, inward, outward
+from ..mapping.synapses import Convolution, Dense, Sparse, record_type
 
 if TYPE_CHECKING:
     from .placement import Placement
@@ -44,11 +45,14 @@ class Counts:
     seconds: NDArray[np.float64] | None = None  # [T], summed over samples
 
 
+_MOST_THREADS = 16  # or as many as the machine has cores
+
+
 class Machine:
     """A network, and where it lies, in the layout of the native core; it runs many inputs, one call after another."""
 
     def __init__(
-        self, network: Network, placement: Placement | None = None, *, dtype: Any = np.float32, limit: float = 0.0
+        self, network: Mapped, placement: Placement | None = None, *, dtype: Any = np.float32, limit: float = 0.0
     ) -> None:
         if native is None:
             raise InputError("the native core was not built: use backend='reference', or install with a C++ compiler")
@@ -70,6 +74,7 @@ class Machine:
         """Advance every neuron by `steps` for each sample; `inputs` are `[T, B, N]`, `keep` names whole rasters."""
         if threads < 1:
             raise InputError(f"a run needs at least 1 thread, not {threads}")
+        threads = min(threads, max(_MOST_THREADS, os.cpu_count() or 1))  # those that wait cost the others their cores
         counts = Counts()
         kept, held = set(keep), []
         active: dict[str, NDArray[np.int32]] = {}

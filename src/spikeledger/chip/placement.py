@@ -1,4 +1,4 @@
-"""place(network, chip) -> Placement: which neurons lie on which core, where it stands, what a spike crosses.
+"""place(network, device) -> Placement: which neurons lie on which core, where it stands, what a spike crosses.
 
 A spike is sent once to every core that holds a synapse of it, by packets that take the shortest way of the mesh, first
 along the row; to its own core it needs no packet. Input arrives at the corner (0, 0).
@@ -9,43 +9,88 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
-from .device import Mesh
-from .limits import Chip, load_chip
-from .network import Network, grain, outward
+from ..hardware.cores import Mesh
+from ..hardware.profile import HardwareProfile
+from ..mapping.map import map as map_network
+from ..mapping.mapped import Mapped, grain, outward
+from .device import Device, list_devices, load_device
+from .fits import fits
 from .packing import alone, pack
-from .picture import draw_placement
-from .placed import METHODS, Ints, Method, Placed, way
 from .reach import chunks, reach
 from .slices import Slices, cut
-from .viability import check
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from torch import nn
 
     from ..activity import Activity
 
+Ints = NDArray[np.int64]
+Method = Literal["annealed", "greedy", "in_order"]
+METHODS: tuple[Method, ...] = ("annealed", "greedy", "in_order")
+
 
 @dataclass(frozen=True, eq=False)
-class Placement(Placed):
-    """Where a network lies on a chip, and a picture of it."""
+class Placement:
+    """Where a network lies on a chip.
 
-    chip: Chip
+    `borders` and `cores` are the slices of each population, in the machine's order, and the core of each; `positions`
+    are the columns and rows of the cores' routers, int64 `[cores, 2]`; `traffic` is spikes from core to core, the last row from
+    the input; `packets` and `hops` are what one spike of each neuron makes, int32 `[N]`.
+    """
 
-    def show(self) -> Figure:
-        """A picture of the mesh: neurons and arriving packets of each core, and the busiest ways between them."""
-        return draw_placement(self)
+    network: Mapped
+    chip: Device
+    borders: Mapping[str, Ints]
+    cores: Mapping[str, NDArray[np.int32]]
+    positions: Ints
+    traffic: NDArray[np.float64]
+    packets: Mapping[str, NDArray[np.int32]]
+    hops: Mapping[str, NDArray[np.int32]]
+    method: Method = "annealed"
+    seed: int = 0
+
+    @property
+    def core_count(self) -> int:
+        """Cores that hold neurons."""
+        return len(self.positions)
+
+    @property
+    def chips(self) -> int:
+        """Chips that they stand on."""
+        return len(np.unique(self.positions[:, 0] // self.chip.mesh.columns))
+
+    @property
+    def cost(self) -> float:
+        """Packets times hops of the traffic that it was made for."""
+        return way(self.traffic, self.positions)
+
+    def neurons_by_core(self) -> Ints:
+        """How many neurons each core holds, int64 `[cores]`."""
+        held = np.zeros(self.core_count, np.int64)
+        for name, population in self.network.populations.items():
+            if population.spiking:
+                np.add.at(held, self.cores[name], np.diff(self.borders[name]))
+        return held
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.network.name!r} on {self.chip.name!r}: {self.core_count:,} cores, "
+            f"{self.chips:,} chips, "
+            f"packets x hops {self.cost:,.0f})"
+        )
 
 
 def place(
-    network: Network,
-    chip: str | os.PathLike[str] | Chip,
+    network: nn.Module | Mapped | Placement,
+    device: str | os.PathLike[str] | HardwareProfile | Device | None = None,
     *,
+    inputs: Any = None,
     method: Method = "annealed",
     seed: int = 0,
     activity: Activity | None = None,
@@ -54,6 +99,9 @@ def place(
     """Cut a network into slices that fit, and put them where its spikes cross few links; the same seed, the same place.
 
     Args:
+        network: a torch module, a mapped network, or a placement, whose network is placed anew.
+        device: a profile that is a chip, by name or file; only a placement has one already.
+        inputs: samples of a torch module, for their shape; see `map`.
         method: `annealed` packs slices, places them greedily and swaps cores by simulated annealing; `greedy` leaves
             the last out; `in_order` fills cores layer by layer, the baseline.
         activity: of an earlier run, so that traffic counts spikes; without it every neuron is taken to spike alike.
@@ -64,8 +112,12 @@ def place(
     """
     if method not in METHODS:
         raise unknown_name("placement method", method, METHODS)
-    device = load_chip(chip)
-    check(network, device).demand()
+    if device is None:
+        if not isinstance(network, Placement):
+            raise InputError(f"on which device? Name one: {', '.join(list_devices())}")
+        device = network.chip
+    network, device = map_network(network, inputs), load_device(device)
+    fits(network, device).demand()
     slices = _single(network) if device.mesh.cores * device.mesh.chips == 1 else cut(network, device)
     cores = alone(slices) if method == "in_order" else pack(slices, device)
     count = 1 + max(int(each.max()) for each in cores.values())
@@ -98,14 +150,14 @@ def _sites(mesh: Mesh, chips: int) -> Ints:
     return np.concatenate([one + np.array([number * mesh.columns, 0]) for number in range(chips)])
 
 
-def _single(network: Network) -> Slices:
+def _single(network: Mapped) -> Slices:
     borders = {name: np.array([0, each.size], np.int64) for name, each in network.populations.items()}
     spiking = [name for name, each in network.populations.items() if each.spiking]
     zero = {name: np.zeros(1, np.int64) for name in spiking}
     return Slices(borders, dict(zero), dict(zero))
 
 
-def _rates(network: Network, activity: Activity | None) -> dict[str, NDArray[np.float64]]:
+def _rates(network: Mapped, activity: Activity | None) -> dict[str, NDArray[np.float64]]:
     rates: dict[str, NDArray[np.float64]] = {}
     for name, population in network.populations.items():
         known = activity is not None and name in activity.layers_by_name and population.spiking
@@ -117,9 +169,7 @@ def _rates(network: Network, activity: Activity | None) -> dict[str, NDArray[np.
     return rates
 
 
-def _destinations(
-    network: Network, name: str, borders: Mapping[str, Ints], cores: Mapping[str, Any], count: int
-) -> Any:
+def _destinations(network: Mapped, name: str, borders: Mapping[str, Ints], cores: Mapping[str, Any], count: int) -> Any:
     """`(first, last, hit)`, a part at a time: whether each neuron sends to each core, bool `[n, cores]`."""
     size, out = network.populations[name].size, network.out_of(name)
     for first, last in chunks(size, count):
@@ -135,14 +185,14 @@ def _destinations(
         yield first, last, hit
 
 
-def _home(network: Network, name: str, borders: Mapping[str, Ints], cores: Mapping[str, Any]) -> NDArray[np.int64]:
+def _home(network: Mapped, name: str, borders: Mapping[str, Ints], cores: Mapping[str, Any]) -> NDArray[np.int64]:
     """The core of each neuron, in the order of its population's shape."""
     inner = np.repeat(cores[name], np.diff(borders[name])).astype(np.int64)
     return outward(inner, grain(network, name))
 
 
 def _traffic(
-    network: Network, borders: Mapping[str, Ints], cores: Mapping[str, Any], count: int, rates: Mapping[str, Any]
+    network: Mapped, borders: Mapping[str, Ints], cores: Mapping[str, Any], count: int, rates: Mapping[str, Any]
 ) -> NDArray[np.float64]:
     traffic = np.zeros((count + 1, count))
     for name, population in network.populations.items():
@@ -156,7 +206,7 @@ def _traffic(
 
 
 def _routes(
-    network: Network, borders: Mapping[str, Ints], cores: Mapping[str, Any], positions: Ints
+    network: Mapped, borders: Mapping[str, Ints], cores: Mapping[str, Any], positions: Ints
 ) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.int32]]]:
     count = len(positions)
     distance = np.abs(positions[:, None] - positions[None]).sum(-1)
@@ -243,3 +293,9 @@ def _move(both: NDArray[np.float64], corner: Any, now: Ints, core: int, to: Any,
     if without >= 0:
         change -= float(weight[without]) * float(after[without] - before[without])
     return change - float(weight[core]) * float(after[core] - before[core])
+
+
+def way(traffic: NDArray[np.float64], positions: Ints) -> float:
+    """Packets times hops of some traffic between cores at some positions."""
+    distance = np.abs(positions[:, None] - positions[None]).sum(-1)
+    return float((traffic[:-1] * distance).sum() + traffic[-1] @ positions.sum(-1))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..mapping.mapped import Array, Mapped, Population
+from ..mapping.synapses import Convolution, Dense, Sparse, Synapses, record_type
 from .device import Device
-from .network import Array, Network, Population
-from .synapses import Convolution, Dense, Sparse, Synapses, record_type
 
 _DECAY_STEPS = 4096  # a decay is a 12-bit fraction
 _MEMBRANE_SHIFT = 6  # a membrane has this many more bits than a weight, as far as its own bits allow
@@ -27,7 +27,7 @@ class Grain:
     largest: int
 
 
-def grains(network: Network, chip: Device, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
+def grains(network: Mapped, chip: Device, room: Mapping[str, float] | None = None) -> dict[str, Grain]:
     """The units of each population: `weight = largest incoming weight / (2^(weight_bits - 1) - 1)`.
 
     Membranes count in `weight / 2^shift`, as far as the threshold leaves room. `room` is the largest weight that a layer
@@ -54,8 +54,8 @@ def grains(network: Network, chip: Device, room: Mapping[str, float] | None = No
 
 
 def fixed_point(
-    network: Network, chip: Device, units: Mapping[str, Grain] | None = None, room: Mapping[str, float] | None = None
-) -> tuple[Network, float]:
+    network: Mapped, chip: Device, units: Mapping[str, Grain] | None = None, room: Mapping[str, float] | None = None
+) -> tuple[Mapped, float]:
     """The network with integer weights, thresholds and biases in float64, and the largest membrane that the chip holds.
 
     Integers count in the units of `grains`; a synaptic current and an adaptation have the membrane's unit and bits. All
@@ -95,7 +95,7 @@ def fixed_point(
         learns = projection.layer in (room or {})
         synapses = _rounded(projection.synapses, factor, grain.weight, grain.membrane, learns=learns)
         projections.append(dataclasses.replace(projection, synapses=synapses, fan=fan))
-    return Network(populations, tuple(projections), network.output, network.name), limit
+    return Mapped(populations, tuple(projections), network.output, network.name), limit
 
 
 def _fraction(decay: float | Array) -> NDArray[np.float64]:

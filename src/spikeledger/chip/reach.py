@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .network import Network, Projection, inward
-from .synapses import Convolution, Dense, Sparse
+from ..mapping.mapped import Mapped, Projection, inward
+from ..mapping.synapses import Convolution, Dense, Sparse
 
 Bools = NDArray[np.bool_]
 _CHUNK = 1 << 24  # places of a reach matrix that are held at once
@@ -22,7 +22,7 @@ def chunks(size: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def reach(
-    network: Network, projection: Projection, borders: NDArray[np.int64], grain: int, first: int, last: int
+    network: Mapped, projection: Projection, borders: NDArray[np.int64], grain: int, first: int, last: int
 ) -> Bools:
     """Whether neurons `first .. last` of the source have a synapse in each slice: bool `[neurons, slices]`.
 

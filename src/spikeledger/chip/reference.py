@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mapping.mapped import Mapped, Population, Projection
 from .machine import Counts
-from .network import Network, Population, Projection
 
 Currents = NDArray[Any]
 
@@ -37,7 +37,7 @@ class State:
         )  # fmt: skip
 
 
-def no_counts(network: Network, steps: int, samples: int, keep: Iterable[str]) -> Counts:
+def no_counts(network: Mapped, steps: int, samples: int, keep: Iterable[str]) -> Counts:
     """The counts of a run that has not begun; `keep` names whole rasters."""
     counts, kept = Counts(), set(keep)
     for name, population in network.populations.items():
@@ -49,7 +49,7 @@ def no_counts(network: Network, steps: int, samples: int, keep: Iterable[str]) -
     return counts
 
 
-def at_rest(network: Network, dtype: Any) -> tuple[dict[str, Currents], dict[str, State]]:
+def at_rest(network: Mapped, dtype: Any) -> tuple[dict[str, Currents], dict[str, State]]:
     """Before a sample's first step: the currents under way to each population `[steps, N]`, and its state."""
     waiting = {
         name: np.zeros((1 + max((p.delay for p in network.into(name)), default=0), each.size), dtype)
@@ -59,7 +59,7 @@ def at_rest(network: Network, dtype: Any) -> tuple[dict[str, Currents], dict[str
 
 
 def run_reference(
-    network: Network, inputs: Mapping[str, NDArray[Any]], *, steps: int, samples: int, dtype: Any = np.float32,
+    network: Mapped, inputs: Mapping[str, NDArray[Any]], *, steps: int, samples: int, dtype: Any = np.float32,
     limit: float = 0.0, keep: Iterable[str] = (),
 ) -> Counts:  # fmt: skip
     """Advance every neuron by `steps` for each sample, one spike and one synapse row after another."""

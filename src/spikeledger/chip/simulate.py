@@ -1,4 +1,4 @@
-"""simulate(network, inputs, chip) -> Activity: what a chip would do, step by step.
+"""simulate(network, inputs, device) -> Activity: what a chip would do, step by step.
 
     activity = sl.simulate(net, data.test_inputs[:100], "loihi")
     ledger = sl.price(activity, "loihi")
@@ -21,21 +21,23 @@ from numpy.typing import NDArray
 from ..activity import Activity, InputClass, Layer, Tally, arrival
 from ..activity.stored import Stored
 from ..errors import InputError, unknown_name
+from ..hardware.profile import HardwareProfile
+from ..mapping.map import map as map_network
+from ..mapping.mapped import Mapped
+from ..mapping.synapses import Convolution
 from . import machine
+from .device import Device, load_device
 from .duration import Duration, duration, way_seconds
 from .learning import PairRule, learned, plastic, run_learning
-from .limits import Chip, load_chip
 from .machine import Counts, Machine
-from .network import Network
 from .placement import Placement, place
 from .precision import fixed_point, grains
 from .reference import run_reference
-from .synapses import Convolution
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from .trace import Layout
+    from ..mapping.tracer import Layout
 
 Rule = Literal["fan_out", "published"]
 Precision = Literal["float32", "float64", "chip"]
@@ -59,7 +61,7 @@ class Run:
     packets: NDArray[np.int64] | None = None
     hops: NDArray[np.int64] | None = None
     rasters: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)  # population -> [T, B, N]
-    network: Network | None = None  # as it is after the run: with the weights that it learned
+    network: Mapped | None = None  # as it is after the run: with the weights that it learned
 
     @property
     def duration(self) -> Duration | None:
@@ -72,21 +74,19 @@ class Run:
 
 
 def simulate(
-    network: nn.Module | Network,
+    network: nn.Module | Mapped | Placement,
     inputs: Any,
-    chip: str | os.PathLike[str] | Chip | None = None,
+    device: str | os.PathLike[str] | HardwareProfile | Device | None = None,
     *,
-    placement: Placement | None = None,
     rule: Rule = "fan_out",
     **options: Any,
 ) -> Activity:
     """Map a network onto a chip, run it, and give the account of the run.
 
     Args:
-        network: a torch module with spiking neurons, or a `Network`.
-        inputs: what the torch module takes; for a `Network`, values `[T, B, *N]`, or a dict of them by input.
-        chip: a name of `list_chips()`, a TOML file or a `Chip`; without one there are no cores, packets or seconds.
-        placement: where the neurons lie; made by `place` if it is not given.
+        network: a torch module with spiking neurons, a mapped network, or a placement, which has its device.
+        inputs: what the torch module takes; for a network made by hand, values `[T, B, *N]`; a dict of them by input.
+        device: a profile that is a chip, by name or file; without one there are no cores, packets or seconds.
         rule: `fan_out` counts each spike through each existing synapse that it leaves by; `published` is the rule of
             the Neuro4ML exercise, a layer's own spikes times its incoming synapses, input not counted.
         options: as for `run`.
@@ -95,15 +95,14 @@ def simulate(
         CapacityError: the network does not fit the chip.
         InputError: the network has something that a chip cannot do.
     """
-    return run(network, inputs, chip, placement=placement, rule=rule, **options).activity
+    return run(network, inputs, device, rule=rule, **options).activity
 
 
 def run(
-    network: nn.Module | Network,
+    network: nn.Module | Mapped | Placement,
     inputs: Any,
-    chip: str | os.PathLike[str] | Chip | None = None,
+    device: str | os.PathLike[str] | HardwareProfile | Device | None = None,
     *,
-    placement: Placement | None = None,
     rule: Rule = "fan_out",
     precision: Precision = "float32",
     backend: Literal["auto", "native", "reference"] = "auto",
@@ -130,24 +129,20 @@ def run(
     for what, given, known in (("rule", rule, RULES), ("precision", precision, PRECISIONS)):
         if given not in known:
             raise unknown_name(what, given, known)
-    if placement is not None and chip is None:
-        chip = placement.chip
-    device = load_chip(chip) if chip is not None else None
-    mapped, values = ready(network, inputs, layout=layout, seed=seed, precision=precision)
-    if device is not None and placement is None:
-        placement = place(mapped, device)
-    if placement is not None and placement.network.neurons != mapped.neurons:
-        raise InputError("the placement belongs to another network: place this one")
+    mapped = map_network(network, _shape_only(inputs), layout=layout)
+    values = arriving(mapped, inputs, seed=seed)
+    placement = _placed(network, mapped, device)
+    chip = placement.chip if placement is not None else None
     rules = learning if isinstance(learning, Mapping) else {}
     mapped = plastic(mapped, rules) if rules else mapped
     dtype, limit, running = np.dtype(np.float64 if precision != "float32" else np.float32), 0.0, mapped
     units = None
     if precision == "chip":
-        if device is None:
-            raise InputError("precision='chip' needs a chip: name one")
+        if chip is None:
+            raise InputError("precision='chip' needs a device: name one")
         room = {layer: max(abs(rule.low), abs(rule.high)) for layer, rule in rules.items()}
-        units = grains(mapped, device, room)
-        running, limit = fixed_point(mapped, device, units, room)
+        units = grains(mapped, chip, room)
+        running, limit = fixed_point(mapped, chip, units, room)
     steps, samples = next(iter(values.values())).shape[:2]
     books = {name: values[name].reshape(steps, samples, -1) for name in running.inputs}
     kept = {running.output, *keep}
@@ -181,21 +176,33 @@ def run(
     )  # fmt: skip
 
 
-def ready(
-    network: nn.Module | Network, inputs: Any, *, layout: Layout | None, seed: int, precision: str
-) -> tuple[Network, dict[str, NDArray[Any]]]:
-    """The mapped network, and the values `[T, B, *N]` that arrive at each input, encoded if it has an encoder."""
-    if isinstance(network, Network):
-        return network, _given(network, inputs)
-    from .torch_inputs import sequences
-    from .trace import map_network
-
-    sequence = sequences(network, inputs, layout=layout, seed=seed)
-    mapped = map_network(network, inputs, layout=layout)
-    return mapped, dict.fromkeys(mapped.inputs or ("input",), _finite(sequence.detach().cpu().numpy()))
+def _placed(network: Any, mapped: Mapped, device: Any) -> Placement | None:
+    """Where the network lies: what was placed stays there."""
+    if not isinstance(network, Placement):
+        return None if device is None else place(mapped, device)
+    if device is not None and load_device(device).name != network.chip.name:
+        raise InputError(
+            f"the network was placed on '{network.chip.name}' and cannot run on '{load_device(device).name}': leave the "
+            "device out, or place it there"
+        )
+    return network
 
 
-def _given(network: Network, inputs: Any) -> dict[str, NDArray[Any]]:
+def _shape_only(inputs: Any) -> Any:
+    return None if isinstance(inputs, Mapping) else inputs
+
+
+def arriving(mapped: Mapped, inputs: Any, *, seed: int) -> dict[str, NDArray[Any]]:
+    """Values `[T, B, *N]` that arrive at each input, encoded if the network was mapped from a module with an encoder."""
+    if mapped.source is None or isinstance(inputs, Mapping):
+        return _given(mapped, inputs)
+    from ..mapping.sequences import sequences
+
+    sequence = sequences(mapped.source, inputs, layout=mapped.layout, seed=seed)
+    return dict.fromkeys(mapped.inputs or ("input",), _finite(sequence.detach().cpu().numpy()))
+
+
+def _given(network: Mapped, inputs: Any) -> dict[str, NDArray[Any]]:
     """Values by input, of one length and number of samples."""
     if isinstance(inputs, Mapping):
         for name in inputs.keys() - set(network.inputs):
@@ -221,7 +228,7 @@ def _given(network: Network, inputs: Any) -> dict[str, NDArray[Any]]:
 
 
 def account(
-    network: Network, counts: Counts, values: Mapping[str, NDArray[Any]], steps: int, samples: int, *, rule: Rule = "fan_out",
+    network: Mapped, counts: Counts, values: Mapping[str, NDArray[Any]], steps: int, samples: int, *, rule: Rule = "fan_out",
     placement: Placement | None = None,
     learning: frozenset[str] = frozenset(), updates: Mapping[str, int] | None = None,
 ) -> Activity:  # fmt: skip
@@ -303,7 +310,7 @@ def account(
     )  # fmt: skip
 
 
-def _stored(network: Network, layer: str) -> Stored:
+def _stored(network: Mapped, layer: str) -> Stored:
     """What a layer keeps; its projections over other delays or from other sources share it."""
     parts = {id(each.keeps or each.synapses): each.stored for each in network.projections if each.layer == layer}
     operators = [each.keeps for each in network.projections if each.layer == layer and each.keeps is not None]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mapping.mapped import Mapped, grain, inward
+from ..mapping.synapses import Convolution
 from .device import Device
-from .network import Network, grain, inward
 from .reach import chunks, reach
-from .synapses import Convolution
 
 Ints = NDArray[np.int64]
 _PATIENCE = 12  # rounds in which a layer may grow by one slice; then by twice as many each round
@@ -32,7 +32,7 @@ class Slices:
     failures: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # (population, limit): needs, has
 
 
-def stored_synapses(network: Network, name: str, chip: Device, borders: Ints) -> Ints:
+def stored_synapses(network: Mapped, name: str, chip: Device, borders: Ints) -> Ints:
     """Synapses that each slice keeps: a kernel once where the chip shares weights, else one for each connection."""
     channels = grain(network, name)
     total = np.zeros(len(borders) - 1, np.int64)
@@ -45,7 +45,7 @@ def stored_synapses(network: Network, name: str, chip: Device, borders: Ints) ->
     return total
 
 
-def cut(network: Network, chip: Device) -> Slices:
+def cut(network: Mapped, chip: Device) -> Slices:
     """Few slices that keep to a core's limits, layer by layer; what cannot be kept is named.
 
     A limit that a single neuron breaks is met by no cutting: it is named, and does not cut its layer, since many slices
@@ -93,19 +93,19 @@ def cut(network: Network, chip: Device) -> Slices:
     return found
 
 
-def most_fan_in(network: Network, name: str) -> int:
+def most_fan_in(network: Mapped, name: str) -> int:
     """Synapses of the neuron of a population that has most."""
     return int(_fan_in(network, name).max())
 
 
-def _fan_in(network: Network, name: str) -> Ints:
+def _fan_in(network: Mapped, name: str) -> Ints:
     total = np.zeros(network.populations[name].size, np.int64)
     for projection in network.into(name):
         total += projection.fan_in
     return total
 
 
-def _of_single_neurons(network: Network, chip: Device, names: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
+def _of_single_neurons(network: Mapped, chip: Device, names: Iterable[str]) -> dict[tuple[str, str], tuple[int, int]]:
     """The limits that the neuron with most synapses breaks alone, by population: what it needs, and what there is."""
     fullest = {name: int(np.argmax(inward(_fan_in(network, name), grain(network, name)))) for name in names}
     borders = {
@@ -124,7 +124,7 @@ def _of_single_neurons(network: Network, chip: Device, names: Iterable[str]) -> 
     return found
 
 
-def _memory(network: Network, name: str, chip: Device, found: Slices) -> NDArray[np.float64]:
+def _memory(network: Mapped, name: str, chip: Device, found: Slices) -> NDArray[np.float64]:
     each = chip.neuron_bytes(network.populations[name])
     return found.neurons[name] * each + found.stored[name] * chip.core.synapse_bytes
 
@@ -145,14 +145,14 @@ def _pressure(found: Slices, name: str, chip: Device) -> list[tuple[str, int, in
     return rows
 
 
-def _even(network: Network, name: str, parts: int) -> Ints:
+def _even(network: Mapped, name: str, parts: int) -> Ints:
     """Borders of equal slices; whole positions where there are channels, as long as there are enough of them."""
     size, channels = network.populations[name].size, grain(network, name)
     unit = channels if parts <= size // channels else 1
     return np.unique(np.arange(parts + 1) * (size // unit) // parts * unit)
 
 
-def _axons_in(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]:
+def _axons_in(network: Mapped, borders: Mapping[str, Ints]) -> dict[str, Ints]:
     """Distinct presynaptic neurons of each slice."""
     found = {name: np.zeros(len(border) - 1, np.int64) for name, border in borders.items()}
     for name, border in borders.items():
@@ -168,7 +168,7 @@ def _axons_in(network: Network, borders: Mapping[str, Ints]) -> dict[str, Ints]:
     return found
 
 
-def _axons_out(network: Network, borders: Mapping[str, Ints]) -> dict[str, tuple[Ints, int]]:
+def _axons_out(network: Mapped, borders: Mapping[str, Ints]) -> dict[str, tuple[Ints, int]]:
     """Pairs of a neuron of each slice and a slice that it sends to, and the most of one neuron."""
     found = {}
     for name, border in borders.items():

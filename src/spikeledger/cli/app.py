@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=given, prog_name="spikeledger", standalone_mode=False)
     except SpikeLedgerError as error:
-        return _complain(str(error))
+        return _complain(error.shell)
     except _UsageError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "spikeledger"

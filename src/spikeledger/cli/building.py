@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, unknown_name
+from ..errors import InputError, SpikeLedgerError, retold, unknown_name
 from .options import ENCODERS, at_least
 
 if TYPE_CHECKING:
@@ -66,6 +67,19 @@ def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: i
     return run
 
 
+@contextmanager
+def own_code() -> Iterator[None]:
+    """What a user's network raises while it runs is told with their file and line, and no traceback of ours."""
+    try:
+        yield
+    except (SpikeLedgerError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        if "line" not in retold(error):  # a bug of ours stays a traceback
+            raise
+        raise InputError(f"the network failed while it ran: {retold(error)}") from error
+
+
 def find_network(where: str) -> nn.Module:
     """A saved network's folder, or `file.py:function`, which runs the user's own file and calls that function.
 
@@ -96,8 +110,8 @@ def _made_by(path: Path, function: str) -> nn.Module:
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # nothing is left beside the user's file
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's own file may raise anything
-        raise InputError(f"'{path}' could not be run: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # the user's own file may raise anything, or leave
+        raise InputError(f"'{path}' could not be run: {retold(error)}") from error
     finally:
         sys.dont_write_bytecode = before
     make = getattr(module, function, None)
@@ -106,8 +120,8 @@ def _made_by(path: Path, function: str) -> nn.Module:
         raise unknown_name(f"function of '{path}'", function, names)
     try:
         network = make()
-    except Exception as error:
-        raise InputError(f"{function}() of '{path}' failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{function}() of '{path}' failed: {retold(error)}") from error
     if not isinstance(network, nn.Module):
         raise InputError(
             f"{function}() of '{path}' gave a {type(network).__name__}, but needs to give a torch.nn.Module"

@@ -10,19 +10,27 @@ import typer
 from . import options
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-    from ..chip.network import Network
+    from ..mapping.mapped import Mapped
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 Source = Annotated[
     str, typer.Argument(help="Folder that 'spikeledger train' wrote, your own file.py:function, or a NIR file (.nir).")
 ]
-Shape = Annotated[str | None, typer.Option(help="Shape of one input sample, such as 1x28x28; else found from --data.")]
+Shape = Annotated[
+    str | None, typer.Option(help="Shape of one sample at one step, such as 1x28x28; else found from --data.")
+]
+Timesteps = Annotated[
+    int | None, typer.Option(help="Steps of a sequence, for a network that takes [T, B, ...]: no part of --shape.")
+]
+StepByStep = Annotated[
+    bool, typer.Option("--step-by-step", help="The network takes one step a call: call it once for each.")
+]
 Data = Annotated[str | None, typer.Option(help="Data set whose samples the network takes.")]
 Dt = Annotated[float | None, typer.Option(help="Seconds of a step; a NIR file of another tool needs it.")]
-Chip = Annotated[str, typer.Option("--chip", "-c", help="A name of 'spikeledger chip list', or a TOML file.")]
+Chip = Annotated[str, typer.Option("--chip", "-c", help="A device of 'spikeledger chip list', or a TOML file.")]
 Method = Annotated[str, typer.Option(help="annealed, greedy, or in_order (layer by layer).")]
 Picture = Annotated[Path | None, typer.Option(help="Draw the placed chip into this file (.png, .svg).")]
 
@@ -38,22 +46,24 @@ def list_(json: options.Json = False) -> None:
 
     Example: spikeledger chip list
     """
-    from ..chip.limits import list_chips, load_chip
+    from ..chip.device import list_devices, load_device
     from .console import print_json
 
-    chips = [load_chip(name) for name in list_chips()]
+    chips = [load_device(name) for name in list_devices()]
     if json:
-        print_json([one.model_dump(mode="json") for one in chips])
+        parts = {"name", "title", "core", "mesh", "seconds"}
+        print_json([one.profile.model_dump(mode="json", include=parts) for one in chips])
         return
     for one in chips:
-        typer.echo(f"{one.name:12} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
+        typer.echo(f"{one.name:22} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
 
 
 @app.command("check")
 def check(
     network: Source,
     chip: Annotated[str | None, typer.Option("--chip", "-c", help="One chip; else all of them.")] = None,
-    data: Data = None, shape: Shape = None, dt: Dt = None, root: options.Root = None, json: options.Json = False,
+    data: Data = None, shape: Shape = None, timesteps: Timesteps = None, step_by_step: StepByStep = False,
+    dt: Dt = None, root: options.Root = None, json: options.Json = False,
 ) -> None:  # fmt: skip
     """Say whether a network fits: cores and chips used, what binds, and every limit that fails.
 
@@ -61,11 +71,11 @@ def check(
 
     Example: spikeledger chip check my-network --data mnist
     """
-    from ..chip.limits import viability
+    from ..chip.fits import fits
     from .console import print_json
 
-    mapped = _mapped(network, data, shape, dt, root)
-    found = viability(mapped, None if chip is None else [chip])
+    mapped = _mapped(network, data, shape, dt, root, timesteps, step_by_step)
+    found = fits(mapped, None if chip is None else [chip])
     if json:
         print_json([each.to_dict() for each in found])
         return
@@ -76,7 +86,8 @@ def check(
 
 @app.command("place")
 def place(
-    network: Source, chip: Chip, data: Data = None, shape: Shape = None, dt: Dt = None, method: Method = "annealed",
+    network: Source, chip: Chip, data: Data = None, shape: Shape = None, timesteps: Timesteps = None,
+    step_by_step: StepByStep = False, dt: Dt = None, method: Method = "annealed",
     seed: options.Seed = 0, picture: Picture = None, root: options.Root = None, json: options.Json = False,
 ) -> None:  # fmt: skip
     """Put a network's neurons on cores, and the cores where spikes cross few links.
@@ -89,7 +100,7 @@ def place(
 
     if picture is not None:
         folders.check_target(picture)
-    mapped = _mapped(network, data, shape, dt, root)
+    mapped = _mapped(network, data, shape, dt, root, timesteps, step_by_step)
     with progress("placing") as moved:
         moved(0, 1)
         placed = place_network(mapped, chip, method=method, seed=seed)  # type: ignore[arg-type]
@@ -121,7 +132,8 @@ def simulate(
     samples: options.Samples = 100, dt: Dt = None, method: Method = "annealed",
     precision: Annotated[str, typer.Option(help="float32, float64, or chip for the chip's own bits.")] = "float32",
     rule: Annotated[str, typer.Option(help="fan_out, or published (the Neuro4ML exercise's).")] = "fan_out",
-    threads: Annotated[int, typer.Option(help="Threads of the simulator.")] = 1, seed: options.Seed = 0,
+    threads: Annotated[int, typer.Option(help="Threads of the simulator.")] = 1, step_by_step: StepByStep = False,
+    seed: options.Seed = 0,
     learn: Annotated[
         list[str] | None, typer.Option(help="A layer whose weights change by pair STDP; may be given again.")
     ] = None,
@@ -136,11 +148,11 @@ def simulate(
     """
     import numpy as np
 
-    from ..chip.agreement import agreement
     from ..chip.learning import PairRule, weights
     from ..chip.placement import place as place_network
     from ..chip.simulate import run
     from ..errors import InputError
+    from ..study.agreement import agreement
     from . import folders
     from .console import print_json, progress
     from .record import _array
@@ -162,17 +174,17 @@ def simulate(
         values, labels = part.test_inputs, part.test_labels.numpy()
     else:
         values = _array(inputs, None, None)  # type: ignore[assignment]
-    from ..chip.trace import map_network
+    from ..mapping.map import map as map_network
 
     with progress("placing and running") as moved:
         moved(0, 2)
-        placed = place_network(map_network(model, values), chip, method=method, seed=seed)  # type: ignore[arg-type]
+        placed = place_network(map_network(model, values, step_by_step=step_by_step), chip, method=method, seed=seed)  # type: ignore[arg-type]
         moved(1, 2)
         rules = {layer: PairRule() for layer in learn or ()}
         mapped = placed.network
         keep = [name for name, each in mapped.populations.items() if each.spiking]
         ran = run(
-            model, values, placement=placed, precision=precision, rule=rule, threads=threads, seed=seed,  # type: ignore[arg-type]
+            placed, values, precision=precision, rule=rule, threads=threads, seed=seed,  # type: ignore[arg-type]
             keep=keep, learning=rules,
         )  # fmt: skip
         alike = None if rules else agreement(ran, model, values, seed=seed)
@@ -250,36 +262,43 @@ def _model(network: str, dt: float | None) -> nn.Module:
     return find_network(network)
 
 
-def _mapped(network: str, data: str | None, shape: str | None, dt: float | None, root: Path | None) -> Network:
-    import torch
+def _mapped(
+    network: str, data: str | None, shape: str | None, dt: float | None, root: Path | None,
+    timesteps: int | None, step_by_step: bool,
+) -> Mapped:  # fmt: skip
+    """The network as it was mapped by a sample of the data, or by zeros of a shape."""
+    from ..mapping.map import map as map_network
+    from ..mapping.map import sample_of
 
-    from ..chip.trace import map_network
-    from ..errors import InputError
-
+    options.at_least("timesteps", timesteps, 1)
     model = _model(network, dt)
     if data is not None:
         from ..datasets import load_dataset
 
-        return map_network(model, load_dataset(data, root=root).test_inputs[:1])
-    sizes = _sizes(model, shape)
-    layout = getattr(model, "input_layout", "TB")
-    if torch.Size(sizes).numel() > 1 << 28:
-        raise InputError(f"a sample of shape {shape} has more values than a network here can take")
-    return map_network(model, torch.zeros(*[1] * len(layout), *sizes))
+        sample = load_dataset(data, root=root).test_inputs[:1]
+    else:
+        sample = sample_of(model, _sizes(shape))
+    if timesteps is not None or step_by_step:
+        sample = _sequence(model, sample, timesteps or 1, data)
+    return map_network(model, sample, step_by_step=step_by_step)
 
 
-def _sizes(model: nn.Module, shape: str | None) -> list[int]:
-    from torch import nn as modules
+def _sequence(model: nn.Module, sample: Tensor, timesteps: int, data: str | None) -> Tensor:
+    """One sample `[1, ...]` or `[1, 1, ...]` at each of some steps, `[T, 1, ...]`."""
+    from ..errors import InputError
 
+    own = getattr(model, "timesteps", None)
+    if isinstance(own, int) and getattr(model, "encoder", None) is not None:
+        raise InputError(f"the network takes samples and makes {own} steps of each itself: leave --timesteps out")
+    first = sample[:1] if data is not None else sample[0]
+    return first.unsqueeze(0).expand(timesteps, *first.shape).clone()
+
+
+def _sizes(shape: str | None) -> list[int] | None:
     from ..errors import InputError
 
     if shape is None:
-        first = next(
-            (m for m in model.modules() if isinstance(m, modules.Linear | modules.Conv1d | modules.Conv2d)), None
-        )
-        if isinstance(first, modules.Linear):
-            return [first.in_features]
-        raise InputError("the shape of a sample is not known: give --data, or --shape such as 3x32x32")
+        return None
     try:
         sizes = [int(part) for part in shape.lower().split("x")]
     except ValueError:
@@ -293,11 +312,12 @@ def _draw(placed: Any, picture: Path | None) -> None:
     if picture is None:
         return
     from ..errors import InputError
+    from ..report.placements import draw_placement
     from ..writing import write_whole
 
     kind = picture.suffix.removeprefix(".") or "png"
     try:
-        write_whole(picture, lambda file: placed.show().savefig(file, format=kind))
+        write_whole(picture, lambda file: draw_placement(placed).savefig(file, format=kind))
     except InputError:
         raise
     except ValueError as error:  # matplotlib does not know the kind of picture

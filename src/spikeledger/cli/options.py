@@ -48,6 +48,17 @@ def at_least(name: str, value: int | None, least: int) -> None:
         raise InputError(f"--{name} is {value}, but needs to be at least {least}")
 
 
+def pairs(name: str, given: list[str] | None, form: str) -> dict[str, str]:
+    """`["a=b"]` as a dictionary."""
+    found = {}
+    for one in given or ():
+        key, equals, value = one.partition("=")
+        if not (key and equals and value):
+            raise InputError(f"--{name} is '{one}', but needs the form {form}")
+        found[key] = value
+    return found
+
+
 def check_distribution(name: str) -> None:
     """Refuse a distribution that there is none of, before anything has been done."""
     from ..errors import unknown_name

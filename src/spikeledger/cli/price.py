@@ -15,7 +15,10 @@ def price(
     profile: Annotated[str, typer.Option(help="Device: a name of 'spikeledger profiles', or a TOML file.")],
     bill: options.Bill = None,
     leave_out: Annotated[
-        list[str] | None, typer.Option(help="An event that shall not be charged; may be given several times.")
+        list[str] | None, typer.Option(help="Events that shall not be charged, comma-separated or one by one.")
+    ] = None,
+    elsewhere: Annotated[
+        list[str] | None, typer.Option(help="A layer that another device computes: fc1=horowitz-45nm; may be repeated.")
     ] = None,
     allow_uncounted: options.AllowUncounted = False,
     json: options.Json = False,
@@ -31,8 +34,9 @@ def price(
 
     device = load_profile(profile)
     ledger = price_activity(
-        Activity.load(activity), device, bill=bill, leave_out=leave_out or (), allow_uncounted=allow_uncounted
-    )
+        Activity.load(activity), device, bill=bill, leave_out=leave_out or (),
+        elsewhere=options.pairs("elsewhere", elsewhere, "LAYER=DEVICE"), allow_uncounted=allow_uncounted,
+    )  # fmt: skip
     if json:
         print_json(ledger.to_dict())
     else:

@@ -25,6 +25,12 @@ def record(
     pooling: Annotated[
         str, typer.Option(help="fold counts pooling of spikes with the synapses behind it; separate on its own.")
     ] = "fold",
+    timesteps: Annotated[
+        int | None, typer.Option(help="For a network that takes one step a call: how often each sample is shown.")
+    ] = None,
+    step_by_step: Annotated[
+        bool, typer.Option("--step-by-step", help="For such a network: the inputs are sequences, shown step by step.")
+    ] = False,
     layout: Annotated[str | None, typer.Option(help="Leading axes of the inputs: B, TB or BT.")] = None,
     seed: options.Seed = 0,
     root: options.Root = None,
@@ -40,6 +46,7 @@ def record(
     if (data is None) == (inputs is None):
         raise InputError("samples come from --data or from --inputs: give one of them")
     options.at_least("samples", samples, 1)
+    options.at_least("timesteps", timesteps, 1)
     options.at_least("seed", seed, 0)
     for name, given, known in (("pooling mode", pooling, ("fold", "separate")), ("layout", layout, ("B", "TB", "BT"))):
         if given is not None and given not in known:
@@ -54,22 +61,17 @@ def record(
     else:
         values = _array(inputs, samples, layout)
     model = building.find_network(network)
-    try:
-        with console.progress("recording") as progress:
-            activity = record_network(
-                model,
-                values,
-                pooling=pooling,  # type: ignore[arg-type]
-                layout=layout,  # type: ignore[arg-type]
-                seed=seed,
-                progress=progress,
-            )
-    except RuntimeError as error:  # torch's own word for tensors that do not fit each other
-        first = str(error).splitlines()[0]
-        raise InputError(
-            f"the network cannot run on inputs of shape {list(values.shape)} ({first}): give samples of the shape that "
-            "it was made for"
-        ) from error
+    with building.own_code(), console.progress("recording") as progress:
+        activity = record_network(
+            model,
+            values,
+            pooling=pooling,  # type: ignore[arg-type]
+            layout=layout,  # type: ignore[arg-type]
+            timesteps=timesteps,
+            step_by_step=step_by_step,
+            seed=seed,
+            progress=progress,
+        )
     activity.save(out)
     if json:
         from .show import activity_summary

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
+
+if TYPE_CHECKING:
+    from ..report.present import Sheet
 
 #: more than this is no ledger and no comparison of ours
 LARGEST_JSON = 1 << 28
@@ -31,16 +34,16 @@ def show(
     if not file.is_file():
         raise FileFormatError(f"there is no file '{file}': give an activity, a ledger or a comparison")
     if file.suffix == ".npz" or zipfile.is_zipfile(file):
-        summary = activity_summary(Activity.load(file))
-        print_json(summary) if json else _show_activity(summary)
+        activity = Activity.load(file)
+        print_json(activity_summary(activity)) if json else activity.show()
         return
     found = read_json(file)
     if json:
         print_json(found)
-    elif found["schema"].startswith("spikeledger-comparison/"):
-        _show_comparison(found, file)
-    else:
-        _show_ledger(found, file)
+        return
+    from ..report.present import of_comparison, of_ledger
+
+    _show(of_comparison if found["schema"].startswith("spikeledger-comparison/") else of_ledger, found, file)
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -82,60 +85,14 @@ def activity_summary(activity: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show_activity(summary: dict[str, Any]) -> None:
-    rows = [
-        (name, layer["operator"], event, f"{count:,}")
-        for name, layer in summary["layers"].items()
-        for event, count in layer["events"].items()
-    ]
-    title = f"{summary['samples']:,} samples over {summary['timesteps']:,} timesteps"
-    _table(
-        title, ("layer", "operator", "event", "count"), rows, [f"not counted: {item}" for item in summary["uncounted"]]
-    )
-
-
-def _show_ledger(found: dict[str, Any], file: Path) -> None:
-    from .. import units
+def _show(make: Callable[[dict[str, Any]], Sheet], found: dict[str, Any], file: Path) -> None:
     from ..errors import FileFormatError
+    from ..report.present import show_sheet
 
     try:
-        share = found["joules"] or 1.0
-        rows = []
-        for entry in sorted(found["entries"], key=lambda entry: -entry["joules"]):
-            seconds = entry["event"] == "second"
-            count = units.si(entry["count"], "s") if seconds else f"{entry['count']:,.0f}"
-            part = f"{100 * entry['joules'] / share:.1f} %"
-            rows.append((entry["layer"] or "(device)", entry["event"], count, units.joules(entry["joules"]), part))
-        title = (
-            f"{found['profile']}: estimated {units.joules(found['joules_per_sample'])} a sample, bill '{found['bill']}'"
-        )
-        notes = [str(text) for text in found["caveats"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(f"'{file}' is no whole ledger ({error!r}): price the activity again") from error
-    _table(title, ("layer", "event", "count", "joules", "share"), rows, notes)
-
-
-def _show_comparison(found: dict[str, Any], file: Path) -> None:
-    from ..errors import FileFormatError
-    from ..study import summary
-
-    try:
-        list(summary.rows(found)), summary.headlines(found), summary.caveats(found)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(f"'{file}' is no whole comparison ({error!r}): compare again") from error
-    summary.show(found)
-
-
-def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], notes: Sequence[str]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left", caption=escape("\n".join(notes)), caption_justify="left")
-    for heading in headings:
-        table.add_column(
-            heading, justify="right" if heading in ("count", "joules", "share") else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    Console().print(table)
+        made = make(found)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise FileFormatError(
+            f"'{file}' is no whole {found['schema'].split('-')[1].split('/')[0]} ({error!r}): make it again"
+        ) from error
+    show_sheet(made)

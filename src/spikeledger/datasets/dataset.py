@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeledger.errors import InputError
+from spikeledger.errors import InputError, UnknownAttribute
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +51,17 @@ class Dataset:
             raise InputError(
                 f"data set '{self.name}': a train sample has shape {_shape(self.train_inputs.shape[1:])} but a test "
                 f"sample {_shape(self.test_inputs.shape[1:])}: give both the same shape"
+            )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Asked for what there is none of: what a data set has."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise UnknownAttribute(
+                f"a data set has no '{name}': it has train_inputs, train_labels, test_inputs, test_labels, classes and "
+                "subset(train=, test=)"
             )
 
     @classmethod

@@ -14,15 +14,21 @@ from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import ProfileError, unknown_name
+from ..errors import InputError, ProfileError, unknown_name
 from ..events import EVENTS
 from .profile import HardwareProfile
 
 GROUP = "spikeledger.profiles"
 _LARGEST_FILE = 1 << 20
+#: names of chips in version 0.1, when a chip and its prices were two files
+_FORMER = {
+    "loihi2": "loihi-2", "spinnaker2": "spinnaker-2", "brainscales2": "brainscales-2", "dynapcnn": "speck",
+    "neuro4ml": "published-exercise-001",
+}  # fmt: skip
 
 
 def list_profiles() -> list[str]:
@@ -52,6 +58,8 @@ def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> Hard
     path = Path(text)
     if path.suffix == ".toml" or os.sep in text or path.is_file():
         return parse_profile(_read(path), str(path))
+    if text in _FORMER:
+        raise InputError(f"unknown profile '{text}': it is called '{_FORMER[text]}'")
     raise unknown_name("profile", text, _files())
 
 
@@ -65,8 +73,17 @@ def parse_profile(text: str, where: str) -> HardwareProfile:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProfileError(f"the profile '{where}' is no TOML: {error}") from error
+    return profile_of(table, where)
+
+
+def profile_of(table: dict[str, Any], where: str) -> HardwareProfile:
+    """A profile from the tables of its file; a chip without prices may name the `profile` whose prices it takes.
+
+    Raises:
+        ProfileError: with every fault in one sentence.
+    """
     try:
-        return HardwareProfile.model_validate(table)
+        return HardwareProfile.model_validate(_priced_as(table) if "profile" in table else table)
     except ValidationError as error:
         listed = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
@@ -80,6 +97,17 @@ def parse_profile(text: str, where: str) -> HardwareProfile:
                 listed.append(f"{part}: unknown events {unknown}: see spikeledger.events")
         count = "1 fault" if len(listed) == 1 else f"{len(listed)} faults"
         raise ProfileError(f"the profile '{where}' has {count}: {'; '.join(listed)}") from error
+
+
+def _priced_as(table: dict[str, Any]) -> dict[str, Any]:
+    """A chip's own tables over those of the profile that it names: so a board of one's own has a device's prices."""
+    name = table["profile"]
+    if not isinstance(name, str) or name not in _files():
+        raise unknown_name("profile", str(name), _files())
+    base = tomllib.loads(_files()[name].read_text("utf-8"))
+    for part in ("core", "mesh", "seconds"):
+        base.pop(part, None)
+    return {**base, **{key: value for key, value in table.items() if key not in ("profile", "wording")}}
 
 
 @functools.cache

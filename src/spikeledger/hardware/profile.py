@@ -1,4 +1,4 @@
-"""HardwareProfile: what one device charges for each event, each number with a range, a scope, a kind and a source.
+"""HardwareProfile: one device, what it charges for each event, and, of a chip, its cores; each number with its source.
 
 The format is TOML, one file a device; `catalog.load_profile` reads it. A number without a source does not load, nor
 does a device whose own bandwidth times its own price would melt it.
@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ..amounts import Amount
 from ..events import EVENTS
 from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
+from .cores import Core, Mesh, Room, Seconds, room
 from .identities import Number, Price, identified
 from .limits import Limits
 from .memory import Level
@@ -36,6 +37,9 @@ __all__ = [
 
 #: how a spiking layer is computed: see `bills.dataflow`; empty where prices leave nothing open
 Dataflow = Literal["", "event-driven", "row-wise", "output-stationary"]
+
+
+_CHIP_BITS = 8, 24  # of a weight and of a membrane, where a chip says nothing
 
 
 class Static(Ranged):
@@ -169,7 +173,7 @@ class State(Part):
 
 
 class HardwareProfile(Part):
-    """One device: prices by event, static power, time, memory, and how much it can do; what fits on it is said by a chip."""
+    """One device: prices by event, static power, time, memory, how much it can do, and, of a chip, what fits on it."""
 
     name: str
     title: str
@@ -205,12 +209,16 @@ class HardwareProfile(Part):
     precision: Precision = Precision()
     #: numbers that several prices are made of: the energy of a multiply, how far another chip's prices carry
     numbers: dict[str, Number] = Field(default_factory=dict)
-    prices: dict[str, Price]
+    prices: dict[str, Price] = Field(default_factory=dict)  # a chip may have none
     memory: tuple[Level, ...] = ()
     static: Static | None = None
     host: Static | None = None  # what must run beside the device and is not part of `static`
     timing: Timing | None = None
     limits: Limits | None = None
+    #: of a chip: what a core holds, how cores are joined, how long each part of a step takes
+    core: Core | None = None
+    mesh: Mesh | None = None
+    seconds: Seconds | None = None
 
     @field_validator("prices", "leaves_out")
     @classmethod
@@ -219,6 +227,22 @@ class HardwareProfile(Part):
         if unknown:
             raise ValueError(f"unknown events {unknown}: see spikeledger.events")
         return book
+
+    @model_validator(mode="after")
+    def _chip(self) -> Self:
+        """A core without bits of its own has those of the device; cores stand in a mesh, and a mesh is of cores."""
+        if (self.core is None) != (self.mesh is None):
+            raise ValueError("[core] and [mesh] belong together: a chip needs both")
+        if self.core is None:
+            if self.seconds is not None:
+                raise ValueError("[seconds] are of a chip: give its [core] and [mesh] too")
+            if not self.prices and "prices" not in self.model_fields_set:
+                raise ValueError("prices: Field required; only a chip, with [core] and [mesh], may have none")
+            return self
+        said = bool(self.prices) or "precision" in self.model_fields_set
+        bits = (self.precision.weight_bits, self.precision.state_bits) if said else _CHIP_BITS
+        object.__setattr__(self, "core", self.core.resolved(*bits))
+        return self
 
     @model_validator(mode="after")
     def _identified(self) -> Self:
@@ -281,6 +305,11 @@ class HardwareProfile(Part):
             for what, watts in drawn.items()
             if watts > self.limits.watts
         )
+
+    @property
+    def room(self) -> Room | None:
+        """What one chip holds; None of what is no chip."""
+        return None if self.core is None or self.mesh is None else room(self.core, self.mesh)
 
     @property
     def all_in(self) -> bool:

@@ -99,7 +99,7 @@ def declare_neuron(
         spikes: where the spikes are in what it returns: by position in a tuple, or by name in a dictionary.
         reset: the name of its method, or a function of the module, that brings it to rest; by default `reset`,
             `reset_state`, `reset_states` or `reset_mem`, where it has one.
-        chip: a function of the module that gives its constants for a chip, as of `chip.network.Population`: `beta`,
+        chip: a function of the module that gives its constants for a chip, as of `mapping.mapped.Population`: `beta`,
             `threshold` and `reset`, and, where it has any, `reset_delay`, `refractory`, `alpha`, `rho`, `strength`; or
             why it has none, in words behind "and".
 

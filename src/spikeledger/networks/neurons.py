@@ -66,8 +66,18 @@ class Neuron(nn.Module):
         truncate: int | None = None,
         surrogate: str | Surrogate | Derivative = "atan",
         slope: float | None = None,
+        **strangers: Any,
     ) -> None:
         super().__init__()
+        for word in strangers:
+            raise InputError(
+                f"{type(self).__name__} has no argument '{word}': "
+                + (
+                    "say the decay of a step, beta=math.exp(-dt / tau), or use LIF.from_tau(tau_seconds, dt_seconds)"
+                    if word.startswith("tau")
+                    else "it has beta (of LIF), threshold, reset, reset_delay, refractory, truncate, surrogate and slope"
+                )
+            )
         if reset not in RESETS:
             raise unknown_name("reset", reset, RESETS)
         if not (math.isfinite(threshold) and threshold > 0):

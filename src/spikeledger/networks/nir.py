@@ -38,7 +38,7 @@ def to_nir(
     Args:
         network: a `SpikingNetwork`, `nn.Sequential` or `NirNetwork` of linear layers, 1-d and 2-d convolutions, batch norm
             behind them, average and sum pooling, flatten, delays, IF, LIF and Synaptic; encoders, decoders and dropout are
-            left out. Any other module is mapped first: `chip.exchange.as_graph(sl.map_network(network, inputs))`.
+            left out. Any other module is mapped first: `mapping.exchange.as_graph(sl.map(network, inputs))`.
         input_shape: of one sample at one step; needed unless the first layer is linear.
         extended: write resets that NIR does not have (subtraction, delayed) as metadata, which only this reader knows.
 

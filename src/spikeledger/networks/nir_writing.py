@@ -31,7 +31,7 @@ def laid_out(network: nn.Module) -> tuple[Parts, list[Edge], str, str]:
     if not isinstance(network, SpikingNetwork | nn.Sequential):
         raise InputError(
             f"a {type(network).__name__} is no row of layers: write a SpikingNetwork, an nn.Sequential, a NirNetwork, or "
-            "spikeledger.chip.exchange.as_graph(sl.map_network(network, inputs))"
+            "spikeledger.mapping.exchange.as_graph(sl.map(network, inputs))"
         )
     parts: Parts = {}
     _row("", network.layers if isinstance(network, SpikingNetwork) else network, parts)

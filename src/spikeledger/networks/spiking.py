@@ -7,11 +7,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..kernels.planes import is_untouched
 from ..listening.ear import heard_by
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
+from .decoders import decoder as decoder_of
 from .encoders import Encoder, Rate
+from .encoders import encoder as encoder_of
 from .event_driven import EventDriven, unseen, watched
 from .event_driven import coded as through_coded
 from .lifting import OverTime, over_time
@@ -29,12 +32,29 @@ class SpikingNetwork(nn.Module):
     #: how the zoo built this network, in plain values, so that a file can tell it; None for one that was put together
     spec: dict[str, Any] | None = None
 
-    def __init__(self, layers: nn.Sequential, *, encoder: Encoder | None, decoder: Decoder, timesteps: int) -> None:
+    def __init__(
+        self, layers: nn.Module, *, encoder: Encoder | str | None, decoder: Decoder | str = "rate",
+        timesteps: int | None = None,
+    ) -> None:  # fmt: skip
+        """Put a network together.
+
+        Args:
+            layers: takes spikes `[T, B, *N]` and gives output spikes `[T, B, classes]`; any module.
+            encoder: an encoder, or the name of one; None if the inputs are sequences already.
+            decoder: a decoder, or the name of one.
+            timesteps: steps of a sample; those of the encoder if it has them.
+        """
         super().__init__()
-        self.encoder = encoder
-        self.layers = layers
-        self.decoder = decoder
-        self.timesteps = timesteps
+        steps = timesteps if timesteps is not None else getattr(encoder, "timesteps", None)
+        if not isinstance(layers, nn.Module) or steps is None or steps < 1:
+            raise InputError(
+                f"a spiking network was asked for of a {type(layers).__name__} with timesteps={steps}, but needs a module "
+                "that takes spikes [T, B, *N], and at least 1 step: pass timesteps=10, for one"
+            )
+        self.encoder = encoder_of(encoder, timesteps=steps) if isinstance(encoder, str) else encoder
+        self.layers: nn.Sequential = layers if isinstance(layers, nn.Sequential) else nn.Sequential(layers)
+        self.decoder = decoder_of(decoder)
+        self.timesteps = int(steps)
 
     @property
     def input_layout(self) -> Literal["B", "TB"]:

@@ -64,6 +64,7 @@ def mlp(
     **neuron_options: Any,
 ) -> SpikingNetwork:
     """A spiking perceptron: `mlp(784, 256, 10)` has 784 inputs, 256 hidden and 10 output neurons."""
+    timesteps = _steps(timesteps, neuron_options)
     if len(widths) < 2:
         raise InputError(f"a perceptron needs at least an input and an output width, not {list(widths)}")
     network = _spiking(
@@ -79,7 +80,7 @@ def mlp(
 
 def build(
     name: str,
-    input_shape: Sequence[int],
+    input_shape: Sequence[int] | int,
     classes: int,
     *,
     neuron: str | Callable[[], Neuron] = "lif",
@@ -93,12 +94,14 @@ def build(
     """A named network (`mlp-s`, `mlp-m`, `mlp-l`, `cnn-s`, `cnn-m`) for samples of a shape `[C, H, W]`."""
     if name not in PLANS:
         raise unknown_name("network", name, PLANS)
+    timesteps = _steps(timesteps, neuron_options)
+    shape = [input_shape] if isinstance(input_shape, int) else list(input_shape)
     network = _spiking(
-        tuple(input_shape), classes, PLANS[name], neuron=neuron, timesteps=timesteps, encoder=encoder,
+        tuple(shape), classes, PLANS[name], neuron=neuron, timesteps=timesteps, encoder=encoder,
         decoder=decoder, bias=bias, seed=seed, neuron_options=neuron_options,
     )  # fmt: skip
     network.spec = _spec(
-        network=name, input_shape=list(input_shape), classes=classes, neuron=neuron, timesteps=timesteps,
+        network=name, input_shape=shape, classes=classes, neuron=neuron, timesteps=timesteps,
         encoder=encoder, decoder=decoder, bias=bias, seed=seed, **neuron_options,
     )  # fmt: skip
     return network
@@ -124,6 +127,11 @@ def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
 
     Takes samples `[B, *N]`, gives scores `[B, classes]`; its weights are drawn afresh from `seed`.
     """
+    if not isinstance(network, SpikingNetwork):
+        raise InputError(
+            f"a {type(network).__name__} has no twin here: sl.zoo.twin takes a SpikingNetwork, as sl.zoo.mlp gives it; of "
+            "another network write the ordinary one yourself, with the same layers and ReLU in place of neurons"
+        )
     layers: list[tuple[str, nn.Module]] = []
     spiking = [name for name, layer in network.layers.named_children() if isinstance(layer, Neuron)]
     with torch.random.fork_rng(devices=[]):
@@ -148,6 +156,13 @@ def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
     if network.spec is not None:
         ann.spec = {**network.spec, "twin": True, "twin_seed": seed}  # type: ignore[assignment]
     return ann
+
+
+def _steps(timesteps: int, options: dict[str, Any]) -> int:
+    """The steps by our word, or by another word of the field, which is then no option of the neurons."""
+    for word in ("T", "num_steps", "time_steps", "time_window"):
+        timesteps = options.pop(word, timesteps)
+    return timesteps
 
 
 def _spec(**options: Any) -> dict[str, Any] | None:
@@ -178,7 +193,13 @@ def _spiking(
         raise InputError(f"a spiking network was asked for {timesteps} timesteps, but needs at least 1")
     if isinstance(neuron, str) and neuron not in NEURONS:
         raise unknown_name("neuron", neuron, NEURONS)
-    make = (lambda: NEURONS[neuron](**neuron_options)) if isinstance(neuron, str) else neuron
+    if isinstance(neuron, str):
+        make: Callable[[], Neuron] = functools.partial(NEURONS[neuron], **neuron_options)
+    else:
+        make = functools.partial(copy.deepcopy, neuron) if isinstance(neuron, Neuron) else neuron
+    made: Any = make()
+    if not isinstance(made, Neuron):
+        raise InputError(f"neuron= made a {type(made).__name__}, but needs to make neurons: give 'lif' or sl.LIF")
     reader = find_decoder(decoder)
     layers = EventDriven()
     with torch.random.fork_rng(devices=[]):

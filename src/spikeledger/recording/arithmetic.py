@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .folds import Fold, Writes, numbered, plain, summed, together
-from .origins import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined
+from .origins import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined, sums_of
 from .rules import Rule
 
 #: kinds that say nothing of the run's values
@@ -28,7 +28,7 @@ def made_of(found: Sequence[Origin], place: str) -> Origin:
         return CONSTANT
     if moving and all(origin.kind in ("input", "random") for origin in moving):
         return Origin(moving[0].kind, moving[0].source)
-    return Origin("values", place)
+    return Origin("values", place, sums=sums_of(found))
 
 
 def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin:
@@ -42,8 +42,8 @@ def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin
     if kinds <= EVENTS | {"random"}:
         first = next(origin for origin in moving if origin.kind in EVENTS)
         suspect = next((origin.suspect for origin in moving if origin.suspect), None)
-        return Origin("spikes", first.source, 1.0, suspect)
-    return Origin("spikes", place, 1.0, place)
+        return Origin("spikes", first.source, 1.0, suspect, sums=sums_of(found))
+    return Origin("spikes", place, 1.0, place, sums=sums_of(found))
 
 
 def combined(

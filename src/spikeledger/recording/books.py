@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..listening.neurons import Firing
 from .census import Census, census
 from .folds import plain
-from .origins import CONSTANT, EVENTS, INPUT, Origin
+from .origins import CONSTANT, EVENTS, INPUT, Origin, reads_out
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product
@@ -73,6 +73,9 @@ class Books:
     stranger: Callable[[Tensor], Origin] = lambda tensor: CONSTANT  # what a tensor is that nobody saw being made
     fresh: Callable[[Tensor], Origin] = lambda tensor: CONSTANT  # and one that was made of Python's or numpy's numbers
     left_out: int = 0  # products that a user's hook made
+    sums: dict[str, tuple[str, int]] = field(default_factory=dict)  # arithmetic of sent spikes: its place and its count
+    answered: set[str] = field(default_factory=set)  # those that the network gave back
+    spent: set[str] = field(default_factory=set)  # and those that a layer or a neuron went on with
     _turned: dict[str, bool] = field(default_factory=dict)  # a layer, and which way round its weight was first used
 
     @property
@@ -98,6 +101,24 @@ class Books:
             self.know.put(tensor, found)
         return found
 
+    def reckoned(self, operator: str, found: list[Origin], count: int) -> frozenset[str]:
+        """Book additions and their like; those of nothing but sent spikes have a name, by which they are a read-out if
+        the network gives them back and no layer goes on with them."""
+        self.add("elementwise", "elementwise", count)
+        if not reads_out(found):
+            return frozenset()
+        name = f"{self.place} {operator} {'+'.join(sorted({origin.source for origin in found if origin.source}))}"
+        self.sums[name] = self.place, self.sums.get(name, ("", 0))[1] + count
+        return frozenset([name])
+
+    def read_out(self) -> dict[str, int]:
+        """Additions of each place that read the answer, which nobody pays for: they are no part of the network."""
+        free: dict[str, int] = {}
+        for name in self.answered - self.spent:
+            place, count = self.sums[name]
+            free[place] = free.get(place, 0) + count
+        return free
+
     # -- what multiplies -------------------------------------------------------------------------------------------------
 
     def multiplied_by_layer(
@@ -112,6 +133,7 @@ class Books:
         """
         self.products += 1
         origin = self.know.origin(source)
+        self.spend(origin)
         line, version = self.lines.get(id(layer)), self.know.version(layer._parameters["weight"])  # type: ignore[arg-type]
         plain_ = origin is None or (origin.fold is None and origin.suspect is None)
         seen = origin.counted(shape, rows) if origin is not None else None
@@ -180,6 +202,7 @@ class Books:
         unit = None
         if origin is not None:
             self.ask(origin)
+            self.spend(origin)
             if not account.source and origin.kind in EVENTS:
                 account.source = origin.source  # at first there was only silence
             if origin.kind in EVENTS:
@@ -237,6 +260,7 @@ class Books:
             self.order.setdefault(name)
         for origin in found:
             self.ask(origin)
+            self.spend(origin)
         left, right = pair.left.mT, pair.right  # k first, so that what matters, the class, is read in long rows
         units = [origin.unit if origin is not None and origin.kind in EVENTS else None for origin in found]
         account.book(pair, census(left, left.dim() - 1, unit=units[0]), census(right, right.dim() - 1, unit=units[1]))
@@ -252,6 +276,7 @@ class Books:
         if origin is None:
             return None
         self.ask(origin)
+        self.spend(origin)
         if pool.linear is None:
             self.spoil([values])
             return origin.bare if origin.kind in EVENTS else origin.bare._replace(kind=_pooled(origin.kind))
@@ -303,6 +328,11 @@ class Books:
         """Binary values of a place are used as spikes are: perhaps somebody forgot to say that it is a neuron."""
         if origin is not None and origin.suspect is not None and not self.quiet and not self.unpaid:
             self.asked[origin.suspect] = self.asked.get(origin.suspect, 0) + 1
+
+    def spend(self, origin: Origin | None) -> None:
+        """Something of the network goes on with these values: what came to them is no read-out."""
+        if origin is not None and origin.sums:
+            self.spent |= origin.sums
 
     def spoil(self, tensors: list[Tensor]) -> None:
         """Something other than a weighted operator reads these: a pooling among them cannot fold away."""

@@ -13,6 +13,25 @@ from torch import Tensor, nn
 from ..errors import InputError
 
 
+def inputs_of(data: Any) -> Any:
+    """The samples of what users have: a data set's test inputs, the inputs of an `(inputs, labels)` pair, anything else."""
+    if hasattr(data, "test_inputs"):
+        return data.test_inputs
+    if isinstance(data, tuple | list) and len(data) == 2 and _is_labels(data[0], data[1]):
+        return data[0]
+    if not isinstance(data, Iterable) and hasattr(data, "__getitem__") and hasattr(data, "__len__"):  # torch's Dataset
+        return torch.utils.data.DataLoader(data, batch_size=256)
+    return data
+
+
+def _is_labels(inputs: Any, labels: Any) -> bool:
+    """Whether the second of two arrays is a class for each sample of the first."""
+    if not all(isinstance(part, Tensor | np.ndarray) for part in (inputs, labels)):
+        return False
+    kind = str(labels.dtype)
+    return labels.ndim == 1 and inputs.ndim > 1 and len(labels) == len(inputs) and ("int" in kind or "bool" in kind)
+
+
 class Given(NamedTuple):
     """The arguments of one call, `network(*args, **named)`; nested tuples, lists and dictionaries hold tensors."""
 

@@ -15,7 +15,7 @@ from .arithmetic import combined, gathered, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census
 from .folds import Fold
-from .origins import CONSTANT, RANDOM, ZERO, Origin
+from .origins import CONSTANT, RANDOM, ZERO, Origin, sums_of
 from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight
@@ -265,9 +265,12 @@ class Operators:
                 spread = outer(values, weight, out) if know.is_weight(weight) and not know.is_weight(values) else None
                 if spread is not None and books.charged:
                     return books.multiplied(spread)[1]
+        made = self._combined(rule, args, tensors, out)
         if books.charged:
-            books.add("elementwise", "elementwise", elements(out))
-        return self._combined(rule, args, tensors, out)
+            found = [origin for origin in map(books.origin, tensors) if origin is not None]
+            named = books.reckoned(name, found, elements(out)) | sums_of(found)
+            made = made._replace(sums=made.sums | named) if named else made
+        return made
 
     def _combined(self, rule: Rule, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> Origin:
         books = self.books
@@ -297,7 +300,10 @@ class Operators:
             adds = max(first - last, 0)
             if rule.name.split("_")[0] in ("var", "std", "linalg", "norm"):
                 adds += first
-            books.add("elementwise", "elementwise", adds)
+            found = [origin for origin in map(books.origin, tensors) if origin is not None]
+            named = books.reckoned(rule.name, found, adds)
+            made = self._used(tensors)
+            return made._replace(sums=made.sums | named)
         return self._used(tensors)
 
     def _used(self, tensors: list[Tensor]) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -40,6 +41,7 @@ class Origin(NamedTuple):
     half: tuple[str, Any] | None = (
         None  # the `sign` or `size` of values with a fold, whose product is these values again
     )
+    sums: frozenset[str] = frozenset()  # arithmetic of sent spikes that came to this: a read-out, if nothing more does
 
     @property
     def bare(self) -> Origin:
@@ -69,6 +71,17 @@ INPUT = Origin("input", "input")
 RANDOM = Origin("random", "input")
 
 
+def sums_of(found: Sequence[Origin]) -> frozenset[str]:
+    """The arithmetic of sent spikes behind some values."""
+    return frozenset().union(*(origin.sums for origin in found))
+
+
+def reads_out(found: Sequence[Origin]) -> bool:
+    """Whether values that meet are spikes that were sent, or made of nothing else."""
+    moving = [origin for origin in found if origin.kind not in ("constant", "zero")]
+    return bool(moving) and all(one.sums or (one.kind == "spikes" and one.suspect is None) for one in moving)
+
+
 def joined(first: Origin | None, other: Origin | None) -> Origin | None:
     """What is known of memory that holds values of both origins: zeros say nothing, two populations are events of both."""
     if first is None or other is None:
@@ -91,7 +104,7 @@ def joined(first: Origin | None, other: Origin | None) -> Origin | None:
         kind = kind if kind in EVENTS else "values"
     else:
         kind, source = "values", first.source
-    return Origin(kind, source, unit, suspect)
+    return Origin(kind, source, unit, suspect, sums=first.sums | other.sums)
 
 
 def _leading(shape: torch.Size, count: int) -> int | None:

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError, unknown_name
+from ..errors import InputError, by_torch, retold, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
 from .books import Pooling
-from .inputs import Given, batches
+from .inputs import Given, batches, inputs_of
 from .layouts import layout_of
 from .preserve import Snapshot, preserved
 from .recorder import Recorder
 from .rules import UserRule
+from .steps import check_ran, check_said, check_sequences
 
 Inputs = Literal["values", "counts"]
 
@@ -59,6 +60,12 @@ def record(
         rules: how operators are counted in this recording, as `sl.rule` says it for all.
         progress: called with samples done and samples in all (0: unknown).
     """
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"a {type(network).__name__} was given where a network is recorded: record(network, data) takes a torch module"
+            + (", not its class: make one first" if isinstance(network, type) else "")
+        )
+    data = data if isinstance(data, str) else inputs_of(data)
     if not isinstance(inputs, str):  # its name of old
         data, inputs = (inputs, "values") if data is None else (data, inputs)
     if inputs not in ("values", "counts"):
@@ -67,10 +74,18 @@ def record(
         raise InputError("a recording needs data to run the network on: samples [B, *N] or sequences [T, B, *N]")
     if layout is not None and layout not in LAYOUTS:
         raise unknown_name("layout", str(layout), LAYOUTS)
+    for name, number in (("samples", samples), ("timesteps", timesteps), ("batch_size", batch_size)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+            raise InputError(f"{name}={number!r} is no whole number: give one, such as {name}=10")
+    if isinstance(data, str):
+        raise InputError(
+            f"data is the text {data!r}: load it first, record(network, sl.load_dataset({data!r}).test_inputs)"
+        )
     if batch_size < 1:
         raise InputError(f"a recording was asked for batches of {batch_size} samples, but needs at least 1")
     if timesteps is not None and (timesteps < 1 or step_by_step):
         raise InputError(f"timesteps={timesteps} cannot be: give at least 1, and not together with step_by_step=True")
+    check_said(network, timesteps, step_by_step)
     recorder = Recorder(network, pooling=pooling, counts=inputs == "counts", rules=rules)
     whole = isinstance(data, Tensor | np.ndarray | list | tuple | dict)
     with preserved(network) as snapshot, torch.no_grad():
@@ -85,6 +100,9 @@ def record(
                     progress(run.samples, size if whole else 0)
     if not run.samples:
         raise InputError("the inputs hold no batch: there is nothing to record")
+    told = layout is not None or step_by_step
+    check_ran(network, recorder.books, shape=(run.samples, *run.shape[1:]) if run.layout == "B" else run.shape,
+              layout=run.layout or "B", told=told, repeats=timesteps)  # fmt: skip
     # samples alone: the neurons know better how many there were, for some libraries merge the steps into the batch
     merged = run.layout == "B" and run.steps is None and samples is None
     merged = merged and (run.merges or recorder.books.rows_are_steps(run.samples))
@@ -123,6 +141,7 @@ class _Run:
         self.step_by_step = step_by_step
         self.repeats = timesteps
         self.samples = 0
+        self.shape: tuple[int, ...] = ()
         self.steps: int | None = timesteps
         self.merges = False  # whether a batch of the inputs is cut otherwise than the neurons' one is
         torch.manual_seed(seed)
@@ -135,7 +154,8 @@ class _Run:
         whole = batch.first
         if self.layout is None:
             self.layout, self.merges = layout_of(self.network, batch)
-        layout = self.layout
+        layout, self.shape = self.layout, tuple(whole.shape)
+        check_sequences(self.network, self.shape, layout)
         if whole.dim() < len(layout):
             raise InputError(
                 f"inputs of shape {list(whole.shape)} have no {layout} axes: pass layout='B', 'TB' or 'BT'"
@@ -164,10 +184,21 @@ class _Run:
             calls = (part for _ in range(self.repeats))
         with self.recorder.active():
             for call in calls:
-                call(self.network)
+                self._call(call)
         if not self.samples:
             self.recorder.name_states(self.snapshot.changed())
         self.samples += part.first.shape[self.layout.index("B")]
+
+    def _call(self, call: Given) -> None:
+        try:
+            call(self.network)
+        except RuntimeError as error:
+            if not by_torch(error):
+                raise
+            raise InputError(
+                f"the network does not run on inputs of shape {list(call.first.shape)}, {call.first.dtype}, at "
+                f"layout {self.layout!r} ({retold(error)}): give samples of the shape and number format that it was made for"
+            ) from error
 
 
 def _to_evaluation(network: nn.Module) -> None:

@@ -202,6 +202,9 @@ class Recorder(Listener):
         if not books.frames and output is not None:
             with self._deaf():
                 self.calls.end(frame.path, output)
+                for tensor in leaves((output,)):
+                    origin = books.know.origin(tensor)
+                    books.answered |= origin.sums if origin is not None else frozenset()
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
@@ -237,6 +240,7 @@ class Recorder(Listener):
             firing = part.kind.read(module, args, output)
             if firing.currents is not None:
                 books.ask(books.origin(firing.currents))
+                books.spend(books.origin(firing.currents))
                 if part.quiet:  # what arrives goes through weights first
                     firing = firing._replace(currents=None)
             origin = books.know.origin(args[0]) if args else None

@@ -42,6 +42,7 @@ def statement(books: Books, network: nn.Module, samples: int | None, timesteps: 
     folds = _folds(books)
     folded = {pool for name, one in books.synapses.items() if folds[name] for pool in one.pools}
     fans: dict[str, Counts] = {}
+    free = books.read_out()
     for name in books.order:
         closed: list[tuple[Layer, list[tuple[str, int, Counts | None]]]] = []
         if name in books.populations:
@@ -60,8 +61,10 @@ def statement(books: Books, network: nn.Module, samples: int | None, timesteps: 
                 add(name, event, count, rows)
         for (place, event), pointwise in books.pointwise.items():
             if place == name and not (event == "pool_read" and place in folded):
-                layers.setdefault(name, Layer(name, pointwise.operator, outputs=pointwise.outputs))
-                add(name, event, pointwise.count)
+                count = pointwise.count - (free.get(name, 0) if event == "elementwise" else 0)
+                if count or pointwise.count == 0:
+                    layers.setdefault(name, Layer(name, pointwise.operator, outputs=pointwise.outputs))
+                add(name, event, count)
                 if event == "activation":
                     nonzero[name] = pointwise.nonzero
     sent = [(name, one) for name, one in books.populations.items() if one.spiking]

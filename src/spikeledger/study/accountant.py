@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..events import term_of
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
+from ..shown import Shown
 from .advice import Advice, NeuronShare, advise
 from .counts import Count, activity_from_spikes
 
@@ -56,7 +57,7 @@ class LayerShare:
 
 
 @dataclass(frozen=True)
-class Account:
+class Account(Shown):
     """Where the joules went, by layer and neuron, and what would save some of them."""
 
     ledger: Ledger
@@ -127,10 +128,6 @@ class Account:
             "neurons": [vars(one) for one in self.neurons], "advice": [one.to_dict() for one in self.advice],
             "notes": [*self.notes, *self.ledger.caveats],
         }  # fmt: skip
-
-    def show(self) -> None:
-        """Print the summary."""
-        print(self.summary())
 
     def __repr__(self) -> str:
         return f"Account({self.ledger.profile.name!r}, {units.joules(self.joules)}, {len(self.layers)} layers)"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import importlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..activity import Activity
 from ..errors import InputError, UnpricedError, unknown_name
 from ..hardware.profile import HardwareProfile
+from ..shown import Shown
+from ..writing import write_json
 from .accuracy import McNemar, mcnemar
 from .matches import Match
 from .opponent import Opponents, fair_opponents
@@ -17,6 +22,7 @@ from .pairing import check_rate, match, pair
 from .sides import Side
 
 if TYPE_CHECKING:
+    import pandas
     from torch import nn
 
     from ..datasets import Dataset
@@ -29,7 +35,7 @@ DEFAULT_PROFILES = ("horowitz-45nm", "loihi", "v100")
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """An ANN against an SNN on the same samples: who is right how often, and who costs less on which device."""
 
     data: str  # name of the data set
@@ -74,6 +80,22 @@ class Comparison:
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
         }  # fmt: skip
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write `to_dict()` as JSON, which `spikeledger show` displays."""
+        return write_json(Path(path), self.to_dict())
+
+    def report(self, path: str | os.PathLike[str] = "report.html") -> Path:
+        """Write the page: one file with pictures, verdicts and sources, for any browser."""
+        return importlib.import_module("spikeledger.report.page").write_page(self, path)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a verdict: devices, joules a sample of both sides, their ratio, and what is said of it."""
+        import pandas
+
+        from .summary import HEADINGS
+
+        return pandas.DataFrame(list(self.rows()), columns=list(HEADINGS))
+
     def rows(self) -> Iterator[tuple[str, ...]]:
         """Devices, joules per sample of ANN and SNN, ANN / SNN and verdict, as people read them."""
         from .summary import rows
@@ -92,17 +114,6 @@ class Comparison:
 
         costs = [cost for one in self.matches for cost in (one.ann, one.snn)]
         return methods(*(cost.ledger for cost in costs if cost.ledger is not None))
-
-    def show(self) -> None:
-        """Print a plain table."""
-        from .summary import show
-
-        show(self.to_dict())
-
-    def _repr_html_(self) -> str:
-        from .summary import html
-
-        return html(self.to_dict())
 
     def __repr__(self) -> str:
         return (
@@ -124,6 +135,7 @@ def compare(
     bill: str | None = None,
     seed: int = 0,
     opponent: str | HardwareProfile | None = None,
+    leave_out: Iterable[str] = (),
     allow_uncounted: bool = False,
     batch_size: int = 512,
     names: tuple[str, str] = ("ANN", "SNN"),
@@ -145,6 +157,7 @@ def compare(
         opponent: where the ANN is priced if a profile runs no ANN; by default the first one in `profiles` that does.
         distribution: how prices lie within their ranges where a probability is needed, `log-uniform` or
             `log-triangular`.
+        leave_out: events that shall not be charged although they happened; every total says so.
         allow_uncounted: price although something was not counted; the totals are then lower bounds.
         widths: measure both networks' accuracy at the widths of each profile too (`study.widths`).
         progress: called with samples done and samples in all, of both networks together.
@@ -182,7 +195,7 @@ def compare(
     matches = tuple(
         match(
             [one.parts for one in anns], [one.parts for one in snns], ann_device, snn_device, name=name, bill=bill,
-            rate_hz=rate_hz, allow_uncounted=allow_uncounted, distribution=distribution,
+            rate_hz=rate_hz, leave_out=leave_out, allow_uncounted=allow_uncounted, distribution=distribution,
         )
         for name, ann_device, snn_device in pairs
     )  # fmt: skip

@@ -32,6 +32,7 @@ from ..hardware.variants import (
     with_reuse,
 )  # fmt: skip
 from ..ledger import Ledger, price
+from ..shown import Shown
 from .breakeven import PUBLISHED_LINES, PublishedLine, events_per_synapse
 from .verdicts import Verdict, verdict
 
@@ -78,7 +79,7 @@ class Opponent:
 
 
 @dataclass(frozen=True)
-class Opponents:
+class Opponents(Shown):
     """All of them, with the spiking network's own events per synapse and the lines that others published."""
 
     rows: tuple[Opponent, ...]
@@ -141,22 +142,6 @@ class Opponents:
             numbers = row.to_dict()
             spread = f"{units.joules(numbers['low'])} to {units.joules(numbers['high'])}"
             yield row.network.upper(), row.label, units.joules(numbers["joules"]), spread
-
-    def show(self) -> None:
-        """Print the table and the published lines."""
-        from rich.console import Console
-        from rich.table import Table
-
-        console = Console()
-        table = Table(title=f"{self.events_per_synapse:.3f} spikes per synapse and inference")
-        for heading in ("network", "how", "joules a sample", "range"):
-            table.add_column(heading)
-        for cells in self.table():
-            table.add_row(*cells)
-        console.print(table)
-        for line in self.lines:
-            band = f"{line.low:g}" if line.low == line.high else f"{line.low:g} to {line.high:g}"
-            console.print(f"published break-even: {band} spikes per synapse ({line.label})")
 
 
 def fair_opponents(

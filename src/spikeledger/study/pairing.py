@@ -14,7 +14,7 @@ from ..amounts import Amount
 from ..errors import InputError, UncountedError, UnpricedError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
-from ..ledger import Ledger, price
+from ..ledger import Ledger, events, price
 from .breakeven import break_even
 from .matches import TERM_NAMES, VIEWS, Cost, Match, Priced, View
 from .verdicts import Bill, not_given, verdict
@@ -45,6 +45,7 @@ def match(
     name: str = "",
     bill: str | None = None,
     rate_hz: float = 1.0,
+    leave_out: Iterable[str] = (),
     allow_uncounted: bool = False,
     distribution: str = "log-uniform",
 ) -> Match:
@@ -55,13 +56,14 @@ def match(
             which the standard error over inputs is taken. So is `snn`, with the same samples in the same parts.
         bill: which events are charged; each profile's own by default. As-published profiles keep theirs.
         rate_hz: inferences per second, for the joules of a day.
+        leave_out: events that shall not be charged although they happened.
         distribution: how prices lie in their ranges, where a probability is needed.
     """
     sides = (_networks(ann), _networks(snn))
     wholes = [[_whole(network) for network in side] for side in sides]
     pooled = [_whole(side) for side in wholes]
     costs = [
-        _cost(side, all_of_them, device, kind, bill, rate_hz, allow_uncounted)
+        _cost(side, all_of_them, device, kind, bill, rate_hz, events(leave_out), allow_uncounted)
         for side, all_of_them, device, kind in zip(sides, pooled, (ann_device, snn_device), ("ann", "snn"), strict=True)
     ]
     views = {view.name: view for view in _views(costs[0], costs[1], distribution)}
@@ -80,7 +82,7 @@ def match(
         )
         fixed = match(
             ann, snn, better[0][0], better[1][0], name=f"{name or snn_device.name} corrected", rate_hz=rate_hz,
-            allow_uncounted=allow_uncounted, distribution=distribution,
+            leave_out=leave_out, allow_uncounted=allow_uncounted, distribution=distribution,
         )  # fmt: skip
     return Match(
         name or (ann_device.name if ann_device.name == snn_device.name else f"{ann_device.name}:{snn_device.name}"),
@@ -158,7 +160,7 @@ def _whole(parts: Sequence[Activity]) -> Activity:
 
 def _cost(
     networks: Sequence[Sequence[Activity]], pooled: Activity, device: HardwareProfile, kind: str, bill: str | None,
-    rate_hz: float, allow_uncounted: bool,
+    rate_hz: float, leave_out: tuple[str, ...], allow_uncounted: bool,
 ) -> Cost:  # fmt: skip
     published = device.as_published
     if kind not in device.runs:
@@ -166,7 +168,9 @@ def _cost(
         return Cost(device.name, device.title, None, reason, as_published=published)
 
     def priced(activity: Activity) -> Ledger:
-        return price(activity, device, bill=None if published else bill, allow_uncounted=allow_uncounted)
+        return price(
+            activity, device, bill=None if published else bill, leave_out=leave_out, allow_uncounted=allow_uncounted
+        )
 
     try:
         ledger = priced(pooled)

@@ -15,6 +15,7 @@ from .. import units
 from ..amounts import Amount, Unknown
 from ..hardware.cited import Cited
 from ..ledger import Ledger
+from ..shown import Shown
 from .joint import extremes
 from .verdicts import Verdict, Worth, verdict
 
@@ -45,7 +46,7 @@ class Swing:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Shown):
     """Every number of a ledger that has a range, the one that matters most first.
 
     `independent` is the range if the numbers err independently (root of the summed squares, each one error wherever it
@@ -92,22 +93,6 @@ class Sensitivity:
             "events": {swing.name: list(swing.events) for swing in self.swings},
             "verdict": None if self.verdict is None else self.verdict.to_dict(), "notes": list(self.notes),
         }  # fmt: skip
-
-    def show(self) -> None:
-        """Print the table."""
-        from rich.console import Console
-        from rich.table import Table
-
-        low, high = (units.joules(value) for value in self.independent)
-        table = Table(title=f"{units.joules(self.nominal)}; {low} to {high} if prices err independently")
-        for heading in ("number", "kind", "share", "at its low end", "at its high end"):
-            table.add_column(heading)
-        for row in self.rows():
-            table.add_row(*row)
-        console = Console()
-        console.print(table)
-        for note in self.notes:
-            console.print(note, highlight=False, markup=False)
 
 
 def sensitivity(ledger: Ledger, *, against: Ledger | None = None, distribution: str = "log-uniform") -> Sensitivity:

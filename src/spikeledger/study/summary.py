@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from html import escape
 from typing import Any
 
 from ..amounts import Amount
@@ -57,35 +56,10 @@ def caveats(comparison: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def show(comparison: Mapping[str, Any]) -> None:
-    """Print a plain table."""
-    from rich.console import Console
-    from rich.markup import escape as plain
-    from rich.table import Table
-
-    console = Console()
-    for line in headlines(comparison):
-        console.print(plain(line), highlight=False)
-    table = Table(caption="\n".join(map(plain, caveats(comparison))), caption_justify="left")
-    for heading in HEADINGS[:-1]:
-        table.add_column(heading, justify="right" if heading in HEADINGS[2:5] else "left", overflow="fold")
-    found = list(rows(comparison))
-    for row in found:
-        table.add_row(*map(plain, row[:-1]))
-    console.print(table)
-    for one in comparison["matches"]:
-        for match in (one, one["corrected"]):
-            if match is not None:
-                console.print(plain(_says(match)), highlight=False)
-
-
-def html(comparison: Mapping[str, Any]) -> str:
-    """The same as HTML, for notebooks."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in HEADINGS)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(comparison))
-    lines = "".join(f"<p>{escape(line)}</p>" for line in headlines(comparison))
-    notes = "".join(f"<p><small>{escape(line)}</small></p>" for line in caveats(comparison))
-    return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+def says(comparison: Mapping[str, Any]) -> list[str]:
+    """What is said of each match, and of each corrected one."""
+    matches = [match for one in comparison["matches"] for match in (one, one["corrected"]) if match is not None]
+    return [_says(match) for match in matches]
 
 
 def to_latex(comparison: Mapping[str, Any]) -> str:

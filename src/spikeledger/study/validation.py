@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import units
 from ..ledger import price
+from ..shown import Shown
 from .counts import activity_from_spikes
 from .measurements import Basis, Measurement, PublishedCount, measurements, published_counts
 
@@ -122,7 +123,7 @@ class CheckedCount:
 
 
 @dataclass(frozen=True)
-class Validation:
+class Validation(Shown):
     """The report card: points in joules, and operation counts."""
 
     points: tuple[Point, ...]
@@ -235,28 +236,6 @@ class Validation:
             lines.append(f"| {count.name} | {count.published:,} | {count.counted:,} | {verdict} |")
         sources = sorted({count.source.split(":")[0] for count in self.counts})
         return "\n".join([*lines, "", f"Source: {'; '.join(sources)}.", ""])
-
-    def show(self) -> None:
-        """Print the table."""
-        from rich.console import Console
-        from rich.table import Table
-
-        console = Console()
-        console.print(f"{NOT_SHOWN}.", highlight=False)
-        table = Table()
-        for heading in HEADINGS:
-            table.add_column(heading)
-        for row in self.rows():
-            table.add_row(*row)
-        console.print(table)
-        for point in self.points:
-            if not point.inside:
-                console.print(f"outside: {point.name}: {point.assumes}", markup=False, highlight=False)
-        for count in self.counts:
-            verdict = "same" if count.same else f"counted {count.counted:,}"
-            console.print(f"{count.name}: {count.published:,} dense operations published, {verdict}", highlight=False)
-        console.print(self.sentence(), highlight=False)
-        console.print(self.against_null(), highlight=False)
 
     def _count(self, basis: str) -> int:
         return sum(point.basis == basis for point in self.points)

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
+from ..listening.neurons import is_neuron
+from ..networks.decoders import RateDecoder
 from ..networks.neurons import Neuron
 from ..networks.spiking import SpikingNetwork
 
@@ -33,7 +36,7 @@ def answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> A
         InputError: what came out is not one score for each sample and class.
     """
     if not isinstance(network, SpikingNetwork):
-        found = Answer(network(samples))
+        found = _read(network, network(samples), len(samples))
     else:
         spikes, potentials = _spikes(network, sequences(network, samples), membranes)
         found = Answer(network.decoder(spikes), spikes, potentials)
@@ -41,10 +44,22 @@ def answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> A
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(samples):
         shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise InputError(
-            f"{type(network).__name__} gave {shape} for {len(samples)} samples, but needs to give scores [B, classes]: "
-            "put a decoder or a last layer behind it"
+            f"{type(network).__name__} gave {shape} for {len(samples)} samples, but needs to give scores [B, classes], "
+            "or output spikes [T, B, classes], alone or first in a tuple: put a decoder or a last layer behind it"
         )
     return found
+
+
+def _read(network: nn.Module, given: Any, samples: int) -> Answer:
+    """Scores as they come; of output spikes `[T, B, classes]`, first in a tuple perhaps, the rates, as `RateDecoder` reads."""
+    first = given[0] if isinstance(given, tuple | list) and given else given
+    if isinstance(first, list | tuple) and first and all(isinstance(one, Tensor) for one in first):
+        first = torch.stack(list(first))  # a list of steps
+    if not isinstance(first, Tensor) or first.dim() != 3 or first.shape[1] != samples:
+        return Answer(first if isinstance(first, Tensor) and first.dim() == 2 else given)
+    if not any(is_neuron(module) for module in network.modules()):
+        return Answer(given)
+    return Answer(RateDecoder()(first), first)
 
 
 def _spikes(network: SpikingNetwork, inputs: Tensor, membranes: bool) -> tuple[Tensor, Tensor | None]:

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..datasets.taking import labelled
 from ..errors import InputError
+from ..networks.decoders import RateDecoder
 from ..networks.spiking import SpikingNetwork
 from .answers import answer, check_fits, checked_samples
 
@@ -60,14 +62,17 @@ class Evaluation:
         return f"Evaluation(accuracy={self.accuracy:.4f}, {right:,} of {len(self.labels):,} right)"
 
 
-def evaluate(network: nn.Module, inputs: Any, labels: Any, *, batch_size: int = 512, seed: int = 0) -> Evaluation:
+def evaluate(
+    network: nn.Module, inputs: Any, labels: Any = None, *, batch_size: int = 512, seed: int = 0
+) -> Evaluation:
     """Ask a network, spiking or not, for the class of each sample: `evaluate(net, data.test_inputs, data.test_labels)`.
 
     Runs in evaluation mode without gradients and leaves modes and torch's global random numbers as they were; the
     encoder's own are started again from `seed`.
 
     Args:
-        inputs: samples `[samples, *N]`; sequences `[samples, T, *N]` for a network without an encoder.
+        inputs: samples `[samples, *N]`, or a data set, its name, or a loader, with the labels in it; sequences
+            `[samples, T, *N]` for a network without an encoder.
         labels: int64 `[samples]`.
         batch_size: samples that run at once; with a rate encoder other batches see other spikes.
 
@@ -78,7 +83,7 @@ def evaluate(network: nn.Module, inputs: Any, labels: Any, *, batch_size: int = 
         raise InputError(f"a network must be a torch.nn.Module, not a {type(network).__name__}")
     if batch_size < 1:
         raise InputError(f"a batch size of {batch_size} was asked for; at least 1 is needed")
-    inputs, labels = checked_samples("the", inputs, labels)
+    inputs, labels = checked_samples("the", *(labelled(inputs) if labels is None else (inputs, labels)))
     with evaluation_mode(network), own_random_numbers(network, seed):
         check_fits("the", network, inputs, labels)
         reseed(network, seed)
@@ -91,11 +96,12 @@ def evaluate(network: nn.Module, inputs: Any, labels: Any, *, batch_size: int = 
 def _answers(network: nn.Module, batch: Tensor) -> tuple[Tensor, Tensor | None]:
     """Answers `[B]` and, from spikes, those after each step `[T, B]`."""
     found = answer(network, batch.to(device_of(network)))
-    if not isinstance(network, SpikingNetwork) or found.spikes is None:
+    if found.spikes is None:
         return found.scores.argmax(1).cpu(), None
+    decoder = network.decoder if isinstance(network, SpikingNetwork) else RateDecoder()
     # a decoder reads any number of steps, so what it says after t steps is what it says of the first t
     steps = range(1, len(found.spikes) + 1)
-    by_step = torch.stack([network.decoder(found.spikes[:t]).argmax(1) for t in steps]).cpu()
+    by_step = torch.stack([decoder(found.spikes[:t]).argmax(1) for t in steps]).cpu()
     return by_step[-1], by_step
 
 

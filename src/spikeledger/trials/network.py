@@ -219,12 +219,12 @@ def _on_chips(net: Any, sample: torch.Tensor, chips: list[str] | tuple[str, ...]
     """On each chip: how far the limit that fails most is exceeded (`misfit`, 0 where all hold), and chips used."""
     if not chips:
         return {}
-    from ..chip.limits import viability
-    from ..chip.trace import map_network
+    from ..chip.fits import fits
+    from ..mapping.map import map as map_network
 
     first = sample[:1]
     mapped = map_network(net, first.transpose(0, 1) if net.input_layout == "TB" else first)
-    found = dict(zip(chips, viability(mapped, chips), strict=True))
+    found = dict(zip(chips, fits(mapped, list(chips)), strict=True))
     return {
         "misfit": {
             name: max((short.excess - 1 for short in each.shortages), default=0.0) for name, each in found.items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .experiments import Work, experiment
 
 if TYPE_CHECKING:
-    from ..chip.exercise import Epoch
+    from ..study.exercise import Epoch
 
 
 @experiment()
@@ -39,8 +39,8 @@ def exercise(
         hidden: neurons.
         gamma: by which the learning rate falls an epoch.
     """
-    from ..chip.exercise import evaluate, network, score, train
     from ..datasets.randman import randman
+    from ..study.exercise import evaluate, network, score, train
 
     data = randman(
         classes=classes, samples=samples, units=units, dimensions=dimensions, alpha=alpha, steps=steps, seed=data_seed

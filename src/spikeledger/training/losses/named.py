@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import InputError, unknown_name
@@ -112,7 +113,12 @@ MEMBRANE_LOSSES: tuple[Loss, ...] = (membrane_maximum,)
 def loss(name: str | Loss) -> Loss:
     """Find a loss by name, or take a callable `(Answer, labels) -> number` as it is."""
     if callable(name):
+        torch_s: Any = name
+        if isinstance(torch_s, nn.Module) or torch_s in (functional.cross_entropy, functional.nll_loss):
+            return lambda answer, labels: torch_s(answer.scores, labels)  # torch's losses take scores
         return name
+    if str(name) in ("ce", "cross_entropy", "crossentropy"):
+        return LOSSES["rate"]  # cross-entropy of the rates
     if name not in LOSSES:
         raise unknown_name("loss", str(name), LOSSES)
     return LOSSES[name]

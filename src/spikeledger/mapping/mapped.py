@@ -125,7 +125,7 @@ class Projection:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Mapped:
     """Populations by name, and the projections between them; checked once, when it is made.
 
     `order` lists the populations so that every projection without delay goes forward; `output` is the population whose
@@ -136,6 +136,9 @@ class Network:
     projections: tuple[Projection, ...]
     output: str = ""
     name: str = "network"
+    source: Any = None  # the torch module that it was made of, which encodes its inputs
+    layout: str = "TB"  # of the inputs of that module
+    step_by_step: bool = False  # whether that module takes one step a call
     order: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -202,7 +205,7 @@ class Network:
 
     def __repr__(self) -> str:
         return (
-            f"Network({self.name!r}, {len(self.populations)} populations, {self.neurons:,} neurons, "
+            f"Mapped({self.name!r}, {len(self.populations)} populations, {self.neurons:,} neurons, "
             f"{self.synapses:,} synapses, {self.stored_weights:,} stored weights)"
         )
 
@@ -226,7 +229,7 @@ def _order(populations: Mapping[str, Population], projections: tuple[Projection,
 # -- the order of a population's neurons where a convolution reaches it ---------------------------------------------------
 
 
-def grain(network: Network, name: str) -> int:
+def grain(network: Mapped, name: str) -> int:
     """Channels of a population that convolutions reach: its neurons lie position by position."""
     channels = {p.synapses.out_shape[0] for p in network.into(name) if isinstance(p.synapses, Convolution)}
     if len(channels) > 1:

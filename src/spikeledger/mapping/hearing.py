@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.ear import Ear, Listener, listen
 from ..listening.neurons import Firing, NeuronKind, is_declared_by_user, kind_of, to_rest
-from .network import CONSTANTS
+from .mapped import CONSTANTS
 from .terms import refuse
 
 #: constants of a population that a row may give; the first three it must
@@ -88,6 +88,16 @@ class Hearing(Listener):
             return changed if isinstance(output, dict) else tuple(changed.values())
         finally:
             self._ear.open()
+
+
+def present(network: nn.Module, sequence: Tensor, step_by_step: bool) -> Any:
+    """A network's answer to a sequence; `step_by_step` calls it once for each step `[T, ...]`, and its last answer counts."""
+    if not step_by_step:
+        return network(sequence)
+    answer = None
+    for step in range(len(sequence)):
+        answer = network(sequence[step])
+    return answer
 
 
 def steps_first(values: Tensor, layout: str) -> Tensor:

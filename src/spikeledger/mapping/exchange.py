@@ -1,4 +1,4 @@
-"""A mapped network as a torch graph again, and so as a NIR file: `write_nir(as_graph(sl.map_network(net, x)), ...)`.
+"""A mapped network as a torch graph again, and so as a NIR file: `write_nir(as_graph(sl.map(net, x)), ...)`.
 
 Whatever the tracer understood can be written this way: loops, skips, delays, masks, batch norm, and modules of one's own.
 """
@@ -18,13 +18,13 @@ from ..networks.neurons import LIF, AdaptiveLIF, Neuron, Synaptic
 from ..networks.nir_graph import Edge, NirNetwork
 from ..networks.nir_nodes import Neurons
 from ..networks.spiking import over_time
-from .network import Network, Population, Projection
+from .mapped import Mapped, Population, Projection
 from .synapses import Convolution, Sparse, merged
 
 _LARGEST = 1 << 28  # weights of one matrix
 
 
-def as_graph(network: Network, *, dt: float = 1e-3) -> NirNetwork:
+def as_graph(network: Mapped, *, dt: float = 1e-3) -> NirNetwork:
     """The same populations and projections as torch modules `[T, B, *N] -> [T, B, N]`, spike for spike.
 
     Convolutions that join whole populations stay convolutions; all else becomes matrices, pooling and masks included.
@@ -88,7 +88,7 @@ def as_graph(network: Network, *, dt: float = 1e-3) -> NirNetwork:
     return made
 
 
-def _stays(network: Network, population: Population) -> bool:
+def _stays(network: Mapped, population: Population) -> bool:
     """Whether a population keeps its shape `[C, H, W]`: the input, and what only plain convolutions reach."""
     if not population.spiking or len(population.shape) == 1:
         return True
@@ -103,7 +103,7 @@ def _stays(network: Network, population: Population) -> bool:
     )
 
 
-def _stays_simple(network: Network, source: str, target: str) -> bool:
+def _stays_simple(network: Mapped, source: str, target: str) -> bool:
     return source == target or _stays(network, network.populations[source])
 
 

@@ -17,13 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError, unknown_name
+from ..chip.device import load_device
+from ..chip.fits import fits
+from ..chip.simulate import Rule, Run, run
+from ..errors import CapacityError, InputError, unknown_name
+from ..mapping.map import map as map_network
+from ..mapping.mapped import Mapped
 from ..networks.neurons import LIF
-from .limits import load_chip
-from .network import Network
-from .simulate import Rule, Run, run
-from .trace import map_network
 
+DEVICE = "published-exercise-001"
 #: the exercise's own constants, in its own unit
 NANOJOULES_PER_UPDATE = 0.1
 NANOJOULES_PER_EVENT = 5e-4
@@ -73,23 +75,20 @@ def network(
     )
 
 
-def fit_on_chip(model: nn.Module | Network, inputs: Any = None) -> Network:
+def fit_on_chip(model: nn.Module | Mapped, inputs: Any = None) -> Mapped:
     """Map a network onto the exercise's chip.
 
     Raises:
         CapacityError: "Too many neurons: 1034 (max: 1024)" and its kin; it is a MemoryError.
     """
-    mapped = (
-        model
-        if isinstance(model, Network)
-        else map_network(model, torch.zeros(1, 1, 128) if inputs is None else inputs)
-    )
-    load_chip("neuro4ml").check(mapped).demand()
+    mapped = map_network(model, torch.zeros(1, 1, 128) if inputs is None else inputs)
+    for short in fits(mapped, DEVICE).shortages[:1]:
+        raise CapacityError(f"Too many {short.limit}: {short.needs} (max: {short.has})")
     return mapped
 
 
 def results(
-    model: nn.Module | Network, inputs: Any, *, rule: Rule = "published", per: Literal["batch", "sample"] = "batch",
+    model: nn.Module | Mapped, inputs: Any, *, rule: Rule = "published", per: Literal["batch", "sample"] = "batch",
     with_input: bool = True,
 ) -> Results:  # fmt: skip
     """Run inputs `[T, N]` or `[T, B, N]` on the chip and report as the exercise does.
@@ -109,7 +108,7 @@ def results(
 
 
 def summary(
-    mapped: Network, activity: Activity, *, per: Literal["batch", "sample"] = "batch", with_input: bool = True
+    mapped: Mapped, activity: Activity, *, per: Literal["batch", "sample"] = "batch", with_input: bool = True
 ) -> Results:
     """The exercise's report of an activity."""
     samples, steps = activity.samples, activity.timesteps
@@ -123,7 +122,7 @@ def summary(
     updates = mapped.neurons * steps
     energy = NANOJOULES_PER_UPDATE * updates + NANOJOULES_PER_EVENT * events * share
     return Results(
-        energy, load_chip("neuro4ml").memory_bytes(mapped), updates, events * share,
+        energy, load_device(DEVICE).memory_bytes(mapped), updates, events * share,
         float(np.mean([activity.rate(name) for name in layers])), activity.total("spike") * share,
     )  # fmt: skip
 
@@ -185,7 +184,7 @@ def evaluate(
 ) -> Epoch:
     """Accuracy and energies of a network on the chip; means over batches are unweighted, as in the exercise."""
     rows: list[tuple[float, ...]] = []
-    mapped: Network | None = None
+    mapped: Mapped | None = None
     for trains, labels in batches:
         mapped = mapped or fit_on_chip(model, trains)
         outcome: Run = run(mapped, trains.numpy(), rule="published")

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from ..listening.neurons import Firing, NeuronKind
-from .hearing import Hearing, by_step, constants, steps_first
+from .hearing import Hearing, by_step, constants, present, steps_first
 
 
-def deepest_delay(network: nn.Module, sample: Tensor, layout: str) -> int:
+def deepest_delay(network: nn.Module, sample: Tensor, layout: str, step_by_step: bool = False) -> int:
     """Steps from the first until the last echo of what is sent at the first, over all populations."""
-    silent, spoken = (_currents(network, sample, layout, speak) for speak in (False, True))
+    silent, spoken = (_currents(network, sample, layout, step_by_step, speak) for speak in (False, True))
     deepest = 0
     for path, before in silent.items():
         for step, (one, other) in enumerate(zip(before, spoken.get(path, []), strict=False)):
@@ -55,7 +55,9 @@ class _Echo(Hearing):
         return said
 
 
-def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> dict[str, list[Tensor]]:
+def _currents(
+    network: nn.Module, sample: Tensor, layout: str, step_by_step: bool, speak: bool
+) -> dict[str, list[Tensor]]:
     """What every population receives, step by step."""
     echo = _Echo(network, speak)
     features = sample.shape[len(layout) :]
@@ -68,7 +70,7 @@ def _currents(network: nn.Module, sample: Tensor, layout: str, speak: bool) -> d
         echo.speak(inputs)
         inputs = inputs.transpose(0, 1) if layout == "BT" else inputs
     with evaluation(network), torch.no_grad(), echo.active():
-        network(inputs)
+        present(network, inputs, step_by_step)
     return echo.received
 
 

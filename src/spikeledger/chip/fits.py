@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from ..errors import CapacityError
-from .device import Device
-from .network import Network
+from ..hardware.profile import HardwareProfile
+from ..mapping.map import map as map_network
+from ..mapping.mapped import Mapped
+from .device import Device, list_devices, load_device
 from .packing import pack
 from .slices import Slices, cut, most_fan_in
 
@@ -63,7 +67,7 @@ class Viability:
     """Whether a network fits a chip, what it takes of it, and what binds most."""
 
     chip: Device
-    network: Network
+    network: Mapped
     shortages: tuple[Shortage, ...]
     cores: int
     binding: str  # the limit of which the fullest core uses most
@@ -89,8 +93,6 @@ class Viability:
         if self.fits:
             return
         first = self.shortages[0]
-        if self.chip.wording == "exercise" and first.limit in ("neurons", "synapses"):
-            raise CapacityError(f"Too many {first.limit}: {first.needs} (max: {first.has})")
         more = f" (and {len(self.shortages) - 1} more limits fail)" if len(self.shortages) > 1 else ""
         raise CapacityError(f"'{self.network.name}' does not fit '{self.chip.name}': {first}{more}")
 
@@ -105,7 +107,7 @@ class Viability:
                  "assumed": s.assumed, "help": s.help}
                 for s in self.shortages
             ],
-            "caveat": self.chip.caveat,
+            "caveat": self.chip.core.caveat,
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -121,15 +123,40 @@ class Viability:
         return f"{self.chip.name}: does not fit. " + "; ".join(str(each) for each in self.shortages)
 
 
-def check(network: Network, chip: Device) -> Viability:
-    """Count what a network takes of a chip, and name every limit that fails."""
+@overload
+def fits(
+    network: Any, device: str | os.PathLike[str] | HardwareProfile | Device, *, inputs: Any = None
+) -> Viability: ...
+@overload
+def fits(network: Any, device: Iterable[Any] | None = None, *, inputs: Any = None) -> list[Viability]: ...
+def fits(network: Any, device: Any = None, *, inputs: Any = None) -> Viability | list[Viability]:
+    """Whether a network fits a device: cores and chips that it takes, what binds, and every limit that fails.
+
+    Args:
+        network: a torch module, a mapped network or a placement.
+        device: a profile that is a chip, by name or file, or several of them; all that are known if it is left out.
+        inputs: samples of a torch module, for their shape; see `map`.
+
+    Raises:
+        ProfileError: the device is no chip.
+        InputError: the network cannot be mapped.
+    """
+    if device is None and isinstance(getattr(network, "chip", None), Device):  # a placement has one
+        device = network.chip
+    mapped = map_network(network, inputs)
+    if device is None or isinstance(device, list | tuple):
+        return [_fits(mapped, load_device(each)) for each in (list_devices() if device is None else device)]
+    return _fits(mapped, load_device(device))
+
+
+def _fits(network: Mapped, chip: Device) -> Viability:
     found = _counted(network, chip)
     unsure = {*chip.core.assumed, "cores"} if {"cores", "chips"} & {*chip.mesh.assumed} else {*chip.core.assumed}
     marked = (replace(each, assumed=each.limit in unsure) for each in found.shortages)
     return replace(found, shortages=tuple(marked))
 
 
-def _counted(network: Network, chip: Device) -> Viability:
+def _counted(network: Mapped, chip: Device) -> Viability:
     core, single = chip.core, chip.mesh.cores * chip.mesh.chips == 1
     shortages = _late(network, core.delay_steps)
     if single:  # nothing can be spread: the limits are those of the whole network
@@ -156,7 +183,7 @@ def _counted(network: Network, chip: Device) -> Viability:
     return Viability(chip, network, tuple(shortages), min(cores, packed), binding, share, chip.memory_bytes(network))
 
 
-def _late(network: Network, most: int | None) -> list[Shortage]:
+def _late(network: Mapped, most: int | None) -> list[Shortage]:
     """Layers whose spikes are under way for longer than a synapse can hold them."""
     longest: dict[str, int] = {}
     for projection in network.projections:

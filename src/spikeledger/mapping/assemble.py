@@ -1,4 +1,4 @@
-"""From what a tracer saw to a `Network`: spikes that arrived become projections, constants become biases."""
+"""From what a tracer saw to a `Mapped`: spikes that arrived become projections, constants become biases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..activity.stored import Stored
-from .network import CONSTANTS, Network, Population, Projection
+from .mapped import CONSTANTS, Mapped, Population, Projection
 from .synapses import Convolution, Fan, Sparse, Synapses, from_matrix, merged
 from .terms import Operator, Pairs, Term, refuse
 
@@ -106,7 +106,7 @@ def assemble(
     output: str,
     name: str,
     dtype: torch.dtype | None,
-) -> Network:
+) -> Mapped:
     """Check that the connections are the same at every step, and build the network."""
     made: dict[str, Population] = {}
     for path, facts in populations.items():
@@ -146,7 +146,7 @@ def assemble(
         projections += [_projection(arrival, made, shared, dtype) for arrival in now]
     used = {p.source for p in projections} | {p.target for p in projections}
     kept = {path: each for path, each in made.items() if each.spiking or path in used}
-    return Network(kept, tuple(projections), output, name)
+    return Mapped(kept, tuple(projections), output, name)
 
 
 def _spread(value: Any, shape: tuple[int, ...]) -> Any:

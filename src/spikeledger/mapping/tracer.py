@@ -1,4 +1,4 @@
-"""`map_network(torch_module, inputs) -> Network`: run a network once in silence, and read which synapses join whom.
+"""A torch network run once in silence, to read which synapses join which neurons.
 
 Every neuron module is made silent, so that what reaches the next is its constant part; beside it the tracer
 follows, operator by operator, where spikes would have gone. It understands what is linear between neurons:
@@ -16,16 +16,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import InputError, SpikeLedgerError, retold
 from ..listening.neurons import Firing, NeuronKind
 from ..torch_private import schema_of
 from . import terms as algebra
 from .assemble import Arrival, assemble
-from .depth import deepest_delay, evaluation
+from .delays import deepest_delay, evaluation
 from .forms import Forms, same_storage
-from .hearing import Hearing, by_step, constants, steps_first
+from .hearing import Hearing, by_step, constants, present, steps_first
+from .mapped import Mapped
 from .maximum import ANY, is_maximum, per_axis, sums_of_windows
-from .network import Network
 from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
 Layout = Literal["B", "TB", "BT"]
@@ -33,39 +33,41 @@ _CURRENT = "declare the class with @sl.neuron(current=...), the argument that is
 _STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
 
 
-def map_network(
-    network: nn.Module, inputs: Any, *, layout: Layout | None = None, name: str = "", dtype: torch.dtype | None = None
-) -> Network:
-    """The populations, projections and delays of a torch network.
-
-    Args:
-        network: a torch module with spiking neurons; it is not changed.
-        inputs: one or more samples of the network's input, for their shape only.
-        layout: leading axes of the inputs, as in `record`.
-        dtype: of the weights that are kept; by default the network's own.
-
-    Raises:
-        InputError: something between two populations is not a synapse.
-    """
-    found: Layout = layout or getattr(network, "input_layout", None) or "TB"
-    tensor = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
-    if tensor.dim() < len(found):
-        raise InputError(f"inputs of shape {list(tensor.shape)} have no {found} axes: pass layout='B', 'TB' or 'BT'")
+def trace(
+    network: nn.Module,
+    sample: Tensor,
+    layout: Layout,
+    name: str,
+    dtype: torch.dtype | None = None,
+    *,
+    step_by_step: bool = False,
+) -> Mapped:
+    """A module's populations and projections, by a silent run on something of the shape of a sample; see `map`."""
     for path, parameter in (*network.named_parameters(), *network.named_buffers()):
         if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
             bad = int((~torch.isfinite(parameter)).sum())
             raise refuse(f"'{path}' has {bad:,} values that are NaN or infinite")
-    # what is sent at one step must be seen to arrive at two
-    tracer = _Tracer(network, max(_STEPS, deepest_delay(network, tensor, found) + 2))
-    tracer.run(tensor, found)
-    return assemble(tracer.populations, tracer.arrivals, tracer.output, name or type(network).__name__, dtype)
+    try:
+        # what is sent at one step must be seen to arrive at two
+        tracer = _Tracer(network, max(_STEPS, deepest_delay(network, sample, layout, step_by_step) + 2), step_by_step)
+        tracer.run(sample, layout)
+    except (RuntimeError, TypeError, IndexError) as error:
+        if isinstance(error, SpikeLedgerError):
+            raise
+        raise InputError(
+            f"the network does not run on inputs of shape {list(sample.shape)}, read as {layout}: "
+            f"{retold(error)}; give a sample of the shape that it takes, or another layout"
+        ) from error
+    mapped = assemble(tracer.populations, tracer.arrivals, tracer.output, name, dtype)
+    return replace(mapped, source=network, layout=layout, step_by_step=step_by_step)
 
 
 class _Tracer(Hearing):
     """One silent run."""
 
-    def __init__(self, network: nn.Module, steps: int) -> None:
+    def __init__(self, network: nn.Module, steps: int, step_by_step: bool) -> None:
         super().__init__(network)
+        self.step_by_step = step_by_step
         self.steps = steps
         self.weights = {
             parameter.untyped_storage().data_ptr(): path
@@ -86,7 +88,7 @@ class _Tracer(Hearing):
         silence = torch.zeros(*leading, *features, dtype=dtype)
         self._send("input", silence, len(layout), "input")
         with evaluation(self.network), torch.no_grad(), self.active(operators=True):
-            result = self.network(silence)
+            result = present(self.network, silence, self.step_by_step)
         result = result[0] if isinstance(result, tuple) else result
         form = self.forms.get(result) if isinstance(result, Tensor) else None
         if isinstance(form, tuple) and form:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .placed import Placed
+from ..chip.placement import Placement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ def figure_in_notebooks(**options: Any) -> Figure:
     return Shown(**options)
 
 
-def draw_placement(placement: Placed) -> Figure:
+def draw_placement(placement: Placement) -> Figure:
     """The mesh: which layer lies on each core and how full it is, and the packets that every link carries."""
     from matplotlib.ticker import MaxNLocator
 
@@ -70,7 +70,7 @@ def draw_placement(placement: Placed) -> Figure:
     return figure
 
 
-def _draw_layers(figure: Figure, axes: Axes, placement: Placed) -> None:
+def _draw_layers(figure: Figure, axes: Axes, placement: Placement) -> None:
     """One square a core, in the colour of the layer that most of its neurons are of; the fuller, the stronger."""
     from matplotlib import colormaps
     from matplotlib.collections import PatchCollection
@@ -103,7 +103,7 @@ def _draw_layers(figure: Figure, axes: Axes, placement: Placed) -> None:
     axes.set_title("neurons of each core, by layer")
 
 
-def _draw_links(figure: Figure, axes: Axes, placement: Placed) -> None:
+def _draw_links(figure: Figure, axes: Axes, placement: Placement) -> None:
     """A line a link, the thicker and darker the more packets cross it; in grey, routers that hold cores."""
     from matplotlib.collections import LineCollection
 
@@ -125,7 +125,7 @@ def _draw_links(figure: Figure, axes: Axes, placement: Placed) -> None:
     figure.colorbar(links, ax=axes, aspect=12)
 
 
-def link_loads(placement: Placed) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def link_loads(placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Packets over the links to the right `[rows, columns - 1]` and upwards `[rows - 1, columns]`, both ways added.
 
     A packet goes along its row first, then along its column, as `place` counts hops; input comes from (0, 0).

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..listening.neurons import Firing, NeuronKind, to_rest
-from .hearing import Hearing, steps_first
+from ..mapping.hearing import Hearing, present, steps_first
 
 if TYPE_CHECKING:
-    from .simulate import Run
+    from ..chip.simulate import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def agreement(
         for part in tensor.split(batch_size, axis):
             heard.sent.clear()
             to_rest(network)
-            network(part)
+            present(network, part, ran.network.step_by_step)
             for name, calls in heard.sent.items():
                 whole[name].append(torch.cat(calls).flatten(2) if calls[0].dim() > 2 else torch.cat(calls).unsqueeze(2))
     places = spikes = differing = 0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .network import Network, Population, Projection
+from .mapped import Mapped, Population, Projection
 from .synapses import Sparse, record_type
 
 _CHUNK = 1 << 16  # rows that are drawn and sorted at once
@@ -14,7 +14,7 @@ _CHUNK = 1 << 16  # rows that are drawn and sorted at once
 
 def random_network(
     neurons: int, fan_out: int = 100, *, rate: float = 0.02, delay: int = 1, weight: float = 1e-3, seed: int = 0
-) -> Network:
+) -> Mapped:
     """Integrate-and-fire neurons, each with `fan_out` synapses to random others, that fire at about `rate` a step.
 
     A constant current of `rate` times the threshold makes each neuron fire every `1 / rate` steps, from a random phase;
@@ -45,7 +45,7 @@ def random_network(
         "neurons", (neurons,), bias=rate * 1.0, start=rng.random(neurons, dtype=np.float32), threshold=1.0
     )
     projection = Projection("neurons", "neurons", Sparse(starts, records, neurons), delay, "synapses")
-    return Network({"neurons": population}, (projection,), "neurons", f"random {neurons:,}")
+    return Mapped({"neurons": population}, (projection,), "neurons", f"random {neurons:,}")
 
 
 def _different(rng: np.random.Generator, rows: int, count: int, among: int) -> NDArray[np.uint32]:

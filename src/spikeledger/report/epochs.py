@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .exercise import Epoch
-from .picture import figure_in_notebooks
+from ..study.exercise import Epoch
+from .placements import figure_in_notebooks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,1 @@
+"""From a torch module to what a chip runs: populations, projections, delays."""

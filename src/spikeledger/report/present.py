@@ -1,0 +1,225 @@
+"""How each result is shown: as a sheet for terminal and notebook, and as a picture. One row a kind of result.
+
+A sheet is a headline, a table and notes; whoever draws it, in characters or as HTML, escapes what stands in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from .. import units
+from ..activity import Activity
+from ..errors import InputError
+from ..ledger import Ledger
+from ..printable import printable
+from ..study import summary
+from ..study.accountant import Account
+from ..study.comparison import Comparison
+from ..study.opponent import Opponents
+from ..study.sensitivity import Sensitivity
+from ..study.validation import HEADINGS as POINTS
+from ..study.validation import NOT_SHOWN, Validation
+
+_NUMBERS = frozenset(["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each"])
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is said before a table, the table, and what is said after it."""
+
+    head: tuple[str, ...]
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def sheet(result: Any) -> Sheet:
+    """A result, or the dictionary of a saved comparison or ledger, as a sheet.
+
+    Raises:
+        InputError: a kind of thing that has none.
+    """
+    for kind, make in _SHEETS.items():
+        if isinstance(result, kind):
+            return make(result)
+    raise InputError(f"a {type(result).__name__} has no table: give {', '.join(kind.__name__ for kind in _SHEETS)}")
+
+
+def show(result: Any) -> None:
+    """Print a result."""
+    show_sheet(sheet(result))
+
+
+def show_sheet(found: Sheet) -> None:
+    """Print a sheet; on a narrow terminal its cells fold."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = Console()
+    for index, line in enumerate(found.head):
+        out.print(Text(printable(line), style="" if index else "bold"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in found.headings:
+        table.add_column(Text(heading), justify="right" if heading in _NUMBERS else "left", overflow="fold")
+    for row in found.rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    if found.rows:
+        out.print(table)
+    for line in found.notes:
+        out.print(Text(printable(line)))
+
+
+def html(result: Any) -> str:
+    """A result as HTML, for notebooks: its picture, if it has one, above its table."""
+    found = sheet(result)
+    head = "".join(f"<th>{escape(name)}</th>" for name in found.headings)
+    body = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in found.rows)
+    before = "".join(f"<p>{_cell(line)}</p>" for line in found.head)
+    after = "".join(f"<p><small>{_cell(line)}</small></p>" for line in found.notes)
+    picture = ""
+    if type(result) in _PICTURES:
+        try:
+            picture = plot(result)._repr_html_()
+        except InputError:  # nothing to draw: no spikes were kept, or no joules
+            picture = ""
+    return f"{before}{picture}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{after}"
+
+
+def plot(result: Any, **options: Any) -> Any:
+    """The picture of a result.
+
+    Raises:
+        InputError: a kind of thing that has none, or nothing to draw.
+    """
+    for kind, draw in _PICTURES.items():
+        if isinstance(result, kind):
+            return draw(result, **options)
+    raise InputError(f"a {type(result).__name__} has no picture: give {', '.join(kind.__name__ for kind in _PICTURES)}")
+
+
+def _cell(text: str) -> str:
+    return escape(printable(text))
+
+
+def _activity(activity: Activity) -> Sheet:
+    rows = []
+    for name, layer in activity.layers_by_name.items():
+        events = [event for event in activity.events if activity.total(event, name)]
+        for event in events or [""]:
+            count = f"{activity.total(event, name):,}" if event else "0"
+            synapses = f"{layer.synapses:,}" if layer.synapses else ""
+            rows.append((name, layer.operator, f"{layer.outputs:,}", synapses, event or "nothing", count))
+    head = f"{activity.samples:,} samples over {activity.timesteps:,} timesteps, {activity.producer}"
+    notes = [f"not counted: {one}" for one in activity.uncounted]
+    return Sheet((head,), ("layer", "operator", "neurons", "synapses", "event", "count"), tuple(rows), tuple(notes))
+
+
+def _ledger(ledger: Ledger) -> Sheet:
+    samples = f"counts and joules of all {ledger.samples:,} samples"
+    return Sheet((ledger.headline(),), ("layer", "event", "count", "joules", "share"), tuple(ledger.rows()),
+                 (samples, *ledger.caveats))  # fmt: skip
+
+
+def _account(account: Account) -> Sheet:
+    return Sheet(tuple(account.summary().splitlines()), (), ())
+
+
+def _comparison(comparison: Comparison) -> Sheet:
+    return of_comparison(comparison.to_dict())
+
+
+def of_comparison(saved: dict[str, Any]) -> Sheet:
+    """The sheet of a comparison's dictionary, and so of a file."""
+    lines = (*summary.headlines(saved), *summary.says(saved))
+    return Sheet(tuple(lines), summary.HEADINGS, tuple(summary.rows(saved)), tuple(summary.caveats(saved)))
+
+
+def of_ledger(saved: dict[str, Any]) -> Sheet:
+    """The sheet of a ledger's dictionary, and so of a file."""
+    whole, rows = saved["joules"] or 1.0, []
+    for entry in sorted(saved["entries"], key=lambda entry: -entry["joules"]):
+        count = units.si(entry["count"], "s") if entry["event"] == "second" else f"{entry['count']:,.0f}"
+        share = f"{100 * entry['joules'] / whole:.1f} %"
+        rows.append(
+            (str(entry["layer"] or "(device)"), str(entry["event"]), count, units.joules(entry["joules"]), share)
+        )
+    head = f"{saved['profile']}: estimated {units.joules(saved['joules_per_sample'])} a sample, bill '{saved['bill']}'"
+    return Sheet((head,), ("layer", "event", "count", "joules", "share"), tuple(rows),
+                 tuple(str(text) for text in saved["caveats"]))  # fmt: skip
+
+
+def _sensitivity(found: Sensitivity) -> Sheet:
+    low, high = (units.joules(value) for value in found.independent)
+    head = f"{units.joules(found.nominal)} for all samples; {low} to {high} if prices err independently"
+    return Sheet((head,), ("number", "kind", "share", "at its low end", "at its high end"), tuple(found.rows()),
+                 found.notes)  # fmt: skip
+
+
+def _opponents(found: Opponents) -> Sheet:
+    head = f"{found.events_per_synapse:.3f} spikes per synapse and inference"
+    notes = []
+    for line in found.lines:
+        band = f"{line.low:g}" if line.low == line.high else f"{line.low:g} to {line.high:g}"
+        notes.append(f"published break-even: {band} spikes per synapse ({line.label})")
+    headings = ("network", "how", "joules a sample", "range")
+    return Sheet((head, str(found)), headings, tuple(found.table()), tuple(notes))
+
+
+def _validation(found: Validation) -> Sheet:
+    notes = [f"outside: {point.name}: {point.assumes}" for point in found.points if not point.inside]
+    for count in found.counts:
+        verdict = "same" if count.same else f"counted {count.counted:,}"
+        notes.append(f"{count.name}: {count.published:,} dense operations published, {verdict}")
+    return Sheet(
+        (f"{NOT_SHOWN}.",), tuple(POINTS), tuple(found.rows()), (*notes, found.sentence(), found.against_null())
+    )
+
+
+_SHEETS: dict[type, Callable[[Any], Sheet]] = {
+    Activity: _activity, Ledger: _ledger, Comparison: _comparison, Account: _account, Sensitivity: _sensitivity,
+    Opponents: _opponents, Validation: _validation,
+}  # fmt: skip
+
+
+def _plot_activity(activity: Activity, layer: str = "", **options: Any) -> Any:
+    """The raster of a layer, the last one with spikes unless it is named."""
+    from .behaviour import plot_raster
+
+    known = list(activity.rasters)
+    if not layer and not known:
+        raise InputError("no spikes were kept, so there is no raster to draw: record a spiking network")
+    return plot_raster(activity, layer or known[-1], **options)
+
+
+def _plot_ledger(ledger: Ledger) -> Any:
+    from .ledgers import plot_ledger
+
+    return plot_ledger(ledger)
+
+
+def _plot_comparison(comparison: Comparison, what: str = "joules") -> Any:
+    from . import figures
+
+    known = {"joules": figures.plot_joules, "terms": figures.plot_terms, "running": figures.plot_running,
+             "opponents": figures.plot_opponents, "boards": figures.plot_boards, "limits": figures.plot_limits}  # fmt: skip
+    if what not in known:
+        from ..errors import unknown_name
+
+        raise unknown_name("picture of a comparison", what, known)
+    return known[what](comparison)
+
+
+def _plot_sensitivity(found: Sensitivity, **options: Any) -> Any:
+    from .tornado import plot_tornado
+
+    return plot_tornado(found, **options)
+
+
+_PICTURES: dict[type, Callable[..., Any]] = {
+    Activity: _plot_activity, Ledger: _plot_ledger, Comparison: _plot_comparison, Sensitivity: _plot_sensitivity,
+}  # fmt: skip

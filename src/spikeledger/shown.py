@@ -1,0 +1,47 @@
+"""What can be looked at: a result shows, plots and draws itself, and the room `report` knows how.
+
+The one arrow upwards, taken when somebody looks and not before: results below hold values, `rows()` and `to_dict()`, and
+`report.present` has a row for each of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .errors import UnknownAttribute
+
+_PRESENTER = "spikeledger.report.present"
+
+
+_OTHERWISE = {"summary": "show", "print": "show", "df": "to_dataframe", "as_dict": "to_dict", "figure": "plot"}
+
+
+class Shown:
+    """A result that people look at."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Asked for what there is none of: the nearest names that there are."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            known = [one for one in dir(type(self)) if not one.startswith("_")]
+            near = difflib.get_close_matches(_OTHERWISE.get(name, name), known, n=1, cutoff=0.5)
+            hint = f"did you mean .{near[0]}?" if near else f"it has {', '.join(known)}"
+            raise UnknownAttribute(f"{type(self).__name__} has no '{name}': {hint}")
+
+    def show(self) -> None:
+        """Print it as a table."""
+        importlib.import_module(_PRESENTER).show(self)
+
+    def plot(self, **options: Any) -> Any:
+        """Draw it: a picture that shows itself in a notebook and is kept with `.save(path)`."""
+        return importlib.import_module(_PRESENTER).plot(self, **options)
+
+    def _repr_html_(self) -> str:
+        text: str = importlib.import_module(_PRESENTER).html(self)
+        return text
