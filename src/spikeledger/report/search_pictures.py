@@ -23,7 +23,7 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
         up_name: the objective upwards; the first one by default.
     """
     aims = found.search.aims
-    up_name = up_name or aims.objectives[0]
+    up_name = up_name or (aims.maximise or aims.minimise)[0]
     across_name = across_name or next((name for name in aims.minimise if name != up_name), aims.objectives[-1])
     ahead, doubtful = found.front, [each for each in found.points if each.place == "doubtful"]
     behind = [each for each in found.points if each.place == "behind"]
@@ -47,8 +47,7 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
     for point in doubtful:
         at = x(point.values[across_name]), y(point.values[up_name])
         picture.add(Marker(*at, "disc", "snn", 4.2, _title(point)), Marker(*at, "disc", "surface", 2.6))
-    if up_name != across_name:
-        picture.add(Strokes(joined([(x(p.values[across_name]), y(p.values[up_name])) for p in ahead]), "snn", 1.4))
+    picture.add(Strokes(joined([(x(along), y(up)) for along, up in _rim(ahead, across_name, up_name)]), "snn", 1.4))
     for point in ahead:
         px, py = x(point.values[across_name]), y(point.values[up_name])
         if point.deviations:
@@ -108,6 +107,15 @@ def plot_influence(influence: Influence, *, most: int = 10) -> Picture:
         picture.add(Box(left, y + 2, max(x(share) - left, 0.5), 14, "operations", f"{name}: {share:.2f}"))
         picture.add(Words(x(share) + 5, y + 13, f"{100 * share:.0f} %", "muted"))
     return picture
+
+
+def _rim(ahead: list[Point], across_name: str, up_name: str) -> list[tuple[float, float]]:
+    """The front's points that lead in the two objectives of a picture: with three, not all of them do."""
+    rim: list[tuple[float, float]] = []
+    for along, up in sorted((each.values[across_name], each.values[up_name]) for each in ahead):
+        if not rim or up > rim[-1][1]:
+            rim.append((along, up))
+    return rim
 
 
 def _upright(values: list[float]) -> Scale:

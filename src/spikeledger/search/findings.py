@@ -178,7 +178,7 @@ def _influences(search: Search) -> list[Influence]:
         wanted = np.array([search.aims.measured(row)[0][at] for _, row in done])
         if wanted.std() == 0:
             continue
-        forest = RandomForestRegressor(200, oob_score=True, random_state=0, min_samples_leaf=2).fit(columns, wanted)
+        forest = RandomForestRegressor(100, oob_score=True, random_state=0, min_samples_leaf=2).fit(columns, wanted)
         shares = permutation_importance(forest, columns, wanted, n_repeats=5, random_state=0).importances_mean.clip(0)
         whole = float(shares.sum()) or 1.0
         told = {name: float(share) / whole for name, share in zip(names, shares, strict=True)}

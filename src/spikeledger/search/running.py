@@ -151,8 +151,8 @@ def run_search(
         while not all(arm.over for arm in arms):
             _round(what, runner, [arm for arm in arms if not arm.over])
             found = replace(found, tried=tuple(each for arm in arms for each in arm.tried))
+            found.write()
             each_round(found)
-        found.write()
         _demand(found)
         found = replace(found, seeds=_confirmed(what, runner, found))
         found.write()
