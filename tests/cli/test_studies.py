@@ -86,8 +86,8 @@ def test_a_search_writes_its_page_its_pictures_and_its_networks(run: Run, tmp_pa
     assert len(again["points"]) == len(by_key) and again["pairs"] == len(by_key) * (len(by_key) - 1) // 2
     for point in again["points"]:
         activity = sl.Activity.load(out / "files" / point["key"] / "activity.npz")
-        assert point["joules"] == sl.price(activity, "seneca-22nm").joules_per_sample
-        assert point["before"] == sl.price(activity, "loihi").joules_per_sample
+        assert point["joules"] == pytest.approx(sl.price(activity, "seneca-22nm").joules_per_sample, rel=1e-12)
+        assert point["before"] == pytest.approx(sl.price(activity, "loihi").joules_per_sample, rel=1e-12)
     assert "are in another order on seneca-22nm" in run("search", "reprice", out, "--profile", "seneca-22nm").out
 
 
