@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,8 @@ from .plan import Aims, Plan, read_constraint, read_search
 from .proposing import Memory, Told, propose, remember
 
 SCHEMA = "spikeledger-search/1"
+#: seconds between two notes of how far a search got, for those who look on
+_EVERY = 10.0
 _TOLD = ("arm", "number", "chosen", "rung", "stopped", "seconds")
 
 
@@ -148,10 +151,13 @@ def run_search(
         names = [what.sampler] + ["random"] * (what.random and what.sampler != "random")
         arms = [Arm(name, Memory(what, name)) for name in names]
         found = Search(what.study.title, what.aims, runner.store, (), {})
+        written = time.monotonic()
         while not all(arm.over for arm in arms):
             _round(what, runner, [arm for arm in arms if not arm.over])
             found = replace(found, tried=tuple(each for arm in arms for each in arm.tried))
-            found.write()
+            if time.monotonic() - written > _EVERY:
+                found.write()
+                written = time.monotonic()
             each_round(found)
         _demand(found)
         found = replace(found, seeds=_confirmed(what, runner, found))
