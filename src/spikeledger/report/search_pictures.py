@@ -65,7 +65,7 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
 
 
 def plot_courses(courses: tuple[Course, ...]) -> Picture:
-    """The hypervolume of each arm over the minutes of one worker."""
+    """The hypervolume of each arm over the minutes of CPU that it spent."""
     ends = {each.arm: each.volumes[-1] for each in courses}
     says = "; ".join(f"{arm} ends at {volume:.4g}" for arm, volume in ends.items())
     bottom = 184.0
@@ -86,7 +86,7 @@ def plot_courses(courses: tuple[Course, ...]) -> Picture:
         picture.add(Strokes(joined(steps), role, 2.0, dash=(5, 3) if role == "ann" else None))
         picture.add(Strokes(((120.0 * at, 6, 120.0 * at + 20, 6),), role, 2.0, dash=(5, 3) if role == "ann" else None))
         picture.add(Words(120.0 * at + 26, 10, course.arm, "muted"))
-    picture.add(Words(WIDTH - 4, bottom + 32, "minutes of one worker", "muted", anchor="end"))
+    picture.add(Words(WIDTH - 4, bottom + 32, "minutes of CPU", "muted", anchor="end"))
     return picture
 
 

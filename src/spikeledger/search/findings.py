@@ -41,7 +41,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Course:
-    """The hypervolume of one arm as its budget is spent: minutes of one worker, and the volume by then."""
+    """The hypervolume of one arm as its budget is spent: minutes of CPU, and the volume by then."""
 
     arm: str
     minutes: tuple[float, ...]

@@ -109,7 +109,7 @@ class Plan:
     aims: Aims
     sampler: str
     trials: int  # proposals of the sampler, and as many of random search; 0 for no limit
-    minutes: float  # of workers, for the sampler, and as many for random search; 0 for no limit
+    minutes: float  # of CPU, for the sampler, and as many for random search; 0 for no limit
     round: int
     seed: int
     random: bool

@@ -40,7 +40,7 @@ class Tried:
         row: of the highest rung that it reached; None where its trial failed.
         rung: that rung; None without rungs.
         stopped: whether it was stopped before the last rung.
-        seconds: of one worker, over all rungs.
+        seconds: of CPU, over all rungs: unlike a clock it does not hang on what else a machine does.
     """
 
     arm: str
@@ -64,7 +64,7 @@ class Arm:
     over: bool = False
 
     def spent(self) -> float:
-        """Seconds of one worker."""
+        """CPU seconds."""
         return sum(each.seconds for each in self.tried)
 
 
@@ -175,7 +175,7 @@ def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
         rows = runner.run([plan.trial(points[n][1], rung) for n in going])
         for n, row in zip(going, rows, strict=True):
             reached[n] = (row, rung)
-            seconds[n] += row.seconds if row is not None else 0.0
+            seconds[n] += row.cpu_seconds if row is not None else 0.0
         if rung is not None and rung != plan.rungs[-1]:
             going = [n for arm in arms for n in _survivors(plan, [m for m in going if points[m][0] is arm], reached)]
     if points and all(row is None for row, _ in reached.values()):
