@@ -20,6 +20,7 @@ from . import (
     price,
     profiles,
     record,
+    search,
     sensitivity,
     show,
     study,
@@ -50,6 +51,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(study.app, name="study")
+app.add_typer(search.app, name="search")
 app.command("outlook")(outlook.outlook)
 app.command("show")(show.show)
 

@@ -109,7 +109,7 @@ class Plan:
     aims: Aims
     sampler: str
     trials: int  # proposals of the sampler, and as many of random search; 0 for no limit
-    minutes: float  # of workers, for the sampler, and as many for random search; 0 for no limit
+    minutes: float  # of CPU, for the sampler, and as many for random search; 0 for no limit
     round: int
     seed: int
     random: bool
@@ -156,6 +156,10 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
     for name, table in (("search", given), ("space", space)):
         if not isinstance(table, dict):
             raise InputError(f"[{name}] in '{where}' is {table!r}, but must be a table")
+    known = [key for key in KEYS if key != "trials"]
+    for key in written:
+        if key not in known:
+            raise unknown_name(f"key in '{where}'", key, [*known, "space", "search"])
     if not space:
         raise InputError(f"[space] in '{where}' is empty: give the settings to search over, such as width = [64, 128]")
     search = {**USUAL, **given, **{key: changes.pop(key) for key in list(changes) if key in USUAL and key != "seed"}}
@@ -164,7 +168,7 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
             raise unknown_name("key of [search]", key, USUAL)
         if not alike(value, USUAL[key]):
             raise InputError(f"'{key}' of [search] is {value!r}, but must be like {USUAL[key]!r}")
-    study = study_of(written, where, changes, [key for key in KEYS if key != "trials"])
+    study = study_of(written, where, changes, known)
     usual = study.experiment.usual
     for name in space:
         if name not in usual:

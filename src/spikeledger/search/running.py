@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,8 @@ from .plan import Aims, Plan, read_constraint, read_search
 from .proposing import Memory, Told, propose, remember
 
 SCHEMA = "spikeledger-search/1"
+#: seconds between two notes of how far a search got, for those who look on
+_EVERY = 10.0
 _TOLD = ("arm", "number", "chosen", "rung", "stopped", "seconds")
 
 
@@ -37,7 +40,7 @@ class Tried:
         row: of the highest rung that it reached; None where its trial failed.
         rung: that rung; None without rungs.
         stopped: whether it was stopped before the last rung.
-        seconds: of one worker, over all rungs.
+        seconds: of CPU, over all rungs: unlike a clock it does not hang on what else a machine does.
     """
 
     arm: str
@@ -61,7 +64,7 @@ class Arm:
     over: bool = False
 
     def spent(self) -> float:
-        """Seconds of one worker."""
+        """CPU seconds."""
         return sum(each.seconds for each in self.tried)
 
 
@@ -148,11 +151,14 @@ def run_search(
         names = [what.sampler] + ["random"] * (what.random and what.sampler != "random")
         arms = [Arm(name, Memory(what, name)) for name in names]
         found = Search(what.study.title, what.aims, runner.store, (), {})
+        written = time.monotonic()
         while not all(arm.over for arm in arms):
             _round(what, runner, [arm for arm in arms if not arm.over])
             found = replace(found, tried=tuple(each for arm in arms for each in arm.tried))
+            if time.monotonic() - written > _EVERY:
+                found.write()
+                written = time.monotonic()
             each_round(found)
-        found.write()
         _demand(found)
         found = replace(found, seeds=_confirmed(what, runner, found))
         found.write()
@@ -169,7 +175,7 @@ def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
         rows = runner.run([plan.trial(points[n][1], rung) for n in going])
         for n, row in zip(going, rows, strict=True):
             reached[n] = (row, rung)
-            seconds[n] += row.seconds if row is not None else 0.0
+            seconds[n] += row.cpu_seconds if row is not None else 0.0
         if rung is not None and rung != plan.rungs[-1]:
             going = [n for arm in arms for n in _survivors(plan, [m for m in going if points[m][0] is arm], reached)]
     if points and all(row is None for row, _ in reached.values()):

@@ -17,6 +17,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class Experiment:
     code: str  # what a result depends on beside its settings: our release, or the digest of the user's own file
     source: str | None = None  # the user's own file, which travels to workers that do not have it
 
-    @property
+    @cached_property
     def usual(self) -> dict[str, Any]:
         """Setting -> its usual value; `inspect.Parameter.empty` where a study has to give one."""
         return {

@@ -117,6 +117,9 @@ class ClusterLost(Exception):
 
 def perform(order: Order) -> Outcome:
     """Run a trial; what goes wrong inside it is an outcome too, so that other trials go on."""
+    if order.threads is not None:
+        import torch  # noqa: F401  # the first trial of a process is not charged for this
+
     began, cpu = time.time(), time.process_time()
     with _folder_of(order) as place:
         work = Work(place / "work", place / "keep", place / "start")

@@ -1,0 +1,97 @@
+"""A search for other people's eyes: a storage file for Optuna's dashboard, and logs for TensorBoard."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..writing import closed
+from .running import Search
+
+
+def write_optuna(search: Search, path: Path) -> Path:
+    """Write every point into an Optuna storage file, in the units of the results; `optuna-dashboard FILE` opens it.
+
+    Raises:
+        InputError: Optuna is not installed, or the file is there already or cannot be written.
+    """
+    try:
+        import optuna
+        from optuna.storages.journal import JournalFileBackend
+    except ImportError as error:
+        raise InputError("this needs the package 'optuna': pip install 'spikeledger[search]'") from error
+    if path.exists():
+        raise InputError(f"'{path}' is there already: give the name of a new file")
+    aims = search.aims
+    directions: Any = ["maximize"] * len(aims.maximise) + ["minimize"] * len(aims.minimise)
+    space = _space(optuna, search)
+    trials = []
+    for each in search.tried:
+        row = each.row
+        facts: dict[str, Any] = {"arm": each.arm, "stopped": each.stopped}
+        if row is None:
+            trials.append(
+                optuna.trial.create_trial(
+                    state=optuna.trial.TrialState.FAIL, params=dict(each.chosen), distributions=space, user_attrs=facts
+                )
+            )
+            continue
+        missed = dict(zip((c.text for c in aims.constraints), aims.measured(row)[1], strict=True))
+        trials.append(
+            optuna.trial.create_trial(
+                params=dict(each.chosen), distributions=space, user_attrs={**facts, "trial": row.key},
+                values=[float(row.single[name]) for name in aims.objectives], constraints=missed or None,
+            )
+        )  # fmt: skip
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            level = optuna.logging.get_verbosity()
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
+            try:
+                storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+                study = optuna.create_study(study_name=search.title, storage=storage, directions=directions)
+                study.set_metric_names(list(aims.objectives))
+                study.add_trials(trials)
+            finally:
+                optuna.logging.set_verbosity(level)
+    except OSError as error:
+        raise closed(path, error) from error
+    return path
+
+
+def _space(optuna: Any, search: Search) -> dict[str, Any]:
+    """Distributions wide enough for every point: what the storage wants of each setting."""
+    found: dict[str, Any] = {}
+    for name in search.tried[0].chosen if search.tried else ():
+        values = [each.chosen[name] for each in search.tried]
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            found[name] = optuna.distributions.IntDistribution(min(values), max(values))
+        elif all(isinstance(value, float) for value in values):
+            found[name] = optuna.distributions.FloatDistribution(min(values), max(values))
+        else:
+            found[name] = optuna.distributions.CategoricalDistribution(sorted(set(values), key=str))
+    return found
+
+
+def write_tensorboard(search: Search, folder: Path) -> Path:
+    """Log every point with its settings and objectives; `tensorboard --logdir FOLDER` shows them.
+
+    Raises:
+        InputError: TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("this needs the package 'tensorboard': pip install tensorboard") from error
+    for each in search.tried:
+        if each.row is None:
+            continue
+        with SummaryWriter(str(folder / f"{each.arm}-{each.number:05}")) as writer:
+            values = {name: float(each.row.single[name]) for name in search.aims.objectives}
+            writer.add_hparams(
+                dict(each.chosen), {f"objective/{name}": value for name, value in values.items()}, run_name="."
+            )
+    return folder
