@@ -16,11 +16,16 @@ With `refractory=R` a neuron that fired waits for the next R steps: its membrane
 input, and it does not fire; a delayed reset still happens at the first of them. Its synaptic current and the adaptation
 of its threshold, which are not the membrane's, go on.
 
+With `inclusive=True` a membrane at the threshold fires too (`H[t] >= theta`), as in the floor functions of conversion.
+`initial` is `V[-1]`, the membrane before the first step. With `window=(a, b)` a neuron charges at every step, and fires
+at steps a to b - 1 alone.
+
 With `truncate=K` gradients stop at every K-th step, as if the state was detached there.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +36,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
 from ..kernels import integrate_and_fire
-from ..kernels.cells import RESETS, Cells, Reset, State
+from ..kernels.cells import RESETS, Cells, Reset, State, along
 from ..kernels.family import run
 from ..kernels.planes import untouched
 from ..kernels.surrogates import Derivative, Surrogate
@@ -50,10 +55,15 @@ class Neuron(nn.Module):
         reset: what a spike takes from the membrane: the threshold (`subtract`), all (`zero`), nothing (`none`).
         reset_delay: whether it is taken at the next step.
         refractory: steps for which a neuron waits after a spike.
+        inclusive: whether a membrane at the threshold fires too.
+        initial: membrane before the first step: a number, one a channel `[C]`, or one a neuron `[*N]`.
+        window: the first step in which the neurons may fire, and the step after the last; None: all.
         truncate: steps after which gradients stop; None: never.
         surrogate: what stands in for the spike's derivative, by name, or a function of membrane minus threshold.
         slope: of the named surrogate.
     """
+
+    initial: Tensor
 
     def __init__(
         self,
@@ -62,6 +72,9 @@ class Neuron(nn.Module):
         reset: Reset = "subtract",
         reset_delay: bool = False,
         refractory: int = 0,
+        inclusive: bool = False,
+        initial: float | Tensor = 0.0,
+        window: tuple[int, int] | None = None,
         truncate: int | None = None,
         surrogate: str | Surrogate | Derivative = "atan",
         slope: float | None = None,
@@ -77,7 +90,17 @@ class Neuron(nn.Module):
             )
         if truncate is not None and not (isinstance(truncate, int) and truncate > 0):
             raise InputError(f"gradients are to stop after {truncate} steps, but it must be a whole number, 1 or more")
+        first = torch.as_tensor(initial, dtype=torch.get_default_dtype()).detach().clone()
+        if not (first.numel() and bool(first.isfinite().all())):
+            raise InputError("a neuron's initial membrane must be one finite number, or some of them")
+        if window is not None:
+            window = _window(window, truncate)
         self.threshold = float(threshold)
+        self.inclusive = inclusive
+        self.register_buffer("initial", first, persistent=first.dim() > 0)
+        self.window = window
+        #: whether its membranes start at 0 and it may fire at any step, as the kernels of bits do
+        self.from_zero = window is None and first.dim() == 0 and not float(first)
         self.reset: Reset = reset
         self.reset_delay = reset_delay
         self.refractory = refractory
@@ -101,13 +124,16 @@ class Neuron(nn.Module):
     def cells(self) -> Cells:
         """The constants that the kernels of the whole family want."""
         return Cells(
-            self.threshold, self.reset, self.reset_delay, self.surrogate, self.decay(), refractory=self.refractory
-        )
+            self.threshold, self.reset, self.reset_delay, self.surrogate, self.decay(), refractory=self.refractory,
+            inclusive=self.inclusive, initial=self.initial,
+        )  # fmt: skip
 
     def rest(self, currents: Tensor) -> Any:
-        """The state at rest for currents `[T, B, *N]`: zeros `[B, *N]`, one for each state variable."""
+        """The state before the first step of currents `[T, B, *N]`: the initial membrane `[B, *N]`, and zeros."""
         zeros = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
-        return zeros if self.plain else self.cells().rest(zeros)
+        if not self.plain:
+            return self.cells().rest(zeros)
+        return zeros if self.from_zero else zeros + along(self.initial, zeros.shape[1:])
 
     @untouched
     def forward(self, currents: Tensor, state: Any = None) -> Any:
@@ -117,10 +143,30 @@ class Neuron(nn.Module):
                 f"{type(self).__name__} got currents of shape {list(currents.shape)}, but needs [T, B, *N]: "
                 "time first, then the batch"
             )
-        spikes, last = in_parts(self._steps, currents, state, self.truncate)
+        if self.window is not None:
+            spikes, last = self._in_window(currents, state)
+        else:
+            spikes, last = in_parts(self._steps, currents, state, self.truncate)
         return spikes if state is None else (spikes, last)
 
+    def _in_window(self, currents: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Before and after the window neurons that never fire take the currents."""
+        assert self.window is not None
+        if state is not None:
+            raise InputError("neurons with a window count steps from the first one, and cannot go on from a state")
+        never = copy.copy(self)  # shares its parameters
+        never.threshold, never.inclusive, never.window = float(torch.finfo(torch.float32).max), False, None
+        first, last = (min(each, len(currents)) for each in self.window)
+        state, sent = self.rest(currents), []
+        for neuron, part in ((never, currents[:first]), (self, currents[first:last]), (never, currents[last:])):
+            if len(part):
+                spikes, state = neuron._steps(part, state)
+                sent.append(spikes)
+        return (torch.cat(sent) if len(sent) > 1 else sent[0] if sent else torch.zeros_like(currents)), state
+
     def _steps(self, currents: Tensor, state: Any) -> tuple[Tensor, Any]:
+        if state is None and not self.from_zero:
+            state = self.rest(currents)
         if not self.plain:
             start = self.rest(currents) if state is None else _as_state(state, type(self).__name__)
             return run(currents, start, self.cells())
@@ -132,11 +178,16 @@ class Neuron(nn.Module):
             reset=self.reset,
             reset_delay=self.reset_delay,
             surrogate=self.surrogate,
+            inclusive=self.inclusive,
         )
 
     def extra_repr(self) -> str:
         more = ", reset_delay=True" if self.reset_delay else ""
         more += f", refractory={self.refractory}" if self.refractory else ""
+        more += ", inclusive=True" if self.inclusive else ""
+        if self.initial.dim() or float(self.initial):
+            more += f", initial={_shown(self.initial, False)}"
+        more += f", window={self.window}" if self.window else ""
         more += f", truncate={self.truncate}" if self.truncate else ""
         return f"threshold={self.threshold:g}, reset={self.reset}{more}, surrogate={self.surrogate}"
 
@@ -156,6 +207,15 @@ class Neuron(nn.Module):
         logit = self._parameters.get(f"{name}_logit")
         fixed: Tensor = getattr(self, f"fixed_{name}") if logit is None else torch.sigmoid(logit)
         return fixed
+
+
+def _window(window: Any, truncate: int | None) -> tuple[int, int]:
+    first, last = (int(each) for each in window) if len(window) == 2 else (0, 0)
+    if not 0 <= first < last:
+        raise InputError(f"a neuron's window is {window}, but must be a first step and a later one: (0, 8) is 8 steps")
+    if truncate is not None:
+        raise InputError("neurons with a window cannot stop their gradients every few steps: leave truncate out")
+    return first, last
 
 
 def in_parts(
