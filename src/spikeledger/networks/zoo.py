@@ -24,6 +24,7 @@ from .encoders import encoder as find_encoder
 from .event_driven import EventDriven
 from .neurons import IF, LIF, AdaptiveLIF, Neuron, Synaptic
 from .spiking import OverTime, SpikingNetwork, over_time
+from .wiring import wired
 
 NEURONS: dict[str, Callable[..., Neuron]] = {
     "lif": LIF,
@@ -112,6 +113,8 @@ def rebuild(spec: Mapping[str, Any]) -> nn.Module:
     options = {"encoder": None, **spec}  # a file has no word for nothing: what is absent was None
     is_twin, seed = options.pop("twin", False), options.pop("twin_seed", 0)
     name = options.pop("network")
+    if name == "wired":
+        return wired({"network": name, **options})
     if name == "mlp":
         network = mlp(*options.pop("widths"), **options)
     else:
