@@ -157,7 +157,7 @@ class Machine {
   void advance(Population<Real>& p, int64_t b, Bench<Real>& bench, int64_t now, int64_t sample, int64_t t) {
     alignas(64) uint8_t spiked[chunk];
     int32_t found[chunk];
-    const Neurons<Real> neurons = p.at(now);
+    const Neurons<Real> neurons = p.at(t);
     auto& list = fired(p, now, b).neurons;
     list.clear();
     uint8_t* raster = p.raster && (p.raster_all || sample == 0) ? p.raster + now * p.size : nullptr;

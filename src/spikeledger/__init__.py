@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
+    from .conversion import convert as convert
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
     from .hardware.meter import Measured as Measured
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .recording.rules import rule as rule
+    from .robustness import robustness as robustness
     from .study import breakeven as breakeven
     from .study.accountant import account as account
     from .study.accountant import account_spikes as account_spikes
@@ -102,9 +104,11 @@ _HOMES: dict[str, tuple[str, str]] = {
     "evaluate": ("training.evaluate", "evaluate"),
     "save_network": ("training.checkpoints", "save_network"),
     "load_network": ("training.checkpoints", "load_network"),
+    "convert": ("conversion", "convert"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "rule": ("recording.rules", "rule"),
+    "robustness": ("robustness", "robustness"),
     "neuron": ("listening.neurons", "neuron"),
     "declare_neuron": ("listening.neurons", "declare_neuron"),
     "not_a_neuron": ("listening.neurons", "not_a_neuron"),

@@ -20,6 +20,7 @@ _ROWS = 20_000  # of a convolution's windows that a fit looks at
 _RIDGE = 1e-2  # of the mean square of an input
 
 
+@torch.no_grad()
 def calibrate(
     graph: Graph, samples: Tensor, rule: Method, *, granularity: Granularity, steps: int, start: float,
     correct: Correction, spiking_input: bool,

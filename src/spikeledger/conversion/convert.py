@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..datasets import Dataset
 from ..errors import InputError, unknown_name
 from ..networks.spiking import SpikingNetwork
+from ..recording.record import record
 from .build import Input, Plan, ReadOut, Schedule, spiking
 from .calibrate import Correction, calibrate
 from .graph import Graph, Step, answer, values_of
@@ -24,9 +25,9 @@ CANDIDATES: tuple[tuple[str, Granularity], ...] = (
     ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"), ("max", "layer"),
 )  # fmt: skip
 STEPS = (2, 4, 8, 16, 32)  # what it tries where none are given
-ALLOWED_LOSS = 0.2  # points of accuracy that the cheapest conversion may lose
 _HELD_OUT = 0.5  # of the calibration samples, on which the choice is made
-_COUNTED = 64  # samples whose spikes are recorded for the choice
+_MOST = 3000  # samples of a data set that thresholds are made from
+_COUNTED = 32  # samples whose spikes are recorded for the choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,10 @@ class Conversion:
         """Scores `[B, classes]` of the quantised ANN: with the layer schedule those of the spiking network, in one pass."""
         with torch.no_grad():
             return answer(self.graph, self._input(samples), self._quantised)
+
+    def rates(self, samples: Tensor) -> Tensor:
+        """Scores of the ANN with its corrections and nothing quantised, differentiable: what the rates tend to for large T."""
+        return answer(self.graph, samples)
 
     def counts(self, samples: Tensor) -> dict[str, Tensor]:
         """Spikes of each neuron, int64 `[B, *N]`: `clip(floor(T z / theta + f), 0, T)`, exact with the layer schedule."""
@@ -103,6 +108,7 @@ def convert(
     read_out: ReadOut = "membrane",
     initial: float = 0.5,
     correct: Correction = "bias",
+    most_loss: float = 0.2,
     epochs: int = 1,
     seed: int = 0,
 ) -> Converted:
@@ -117,7 +123,7 @@ def convert(
             and labels) the choice of `auto` is by accuracy, without by how often the answer is the ANN's.
         method: `least_squares` (for the T at hand), `max`, a percentile `99.9%`, a fraction `1/3` of the maximum, `qcfs`
             (trains the ANN with quantised activations, needs labels), or `auto`: what costs the least synaptic operations
-            for at most 0.2 points, judged on the half of the samples that did not make the thresholds.
+            for at most `most_loss` points, judged on the half of the samples that did not make the thresholds.
         timesteps: T; None with `auto`: chosen too.
         granularity: one threshold a `layer` or a `channel`; `auto` tries both.
         schedule: `layers`: each fires when its input is complete, exact, K populations answer after `(K-1)(T-1) + T` steps;
@@ -126,6 +132,7 @@ def convert(
         read_out: `membrane`: the sum of what reaches the outputs; `rate`: output neurons fire, as a chip wants it.
         initial: membrane before the first step, in thresholds.
         correct: `bias` or `weights`: mend each layer for the spikes that it really gets; `none`.
+        most_loss: points of accuracy that `auto` may lose.
         epochs: of `qcfs`.
 
     Raises:
@@ -143,12 +150,15 @@ def convert(
     if not 0 <= initial < 1:
         raise InputError(f"an initial membrane of {initial} thresholds was asked for, but it must lie in [0, 1)")
     samples, labels = _calibration(calibration)
+    if isinstance(calibration, Dataset) and method != "qcfs":  # a spread over the whole training set
+        every = max(1, len(samples) // _MOST)
+        samples, labels = samples[::every][:_MOST], None if labels is None else labels[::every][:_MOST]
     graph = read(ann, samples)
     if timesteps is None and method != "auto":
         raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
     asked = _Asked(timesteps or 0, granularity, schedule, input, read_out, initial, correct, method)
     if method == "auto":
-        return _cheapest(graph, samples, labels, asked)
+        return _cheapest(graph, samples, labels, asked, most_loss)
     if method == "qcfs":
         from .finetune import fine_tuned
 
@@ -175,7 +185,7 @@ def _calibration(given: Any) -> tuple[Tensor, Tensor | None]:
     if isinstance(given, Tensor):
         return _checked(given), None
     if isinstance(given, Dataset):
-        return _checked(torch.as_tensor(given.inputs)), torch.as_tensor(given.labels)
+        return _checked(given.train_inputs), given.train_labels
     if isinstance(given, list | tuple) and len(given) == 2:
         samples, labels = (torch.as_tensor(each) for each in given)
         if len(samples) != len(labels):
@@ -198,7 +208,7 @@ def _made(
     pixels = asked.input == "spikes"
     rule = method("max" if known is not None else asked.method)
     thetas, clipped, errors = calibrate(
-        graph, samples, rule, granularity=asked.granularity, steps=asked.steps, start=asked.initial,
+        graph, samples[:_MOST] if known is not None else samples, rule, granularity=asked.granularity, steps=asked.steps, start=asked.initial,
         correct="none" if known is not None else asked.correct, spiking_input=pixels,
     )  # fmt: skip
     if known is not None:
@@ -239,12 +249,10 @@ def _neurons(graph: Graph, name: str) -> int:
     return count
 
 
-def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked) -> Converted:
+def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float) -> Converted:
     """Thresholds from one half of the samples, the choice on the other."""
     if len(samples) < 4:
         raise InputError(f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method")
-    from ..recording.record import record  # a room that conversion needs for this alone
-
     cut = len(samples) - max(1, int(_HELD_OUT * len(samples)))
     fits, held = samples[:cut], samples[cut:]
     with torch.no_grad():
@@ -258,18 +266,17 @@ def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Aske
             network = _made(graph, fits, one)
             right = float((_answers(network, held) == truth).float().mean())
             activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
-            totals = activity.totals()
-            operations = sum(totals.get(event, 0) for event in ("synaptic_op", "mac")) / activity.samples
+            operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
             tried.append({"method": rule, "granularity": granularity, "timesteps": steps, "loss_points": 100 * (best - right),
                           "operations_per_sample": operations})
-        if any(each["loss_points"] <= ALLOWED_LOSS and each["timesteps"] == steps for each in tried):
+        if any(each["loss_points"] <= most_loss and each["timesteps"] == steps for each in tried):
             break  # more steps cost more
-    allowed = [each for each in tried if each["loss_points"] <= ALLOWED_LOSS]
+    allowed = [each for each in tried if each["loss_points"] <= most_loss]
     chosen = (
         min(allowed, key=lambda each: each["operations_per_sample"]) if allowed else min(tried, key=lambda each: each["loss_points"])
     )
-    reason = f"fewest operations of {len(tried)} with at most {ALLOWED_LOSS} points lost" if allowed else (
-        f"least lost of {len(tried)}, none of which stays within {ALLOWED_LOSS} points"
+    reason = f"fewest operations of {len(tried)} with at most {most_loss:g} points lost" if allowed else (
+        f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
     )
     against = "the ANN's own answers" if labels is None else "their labels"
     said = (
