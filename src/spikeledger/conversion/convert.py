@@ -132,7 +132,7 @@ def convert(
         read_out: `membrane`: the sum of what reaches the outputs; `rate`: output neurons fire, as a chip wants it.
         initial: membrane before the first step, in thresholds.
         correct: `bias` or `weights`: mend each layer for the spikes that it really gets; `none`.
-        most_loss: points of accuracy that `auto` may lose.
+        most_loss: points of accuracy that `auto` may lose; with 0 it takes what comes nearest to the ANN's scores.
         epochs: of `qcfs`.
 
     Raises:
@@ -264,19 +264,26 @@ def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Aske
         for rule, granularity in CANDIDATES:
             one = _Asked(steps, granularity, asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct, rule)
             network = _made(graph, fits, one)
-            right = float((_answers(network, held) == truth).float().mean())
+            scores = _scores(network, held)
+            right = float((scores.argmax(1) == truth).float().mean())
+            # by rates the scores have another size: then only answers can be compared
+            error = float((scores - own).square().mean()) if asked.read_out == "membrane" else 1 - right
             activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
             operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
             tried.append({"method": rule, "granularity": granularity, "timesteps": steps, "loss_points": 100 * (best - right),
-                          "operations_per_sample": operations})
-        if any(each["loss_points"] <= most_loss and each["timesteps"] == steps for each in tried):
+                          "score_error": error, "operations_per_sample": operations})
+        if most_loss > 0 and any(each["loss_points"] <= most_loss and each["timesteps"] == steps for each in tried):
             break  # more steps cost more
     allowed = [each for each in tried if each["loss_points"] <= most_loss]
+    if not most_loss:
+        allowed = []
     chosen = (
-        min(allowed, key=lambda each: each["operations_per_sample"]) if allowed else min(tried, key=lambda each: each["loss_points"])
+        min(allowed, key=lambda each: each["operations_per_sample"]) if allowed else min(tried, key=lambda each: each["loss_points" if most_loss else "score_error"])
     )
     reason = f"fewest operations of {len(tried)} with at most {most_loss:g} points lost" if allowed else (
         f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
+        if most_loss
+        else f"nearest to the ANN's scores of {len(tried)}"
     )
     against = "the ANN's own answers" if labels is None else "their labels"
     said = (
@@ -290,10 +297,10 @@ def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Aske
     return _made(graph, samples, final, said=said, tried=tuple(tried))
 
 
-def _answers(network: Converted, samples: Tensor) -> Tensor:
-    """Answers by the closed form where it is exact, else step by step."""
+def _scores(network: Converted, samples: Tensor) -> Tensor:
+    """Scores by the closed form where it is exact, else step by step."""
     plan = network.conversion.plan
     if plan.schedule == "layers" and plan.read_out == "membrane":
-        return network.conversion.scores(samples).argmax(1)
+        return network.conversion.scores(samples)
     with torch.no_grad():
-        return torch.cat([network.scores(part).argmax(1) for part in samples.split(256)])
+        return torch.cat([network.scores(part) for part in samples.split(256)])

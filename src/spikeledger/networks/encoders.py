@@ -147,7 +147,7 @@ def per_image(samples: Tensor) -> Tensor:
     """Samples `[B, *N]` scaled so that each one's own maximum is 1; an all-black one stays black."""
     if samples.dim() < 2:
         raise InputError(f"an encoder got samples of shape {list(samples.shape)}, but needs [B, *N]: the batch first")
-    if samples.numel() and float(samples.min()) < 0:
-        raise InputError(f"a spike code needs values of at least 0, but the smallest is {float(samples.min()):g}")
+    if samples.numel() and float(samples.detach().min()) < 0:
+        raise InputError(f"a spike code needs values of at least 0, but the smallest is {float(samples.detach().min()):g}")
     peak = samples.flatten(1).amax(1).view(-1, *[1] * (samples.dim() - 1))
     return samples / torch.where(peak > 0, peak, torch.ones_like(peak))

@@ -119,7 +119,10 @@ def _spoil_weights(network: nn.Module, kind: str, level: float, draw: torch.Gene
 
 
 def _break_neurons(network: nn.Module, kind: str, level: float, draw: torch.Generator) -> None:
-    """A share of `level` of the neurons (of an ANN, its ReLUs) never fires, or fires at every step it may."""
+    """A share of `level` of the neurons (of an ANN, its ReLUs) never fires, or fires at every step it may.
+
+    Outputs stay whole: one that is stuck decides every answer, which says nothing of the network.
+    """
     masks: dict[str, Tensor] = {}
 
     def hook(name: str) -> Callable[..., Tensor]:
@@ -138,6 +141,8 @@ def _break_neurons(network: nn.Module, kind: str, level: float, draw: torch.Gene
 
         return changed
 
-    for name, module in network.named_modules():
-        if isinstance(module, Neuron | nn.ReLU | nn.ReLU6):
-            module.register_forward_hook(hook(name))
+    found = [(name, each) for name, each in network.named_modules() if isinstance(each, Neuron | nn.ReLU | nn.ReLU6)]
+    if isinstance(network, SpikingNetwork) and isinstance(list(network.layers.children())[-1], Neuron):
+        found.pop()
+    for name, module in found:
+        module.register_forward_hook(hook(name))

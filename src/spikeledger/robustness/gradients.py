@@ -3,6 +3,8 @@
 A rate code draws `S[t] ~ Bernoulli(r)`, whose derivative by `r` is 0 almost everywhere, and torch gives none. Who takes that
 for a gradient of 0 attacks nothing. Three ways give one:
 
+The scores are spike counts: rates in [0, 1] would leave a softmax so flat that its gradient points at no class.
+
 - *straight-through*: `S` forward, `dS/dr = 1` backward, which is the derivative of its mean;
 - *expectation*: the mean of straight-through gradients over several draws (EOT, Athalye et al. 2018, arXiv:1802.00420);
 - *rates*: the network is given `r` itself in place of spikes (Bu et al. 2023); a converted network its ANN.
@@ -52,7 +54,7 @@ def straight_through(network: nn.Module) -> Score | None:
         with torch.no_grad():
             drawn = coder(samples)
         out: Tensor = network.decoder(network.layers(drawn + (rates - rates.detach())))
-        return out
+        return out * network.timesteps
 
     return found
 
@@ -70,7 +72,7 @@ def of_rates(network: nn.Module) -> Score | None:
     def found(samples: Tensor) -> Tensor:
         rates = encoder.rates(samples)
         out: Tensor = network.decoder(network.layers(rates.expand(network.timesteps, *rates.shape)))
-        return out
+        return out * network.timesteps
 
     return found
 
