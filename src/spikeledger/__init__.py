@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .recording.rules import rule as rule
-    from .robustness import robustness as robustness
+    from .stress import robustness as robustness
     from .study import breakeven as breakeven
     from .study.accountant import account as account
     from .study.accountant import account_spikes as account_spikes
@@ -108,7 +108,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "rule": ("recording.rules", "rule"),
-    "robustness": ("robustness", "robustness"),
+    "robustness": ("stress", "robustness"),
     "neuron": ("listening.neurons", "neuron"),
     "declare_neuron": ("listening.neurons", "declare_neuron"),
     "not_a_neuron": ("listening.neurons", "not_a_neuron"),

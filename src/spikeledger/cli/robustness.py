@@ -29,8 +29,8 @@ def robustness(
     Example: spikeledger robustness ann=my-ann snn=my-snn --data mnist --samples 500
     """
     from ..errors import InputError
-    from ..robustness.compare import ATTACKS, EPSILONS
-    from ..robustness.faults import KINDS
+    from ..stress.compare import ATTACKS, EPSILONS
+    from ..stress.faults import KINDS
     from . import building, console, folders
 
     kinds = KINDS if noise == "all" else () if noise == "none" else tuple(_parts(noise))
@@ -41,7 +41,7 @@ def robustness(
     if pictures is not None:
         folders.check_target(pictures)
     from ..datasets import load_dataset
-    from ..robustness import robustness as compare
+    from ..stress import robustness as compare
 
     named = {}
     for each in networks:

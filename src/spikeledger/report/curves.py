@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..robustness.compare import Robustness
+from ..stress.compare import Robustness
 from ..study.conversions import OverSteps
 from .axes import Scale, across, decades, joined, upwards
 from .drawing import WIDTH, Box, Marker, Picture, Strokes, Words
