@@ -24,6 +24,7 @@ from . import (
     robustness,
     sensitivity,
     show,
+    study,
     train,
     validate,
 )
@@ -52,6 +53,7 @@ app.command("validate")(validate.validate)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(study.app, name="study")
 app.command("outlook")(outlook.outlook)
 app.command("show")(show.show)
 

@@ -41,6 +41,7 @@ from ..kernels.family import run
 from ..kernels.planes import untouched
 from ..kernels.surrogates import Derivative, Surrogate
 from ..kernels.surrogates import surrogate as find_surrogate
+from ..listening.ear import called
 
 
 class Neuron(nn.Module):
@@ -135,6 +136,7 @@ class Neuron(nn.Module):
             return self.cells().rest(zeros)
         return zeros if self.from_zero else zeros + along(self.initial, zeros.shape[1:])
 
+    @called
     @untouched
     def forward(self, currents: Tensor, state: Any = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)` as `nn.RNN` does."""
