@@ -57,14 +57,18 @@ CASES: dict[str, Case] = {
     "mlp-s": Case("mnist", perceptron("mlp-s"), 8, (*_at(4, 8, 20, 50), *_at(4, input="spikes"))),
     "conv-mnist": Case("mnist", convolutional, 2, _at(4, 8, 20)),
     "conv-fashion": Case(
-        "fashion-mnist", convolutional, 4,
+        "fashion-mnist",
+        convolutional,
+        4,
         (*_at(4, 8, 16), *_at(16, schedule="together"), *_at(4, 8, method="qcfs")),
-    ),  # fmt: skip
+    ),
     "mlp-m": Case("mnist", perceptron("mlp-m"), 8, _at(8, 20)),
     "mlp-l": Case(
-        "mnist", perceptron("mlp-l"), 8,
+        "mnist",
+        perceptron("mlp-l"),
+        8,
         (*_at(20, 50), *_at(20, 50, correct="weights"), *_at(4, 8, method="qcfs", epochs=2)),
-    ),  # fmt: skip
+    ),
 }
 
 
@@ -92,7 +96,9 @@ def study(case: Case, seed: int) -> list[dict[str, Any]]:
     ann.eval()
     trained = time.process_time() - began
     right = answers(ann, data.test_inputs) == data.test_labels
-    rows: list[dict[str, Any]] = [{"what": "ann", "accuracy": 100 * float(right.float().mean()), "cpu_seconds": trained}]
+    rows: list[dict[str, Any]] = [
+        {"what": "ann", "accuracy": 100 * float(right.float().mean()), "cpu_seconds": trained}
+    ]
     tuned: dict[int, Tensor] = {}
     for steps, options in case.asked:
         began = time.process_time()

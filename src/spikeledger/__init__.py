@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .chip.placement import place as place
     from .chip.simulate import simulate as simulate
     from .chip.trace import map_network as map_network
+    from .conversion import convert as convert
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
-    from .conversion import convert as convert
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
     from .hardware.meter import Measured as Measured

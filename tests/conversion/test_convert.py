@@ -16,7 +16,9 @@ def samples(count: int = 240) -> torch.Tensor:
 
 def ann() -> nn.Sequential:
     torch.manual_seed(2)
-    return nn.Sequential(nn.Linear(12, 24), nn.ReLU(), nn.Dropout(0.3), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
+    return nn.Sequential(
+        nn.Linear(12, 24), nn.ReLU(), nn.Dropout(0.3), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 4)
+    ).eval()
 
 
 def blobs() -> Dataset:
@@ -38,9 +40,7 @@ def test_least_squares_is_the_least_of_its_grid() -> None:
     assert error(found) < 0.7 * error(a.max())
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("max", 1.0), ("1/3", 1 / 3), ("50%", 0.5), ("99.9%", 0.999)]
-)
+@pytest.mark.parametrize(("name", "expected"), [("max", 1.0), ("1/3", 1 / 3), ("50%", 0.5), ("99.9%", 0.999)])
 def test_methods_by_name(name: str, expected: float) -> None:
     a = torch.linspace(0.001, 1, 1000).view(-1, 1)
     assert float(choose(method(name), "layer", a, a, 8, 0.5, None)) == pytest.approx(expected, abs=2e-3)
@@ -57,7 +57,9 @@ def test_more_steps_come_nearer_and_half_a_threshold_helps() -> None:
     with torch.no_grad():
         exact = network(samples())
         errors = [
-            float((sl.convert(network, samples(), method="max", timesteps=steps).scores(samples()) - exact).abs().mean())
+            float(
+                (sl.convert(network, samples(), method="max", timesteps=steps).scores(samples()) - exact).abs().mean()
+            )
             for steps in (2, 8, 32, 128)
         ]
         plain = sl.convert(network, samples(), method="max", timesteps=8, initial=0.0, correct="none")
@@ -74,7 +76,9 @@ def test_corrections_help_on_samples_they_have_not_seen() -> None:
         exact = network(fresh)
         error = {
             correct: float(
-                (sl.convert(network, samples(), method="max", timesteps=3, correct=correct).scores(fresh) - exact).square().mean()
+                (sl.convert(network, samples(), method="max", timesteps=3, correct=correct).scores(fresh) - exact)
+                .square()
+                .mean()
             )
             for correct in ("none", "bias", "weights")
         }

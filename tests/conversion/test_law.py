@@ -44,7 +44,11 @@ def whole_numbers(seed: int) -> nn.Sequential:
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 10_000), steps=st.sampled_from([1, 2, 4, 8]), doubled=st.lists(st.integers(0, 3), min_size=3, max_size=3))
+@given(
+    seed=st.integers(0, 10_000),
+    steps=st.sampled_from([1, 2, 4, 8]),
+    doubled=st.lists(st.integers(0, 3), min_size=3, max_size=3),
+)
 def test_every_count_is_the_closed_form_ties_included(seed: int, steps: int, doubled: list[int]) -> None:
     ann = whole_numbers(seed)
     samples = torch.randint(0, 5, (60, 2, 10, 10), generator=torch.Generator().manual_seed(seed)) / 4

@@ -97,7 +97,13 @@ def test_2_chips_fire_spike_for_spike() -> None:
 
 
 def test_2_files_keep_everything(tmp_path) -> None:
-    for options in ({}, {"read_out": "rate"}, {"schedule": "together"}, {"input": "spikes"}, {"granularity": "channel"}):
+    for options in (
+        {},
+        {"read_out": "rate"},
+        {"schedule": "together"},
+        {"input": "spikes"},
+        {"granularity": "channel"},
+    ):
         network = sl.convert(small(nn.MaxPool2d), images(), timesteps=4, method="least_squares", **options)
         sl.save_network(tmp_path / "net", network)
         again = sl.load_network(tmp_path / "net")
@@ -122,7 +128,11 @@ class Branches(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.second, self.third = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(8, 6, 3)
+        self.first, self.second, self.third = (
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.Conv2d(8, 6, 3),
+        )
         self.out = nn.Linear(6, 5)
         with torch.no_grad():
             self.second.weight.mul_(9)
@@ -271,9 +281,15 @@ def test_9_bottlenecks_without_relu_pass_currents() -> None:
             self.stem = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU6())
             self.down = nn.Sequential(nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4))
             self.inside = nn.Sequential(
-                nn.Conv2d(4, 12, 1), nn.ReLU6(), nn.Conv2d(12, 12, 3, padding=1, groups=12), nn.ReLU6(), nn.Conv2d(12, 4, 1)
+                nn.Conv2d(4, 12, 1),
+                nn.ReLU6(),
+                nn.Conv2d(12, 12, 3, padding=1, groups=12),
+                nn.ReLU6(),
+                nn.Conv2d(12, 4, 1),
             )
-            self.out = nn.Sequential(nn.Conv2d(4, 16, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5))
+            self.out = nn.Sequential(
+                nn.Conv2d(4, 16, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5)
+            )
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             low = self.down(self.stem(x))

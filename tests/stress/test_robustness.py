@@ -93,7 +93,12 @@ def test_a_network_whose_gradients_are_cut_is_masked_not_robust(kind: type, trai
 def test_noise_of_all_kinds(trained: dict, digits: Dataset) -> None:
     found = sl.robustness(trained, digits, attacks=(), epsilons=(), samples=150)
     assert {row.kind for row in found.rows} == set(KINDS)
-    assert {row.kind for row in found.rows if row.network == "ann"} == set(KINDS) - {"dropped", "jittered", "injected", "stuck"}
+    assert {row.kind for row in found.rows if row.network == "ann"} == set(KINDS) - {
+        "dropped",
+        "jittered",
+        "injected",
+        "stuck",
+    }
     for name in trained:
         rows = found.curve(name, "gaussian")
         assert rows[-1].accuracy < rows[0].accuracy
@@ -144,7 +149,7 @@ def test_attacks_keep_within_epsilon_and_the_range() -> None:
     for attack in (fgsm, pgd):
         changed = attack(ann, samples, labels, 0.07)
         assert float((changed - samples).abs().max()) <= 0.07 + 1e-6
-        assert 0 <= float(changed.min()) and float(changed.max()) <= 1
+        assert float(changed.min()) >= 0 and float(changed.max()) <= 1
     loss = nn.functional.cross_entropy(ann(samples), labels)
     assert nn.functional.cross_entropy(ann(pgd(ann, samples, labels, 0.07)), labels) > loss
     leaf = samples.clone().requires_grad_(True)
@@ -169,7 +174,7 @@ def test_curves_and_refusals(trained: dict, digits: Dataset, tmp_path) -> None:
     for name, picture in (("noise", plot_noise(found, "sign")), ("attacks", plot_attacks(found, "snn"))):
         assert "naive" in picture.svg() or name == "noise"
         assert picture.save(tmp_path / f"{name}.svg").exists()
-    assert EPSILONS == tuple(round(0.05 * k, 2) for k in range(21))
+    assert tuple(round(0.05 * k, 2) for k in range(21)) == EPSILONS
     for options in ({"noise": ("hum",)}, {"attacks": ("wish",)}, {"epsilons": (1.5,)}, {"samples": 0}):
         with pytest.raises(InputError):
             sl.robustness(trained, digits, **{"epsilons": (0.1,), "noise": (), **options})

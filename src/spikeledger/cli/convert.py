@@ -23,7 +23,9 @@ def convert(
     schedule: Annotated[
         str, typer.Option(help="layers: one after the other, exact; together: all at once, sooner.")
     ] = "layers",
-    coding: Annotated[str, typer.Option("--input", help="direct: the image as current; spikes: pixels are neurons.")] = "direct",
+    coding: Annotated[
+        str, typer.Option("--input", help="direct: the image as current; spikes: pixels are neurons.")
+    ] = "direct",
     read_out: Annotated[str, typer.Option(help="membrane, or rate, which chips need.")] = "membrane",
     over: Annotated[str, typer.Option(help="Several T to report on, such as 2,4,8,16: accuracy, errors, joules.")] = "",
     pictures: Annotated[Path | None, typer.Option(help="Folder for the report's pictures (.svg), with --over.")] = None,
@@ -82,7 +84,9 @@ def convert(
             curves.plot_conversion_accuracy(report).save(pictures / "accuracy.svg")
             curves.plot_conversion_joules(report).save(pictures / "joules.svg")
         if not json:
-            typer.echo(f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10}   ANN {100 * report.ann_accuracy:.2f} %")
+            typer.echo(
+                f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10}   ANN {100 * report.ann_accuracy:.2f} %"
+            )
             for row in report.rows:
                 each = asdict(row)
                 typer.echo(

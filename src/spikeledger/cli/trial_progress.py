@@ -102,6 +102,4 @@ def _short(row: Row) -> str:
     """A trial in a line: its key and its single results."""
     from ..report.trials import said
 
-    return f"{row.key[:8]} " + ", ".join(
-        f"{name} {said(name, value)}" for name, value in list(row.single.items())[:6]
-    )
+    return f"{row.key[:8]} " + ", ".join(f"{name} {said(name, value)}" for name, value in list(row.single.items())[:6])

@@ -124,8 +124,10 @@ class _Builder:
         if not self.layered or not bool(constant.any()):
             return start
         theta = self.thetas[name]
-        whole = self.plan.steps * constant / per_channel(theta, constant.dim() + 1)[0] if theta.dim() else (
-            self.plan.steps * constant / theta
+        whole = (
+            self.plan.steps * constant / per_channel(theta, constant.dim() + 1)[0]
+            if theta.dim()
+            else (self.plan.steps * constant / theta)
         )
         flat = whole.flatten(1) if whole.dim() > 1 else whole[:, None]
         if bool((flat == flat[:, :1]).all()):
@@ -184,7 +186,9 @@ class _Builder:
             source = "input"
             if not self.layered:  # the charge of one step
                 if self.plan.two_sided:
-                    raise InputError("signed inputs as spikes come in two channels, which schedule='together' does not do")
+                    raise InputError(
+                        "signed inputs as spikes come in two channels, which schedule='together' does not do"
+                    )
                 source = self._scaled(step.name, 1 / self.thetas[step.name])
             self._fire("pixels", source, 1, torch.tensor(self.plan.start))
             self.last[step.name] = "pixels"
@@ -220,7 +224,9 @@ class _Builder:
         scale = self.scales[source]
         if self.plan.two_sided and source == self.graph.input:
             if getattr(layer, "groups", 1) != 1:
-                raise InputError(f"'{step.name}' has groups and takes signed values, which come in two channels: use input='direct'")
+                raise InputError(
+                    f"'{step.name}' has groups and takes signed values, which come in two channels: use input='direct'"
+                )
             weight = torch.cat([weight, -weight], 1)
         groups = getattr(layer, "groups", 1)
         inside = weight.shape[1] * groups

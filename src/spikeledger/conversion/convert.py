@@ -191,7 +191,9 @@ def _calibration(given: Any) -> tuple[Tensor, Tensor | None]:
         if len(samples) != len(labels):
             raise InputError(f"{len(samples)} calibration samples came with {len(labels)} labels")
         return _checked(samples), labels
-    raise InputError(f"calibration is a {type(given).__name__}, but must be samples [B, *N], a data set, or (samples, labels)")
+    raise InputError(
+        f"calibration is a {type(given).__name__}, but must be samples [B, *N], a data set, or (samples, labels)"
+    )
 
 
 def _checked(samples: Tensor) -> Tensor:
@@ -221,7 +223,9 @@ def _made(
             scores = answer(graph, samples, lambda step, z: quantised(z, thetas[step.name], asked.steps, asked.initial))
         top = scores.topk(min(2, scores.shape[1]), dim=1).values
         low, high = float(scores.quantile(0.5)), float(top[:, 0].max())
-        plan = Plan(asked.steps, asked.schedule, asked.input, "rate", asked.initial, two_sided, low, max(high, low + 1e-6))
+        plan = Plan(
+            asked.steps, asked.schedule, asked.input, "rate", asked.initial, two_sided, low, max(high, low + 1e-6)
+        )
     network = spiking(graph, thetas, plan)
     depths = graph.depths(int(pixels))
     populations = tuple(
@@ -252,7 +256,9 @@ def _neurons(graph: Graph, name: str) -> int:
 def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float) -> Converted:
     """Thresholds from one half of the samples, the choice on the other."""
     if len(samples) < 4:
-        raise InputError(f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method")
+        raise InputError(
+            f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
+        )
     cut = len(samples) - max(1, int(_HELD_OUT * len(samples)))
     fits, held = samples[:cut], samples[cut:]
     with torch.no_grad():
@@ -262,7 +268,9 @@ def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Aske
     tried: list[dict[str, Any]] = []
     for steps in (asked.steps,) if asked.steps else STEPS:
         for rule, granularity in CANDIDATES:
-            one = _Asked(steps, granularity, asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct, rule)
+            one = _Asked(
+                steps, granularity, asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct, rule
+            )
             network = _made(graph, fits, one)
             scores = _scores(network, held)
             right = float((scores.argmax(1) == truth).float().mean())
@@ -270,20 +278,34 @@ def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Aske
             error = float((scores - own).square().mean()) if asked.read_out == "membrane" else 1 - right
             activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
             operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
-            tried.append({"method": rule, "granularity": granularity, "timesteps": steps, "loss_points": 100 * (best - right),
-                          "score_error": error, "operations_per_sample": operations})
+            tried.append(
+                {
+                    "method": rule,
+                    "granularity": granularity,
+                    "timesteps": steps,
+                    "loss_points": 100 * (best - right),
+                    "score_error": error,
+                    "operations_per_sample": operations,
+                }
+            )
         if most_loss > 0 and any(each["loss_points"] <= most_loss and each["timesteps"] == steps for each in tried):
             break  # more steps cost more
     allowed = [each for each in tried if each["loss_points"] <= most_loss]
     if not most_loss:
         allowed = []
     chosen = (
-        min(allowed, key=lambda each: each["operations_per_sample"]) if allowed else min(tried, key=lambda each: each["loss_points" if most_loss else "score_error"])
+        min(allowed, key=lambda each: each["operations_per_sample"])
+        if allowed
+        else min(tried, key=lambda each: each["loss_points" if most_loss else "score_error"])
     )
-    reason = f"fewest operations of {len(tried)} with at most {most_loss:g} points lost" if allowed else (
-        f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
-        if most_loss
-        else f"nearest to the ANN's scores of {len(tried)}"
+    reason = (
+        f"fewest operations of {len(tried)} with at most {most_loss:g} points lost"
+        if allowed
+        else (
+            f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
+            if most_loss
+            else f"nearest to the ANN's scores of {len(tried)}"
+        )
     )
     against = "the ANN's own answers" if labels is None else "their labels"
     said = (

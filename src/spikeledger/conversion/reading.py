@@ -30,7 +30,9 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
         InputError: something in it cannot be converted; the sentence names it.
     """
     if samples.dim() < 2 or not len(samples):
-        raise InputError(f"calibration samples have the shape {list(samples.shape)}, but need [B, *N] with B of at least 1")
+        raise InputError(
+            f"calibration samples have the shape {list(samples.shape)}, but need [B, *N] with B of at least 1"
+        )
     plain = copy.deepcopy(ann).eval()
     plain = plain.to(samples.dtype) if samples.is_floating_point() else plain
     try:
@@ -46,7 +48,9 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
         measure(graph, samples)
     except (RuntimeError, ValueError, IndexError) as error:
         sentence = " ".join(str(error).split())[:160]
-        raise InputError(f"samples of shape {list(samples.shape[1:])} do not go through {type(ann).__name__}: {sentence}") from error
+        raise InputError(
+            f"samples of shape {list(samples.shape[1:])} do not go through {type(ann).__name__}: {sentence}"
+        ) from error
     _fold_norms(graph)
     _pool_behind(graph)
     _even_pools(graph)
@@ -98,7 +102,9 @@ class _Reader:
         module = self.root.get_submodule(str(node.target))
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             if module.running_mean is None:
-                raise InputError(f"batch norm '{node.target}' keeps no statistics, and a spiking network has no batch to ask")
+                raise InputError(
+                    f"batch norm '{node.target}' keeps no statistics, and a spiking network has no batch to ask"
+                )
             return self._put(node, "weighted", node.args[:1], module)
         if type(module) in _KNOWN:
             if getattr(module, "padding_mode", "zeros") != "zeros":
@@ -157,25 +163,39 @@ class _Reader:
             if step == source:
                 self.now[name] = self.now[node.name]
 
-    def _put(self, node: fx.Node, kind: Kind, args: Any, module: nn.Module | None = None, cap: float | None = None) -> None:
+    def _put(
+        self, node: fx.Node, kind: Kind, args: Any, module: nn.Module | None = None, cap: float | None = None
+    ) -> None:
         self.steps[node.name] = Step(node.name, kind, [self._of(each) for each in args], copy.deepcopy(module), cap)
         self.now[node.name] = node.name
 
     def _of(self, value: Any) -> str:
         if not isinstance(value, fx.Node) or value.name not in self.now:
-            raise InputError(f"the ANN computes with {value!r}, which is no value of a layer: conversion knows {_SUPPORTED}")
+            raise InputError(
+                f"the ANN computes with {value!r}, which is no value of a layer: conversion knows {_SUPPORTED}"
+            )
         return self.now[value.name]
 
     def _refuse(self, node: fx.Node, what: str) -> InputError:
-        return InputError(f"layer '{node.target if node.op == 'call_module' else node.name}' is a {what}, which has no spiking "
-                          f"counterpart here: conversion knows {_SUPPORTED}")
+        return InputError(
+            f"layer '{node.target if node.op == 'call_module' else node.name}' is a {what}, which has no spiking "
+            f"counterpart here: conversion knows {_SUPPORTED}"
+        )
 
 
 class _Made:
     """What a module or function becomes; a kind of None passes values on."""
 
-    def __init__(self, kind: Kind | None, module: nn.Module | None = None, cap: float | None = None, *,
-                 inplace: bool = False, note: str = "", flat: bool = False) -> None:
+    def __init__(
+        self,
+        kind: Kind | None,
+        module: nn.Module | None = None,
+        cap: float | None = None,
+        *,
+        inplace: bool = False,
+        note: str = "",
+        flat: bool = False,
+    ) -> None:
         self.kind, self.module, self.cap, self.inplace, self.note, self.flat = kind, module, cap, inplace, note, flat
 
 
@@ -230,12 +250,14 @@ def _function(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Made
             return _Made("average", whole, flat=not keeps)
         return None
     if name == "flatten":
-        start, end = (args[k] if len(args) > k else kwargs.get(each, default) for k, (each, default) in
-                      enumerate((("start_dim", 0), ("end_dim", -1))))
+        start, end = (
+            args[k] if len(args) > k else kwargs.get(each, default)
+            for k, (each, default) in enumerate((("start_dim", 0), ("end_dim", -1)))
+        )
         return _Made("flatten", nn.Flatten(1)) if start == 1 and end == -1 else None
     if name in ("view", "reshape"):
         sizes = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
-        return _Made("flatten", nn.Flatten(1)) if len(sizes) == 2 and sizes[1] == -1 or _to_rows(sizes) else None
+        return _Made("flatten", nn.Flatten(1)) if (len(sizes) == 2 and sizes[1] == -1) or _to_rows(sizes) else None
     if name in ("softmax", "log_softmax"):
         return _Made(None, note="softmax")
     return _Made(None) if name in ("dropout", "dropout2d", "contiguous", "float") else None
@@ -248,7 +270,9 @@ def _to_rows(sizes: Any) -> bool:
 
 def _fold_norms(graph: Graph) -> None:
     """Batch norm into the weights before it, which nobody else may use."""
-    for name in [name for name, step in graph.steps.items() if isinstance(step.module, nn.BatchNorm1d | nn.BatchNorm2d)]:
+    for name in [
+        name for name, step in graph.steps.items() if isinstance(step.module, nn.BatchNorm1d | nn.BatchNorm2d)
+    ]:
         step = graph.steps[name]
         before = graph.steps[step.inputs[0]]
         alone = before.kind == "weighted" and not isinstance(before.module, nn.BatchNorm1d | nn.BatchNorm2d)
@@ -258,7 +282,11 @@ def _fold_norms(graph: Graph) -> None:
                 "are no weights that it could go into: put it right behind a linear layer or convolution"
             )
         assert before.module is not None
-        fuse: Any = nn.utils.fusion.fuse_linear_bn_eval if isinstance(before.module, nn.Linear) else nn.utils.fusion.fuse_conv_bn_eval
+        fuse: Any = (
+            nn.utils.fusion.fuse_linear_bn_eval
+            if isinstance(before.module, nn.Linear)
+            else nn.utils.fusion.fuse_conv_bn_eval
+        )
         before.module = fuse(before.module.eval(), step.module.eval())  # type: ignore[union-attr]
         _bypass(graph, name)
 
@@ -332,4 +360,3 @@ def _check(graph: Graph) -> None:
             raise InputError(f"'{step.name}' clips at {step.cap}, but only a number above 0 leaves anything to spike")
     if _spiking(graph, graph.output) and graph.steps[graph.output].kind != "relu":
         raise InputError("the ANN's answer is a pooling of a ReLU: end with a linear layer, or with a ReLU")
-

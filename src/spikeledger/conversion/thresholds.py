@@ -64,7 +64,13 @@ def counts(values: Tensor, theta: Tensor, steps: int, start: float) -> Tensor:
 
 
 def choose(
-    rule: Method, granularity: Granularity, arriving: Tensor, wanted: Tensor, steps: int, start: float, cap: float | None
+    rule: Method,
+    granularity: Granularity,
+    arriving: Tensor,
+    wanted: Tensor,
+    steps: int,
+    start: float,
+    cap: float | None,
 ) -> Tensor:
     """The thresholds of a population, `[]` or `[C]`, never above the cap of its ReLU.
 

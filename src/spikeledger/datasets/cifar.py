@@ -82,15 +82,21 @@ def read_cifar(path: Path, *, sha256: str | None = SHA256) -> tuple[Images, Imag
         with tarfile.open(path, "r:gz") as archive:
             return _joined({name: _member(archive, name, path) for name in (*TRAIN, TEST)}, path)
     except (OSError, tarfile.TarError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as {ARCHIVE} ({error}): give the binary archive, not the one of pickles") from error
+        raise DataError(
+            f"{path} cannot be read as {ARCHIVE} ({error}): give the binary archive, not the one of pickles"
+        ) from error
 
 
 def _bytes(folder: Path, name: str) -> bytes:
     file = folder / name
     if not file.is_file():
-        raise DataError(f"{file} is missing: the folder holds {FOLDER} of {ARCHIVE}, six .bin files; pickles are not read")
+        raise DataError(
+            f"{file} is missing: the folder holds {FOLDER} of {ARCHIVE}, six .bin files; pickles are not read"
+        )
     if file.stat().st_size > RECORD * _MOST_RECORDS:
-        raise DataError(f"{file} has {file.stat().st_size:,} bytes, more than {_MOST_RECORDS:,} records: it is another file")
+        raise DataError(
+            f"{file} has {file.stat().st_size:,} bytes, more than {_MOST_RECORDS:,} records: it is another file"
+        )
     return file.read_bytes()
 
 
@@ -98,10 +104,14 @@ def _member(archive: tarfile.TarFile, name: str, path: Path) -> bytes:
     try:
         found = archive.getmember(f"{FOLDER}/{name}")
     except KeyError as error:
-        raise DataError(f"{path} holds no {FOLDER}/{name}: give the binary archive {ARCHIVE}, not the one of pickles") from error
+        raise DataError(
+            f"{path} holds no {FOLDER}/{name}: give the binary archive {ARCHIVE}, not the one of pickles"
+        ) from error
     opened = archive.extractfile(found) if found.isreg() and found.size <= RECORD * _MOST_RECORDS else None
     if opened is None:
-        raise DataError(f"{FOLDER}/{name} in {path} is no file of at most {_MOST_RECORDS:,} records: it is another archive")
+        raise DataError(
+            f"{FOLDER}/{name} in {path} is no file of at most {_MOST_RECORDS:,} records: it is another archive"
+        )
     return opened.read()
 
 
@@ -113,7 +123,9 @@ def _joined(files: dict[str, bytes], path: Path) -> tuple[Images, Images]:
 
 def _records(raw: bytes, where: str) -> Images:
     if not raw or len(raw) % RECORD:
-        raise DataError(f"{where} has {len(raw):,} bytes, which is no whole number of records of {RECORD:,}: it was cut")
+        raise DataError(
+            f"{where} has {len(raw):,} bytes, which is no whole number of records of {RECORD:,}: it was cut"
+        )
     rows = np.frombuffer(raw, np.uint8).reshape(-1, RECORD)
     if int(rows[:, 0].max()) > 9:
         raise DataError(f"{where} has a label of {int(rows[:, 0].max())}, but CIFAR-10 has 0 to 9")

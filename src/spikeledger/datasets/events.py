@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from ..errors import DataError, unknown_name
 
 #: name -> (class of tonic.datasets, its classes)
-SETS: Final[dict[str, tuple[str, int]]] = {"n-mnist": ("NMNIST", 10), "shd": ("SHD", 20), "dvs-gesture": ("DVSGesture", 11)}
+SETS: Final[dict[str, tuple[str, int]]] = {
+    "n-mnist": ("NMNIST", 10),
+    "shd": ("SHD", 20),
+    "dvs-gesture": ("DVSGesture", 11),
+}
 
 
 def load_events(
@@ -42,13 +46,15 @@ def load_events(
     try:
         found: Any = getattr(tonic.datasets, kind)(save_to=str(root), train=train)
         count = len(found) if samples is None else min(samples, len(found))
-        shape = tuple(int(each) for each in found.sensor_size)
+        wide, high, polarities = (int(each) for each in found.sensor_size)
         recordings = [found[index] for index in range(count)]
     except Exception as error:  # whatever its downloads and files raise
         sentence = " ".join(str(error).split())[:200]
-        raise DataError(f"tonic could not give {name} in {root} ({type(error).__name__}: {sentence}): put its files there") from error
+        raise DataError(
+            f"tonic could not give {name} in {root} ({type(error).__name__}: {sentence}): put its files there"
+        ) from error
     labels = np.array([label for _, label in recordings], np.int64)
-    return np.stack([framed(events, shape, timesteps) for events, _ in recordings], 1), labels
+    return np.stack([framed(events, (wide, high, polarities), timesteps) for events, _ in recordings], 1), labels
 
 
 def framed(events: Any, sensor: tuple[int, int, int], timesteps: int) -> NDArray[np.float32]:
@@ -77,5 +83,7 @@ def framed(events: Any, sensor: tuple[int, int, int], timesteps: int) -> NDArray
 
 def _inside(values: NDArray[np.int64], size: int, axis: str) -> NDArray[np.int64]:
     if values.min() < 0 or values.max() >= size:
-        raise DataError(f"an event lies at {axis} = {int(values.max())}, but the sensor has {size} places there: cut file?")
+        raise DataError(
+            f"an event lies at {axis} = {int(values.max())}, but the sensor has {size} places there: cut file?"
+        )
     return values

@@ -68,9 +68,7 @@ class PublishedFile:
         return read_idx(path, shape=self.shape, sha256=self.sha256)
 
 
-def read_published(
-    file: PublishedFile, *, root: str | Path | None = None, mirrors: Sequence[str] | None = None
-) -> Any:
+def read_published(file: PublishedFile, *, root: str | Path | None = None, mirrors: Sequence[str] | None = None) -> Any:
     """The values of a published file, downloaded first if the user has no folder with it.
 
     Args:

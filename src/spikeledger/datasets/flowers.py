@@ -33,7 +33,9 @@ _MOST_PIXELS = 1 << 24  # of one picture
 _MOST_BYTES = 1 << 24  # of one JPEG
 
 
-def read_flowers(folder: Path, part: Part, *, size: int = 224, most: int | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def read_flowers(
+    folder: Path, part: Part, *, size: int = 224, most: int | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images uint8 `[N, 3, size, size]` and labels 0 to 101 of one part of the authors' split.
 
     The shorter side of a picture is scaled to `size * 8 / 7` (256 for 224) and the middle is cut out, as torchvision's
@@ -64,7 +66,9 @@ def _numbers(path: Path, name: str) -> NDArray[np.int64]:
     except KeyError as error:
         raise DataError(f"{path} holds no '{name}': it is another file") from error
     except Exception as error:  # a broken file makes it raise anything
-        raise DataError(f"{path} cannot be read as a MATLAB file ({error}): put the published {path.name} there") from error
+        raise DataError(
+            f"{path} cannot be read as a MATLAB file ({error}): put the published {path.name} there"
+        ) from error
     values = np.asarray(found)
     if values.dtype.kind not in "iuf" or not values.size:
         raise DataError(f"'{name}' in {path} holds no numbers: it is another file")
@@ -91,7 +95,9 @@ def _jpegs(folder: Path, numbers: Iterable[int]) -> Iterable[tuple[str, bytes]]:
                 raise DataError(f"{archive} holds no picture {name}: it is another archive")
             yield name, held[name]
     except (OSError, tarfile.TarError, EOFError) as error:
-        raise DataError(f"the pictures of Flowers-102 cannot be read in {folder} ({error}): put {ARCHIVE} there") from error
+        raise DataError(
+            f"the pictures of Flowers-102 cannot be read in {folder} ({error}): put {ARCHIVE} there"
+        ) from error
 
 
 def _within(raw: bytes, name: str) -> bytes:

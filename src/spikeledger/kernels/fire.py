@@ -53,7 +53,9 @@ def integrate_and_fire(
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 
-def settings_of(threshold: float, reset: Reset, reset_delay: bool, surrogate: Surrogate, inclusive: bool = False) -> Settings:
+def settings_of(
+    threshold: float, reset: Reset, reset_delay: bool, surrogate: Surrogate, inclusive: bool = False
+) -> Settings:
     """As the kernels want them; the surrogate must be one that they know."""
     level = bar(threshold, inclusive)
     return Settings(threshold, level, RESETS.index(reset), reset_delay, surrogate.number, surrogate.slope)

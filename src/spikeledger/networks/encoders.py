@@ -163,7 +163,13 @@ class Once(Encoder):
         return f"{super().extra_repr()}, charge={self.charge:g}{', two_sided=True' if self.two_sided else ''}"
 
 
-ENCODERS: dict[str, Callable[..., Encoder]] = {"rate": Rate, "latency": Latency, "delta": Delta, "direct": Direct, "once": Once}
+ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "rate": Rate,
+    "latency": Latency,
+    "delta": Delta,
+    "direct": Direct,
+    "once": Once,
+}
 
 
 def encoder(name: str | Encoder, timesteps: int, *, seed: int = 0) -> Encoder:
@@ -180,6 +186,8 @@ def per_image(samples: Tensor) -> Tensor:
     if samples.dim() < 2:
         raise InputError(f"an encoder got samples of shape {list(samples.shape)}, but needs [B, *N]: the batch first")
     if samples.numel() and float(samples.detach().min()) < 0:
-        raise InputError(f"a spike code needs values of at least 0, but the smallest is {float(samples.detach().min()):g}")
+        raise InputError(
+            f"a spike code needs values of at least 0, but the smallest is {float(samples.detach().min()):g}"
+        )
     peak = samples.flatten(1).amax(1).view(-1, *[1] * (samples.dim() - 1))
     return samples / torch.where(peak > 0, peak, torch.ones_like(peak))

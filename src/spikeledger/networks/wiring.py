@@ -107,7 +107,9 @@ def _neurons(make: Callable[..., nn.Module], node: Node) -> nn.Module:
 
 
 def _pool(kind: str, node: Node) -> nn.Module:
-    given = {key: node[key] for key in ("stride", "padding", "dilation", "ceil_mode", "count_include_pad") if key in node}
+    given = {
+        key: node[key] for key in ("stride", "padding", "dilation", "ceil_mode", "count_include_pad") if key in node
+    }
     made: nn.Module = getattr(nn, kind)(
         **{key: _numbers(value) for key, value in given.items()}, kernel_size=_numbers(node["kernel"])
     )
@@ -172,8 +174,12 @@ def wired(spec: Mapping[str, Any]) -> SpikingNetwork:
     """The network of a spec: `nodes`, the `steps` that it runs, how its input comes, and how its answer is read."""
     neuron = IF if spec.get("neuron", "if") == "if" else _Shaped
     steps = int(spec["timesteps"])
-    encoder = Once(steps, charge=spec["charge"], two_sided=spec["two_sided"]) if spec["input"] == "once" else Direct(steps)
-    decoder = MembraneDecoder(int(spec["classes"]), int(spec["levels"])) if spec["read_out"] == "membrane" else RateDecoder()
+    encoder = (
+        Once(steps, charge=spec["charge"], two_sided=spec["two_sided"]) if spec["input"] == "once" else Direct(steps)
+    )
+    decoder = (
+        MembraneDecoder(int(spec["classes"]), int(spec["levels"])) if spec["read_out"] == "membrane" else RateDecoder()
+    )
     network = SpikingNetwork(wire(spec["nodes"], neuron), encoder=encoder, decoder=decoder, timesteps=steps)  # type: ignore[arg-type]
     network.spec = {**spec, "nodes": [dict(node) for node in spec["nodes"]]}
     for own in ("neuron", "encoder"):

@@ -30,7 +30,9 @@ class Line:
     high: tuple[float, ...] = ()
 
 
-def curves(title: str, says: str, lines: Sequence[Line], *, across_is: str, upwards_is: str, y: Scale | None = None) -> Picture:
+def curves(
+    title: str, says: str, lines: Sequence[Line], *, across_is: str, upwards_is: str, y: Scale | None = None
+) -> Picture:
     """Lines over one horizontal axis; `y` runs from 0 to 100 % by default."""
     bottom = _TOP + _TALL
     rows = -(-len(lines) // 2)
@@ -44,11 +46,15 @@ def curves(title: str, says: str, lines: Sequence[Line], *, across_is: str, upwa
         role, dash, shape = _LOOKS[number % len(_LOOKS)]
         for k in range(len(line.low)):  # the interval at each point
             at = x(line.x[k])
-            picture.add(Box(at - 2.5, y(line.high[k]), 5, max(y(line.low[k]) - y(line.high[k]), 0.5), role, opacity=0.3))
+            picture.add(
+                Box(at - 2.5, y(line.high[k]), 5, max(y(line.low[k]) - y(line.high[k]), 0.5), role, opacity=0.3)
+            )
         picture.add(Strokes(joined([(x(a), y(b)) for a, b in zip(line.x, line.y, strict=True)]), role, 1.6, dash=dash))
         picture.add(*(Marker(x(a), y(b), shape, role) for a, b in zip(line.x, line.y, strict=True)))  # type: ignore[arg-type]
         left, top = (number % 2) * WIDTH / 2, bottom + 40 + 16 * (number // 2)
-        picture.add(Strokes(((left, top - 4, left + 22, top - 4),), role, 1.6, dash=dash), Words(left + 28, top, line.name))
+        picture.add(
+            Strokes(((left, top - 4, left + 22, top - 4),), role, 1.6, dash=dash), Words(left + 28, top, line.name)
+        )
         picture.add(Marker(left + 11, top - 4, shape, role))  # type: ignore[arg-type]
     picture.add(Words(0, 14, upwards_is, "muted"), Words(WIDTH, bottom + 28, across_is, "muted", anchor="end"))
     return picture
@@ -63,9 +69,15 @@ def plot_noise(found: Robustness, kind: str) -> Picture:
 
 def plot_attacks(found: Robustness, network: str) -> Picture:
     """What each attack leaves of one network's answers, by epsilon, the naive one beside the honest ones."""
-    wanted = [("naive", "none", "naive: no gradient"), ("fgsm", "own gradient", "FGSM"), ("pgd", "own gradient", "PGD, 10 steps")]
+    wanted = [
+        ("naive", "none", "naive: no gradient"),
+        ("fgsm", "own gradient", "FGSM"),
+        ("pgd", "own gradient", "PGD, 10 steps"),
+    ]
     lines = [_line(label, found, network, kind, way) for kind, way, label in wanted if found.curve(network, kind, way)]
-    levels = sorted({row.level for row in found.rows if row.network == network and row.kind in ("fgsm", "pgd", "transfer")})
+    levels = sorted(
+        {row.level for row in found.rows if row.network == network and row.kind in ("fgsm", "pgd", "transfer")}
+    )
     if levels:
         worst = tuple(found.worst(network, level) for level in levels)
         lines.append(Line("worst of all honest", tuple(levels), worst))
@@ -99,4 +111,6 @@ def plot_conversion_joules(found: OverSteps) -> Picture:
     ]
     every = [value for line in lines for value in line.y]
     scale = decades(every, _TOP + _TALL, _TOP)
-    return curves(f"What it costs on {found.profile}", found.said, lines, across_is="T", upwards_is="joules a sample", y=scale)
+    return curves(
+        f"What it costs on {found.profile}", found.said, lines, across_is="T", upwards_is="joules a sample", y=scale
+    )

@@ -227,7 +227,7 @@ class _Run:
                 changed = self._each(lambda x, y, s=through: fgsm(s, x, y, epsilon, draws=_EOT))
                 self._note(name, "fgsm", f"mean of {_EOT} draws", epsilon, self._right(network, changed))
         if "transfer" in attacks:
-            for source, network in self.networks.items():
+            for source in self.networks:
                 if source not in made and self.ways[source]:
                     score = self.ways[source][0][1]
                     made[source] = self._each(lambda x, y, s=score: fgsm(s, x, y, epsilon))
@@ -262,8 +262,10 @@ class _Run:
 
 def _random(network: nn.Module) -> bool:
     """Whether an encoder stands between the samples and the layers through which torch sends no gradient."""
-    return isinstance(network, SpikingNetwork) and network.encoder is not None and bool(
-        getattr(network.encoder, "generator", None) is not None
+    return (
+        isinstance(network, SpikingNetwork)
+        and network.encoder is not None
+        and bool(getattr(network.encoder, "generator", None) is not None)
     )
 
 

@@ -114,9 +114,7 @@ def fgsm(score: Score, samples: Tensor, labels: Tensor, epsilon: float, *, draws
     return (samples + epsilon * gradient(score, samples, labels, draws=draws).sign()).clamp(0, 1)
 
 
-def pgd(
-    score: Score, samples: Tensor, labels: Tensor, epsilon: float, *, steps: int = 10, draws: int = 1
-) -> Tensor:
+def pgd(score: Score, samples: Tensor, labels: Tensor, epsilon: float, *, steps: int = 10, draws: int = 1) -> Tensor:
     """Steps of `2.5 epsilon / steps`, each brought back to within epsilon (Madry et al. 2018, arXiv:1706.06083)."""
     now = samples
     for _ in range(steps):
