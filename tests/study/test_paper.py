@@ -69,4 +69,4 @@ def test_the_trial_runs_from_its_file(tmp_path, monkeypatch) -> None:
     run(file, tmp_path / "out")
     rows = Store(tmp_path / "out").rows
     assert len(rows) == 3
-    assert all(row.result["accuracy"] > 0.2 for row in rows.values())
+    assert all(row.values["accuracy"] > 0.2 for row in rows.values())

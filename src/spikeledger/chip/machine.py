@@ -118,7 +118,8 @@ class Machine:
         bar = np.nextafter(threshold, self.dtype.type(-np.inf)) if population.inclusive else threshold
         self._machine.add_population(
             population.size, not population.spiking, channels, *facts, population.threshold, bar,
-            *(population.window or (0, 2**62)), RESETS.index(population.reset), population.reset_delay, limit, *more, min(population.refractory, 2**31 - 1),
+            *(population.window or (0, 2**62)),
+            RESETS.index(population.reset), population.reset_delay, limit, *more, min(population.refractory, 2**31 - 1),
         )  # fmt: skip
 
     def _each(self, value: Any, population: Population, plain: bool) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,12 +55,12 @@ def convert(
 
     digits = load_dataset(data, root=root)
     ann = building.find_network(network)
-    asked = {
+    asked: dict[str, Any] = {
         "method": method, "granularity": granularity, "schedule": schedule, "input": coding, "read_out": read_out, "seed": seed,
     }  # fmt: skip
     said: dict[str, object] = {}
     if out is not None:
-        made = convert_ann(ann, digits, timesteps=timesteps, **asked)  # type: ignore[arg-type]
+        made = convert_ann(ann, digits, timesteps=timesteps, **asked)
         save_network(out, made)
         found = made.conversion
         said = {
@@ -84,9 +84,8 @@ def convert(
             curves.plot_conversion_accuracy(report).save(pictures / "accuracy.svg")
             curves.plot_conversion_joules(report).save(pictures / "joules.svg")
         if not json:
-            typer.echo(
-                f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10}   ANN {100 * report.ann_accuracy:.2f} %"
-            )
+            typer.echo(f"the ANN is right in {100 * report.ann_accuracy:.2f} %")
+            typer.echo(f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10}")
             for row in report.rows:
                 each = asdict(row)
                 typer.echo(

@@ -108,7 +108,7 @@ class _Builder:
     def _constants(self) -> None:
         """What biases alone bring to each step's values when no population fires."""
         zeros = torch.zeros(1, *self.graph.shapes[self.graph.input])
-        dtype = next(module.weight.dtype for _, module in self.graph.modules())  # type: ignore[union-attr]
+        dtype = next(each.dtype for _, module in self.graph.modules() for each in module.parameters())
         self.constant: dict[str, Tensor] = {}
         with torch.no_grad():
             for step, given, made in values_of(self.graph, zeros.to(dtype), lambda step, z: torch.zeros_like(z)):

@@ -210,7 +210,8 @@ def _made(
     pixels = asked.input == "spikes"
     rule = method("max" if known is not None else asked.method)
     thetas, clipped, errors = calibrate(
-        graph, samples[:_MOST] if known is not None else samples, rule, granularity=asked.granularity, steps=asked.steps, start=asked.initial,
+        graph, samples[:_MOST] if known is not None else samples, rule,
+        granularity=asked.granularity, steps=asked.steps, start=asked.initial,
         correct="none" if known is not None else asked.correct, spiking_input=pixels,
     )  # fmt: skip
     if known is not None:

@@ -103,7 +103,8 @@ def _spike(distance: Tensor, surrogate: Surrogate, inclusive: bool) -> Tensor:
 
 
 class _Spike(torch.autograd.Function):
-    """Forward: 1 above the threshold (or at it, where that is said), else 0. Backward: the surrogate's derivative of the distance to it."""
+    """Forward: 1 above the threshold (or at it, where that is said), else 0. Backward: the surrogate's derivative of the
+    distance to it."""
 
     @staticmethod
     def forward(ctx, distance, surrogate, inclusive):  # type: ignore[no-untyped-def]

@@ -218,5 +218,6 @@ def _as_state(state: Any, kind: str) -> State:
 
 
 def shown(value: Tensor, learned: bool) -> str:
+    """A constant as `repr` shows it."""
     number = f"{float(value.detach()):.4g}" if value.dim() == 0 else f"tensor{list(value.shape)}"
     return f"{number}{' (learned)' if learned else ''}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .. import units
 
@@ -122,12 +123,12 @@ def _line(row: Published) -> Line:
 
 
 def _weights(widths: Sequence[int]) -> int:
-    return sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    return sum(a * b for a, b in pairwise(widths))
 
 
 def to_markdown(found: Sequence[Line]) -> str:
     """The rows as a table."""
-    head = "| table | row | as published, kWh | its arithmetic | corrected | why they differ |\n| --- | --- | --- | --- | --- | --- |"
+    head = "| table | row | as published, kWh | its arithmetic | corrected | why they differ |\n" + "| --- " * 6 + "|"
     rows = [
         f"| {line.row.table} | {line.row.name} | {line.as_published:.5g} | {_told(line.its_arithmetic)} | "
         f"{_told(line.corrected)} | {line.why} |"

@@ -72,12 +72,13 @@ def compare(
     part = load_dataset(data)
     part = part.subset(train=train, test=test, seed=0) if train or test else part
     said = ""
+    net: Any
     if kind == "converted":
         made = convert(load_network(work.start / "network"), part, timesteps=timesteps, seed=seed)
         net, said = made, made.conversion.said
     else:
         net = zoo.build(SIZES[size], part.input_shape, len(part.classes), timesteps=timesteps, seed=seed)
-        net = zoo.twin(net, seed=seed) if kind == "ann" else net  # type: ignore[assignment]
+        net = zoo.twin(net, seed=seed) if kind == "ann" else net
         dropped = _read(net, reading)
         fit(
             net, part, epochs=epochs, seed=seed, learning_rate=learning_rate, batch_size=batch_size, validation=0.0,
