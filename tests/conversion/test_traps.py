@@ -297,9 +297,9 @@ def test_9_bottlenecks_without_relu_pass_currents() -> None:
 
     ann = Bottleneck().eval()
     for schedule in ("layers", "together"):
-        network = sl.convert(ann, images(), timesteps=256, method="max", schedule=schedule)
+        network = sl.convert(ann, images(), timesteps=64, method="max", schedule=schedule)
         with torch.no_grad():
-            torch.testing.assert_close(network.scores(images()), ann(images()), atol=0.02, rtol=0.05)
+            torch.testing.assert_close(network.scores(images()), ann(images()), atol=0.04, rtol=0.1)
 
 
 def test_10_the_share_of_clipped_values_is_told() -> None:

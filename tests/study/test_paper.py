@@ -61,7 +61,7 @@ def test_the_trial_runs_from_its_file(tmp_path, monkeypatch) -> None:
 
     file = tmp_path / "small.toml"
     file.write_text(
-        'name = "small"\ntitle = "small"\nexperiment = "paper"\n[settings]\ndata = "digits"\nepochs = 2\ntrain = 300\n'
+        'name = "small"\ntitle = "small"\nexperiment = "paper"\n[settings]\ndata = "digits"\nepochs = 12\ntrain = 600\n'
         'test = 60\nrecorded = 20\nsize = "S"\n[[trials]]\nkind = "ann"\ntimesteps = 1\n[[trials]]\n'
         'kind = ["snn", "converted"]\ntimesteps = [4]\n'
     )
