@@ -208,7 +208,7 @@ inline void convolve(const Convolution& c, const float* weight, float* out) {
 
 // The same and the neurons behind it: spikes as words [T * B, words_of(filters * H * W)]. Currents, if kept, lie band by
 // band, each [T, positions, filters], as `convolve_back` finds them.
-inline void convolve_fire(const Convolution& c, const float* weight, const Firing& out, const float* beta, float threshold,
+inline void convolve_fire(const Convolution& c, const float* weight, const Firing& out, const float* beta, float threshold, float bar,
                           int reset, bool delayed, float* currents, int64_t* active) {
   const Blocks blocks(c.filters);
   const int64_t places = c.out_height * c.out_width, field = words_of(c.filters);
@@ -227,7 +227,7 @@ inline void convolve_fire(const Convolution& c, const float* weight, const Firin
     float* sums = currents != nullptr ? currents + band.place(c) * c.steps * c.filters : buffer.at_least(c.steps * width);
     band_currents(c, images, band, arranged, sums, width);
     uint64_t* spikes = bits.at_least(c.steps * words + 1);
-    fire({c.steps, 1, width, sums, nullptr, beta + band.first * c.out_width * c.filters, threshold, reset, delayed, 1},
+    fire({c.steps, 1, width, sums, nullptr, beta + band.first * c.out_width * c.filters, threshold, bar, reset, delayed, 1},
          {nullptr, spikes, nullptr});
     for (int64_t step = 0; step < c.steps; ++step)
       cut_fields(spikes + step * words, positions, c.filters,
@@ -248,7 +248,7 @@ inline void convolve_fire(const Convolution& c, const float* weight, const Firin
 
 // Gradient of the currents [T * B, H, W, filters] from that of the spikes, which lies so, or as [T * B, filters, H, W].
 // Gradients of beta come sample by sample: [B, positions * filters].
-inline void convolve_learn(const Convolution& c, const float* currents, const float* beta, float threshold, int reset,
+inline void convolve_learn(const Convolution& c, const float* currents, const float* beta, float threshold, float bar, int reset,
                            bool delayed, const float* spikes_grad, bool channels_last, int surrogate, float slope,
                            float* out, float* beta_grad) {
   const int64_t places = c.out_height * c.out_width;
@@ -264,7 +264,7 @@ inline void convolve_learn(const Convolution& c, const float* currents, const fl
         turn_floats(image + first, places, c.filters, positions, arrived + step * width, c.filters);
     }
     learn({c.steps, 1, width, currents + band.place(c) * c.steps * c.filters, nullptr, beta + first * c.filters, threshold,
-           reset, delayed, 1},
+           bar, reset, delayed, 1},
           {arrived, nullptr, surrogate, slope, left, nullptr,
            beta_grad != nullptr ? beta_grad + (band.sample * places + first) * c.filters : nullptr});
     for (int64_t step = 0; step < c.steps; ++step)

@@ -21,28 +21,28 @@ class Tensors {
   const nb::dict& addresses_;
 };
 
-Cells cells(const nb::tuple& shape, const Tensors& of, float threshold, int reset, bool delayed, int refractory, int threads) {
+Cells cells(const nb::tuple& shape, const Tensors& of, float threshold, float bar, int reset, bool delayed, int refractory, int threads) {
   return {nb::cast<int64_t>(shape[0]), nb::cast<int64_t>(shape[1]), nb::cast<int64_t>(shape[2]), of.at("currents"),
           of.at("membrane"), of.at("synapse"), of.at("adaptation"), of.at("waiting"), of.at("fired"),
           of.at("beta"), of.at("alpha"), of.at("rho"), of.at("strength"), of.at("own"),
-          of.at("weight_turned"), of.at("weight_blocked"), threshold, reset, delayed, refractory, threads};
+          of.at("weight_turned"), of.at("weight_blocked"), threshold, bar, reset, delayed, refractory, threads};
 }
 
 }  // namespace
 
 void bind_family(nb::module_& module) {
-  module.def("fire_cells", [](nb::tuple shape, nb::dict in, float threshold, int reset, bool delayed, int refractory,
+  module.def("fire_cells", [](nb::tuple shape, nb::dict in, float threshold, float bar, int reset, bool delayed, int refractory,
                               nb::dict out, int threads) {
-    const Cells population = cells(shape, Tensors(in), threshold, reset, delayed, refractory, threads);
+    const Cells population = cells(shape, Tensors(in), threshold, bar, reset, delayed, refractory, threads);
     const Tensors to(out);
     const CellsFired fired{to.at("spikes"), to.at<uint64_t>("words"), to.at("membrane"), to.at("synapse"),
                            to.at("adaptation"), to.at("waiting")};
     nb::gil_scoped_release release;
     kernels_in_use().fire_cells(population, fired);
   });
-  module.def("learn_cells", [](nb::tuple shape, nb::dict in, float threshold, int reset, bool delayed, int refractory,
+  module.def("learn_cells", [](nb::tuple shape, nb::dict in, float threshold, float bar, int reset, bool delayed, int refractory,
                                nb::dict arriving, int surrogate, float slope, nb::dict out, int threads) {
-    const Cells population = cells(shape, Tensors(in), threshold, reset, delayed, refractory, threads);
+    const Cells population = cells(shape, Tensors(in), threshold, bar, reset, delayed, refractory, threads);
     const Tensors from(arriving), to(out);
     const CellsBackward grads{from.at("spikes"), from.at("membrane"), from.at("synapse"), from.at("adaptation"),
                               surrogate, slope, to.at("currents"), to.at("membrane"), to.at("synapse"),

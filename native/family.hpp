@@ -38,7 +38,7 @@ inline Trace advance(const Cells& p, Lives& now, Lanes current, int64_t at, int6
   if (p.refractory > 0) step.charge = now.waiting > none ? held : step.charge;
   Lanes bar = threshold;
   if (p.strength != nullptr) bar = bar + load(p.strength + at, here) * now.adaptation;
-  step.fired = step_above(step.charge, bar);
+  step.fired = p.bar < p.threshold ? one - step_above(bar, step.charge) : step_above(step.charge, bar);
   if (p.refractory > 0) {
     step.fired = now.waiting > none ? none : step.fired;
     const Lanes less = now.waiting - one;

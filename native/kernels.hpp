@@ -22,6 +22,7 @@ struct Population {
   const float* start;
   const float* beta;
   float threshold;
+  float bar;  // the largest membrane that does not fire: the threshold, or the number below it
   int reset;
   bool delayed;
   int threads;
@@ -54,6 +55,7 @@ struct Cells {
   const float *beta, *alpha, *rho, *strength, *own;
   const float *weight_turned, *weight_blocked;  // blocks of 32 columns, each [N, 32], the last one padded
   float threshold;
+  float bar;
   int reset;
   bool delayed;
   int refractory;
@@ -103,6 +105,7 @@ struct Layer {
   const float* bias;    // [columns] or null
   const float* beta;    // [columns]
   float threshold;
+  float bar;
   int reset;
   bool delayed;
   int method;
@@ -205,10 +208,10 @@ struct Kernels {
   void (*convolve)(const Convolution&, const float* weight, float* currents);
   // and the neurons behind them; beta and its gradient lie position by position; currents, opaque but of the same size, are
   // kept for `convolve_learn`, or null; how often each is not zero is added to active [filters, out_height, out_width], or null
-  void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold,
+  void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold, float bar,
                         int reset, bool delayed, float* currents, int64_t* active);
   // gradient of the currents from that of the spikes [T * B, ...], whose channels may lie last
-  void (*convolve_learn)(const Convolution&, const float* currents, const float* beta, float threshold, int reset,
+  void (*convolve_learn)(const Convolution&, const float* currents, const float* beta, float threshold, float bar, int reset,
                          bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
                          float* beta_grad);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]

@@ -19,7 +19,7 @@ constexpr int64_t kRows = 32;  // samples of a tile
 template <int reset, bool delayed, bool counts>
 void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, Lanes low, Lanes high,
                 int64_t columns, uint32_t* out, int64_t out_stride, const Counts& done) {
-  const Lanes threshold = splat(layer.threshold);
+  const Lanes threshold = splat(layer.threshold), bar = splat(layer.bar);
   const bool narrow = columns <= kLanes;  // half a block will do
   IntLanes low_active = {}, high_active = {}, low_spikes = {}, high_spikes = {};
   static thread_local Buffer<int64_t> held;
@@ -37,23 +37,23 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         float* charge = charges + (line + row) * kWide;
         const Lanes arrived = load(current);
         if constexpr (counts) low_active -= arrived != splat(0.0f);
-        const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold);
-        store(at, kept<reset, delayed>(a, threshold));
+        const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold, bar);
+        store(at, kept<reset, delayed>(a, threshold, bar));
         if (charges != nullptr) store(charge, a);
-        if constexpr (counts) low_spikes -= a > threshold;
+        if constexpr (counts) low_spikes -= a > bar;
         if (narrow) {
-          const auto bits = static_cast<uint32_t>(above(a, threshold));
+          const auto bits = static_cast<uint32_t>(above(a, bar));
           out[(line + row) * out_stride] = bits;
           if constexpr (counts) fired += std::popcount(bits);
           continue;
         }
         const Lanes also = load(current + kLanes);
         if constexpr (counts) high_active -= also != splat(0.0f);
-        const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold);
-        store(at + kLanes, kept<reset, delayed>(b, threshold));
+        const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold, bar);
+        store(at + kLanes, kept<reset, delayed>(b, threshold, bar));
         if (charges != nullptr) store(charge + kLanes, b);
-        if constexpr (counts) high_spikes -= b > threshold;
-        const auto bits = static_cast<uint32_t>(above(a, threshold) | above(b, threshold) << kLanes);
+        if constexpr (counts) high_spikes -= b > bar;
+        const auto bits = static_cast<uint32_t>(above(a, bar) | above(b, bar) << kLanes);
         out[(line + row) * out_stride] = bits;
         if constexpr (counts) fired += std::popcount(bits);
       }
@@ -129,7 +129,7 @@ struct BlockBackward {
 // Gradient of one block's currents [T, B, 32], and of beta [32], for a part of the samples
 template <int reset, bool delayed, int surrogate>
 void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& block, float* out) {
-  const Lanes threshold = splat(layer.threshold);
+  const Lanes threshold = splat(layer.threshold), bar = splat(layer.bar);
   const float slope = grad.slope;
   const bool learns_beta = grad.beta != nullptr;
   const int64_t halves = layer.columns - block.from <= kLanes ? 1 : 2;  // half a block will do where columns are few
@@ -147,13 +147,13 @@ void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& b
           __builtin_prefetch(block.charges + before_line * kWide + n);  // the processor looks ahead, but not back
           const Lanes charge = load(block.charges + line * kWide + n);
           Lanes flow = load(state + n);
-          if constexpr (reset == kZero) flow = flow * (splat(1.0f) - step_above(charge, threshold));
+          if constexpr (reset == kZero) flow = flow * (splat(1.0f) - step_above(charge, bar));
           flow += load(arrived + n) * derivative<surrogate>(charge - threshold, slope);
           store(out + line * kWide + n, flow);
           if (halves == 1) store(out + line * kWide + n + kLanes, splat(0.0f));
           if (learns_beta && step > 0) {
             const Lanes before = load(block.charges + before_line * kWide + n);
-            block.to_beta[half] += flow * carried<reset, delayed>(before, threshold);
+            block.to_beta[half] += flow * carried<reset, delayed>(before, threshold, bar);
           }
           store(state + n, block.beta[half] * flow);
         }

@@ -79,9 +79,9 @@ void use(const std::string& name) {
 }
 
 Population population(int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta,
-                      float threshold, int reset, bool delayed, int threads) {
+                      float threshold, float bar, int reset, bool delayed, int threads) {
   return {steps, batch, width, at<const float>(currents), at<const float>(start), at<const float>(beta),
-          threshold, reset, delayed, threads};
+          threshold, bar, reset, delayed, threads};
 }
 
 // `shape`: steps, batch, channels, height, width, filters, out_height, out_width, and kernel, stride, padding and dilation,
@@ -111,18 +111,18 @@ NB_MODULE(_native, module) {
   module.def("processors", &processors, "How many processors this process may use at once.", nb::arg("root") = "");
   module.def(
       "fire",
-      [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold,
+      [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold, float bar,
          int reset, bool delayed, Address spikes, Address words, Address last, int threads) {
-        chosen->fire(population(steps, batch, width, currents, start, beta, threshold, reset, delayed, threads),
+        chosen->fire(population(steps, batch, width, currents, start, beta, threshold, bar, reset, delayed, threads),
                      {at<float>(spikes), at<uint64_t>(words), at<float>(last)});
       },
       Release());
   module.def(
       "learn",
-      [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold,
+      [](int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta, float threshold, float bar,
          int reset, bool delayed, Address spikes_grad, Address last_grad, int surrogate, float slope,
          Address currents_grad, Address start_grad, Address beta_grad, int threads) {
-        chosen->learn(population(steps, batch, width, currents, start, beta, threshold, reset, delayed, threads),
+        chosen->learn(population(steps, batch, width, currents, start, beta, threshold, bar, reset, delayed, threads),
                       {at<const float>(spikes_grad), at<const float>(last_grad), surrogate, slope,
                        at<float>(currents_grad), at<float>(start_grad), at<float>(beta_grad)});
       },
@@ -202,18 +202,18 @@ NB_MODULE(_native, module) {
   module.def(
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
-         Address beta, float threshold, int reset, bool delayed, int method, int threads, Address charges, Address out,
+         Address beta, float threshold, float bar, int reset, bool delayed, int method, int threads, Address charges, Address out,
          Address counts) {
         Counts done{};  // [columns], [columns], [steps], one behind the other
         if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
         return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
-                       at<const float>(bias), at<const float>(beta), threshold, reset, delayed, method, threads},
+                       at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads},
                       at<float>(charges), at<uint64_t>(out), done);
       },
       Release());
   module.def(
       "layer_back",
-      [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, int reset,
+      [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, float bar, int reset,
          bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address words, Address turned,
          Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
@@ -225,7 +225,7 @@ NB_MODULE(_native, module) {
           turned = reinterpret_cast<Address>(held.data());
         }
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
-                            reset, delayed, method, threads},
+                            bar, reset, delayed, method, threads},
                            at<const float>(charges),
                            {at<const float>(spikes_grad), rates ? batch : steps * batch,
                             rates ? 1.0f / static_cast<float>(steps) : 1.0f, at<const float>(above_currents),
@@ -243,19 +243,19 @@ NB_MODULE(_native, module) {
   module.def(
       "convolve_fire",
       [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
-         Address beta, float threshold, int reset, bool delayed, Address currents, Address out, Address active) {
+         Address beta, float threshold, float bar, int reset, bool delayed, Address currents, Address out, Address active) {
         chosen->convolve_fire(convolution(shape, words, bias, method, threads), at<const float>(weight),
-                              {nullptr, at<uint64_t>(out), nullptr}, at<const float>(beta), threshold, reset, delayed,
+                              {nullptr, at<uint64_t>(out), nullptr}, at<const float>(beta), threshold, bar, reset, delayed,
                               at<float>(currents), at<int64_t>(active));
       },
       Release());
   module.def(
       "convolve_learn",
-      [](const std::vector<int64_t>& shape, int threads, Address currents, Address beta, float threshold, int reset,
+      [](const std::vector<int64_t>& shape, int threads, Address currents, Address beta, float threshold, float bar, int reset,
          bool delayed, Address spikes_grad, bool channels_last, int surrogate, float slope, Address currents_grad,
          Address beta_grad) {
         chosen->convolve_learn(convolution(shape, 0, 0, kEvents, threads), at<const float>(currents),
-                               at<const float>(beta), threshold, reset, delayed, at<const float>(spikes_grad),
+                               at<const float>(beta), threshold, bar, reset, delayed, at<const float>(spikes_grad),
                                channels_last, surrogate, slope, at<float>(currents_grad), at<float>(beta_grad));
       },
       Release());

@@ -13,24 +13,24 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 // What the decay acts on at the next step, given this step's charge
 template <int reset, bool delayed>
-inline Lanes carried(Lanes charge, Lanes threshold) {
-  if constexpr (reset == kZero) return charge * (splat(1.0f) - step_above(charge, threshold));
-  if constexpr (reset == kSubtract && !delayed) return charge - threshold * step_above(charge, threshold);
+inline Lanes carried(Lanes charge, Lanes threshold, Lanes bar) {
+  if constexpr (reset == kZero) return charge * (splat(1.0f) - step_above(charge, bar));
+  if constexpr (reset == kSubtract && !delayed) return charge - threshold * step_above(charge, bar);
   return charge;
 }
 
 // The charge of the next step. `membrane` is what the neuron holds between steps: what is carried, or with a delayed
 // reset the last charge itself, whose reset is still to come.
 template <int reset, bool delayed>
-inline Lanes charged(Lanes membrane, Lanes current, Lanes beta, Lanes threshold) {
+inline Lanes charged(Lanes membrane, Lanes current, Lanes beta, Lanes threshold, Lanes bar) {
   if constexpr (!delayed) return beta * membrane + current;
-  if constexpr (reset == kSubtract) return beta * membrane + current - threshold * step_above(membrane, threshold);
-  return beta * carried<reset, true>(membrane, threshold) + current;
+  if constexpr (reset == kSubtract) return beta * membrane + current - threshold * step_above(membrane, bar);
+  return beta * carried<reset, true>(membrane, threshold, bar) + current;
 }
 
 template <int reset, bool delayed>
-inline Lanes kept(Lanes charge, Lanes threshold) {
-  return delayed ? charge : carried<reset, delayed>(charge, threshold);
+inline Lanes kept(Lanes charge, Lanes threshold, Lanes bar) {
+  return delayed ? charge : carried<reset, delayed>(charge, threshold, bar);
 }
 
 constexpr int64_t kTileLanes = 1024;
@@ -50,7 +50,7 @@ void over_tiles(const Population& p, int64_t lanes, const Work& work) {
 
 template <int reset, bool delayed>
 void fire_as(const Population& p, const Firing& out) {
-  const Lanes threshold = splat(p.threshold);
+  const Lanes threshold = splat(p.threshold), bar = splat(p.bar);
   const int64_t words = words_of(p.width);
   over_tiles(p, kTileLanes, [&](int64_t row, int64_t from, int64_t count) {
     alignas(64) float membrane[kTileLanes];
@@ -66,11 +66,12 @@ void fire_as(const Population& p, const Firing& out) {
         for (int64_t n = word; n < end; n += kLanes) {
           const int64_t here = count - n;
           const Lanes charge =
-              charged<reset, delayed>(load(membrane + n), load(current + n, here), load(p.beta + from + n, here), threshold);
-          store(membrane + n, kept<reset, delayed>(charge, threshold));
-          bits |= above(charge, threshold) << (n - word);
+              charged<reset, delayed>(load(membrane + n), load(current + n, here), load(p.beta + from + n, here), threshold,
+                                      bar);
+          store(membrane + n, kept<reset, delayed>(charge, threshold, bar));
+          bits |= above(charge, bar) << (n - word);
           if (out.spikes != nullptr)
-            store(out.spikes + line * p.width + from + n, step_above(charge, threshold), here);
+            store(out.spikes + line * p.width + from + n, step_above(charge, bar), here);
         }
         // lanes past the end have no membrane and no current, and so never fire
         if (out.words != nullptr) out.words[line * words + (from + word) / 64] = bits;
@@ -121,7 +122,7 @@ inline Lanes derivative(Lanes x, float slope) {
 
 template <int reset, bool delayed, int surrogate>
 void learn_as(const Population& p, const Backward& grad) {
-  const Lanes threshold = splat(p.threshold);
+  const Lanes threshold = splat(p.threshold), bar = splat(p.bar);
   // the charges of a tile's steps are recomputed into a buffer that stays in cache
   const int64_t lanes = std::clamp<int64_t>(16384 / std::max<int64_t>(1, p.steps) / 64 * 64, 64, kTileLanes);
   // beta's gradient is summed a row of the batch at a time, so that no two threads add to one number
@@ -137,9 +138,9 @@ void learn_as(const Population& p, const Backward& grad) {
       const float* current = p.currents + (step * p.batch + row) * p.width + from;
       for (int64_t n = 0; n < count; n += kLanes) {
         const Lanes charge = charged<reset, delayed>(load(state + n), load(current + n, count - n),
-                                                     load(p.beta + from + n, count - n), threshold);
+                                                     load(p.beta + from + n, count - n), threshold, bar);
         store(charges + step * lanes + n, charge);
-        store(state + n, kept<reset, delayed>(charge, threshold));
+        store(state + n, kept<reset, delayed>(charge, threshold, bar));
       }
     }
     const float* last = grad.last != nullptr ? grad.last + row * p.width + from : nullptr;
@@ -152,16 +153,16 @@ void learn_as(const Population& p, const Backward& grad) {
         Lanes flow = load(state + n);
         // what comes back through what was carried on; the last step of a delayed reset hands out its charge as it is
         if constexpr (reset == kZero)
-          if (!delayed || step + 1 < p.steps) flow = flow * (splat(1.0f) - step_above(charge, threshold));
+          if (!delayed || step + 1 < p.steps) flow = flow * (splat(1.0f) - step_above(charge, bar));
         flow += load(grad.spikes + line + n, here) * derivative<surrogate>(charge - threshold, grad.slope);
         store(grad.currents + line + n, flow, here);
         if (grad.beta != nullptr) {
           Lanes before;
           if (step > 0) {
-            before = carried<reset, delayed>(load(charges + (step - 1) * lanes + n), threshold);
+            before = carried<reset, delayed>(load(charges + (step - 1) * lanes + n), threshold, bar);
           } else {
             before = start != nullptr ? load(start + n, here) : splat(0.0f);
-            if (delayed) before = carried<reset, delayed>(before, threshold);
+            if (delayed) before = carried<reset, delayed>(before, threshold, bar);
           }
           float* sum = beta_rows.data() + row * p.width + from + n;
           store(sum, load(sum, here) + flow * before, here);
@@ -174,7 +175,7 @@ void learn_as(const Population& p, const Backward& grad) {
         Lanes flow = load(state + n);
         if constexpr (reset == kZero && delayed)
           if (start != nullptr && p.steps > 0)
-            flow = flow * (splat(1.0f) - step_above(load(start + n, count - n), threshold));
+            flow = flow * (splat(1.0f) - step_above(load(start + n, count - n), bar));
         store(grad.start + row * p.width + from + n, flow, count - n);
       }
   });

@@ -34,6 +34,7 @@ INLINED void advance_cells(const Neurons<Real>& p, const Cells<Real>& c, size_t 
                            Real* __restrict current, uint8_t* __restrict fired, uint8_t* __restrict spikes,
                            uint8_t* __restrict active) {
   const Real theta = p.threshold, limit = p.limit;
+  const bool at = p.bar < theta, closed = p.bar > theta;
   const Real *__restrict beta = p.beta + first, *__restrict bias = p.bias + first;
   Real* __restrict was = c.fired + first;
   const bool subtract = p.reset == Reset::subtract, zero = p.reset == Reset::zero;
@@ -67,7 +68,7 @@ INLINED void advance_cells(const Neurons<Real>& p, const Cells<Real>& c, size_t 
   }
   for (size_t i = 0; i < n; ++i) {
     charged[i] = held<Real, fixed>(charged[i], limit);
-    spike[i] = charged[i] > bar[i] ? Real(1) : Real(0);
+    spike[i] = (at ? charged[i] >= bar[i] : charged[i] > bar[i]) && !closed ? Real(1) : Real(0);
   }
   if (c.waiting) {
     int32_t* __restrict waiting = c.waiting + first;

@@ -157,6 +157,7 @@ class Machine {
   void advance(Population<Real>& p, int64_t b, Bench<Real>& bench, int64_t now, int64_t sample, int64_t t) {
     alignas(64) uint8_t spiked[chunk];
     int32_t found[chunk];
+    const Neurons<Real> neurons = p.at(t);
     auto& list = fired(p, now, b).neurons;
     list.clear();
     uint8_t* raster = p.raster && (p.raster_all || sample == 0) ? p.raster + now * p.size : nullptr;
@@ -169,8 +170,8 @@ class Machine {
       const int64_t n = std::min(int64_t(chunk), end - first);
       Real* currents = bench.currents + (first - begin);
       uint8_t *recent_spikes = p.recent_spikes + first, *recent_active = p.recent_active + first;
-      if (p.cells.fired) step(p.neurons, p.cells, first, n, p.v + first, currents, spiked, recent_spikes, recent_active);
-      else step(p.neurons, first, n, p.v + first, currents, spiked, recent_spikes, recent_active);
+      if (p.cells.fired) step(neurons, p.cells, first, n, p.v + first, currents, spiked, recent_spikes, recent_active);
+      else step(neurons, first, n, p.v + first, currents, spiked, recent_spikes, recent_active);
       if (raster) std::memcpy(raster + first, spiked, n);
       std::memset(spiked + n, 0, chunk - n);
       int count = 0;

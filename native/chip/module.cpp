@@ -39,13 +39,14 @@ void bind(nb::module_& m, const char* name) {
       .def(
           "add_population",
           [](B& b, int64_t size, bool input, int64_t grain, In<Real> beta, In<Real> bias, In<Real> start,
-             double threshold, int reset, bool reset_delay, double limit, std::optional<In<Real>> alpha,
+             double threshold, double bar, int64_t opens, int64_t closes, int reset, bool reset_delay, double limit, std::optional<In<Real>> alpha,
              std::optional<In<Real>> rho, std::optional<In<Real>> strength, int refractory) {
             auto& p = b.machine.populations.emplace_back();
             p.size = size, p.input = input, p.grain = grain;
             if (!input) {
-              p.neurons = {b.keep(beta), b.keep(bias), beta.size() > 1, bias.size() > 1, Real(threshold),
+              p.neurons = {b.keep(beta), b.keep(bias), beta.size() > 1, bias.size() > 1, Real(threshold), Real(bar), Real(bar),
                            Reset(reset), reset_delay, Real(limit)};
+              p.opens = opens, p.closes = closes;
               p.start.assign(size, start.data()[0]);
               if (start.size() > 1) std::copy_n(start.data(), size, p.start.begin());
               if (alpha || rho || refractory) {
@@ -68,7 +69,8 @@ void bind(nb::module_& m, const char* name) {
             }
             return int(b.machine.populations.size()) - 1;
           },
-          "size"_a, "input"_a, "grain"_a, "beta"_a, "bias"_a, "start"_a, "threshold"_a, "reset"_a, "reset_delay"_a,
+          "size"_a, "input"_a, "grain"_a, "beta"_a, "bias"_a, "start"_a, "threshold"_a, "bar"_a, "opens"_a,
+          "closes"_a, "reset"_a, "reset_delay"_a,
           "limit"_a, "alpha"_a.none(), "rho"_a.none(), "strength"_a.none(), "refractory"_a)
       .def("place",
            [](B& b, int population, bool counted, In<int64_t> slices, In<int32_t> cores, In<int32_t> slice_of,

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <thread>
@@ -108,6 +109,7 @@ struct Population {
   bool input = false;
   int64_t grain = 1;  // a block begins at a multiple of it
   Neurons<Real> neurons{};
+  int64_t opens = 0, closes = INT64_MAX;  // the steps in which it may fire
   Buffer<Real> v;
   Cells<Real> cells;  // of neurons that keep more than a membrane
   Buffer<Real> synapse, adaptation, was;
@@ -138,6 +140,15 @@ struct Population {
 
   int64_t blocks() const { return int64_t(borders.size()) - 1; }
 
+  // Its constants at a step: outside its window nothing is above the bar.
+  Neurons<Real> at(int64_t step) const {
+    constexpr Real never = std::numeric_limits<Real>::infinity();
+    Neurons<Real> now = neurons;
+    if (step < opens || step >= closes) now.bar = never;
+    if (step > 0 && (step - 1 < opens || step - 1 >= closes)) now.held = never;
+    return now;
+  }
+
   // The state before a sample's first step; a membrane that starts above the threshold has just fired.
   void rest(int64_t begin, int64_t end) {
     std::copy(start.begin() + begin, start.begin() + end, v + begin);
@@ -145,7 +156,7 @@ struct Population {
     if (cells.adaptation) std::fill(adaptation + begin, adaptation + end, Real(0));
     if (cells.waiting) std::fill(waiting + begin, waiting + end, 0);
     if (cells.fired)
-      for (int64_t i = begin; i < end; ++i) was.data()[i] = start[i] > neurons.threshold ? Real(1) : Real(0);
+      for (int64_t i = begin; i < end; ++i) was.data()[i] = start[i] > neurons.bar ? Real(1) : Real(0);
   }
 };
 

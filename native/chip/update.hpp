@@ -24,6 +24,8 @@ struct Neurons {
   const Real* bias;
   bool beta_each, bias_each;
   Real threshold;
+  Real bar;  // the largest membrane that does not fire: the threshold, the number below it, or infinity
+  Real held;  // the same at the step before: what a delayed reset goes by
   Reset reset;
   bool reset_delay;
   Real limit;  // of a fixed-point membrane, in its own units; 0: floating point
@@ -37,7 +39,7 @@ constexpr size_t chunk = 256;  // neurons that are advanced by one call
 template <class Real, bool beta_each, bool bias_each, bool fixed>
 INLINED void advance(const Neurons<Real>& p, size_t first, size_t n, Real* __restrict v, Real* __restrict current,
                      uint8_t* __restrict fired, uint8_t* __restrict spikes, uint8_t* __restrict active) {
-  const Real theta = p.threshold, beta0 = p.beta[0], bias0 = p.bias[0], limit = p.limit;
+  const Real theta = p.threshold, bar = p.bar, held = p.held, beta0 = p.beta[0], bias0 = p.bias[0], limit = p.limit;
   const Real *__restrict betas = p.beta + first, *__restrict biases = p.bias + first;
   const bool subtract = p.reset == Reset::subtract, zero = p.reset == Reset::zero;
   const Real late = p.reset_delay && subtract ? theta : Real(0), soon = !p.reset_delay && subtract ? theta : Real(0);
@@ -46,7 +48,7 @@ INLINED void advance(const Neurons<Real>& p, size_t first, size_t n, Real* __res
   for (size_t i = 0; i < n; ++i) {
     const Real input = current[i] + (bias_each ? biases[i] : bias0);
     const Real before = v[i];
-    const Real was = before > theta ? Real(1) : Real(0);
+    const Real was = before > held ? Real(1) : Real(0);
     Real decayed = (beta_each ? betas[i] : beta0) * (before * (Real(1) - late_zero * was));
     if (fixed) decayed = std::trunc(decayed);
     Real charged = decayed + input;
@@ -55,8 +57,8 @@ INLINED void advance(const Neurons<Real>& p, size_t first, size_t n, Real* __res
       charged = charged > limit ? limit : charged;
       charged = charged < -limit ? -limit : charged;
     }
-    const Real spike = charged > theta ? Real(1) : Real(0);
-    wide_fired[i] = charged > theta ? 1 : 0;
+    const Real spike = charged > bar ? Real(1) : Real(0);
+    wide_fired[i] = charged > bar ? 1 : 0;
     wide_active[i] = input != Real(0) ? 1 : 0;
     v[i] = (charged - soon * spike) * (Real(1) - soon_zero * spike);
   }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .chip.fits import fits as fits
     from .chip.placement import place as place
     from .chip.simulate import simulate as simulate
+    from .conversion import convert as convert
     from .datasets import Dataset as Dataset
     from .datasets import list_datasets as list_datasets
     from .datasets import load_dataset as load_dataset
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .recording.record import record as record
     from .recording.record import recording as recording
     from .recording.rules import rule as rule
+    from .stress import robustness as robustness
     from .study import breakeven as breakeven
     from .study.accountant import account as account
     from .study.accountant import account_spikes as account_spikes
@@ -108,9 +110,11 @@ _HOMES: dict[str, tuple[str, str]] = {
     "evaluate": ("training.evaluate", "evaluate"),
     "save_network": ("training.checkpoints", "save_network"),
     "load_network": ("training.checkpoints", "load_network"),
+    "convert": ("conversion", "convert"),
     "record": ("recording.record", "record"),
     "recording": ("recording.record", "recording"),
     "rule": ("recording.rules", "rule"),
+    "robustness": ("stress", "robustness"),
     "neuron": ("listening.neurons", "neuron"),
     "declare_neuron": ("listening.neurons", "declare_neuron"),
     "not_a_neuron": ("listening.neurons", "not_a_neuron"),

@@ -88,8 +88,8 @@ def test_what_nir_cannot_say_is_refused() -> None:
         {n: replace(p, start=0.5 if p.spiking else 0.0) for n, p in network.populations.items()}, network.projections,
         network.output,
     )  # fmt: skip
-    with pytest.raises(InputError, match="start at rest"):
-        as_graph(started)
+    with pytest.raises(InputError, match="start with a membrane that is not 0"):
+        to_nir(as_graph(started), dt=DT)
     for layer, word in (
         (sl.LIF(0.5, reset="zero", refractory=2), "refractory"), (sl.AdaptiveLIF(0.5, reset="zero"), "AdaptiveLIF"),
         (nn.MaxPool2d(2), "MaxPool2d"), (nn.ReLU(), "ReLU"),

@@ -17,7 +17,7 @@ def fingerprint(tensor: torch.Tensor) -> str:
 
 
 def test_the_names():
-    assert list_datasets() == ["digits", "mnist", "fashion-mnist"]
+    assert list_datasets() == ["digits", "mnist", "fashion-mnist", "cifar-10"]
 
 
 @pytest.mark.parametrize(

@@ -283,7 +283,7 @@ def test_weights_of_another_size_are_no_way_into_other_memory(of: str) -> None:
 
 @pytest.mark.skipif(choice.native() is None, reason="the native core is not built")
 def test_no_kernel_reads_beyond_a_tensor() -> None:
-    words, settings = torch.zeros(6, dtype=torch.int64), native.Settings(1.0, 0, False, 0, 1.0)
+    words, settings = torch.zeros(6, dtype=torch.int64), native.Settings(1.0, 1.0, 0, False, 0, 1.0)
     with pytest.raises(InputError, match=r"a weight of shape \[3, 2\] cannot be used where 3,000 numbers are needed"):
         native.multiply(6, 60, 50, words, torch.zeros(3, 2), None, torch.zeros(6, 50), method=0)
     with pytest.raises(InputError, match="a decay"):

@@ -95,3 +95,16 @@ def test_what_cannot_be_built_says_so(deed, says) -> None:
     with pytest.raises(InputError) as caught:
         deed()
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("cnn-s", (1, 28, 28)), ("cnn-m", (3, 32, 32))])
+@pytest.mark.parametrize("encoder", ["rate", "direct"])
+def test_convolutional_networks_fire_and_learn_from_their_first_step(name: str, shape: tuple, encoder: str) -> None:
+    network = sl.zoo.build(name, shape, 10, timesteps=5, encoder=encoder)
+    blots = torch.rand(8, shape[0], 5, 5, generator=torch.Generator().manual_seed(0)) > 0.6
+    images = torch.nn.functional.interpolate(blots.float(), shape[1:])
+    scores = network.scores(images)
+    assert float(scores.detach().max()) > 0
+    torch.nn.functional.cross_entropy(scores, torch.arange(8)).backward()
+    slopes = [float(each.grad.abs().sum()) for each in network.parameters()]
+    assert min(slopes) > 0

@@ -119,8 +119,11 @@ class Machine:
                 (population.alpha, population.rho, None if population.rho is None else population.strength),
             )
         )
+        threshold = self.dtype.type(population.threshold)
+        bar = np.nextafter(threshold, self.dtype.type(-np.inf)) if population.inclusive else threshold
         self._machine.add_population(
-            population.size, not population.spiking, channels, *facts, population.threshold,
+            population.size, not population.spiking, channels, *facts, population.threshold, bar,
+            *(population.window or (0, 2**62)),
             RESETS.index(population.reset), population.reset_delay, limit, *more, min(population.refractory, 2**31 - 1),
         )  # fmt: skip
 

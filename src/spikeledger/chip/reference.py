@@ -24,12 +24,13 @@ class State:
     synapse: Currents | None = None
     adaptation: Currents | None = None
     waiting: NDArray[np.int64] | None = None
+    step: int = 0  # that comes next
 
     @classmethod
     def rest(cls, population: Population, dtype: Any) -> State:
         """The state before the first step; a membrane that starts above the threshold has just fired."""
         membrane = np.broadcast_to(np.asarray(population.start, dtype), population.size).copy()
-        fired = membrane > np.asarray(population.threshold, dtype)
+        fired = _reached(membrane, np.asarray(population.threshold, dtype), population)
         return cls(
             membrane, fired, np.zeros_like(membrane) if population.alpha is not None else None,
             np.zeros_like(membrane) if population.rho is not None else None,
@@ -121,7 +122,10 @@ def advance(
     bar: Any = theta
     if state.adaptation is not None:
         bar = theta + (state.adaptation if limit else np.asarray(population.strength, dtype) * state.adaptation)
-    fired = charged > bar
+    fired = _reached(charged, bar, population)
+    if population.window is not None and not population.window[0] <= state.step < population.window[1]:
+        fired = np.zeros_like(fired)
+    state.step += 1
     if state.waiting is not None:
         fired &= state.waiting <= 0
         state.waiting = np.where(fired, population.refractory, np.maximum(state.waiting - 1, 0))
@@ -134,6 +138,11 @@ def advance(
         state.adaptation = held(decayed(population.rho, state.adaptation) + raised)
     state.membrane, state.fired = charged.astype(dtype), fired
     return fired.astype(dtype), arriving != 0
+
+
+def _reached(membrane: Currents, bar: Any, population: Population) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = membrane >= bar if population.inclusive else membrane > bar
+    return found
 
 
 def deliver(projection: Projection, values: Currents, currents: Currents, synapses: Any = None) -> None:

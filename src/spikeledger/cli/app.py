@@ -16,10 +16,12 @@ from . import (
     chip,
     cite,
     compare,
+    convert,
     outlook,
     price,
     profiles,
     record,
+    robustness,
     search,
     sensitivity,
     show,
@@ -42,6 +44,8 @@ app = typer.Typer(
 app.command("compare")(compare.compare)
 app.command("train")(train.train)
 app.command("record")(record.record)
+app.command("convert")(convert.convert)
+app.command("robustness")(robustness.robustness)
 app.command("price")(price.price)
 app.command("account")(account.account)
 app.command("sensitivity")(sensitivity.sensitivity)

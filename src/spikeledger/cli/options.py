@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError
 
-Data = Annotated[str, typer.Option(help="Data set: digits, mnist, fashion-mnist.")]
+Data = Annotated[str, typer.Option(help="Data set: digits, mnist, fashion-mnist, cifar-10.")]
 Root = Annotated[
     Path | None, typer.Option(help="Folder with the data set's files; else SPIKELEDGER_DATA, else they are downloaded.")
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from spikeledger.datasets import cifar
 from spikeledger.datasets.dataset import Dataset
 from spikeledger.datasets.files import PublishedFile, read_published
 from spikeledger.errors import unknown_name
@@ -87,15 +88,16 @@ IMAGE_SETS: Final[dict[str, ImageSet]] = {
 
 def list_datasets() -> list[str]:
     """The names that `load_dataset` knows."""
-    return ["digits", *IMAGE_SETS]
+    return ["digits", *IMAGE_SETS, "cifar-10"]
 
 
 def load_dataset(name: str, *, root: str | Path | None = None, mirrors: Sequence[str] | None = None) -> Dataset:
-    """Load a data set by name; inputs are float32 in 0..1, ``[samples, 1, height, width]``.
+    """Load a data set by name; inputs are float32 in 0..1, ``[samples, channels, height, width]``.
 
     ``"digits"`` (8x8, 1,437 to train and 360 to test) comes with scikit-learn. ``"mnist"`` and ``"fashion-mnist"``
     (28x28, 60,000 and 10,000) are read from a folder of IDX files, gzipped or not, or else downloaded once into the
-    user's cache. Every byte is checked against its SHA-256 at each load.
+    user's cache. ``"cifar-10"`` (3x32x32, 50,000 and 10,000) is read from the binary archive, or from the folder that it
+    holds; its pickles never. Every byte of a published file is checked against its SHA-256 at each load.
 
     Args:
         name: one of `list_datasets()`.
@@ -112,12 +114,23 @@ def load_dataset(name: str, *, root: str | Path | None = None, mirrors: Sequence
         raise unknown_name("data set", str(name), list_datasets())
     if name == "digits":
         return _load_digits()
+    if name == "cifar-10":
+        return _load_cifar(root, mirrors)
     images = IMAGE_SETS[name]
     tensors = [
         _tensor(read_published(file, root=root, mirrors=mirrors))
         for file in (images.train_images, images.train_labels, images.test_images, images.test_labels)
     ]
     return Dataset.from_arrays(name, *tensors, classes=images.classes)
+
+
+def _load_cifar(root: str | Path | None, mirrors: Sequence[str] | None) -> Dataset:
+    import torch
+
+    parts = []
+    for images, labels in cifar.find_cifar(root, mirrors):
+        parts += [torch.from_numpy(images).to(torch.float32).div_(255), torch.from_numpy(labels)]
+    return Dataset.from_arrays("cifar-10", *parts, classes=cifar.CLASSES)
 
 
 def _tensor(values: NDArray[np.uint8]) -> Tensor:

@@ -24,9 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from spikeledger.datasets.idx import read_idx
 from spikeledger.errors import DataError, InputError
@@ -46,7 +44,8 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One IDX file as its authors published it; its sum is that of the unzipped bytes, so any zipping of it will do."""
+    """One file as its authors published it: IDX, whose sum is that of the unzipped bytes, so any zipping of it will do; other
+    kinds `read` themselves."""
 
     name: str  # as published, "train-images-idx3-ubyte.gz"
     shape: tuple[int, ...]
@@ -64,14 +63,12 @@ class PublishedFile:
         """More than this is not the file, zipped or not."""
         return math.prod(self.shape) + 65_536
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
+    def read(self, path: Path) -> Any:
         """The values in `path`, if it is this file."""
         return read_idx(path, shape=self.shape, sha256=self.sha256)
 
 
-def read_published(
-    file: PublishedFile, *, root: str | Path | None = None, mirrors: Sequence[str] | None = None
-) -> NDArray[np.uint8]:
+def read_published(file: PublishedFile, *, root: str | Path | None = None, mirrors: Sequence[str] | None = None) -> Any:
     """The values of a published file, downloaded first if the user has no folder with it.
 
     Args:
@@ -111,7 +108,7 @@ def _find(file: PublishedFile, root: Path, origin: str) -> Path:
     )
 
 
-def _read_cached(file: PublishedFile, target: Path) -> NDArray[np.uint8] | None:
+def _read_cached(file: PublishedFile, target: Path) -> Any:
     if target.is_file():
         try:
             return file.read(target)
@@ -139,7 +136,7 @@ class _MirrorFailure(Exception):
     """What one mirror did instead of giving the file: the next one is asked."""
 
 
-def _download(file: PublishedFile, target: Path, urls: Sequence[str]) -> NDArray[np.uint8]:
+def _download(file: PublishedFile, target: Path, urls: Sequence[str]) -> Any:
     """The first mirror's right bytes, kept as `target`; every other process waits meanwhile."""
     from filelock import FileLock
 
@@ -175,7 +172,7 @@ def _download(file: PublishedFile, target: Path, urls: Sequence[str]) -> NDArray
     )
 
 
-def _from_mirror(file: PublishedFile, url: str, part: Path, progress: Progress) -> NDArray[np.uint8]:
+def _from_mirror(file: PublishedFile, url: str, part: Path, progress: Progress) -> Any:
     """Fetch from one mirror until it is whole and right; a mirror that stops is asked again for the rest."""
     for attempt in range(ATTEMPTS):
         had = _size(part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 from torch import Tensor
 
 from ..errors import InputError
@@ -50,6 +51,10 @@ class Cells(NamedTuple):
     own: Tensor | None = None
     #: weights `[N, N]` of the population's connections to itself, row i into neuron i
     weight: Tensor | None = None
+    #: whether a membrane at the threshold fires too
+    inclusive: bool = False
+    #: membrane before the first step
+    initial: Tensor | float = 0.0
 
     def over(self, shape: Sequence[int]) -> Cells:
         """The same with every constant in a form that broadcasts over neurons of a shape."""
@@ -59,11 +64,18 @@ class Cells(NamedTuple):
         return self._replace(**fitting)
 
     def rest(self, like: Tensor) -> State:
-        """The state at rest of neurons `[B, *N]`: zeros."""
+        """The state before the first step of neurons `[B, *N]`: the initial membrane, else zeros."""
         zeros = like.new_zeros(like.shape)
+        first = zeros + along(self.initial, like.shape[1:])
         back = self.own is not None or self.weight is not None or self.reset_delay
         has = (True, self.alpha is not None, self.rho is not None, self.refractory > 0, back)
-        return State(*(zeros if each else None for each in has))  # type: ignore[arg-type]
+        return State(first, *(zeros if each else None for each in has[1:]))
+
+
+def bar(threshold: float, inclusive: bool) -> float:
+    """The largest float32 membrane that does not fire: the threshold, or, where that fires too, the number below it."""
+    at = np.float32(threshold)
+    return float(np.nextafter(at, np.float32(-np.inf)) if inclusive else at)
 
 
 #: constants with one value a neuron, which may be learned

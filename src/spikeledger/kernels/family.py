@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError
 from . import native as core
 from . import reference
-from .cells import PARAMETERS, RESETS, Cells, State
+from .cells import PARAMETERS, RESETS, Cells, State, bar
 from .choice import runs_native
 from .native import Settings
 from .planes import Planes, empty_words, sends
@@ -129,4 +129,5 @@ def _blocked(weight: Tensor) -> Tensor:
 
 def _settings(cells: Cells) -> Settings:
     number, slope = cells.surrogate.number, cells.surrogate.slope
-    return Settings(cells.threshold, RESETS.index(cells.reset), cells.reset_delay, number, slope)
+    level = bar(cells.threshold, cells.inclusive)
+    return Settings(cells.threshold, level, RESETS.index(cells.reset), cells.reset_delay, number, slope)

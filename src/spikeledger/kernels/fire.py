@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import native as core
 from . import reference
-from .cells import RESETS, Reset, along
+from .cells import RESETS, Reset, along, bar
 from .choice import runs_native, runs_triton, triton
 from .native import Settings
 from .planes import Planes, empty_words, sends
@@ -29,8 +29,9 @@ def integrate_and_fire(
     reset: Reset,
     reset_delay: bool,
     surrogate: Surrogate,
+    inclusive: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Spikes `[T, B, *N]` and the last membrane `[B, *N]`; a `membrane` of None is rest.
+    """Spikes `[T, B, *N]` and the last membrane `[B, *N]`; a `membrane` of None is 0.
 
     The equations are in `networks.neurons`. Every back end gives the same spikes for the same currents.
     """
@@ -40,10 +41,11 @@ def integrate_and_fire(
         beta = along(beta, currents.shape[2:])
         start = currents.new_zeros(currents.shape[1:]) if membrane is None else membrane
         found: tuple[Tensor, Tensor] = backend.integrate_and_fire(
-            currents, start, beta=beta, threshold=threshold, reset=reset, reset_delay=reset_delay, surrogate=surrogate
-        )
+            currents, start, beta=beta, threshold=threshold, reset=reset, reset_delay=reset_delay, surrogate=surrogate,
+            inclusive=inclusive,
+        )  # fmt: skip
         return found
-    settings = settings_of(threshold, reset, reset_delay, surrogate)
+    settings = settings_of(threshold, reset, reset_delay, surrogate, inclusive)
     flat, first, decay = _prepared(currents, membrane, beta)
     spikes, last, words = _Fire.apply(flat, first, decay, settings)
     spikes = spikes.view(currents.shape).to(currents.dtype)
@@ -51,9 +53,12 @@ def integrate_and_fire(
     return spikes, last.view(currents.shape[1:]).to(currents.dtype)
 
 
-def settings_of(threshold: float, reset: Reset, reset_delay: bool, surrogate: Surrogate) -> Settings:
+def settings_of(
+    threshold: float, reset: Reset, reset_delay: bool, surrogate: Surrogate, inclusive: bool = False
+) -> Settings:
     """As the kernels want them; the surrogate must be one that they know."""
-    return Settings(threshold, RESETS.index(reset), reset_delay, surrogate.number, surrogate.slope)
+    level = bar(threshold, inclusive)
+    return Settings(threshold, level, RESETS.index(reset), reset_delay, surrogate.number, surrogate.slope)
 
 
 def fire_planes(currents: Tensor, beta: Tensor | float, settings: Settings) -> tuple[Tensor, Planes]:

@@ -23,15 +23,22 @@ _BLOCK = 1024
 
 
 @triton.jit
+def _reached(distance, AT: tl.constexpr):  # pragma: no cover
+    if AT:
+        return tl.where(distance >= 0, 1.0, 0.0)
+    return tl.where(distance > 0, 1.0, 0.0)
+
+
+@triton.jit
 def _forward(
     currents, first, beta, spikes, distances, last, size, population, threshold,
-    T: tl.constexpr, RESET: tl.constexpr, DELAY: tl.constexpr, KEEP: tl.constexpr, BLOCK: tl.constexpr,
+    T: tl.constexpr, RESET: tl.constexpr, DELAY: tl.constexpr, AT: tl.constexpr, KEEP: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip  # pragma: no cover
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = at < size
     decay = tl.load(beta + at % population, mask=inside, other=0.0)
     membrane = tl.load(first + at, mask=inside, other=0.0)
-    fired = tl.where(membrane > threshold, 1.0, 0.0) if DELAY else tl.zeros_like(membrane)
+    fired = _reached(membrane - threshold, AT) if DELAY else tl.zeros_like(membrane)
     for t in range(T):
         current = tl.load(currents + t * size + at, mask=inside, other=0.0).to(tl.float32)
         if DELAY and RESET == 1:
@@ -41,7 +48,7 @@ def _forward(
         else:
             charged = decay * membrane + current
         distance = charged - threshold
-        fired = tl.where(distance > 0, 1.0, 0.0)
+        fired = _reached(distance, AT)
         tl.store(spikes + t * size + at, fired, mask=inside)
         if KEEP:
             tl.store(distances + t * size + at, distance, mask=inside)
@@ -73,7 +80,7 @@ def _slope_at(x, slope, SURROGATE: tl.constexpr):  # pragma: no cover
 def _backward(
     spike_grads, last_grad, distances, first, beta, current_grads, first_grad, beta_grad, size, population, threshold,
     slope,
-    T: tl.constexpr, RESET: tl.constexpr, DELAY: tl.constexpr, SURROGATE: tl.constexpr, LEARN: tl.constexpr,
+    T: tl.constexpr, RESET: tl.constexpr, DELAY: tl.constexpr, AT: tl.constexpr, SURROGATE: tl.constexpr, LEARN: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip  # pragma: no cover
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
@@ -88,16 +95,16 @@ def _backward(
         if RESET == 1 and not (
             DELAY and back == 0
         ):  # the state that leaves the last step is not reset yet where delayed
-            flowing = tl.where(distance > 0, 0.0, flowing)
+            flowing = flowing * (1.0 - _reached(distance, AT))
         charged_grad = grad * _slope_at(distance, slope, SURROGATE) + flowing
         tl.store(current_grads + t * size + at, charged_grad, mask=inside)
         if t > 0:
             distance = tl.load(distances + (t - 1) * size + at, mask=inside, other=0.0)
             before = distance + threshold
-            was = tl.where(distance > 0, 1.0, 0.0)
+            was = _reached(distance, AT)
         else:
             before = tl.load(first + at, mask=inside, other=0.0)
-            was = tl.where(before > threshold, 1.0, 0.0) if DELAY else tl.zeros_like(before)
+            was = _reached(before - threshold, AT) if DELAY else tl.zeros_like(before)
         if LEARN:
             if RESET == 1:
                 learned += charged_grad * before * (1.0 - was)
@@ -125,6 +132,7 @@ class _IntegrateAndFire(torch.autograd.Function):
         delay: bool,
         shape: Surrogate,
         learns: bool,
+        inclusive: bool,
     ) -> tuple[Tensor, Tensor]:
         steps, size, population = currents.shape[0], first.numel(), beta.numel()
         currents, first, beta = currents.contiguous(), first.contiguous().float(), beta.contiguous().float()
@@ -134,17 +142,17 @@ class _IntegrateAndFire(torch.autograd.Function):
         with torch.cuda.device_of(currents):
             _forward[(triton.cdiv(size, _BLOCK),)](
                 currents, first, beta, spikes, distances, last, size, population, threshold,
-                T=steps, RESET=RESETS.index(reset), DELAY=delay, KEEP=keep, BLOCK=_BLOCK,
+                T=steps, RESET=RESETS.index(reset), DELAY=delay, AT=inclusive, KEEP=keep, BLOCK=_BLOCK,
             )  # fmt: skip
         ctx.save_for_backward(distances, first, beta)
-        ctx.options = (threshold, reset, delay, shape, currents.dtype)
+        ctx.options = (threshold, reset, delay, shape, currents.dtype, inclusive)
         return spikes, last
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, spike_grads: Tensor, last_grad: Tensor) -> tuple[Tensor | None, ...]:
         distances, first, beta = ctx.saved_tensors
-        threshold, reset, delay, shape, dtype = ctx.options
+        threshold, reset, delay, shape, dtype, inclusive = ctx.options
         steps, size, population = distances.shape[0], first.numel(), beta.numel()
         current_grads = torch.empty(distances.shape, dtype=dtype, device=distances.device)
         first_grad = torch.empty_like(first)
@@ -154,11 +162,11 @@ class _IntegrateAndFire(torch.autograd.Function):
             _backward[(triton.cdiv(size, _BLOCK),)](
                 spike_grads.contiguous(), last_grad.contiguous(), distances, first, beta, current_grads, first_grad,
                 beta_grads, size, population, threshold, shape.slope,
-                T=steps, RESET=RESETS.index(reset), DELAY=delay, SURROGATE=shape.number, LEARN=learn,
+                T=steps, RESET=RESETS.index(reset), DELAY=delay, AT=inclusive, SURROGATE=shape.number, LEARN=learn,
                 BLOCK=_BLOCK,
             )  # fmt: skip
         beta_grad = beta_grads.view(-1, population).sum(0).view_as(beta) if learn else None
-        return current_grads, first_grad, beta_grad, None, None, None, None, None
+        return current_grads, first_grad, beta_grad, None, None, None, None, None, None
 
 
 def integrate_and_fire(
@@ -170,6 +178,7 @@ def integrate_and_fire(
     reset: Reset,
     reset_delay: bool,
     surrogate: Surrogate,
+    inclusive: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Spikes `[T, B, *N]` and the last membrane `[B, *N]`, as `reference.integrate_and_fire` gives them."""
     if currents.numel() == 0:
@@ -186,5 +195,6 @@ def integrate_and_fire(
         reset_delay,
         surrogate,
         torch.is_grad_enabled(),
+        inclusive,
     )
     return spikes, last.to(membrane.dtype)

@@ -29,6 +29,8 @@ class Settings(NamedTuple):
     """What the kernels know of a population besides its tensors."""
 
     threshold: float
+    #: the largest membrane that does not fire, float32: the threshold, or the number below it
+    bar: float
     reset: int
     reset_delay: bool
     surrogate: int
@@ -82,7 +84,7 @@ def fire(
     steps, batch, width = currents.shape
     _core().fire(
         steps, batch, width, currents.data_ptr(), _any(start, batch * width, "a membrane"), _at(beta, width, "a decay"),
-        settings.threshold, settings.reset, settings.reset_delay, _any(spikes, steps * batch * width, "spikes"),
+        settings.threshold, settings.bar, settings.reset, settings.reset_delay, _any(spikes, steps * batch * width, "spikes"),
         _at(words, steps * batch * words_of(width), "words"), _any(last, batch * width, "a membrane"),
         torch.get_num_threads(),
     )  # fmt: skip
@@ -97,7 +99,7 @@ def learn(
     every, one = steps * batch * width, batch * width
     _core().learn(
         steps, batch, width, currents.data_ptr(), _any(start, one, "a membrane"), _at(beta, width, "a decay"),
-        settings.threshold, settings.reset, settings.reset_delay, _at(spikes_grad, every, "a gradient"),
+        settings.threshold, settings.bar, settings.reset, settings.reset_delay, _at(spikes_grad, every, "a gradient"),
         _any(last_grad, one, "a gradient"), settings.surrogate, settings.slope, _at(currents_grad, every, "a gradient"),
         _any(start_grad, one, "a gradient"), _any(beta_grad, width, "a gradient"), torch.get_num_threads(),
     )  # fmt: skip
@@ -132,7 +134,7 @@ def fire_cells(
     assert currents is not None
     shape = tuple(currents.shape)
     _core().fire_cells(
-        shape, _addresses(shape, given), settings.threshold, settings.reset, settings.reset_delay, refractory,
+        shape, _addresses(shape, given), settings.threshold, settings.bar, settings.reset, settings.reset_delay, refractory,
         _addresses(shape, out), torch.get_num_threads(),
     )  # fmt: skip
 
@@ -146,7 +148,7 @@ def learn_cells(
     assert currents is not None
     shape = tuple(currents.shape)
     _core().learn_cells(
-        shape, _addresses(shape, given), settings.threshold, settings.reset, settings.reset_delay, refractory,
+        shape, _addresses(shape, given), settings.threshold, settings.bar, settings.reset, settings.reset_delay, refractory,
         _addresses(shape, arriving), settings.surrogate, settings.slope, _addresses(shape, out), torch.get_num_threads(),
     )  # fmt: skip
 
@@ -264,7 +266,7 @@ def layer(
     found: int = _core().layer(
         steps, batch, inner, columns, words.data_ptr(), _at(weight, inner * columns, "a weight"),
         0 if bias is None else _at(bias, columns, "a bias"), _at(beta, columns, "a decay"), settings.threshold,
-        settings.reset, settings.reset_delay, method, torch.get_num_threads(),
+        settings.bar, settings.reset, settings.reset_delay, method, torch.get_num_threads(),
         0 if charges is None else charges.data_ptr(), out.data_ptr(),
         0 if counts is None else _at(counts, 2 * columns + steps, "counts"),
     )  # fmt: skip
@@ -281,7 +283,7 @@ def layer_back(
     rows = steps * batch
     wide = 0 if above is None else above.shape[1]
     _core().layer_back(
-        steps, batch, inner, columns, _at(beta, columns, "a decay"), settings.threshold, settings.reset,
+        steps, batch, inner, columns, _at(beta, columns, "a decay"), settings.threshold, settings.bar, settings.reset,
         settings.reset_delay, method, torch.get_num_threads(), _at(charges, rows * columns, "charges"),
         _any(spikes_grad, (batch if rates else rows) * columns, "a gradient"), rates,
         _any(above, rows * wide, "a gradient"), _any(above_weight, wide * columns, "a weight"), wide,
@@ -313,7 +315,7 @@ def convolve_fire(
     _core().convolve_fire(
         sizes.row, _at(words, sizes.words, "spikes"), _at(weight, sizes.weights, "a weight"),
         _any(bias, sizes.filters, "a bias"), method, torch.get_num_threads(), _at(beta, sizes.neurons, "a decay"),
-        settings.threshold, settings.reset, settings.reset_delay, _any(currents, sizes.outputs, "currents"),
+        settings.threshold, settings.bar, settings.reset, settings.reset_delay, _any(currents, sizes.outputs, "currents"),
         _at(out, sizes.words_out, "words"), _any(active, sizes.neurons, "counts"),
     )  # fmt: skip
 
@@ -325,7 +327,7 @@ def convolve_learn(
     """The way back through the neurons behind a convolution."""
     _core().convolve_learn(
         sizes.row, torch.get_num_threads(), _at(currents, sizes.outputs, "currents"),
-        _at(beta, sizes.neurons, "a decay"), settings.threshold, settings.reset, settings.reset_delay,
+        _at(beta, sizes.neurons, "a decay"), settings.threshold, settings.bar, settings.reset, settings.reset_delay,
         _at(spikes_grad, sizes.outputs, "a gradient"), channels_last, settings.surrogate, settings.slope,
         _at(currents_grad, sizes.outputs, "a gradient"), _any(beta_grad, sizes.batch * sizes.neurons, "a gradient"),
     )  # fmt: skip

@@ -20,13 +20,14 @@ def integrate_and_fire(
     reset: str,
     reset_delay: bool,
     surrogate: Surrogate,
+    inclusive: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Spikes `[T, B, *N]` and the last membrane `[B, *N]` of a population; the equations are in `networks.neurons`.
 
     The reset carries no gradient: it is a consequence of the spike, whose gradient already flows.
     """
     spikes = []
-    fired = _fired(membrane, threshold) if reset_delay else None
+    fired = _fired(membrane, threshold, inclusive) if reset_delay else None
     for current in currents:
         if fired is None:
             charged = beta * membrane + current
@@ -36,7 +37,7 @@ def integrate_and_fire(
             charged = beta * (membrane * (1 - fired)) + current
         else:
             charged = beta * membrane + current
-        spike = _spike(charged - threshold, surrogate)
+        spike = _spike(charged - threshold, surrogate, inclusive)
         spikes.append(spike)
         if reset_delay:
             membrane, fired = charged, spike.detach()
@@ -76,7 +77,7 @@ def run_cells(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, tup
         if waiting is not None:
             membrane = torch.where(waiting > 0, before, membrane)
         bar = theta if adaptation is None else theta + constants.strength * adaptation
-        spike = _spike(membrane - bar, cells.surrogate)
+        spike = _spike(membrane - bar, cells.surrogate, cells.inclusive)
         if waiting is not None:
             spike = torch.where(waiting > 0, torch.zeros_like(spike), spike)
             waiting = torch.where(spike.detach() > 0, float(cells.refractory), (waiting - 1).clamp_min(0))
@@ -92,25 +93,26 @@ def run_cells(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, tup
     return stacked, (membrane, synapse, adaptation, waiting, fired)
 
 
-def _fired(membrane: Tensor, threshold: float) -> Tensor:
-    return (membrane > threshold).to(membrane.dtype)
+def _fired(membrane: Tensor, threshold: float, inclusive: bool) -> Tensor:
+    return (membrane >= threshold if inclusive else membrane > threshold).to(membrane.dtype)
 
 
-def _spike(distance: Tensor, surrogate: Surrogate) -> Tensor:
-    out: Tensor = _Spike.apply(distance, surrogate)
+def _spike(distance: Tensor, surrogate: Surrogate, inclusive: bool) -> Tensor:
+    out: Tensor = _Spike.apply(distance, surrogate, inclusive)
     return out
 
 
 class _Spike(torch.autograd.Function):
-    """Forward: 1 above the threshold, else 0. Backward: the surrogate's derivative of the distance to it."""
+    """Forward: 1 above the threshold (or at it, where that is said), else 0. Backward: the surrogate's derivative of the
+    distance to it."""
 
     @staticmethod
-    def forward(ctx, distance, surrogate):  # type: ignore[no-untyped-def]
+    def forward(ctx, distance, surrogate, inclusive):  # type: ignore[no-untyped-def]
         ctx.save_for_backward(distance)
         ctx.surrogate = surrogate
-        return (distance > 0).to(distance.dtype)
+        return (distance >= 0 if inclusive else distance > 0).to(distance.dtype)
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         (distance,) = ctx.saved_tensors
-        return grad * ctx.surrogate.derivative(distance), None
+        return grad * ctx.surrogate.derivative(distance), None, None

@@ -33,7 +33,8 @@ def _ours_on_chip(module: Any) -> dict[str, Any] | str:
     cells = module.cells()
     return {
         "beta": cells.beta, "threshold": cells.threshold, "reset": cells.reset, "reset_delay": cells.reset_delay,
-        "refractory": cells.refractory, "alpha": cells.alpha, "rho": cells.rho, "strength": cells.strength,
+        "refractory": cells.refractory, "inclusive": cells.inclusive, "start": cells.initial, "window": module.window,
+        "alpha": cells.alpha, "rho": cells.rho, "strength": cells.strength,
     }  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def assemble(
         made[path] = Population(
             path, facts["shape"], "neurons", threshold=facts["threshold"], reset=facts["reset"],
             reset_delay=facts["reset_delay"], bias=bias if bias.any() else 0.0,
-            refractory=facts.get("refractory", 0), **own,
+            refractory=facts.get("refractory", 0), inclusive=facts.get("inclusive", False), window=facts.get("window"), **own,
         )  # fmt: skip
     projections = []
     shared: dict[Any, Synapses] = {}

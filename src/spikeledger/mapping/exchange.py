@@ -119,8 +119,6 @@ def _convolves(projection: Projection, source: Population, target: Population, w
 
 
 def _neurons(population: Population, whole: bool) -> Neurons:
-    if np.any(np.asarray(population.start) != 0):
-        raise InputError(f"'{population.name}' does not start at rest, which a NIR graph cannot say")
     shape = population.shape if whole else (population.size,)
 
     def spread(value: float | NDArray[np.floating]) -> Tensor:
@@ -128,7 +126,8 @@ def _neurons(population: Population, whole: bool) -> Neurons:
 
     options: dict[str, Any] = {
         "threshold": population.threshold, "reset": population.reset, "reset_delay": population.reset_delay,
-        "refractory": population.refractory,
+        "refractory": population.refractory, "inclusive": population.inclusive, "window": population.window,
+        "initial": spread(population.start) if np.any(np.asarray(population.start) != 0) else 0.0,
     }  # fmt: skip
     beta, alpha = spread(population.beta), None if population.alpha is None else spread(population.alpha)
     neuron: Neuron

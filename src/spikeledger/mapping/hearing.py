@@ -22,7 +22,7 @@ from .terms import refuse
 
 #: constants of a population that a row may give; the first three it must
 _NEEDED = ("beta", "threshold", "reset")
-_GIVEN = (*_NEEDED, "reset_delay", "refractory", "alpha", "rho", "strength")
+_GIVEN = (*_NEEDED, "reset_delay", "refractory", "inclusive", "start", "window", "alpha", "rho", "strength")
 _EXAMPLE = 'chip=lambda neurons: {"beta": neurons.beta, "threshold": neurons.threshold, "reset": "subtract"}'
 
 
@@ -155,7 +155,8 @@ def _checked(path: str, name: str, found: Any) -> dict[str, Any]:
         raise InputError(f"neurons '{path}' ({name}) have a threshold each, but those of a population share one")
     return facts | {
         "threshold": threshold, "reset": found["reset"], "reset_delay": bool(found.get("reset_delay", False)),
-        "refractory": int(found.get("refractory", 0)),
+        "refractory": int(found.get("refractory", 0)), "inclusive": bool(found.get("inclusive", False)),
+        "window": found.get("window"),
     }  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class Population:
 
     `beta` is the decay per step and `bias` the current that flows at every step, each a number or one a neuron `[N]`;
     `start` is the membrane before the first step. `alpha` is the decay of a synaptic current, and None where there is
-    none; `rho` and `strength` are those of a threshold that adapts; `refractory` is how many steps a neuron waits.
+    none; `rho` and `strength` are those of a threshold that adapts; `refractory` is how many steps a neuron waits. With
+    `inclusive` a membrane at the threshold fires too; with a `window` it fires from the first step to before the second.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Population:
     rho: float | Array | None = None
     strength: float | Array = 0.0
     refractory: int = 0
+    inclusive: bool = False
+    window: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:

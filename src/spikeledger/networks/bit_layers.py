@@ -68,7 +68,13 @@ def weighted(layer: nn.Module) -> Weighted | None:
 
 def is_fused(layer: nn.Module | None) -> bool:
     """Whether a layer is neurons that the fused kernels know."""
-    return isinstance(layer, Neuron) and layer.plain and not layer.truncate and layer.surrogate.number >= 0
+    return (
+        isinstance(layer, Neuron)
+        and layer.plain
+        and layer.from_zero
+        and not layer.truncate
+        and layer.surrogate.number >= 0
+    )
 
 
 def flattens(layer: nn.Module) -> bool:
@@ -278,7 +284,7 @@ def fired(neuron: Any, currents: Tensor) -> Spikes:
 
 
 def _settings(neuron: Neuron) -> Settings:
-    return settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate)
+    return settings_of(neuron.threshold, neuron.reset, neuron.reset_delay, neuron.surrogate, neuron.inclusive)
 
 
 def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:

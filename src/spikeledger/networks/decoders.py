@@ -28,6 +28,23 @@ class RateDecoder(Decoder):
         return rates
 
 
+class MembraneDecoder(Decoder):
+    """Membrane: the score of a class is what a neuron without a threshold has gathered, `sum_t I[t] / levels + offset`.
+
+    Its input are currents, not spikes. `levels` is how many spikes stand for a rate of 1.
+    """
+
+    offset: Tensor
+
+    def __init__(self, classes: int, levels: int = 1) -> None:
+        super().__init__()
+        self.levels = levels
+        self.register_buffer("offset", torch.zeros(classes))
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        return spikes.sum(0) / self.levels + self.offset
+
+
 class LatencyDecoder(Decoder):
     """First spike: the earlier, the better, `1 - t_first / T`; a neuron that never fired scores 0."""
 

@@ -140,7 +140,36 @@ class Direct(Encoder):
         return samples.unsqueeze(0).expand(self.timesteps, *samples.shape)
 
 
-ENCODERS: dict[str, Callable[..., Encoder]] = {"rate": Rate, "latency": Latency, "delta": Delta, "direct": Direct}
+class Once(Encoder):
+    """The image as one push of current at the first step, worth `charge` steps of it, and nothing after.
+
+    What a constant current brings in `charge` steps comes at once, so the first layer multiplies one image and not one a
+    step. With `two_sided=True` what is positive and what is negative come as two channels `[max(x, 0), max(-x, 0)]` along
+    the first axis of the sample, which spikes can say.
+    """
+
+    def __init__(self, timesteps: int, *, charge: float = 1.0, two_sided: bool = False) -> None:
+        super().__init__(timesteps)
+        self.charge = float(charge)
+        self.two_sided = two_sided
+
+    def forward(self, samples: Tensor) -> Tensor:
+        pushed = torch.cat([samples.clamp_min(0), (-samples).clamp_min(0)], 1) if self.two_sided else samples
+        sequence = pushed.new_zeros(self.timesteps, *pushed.shape)
+        sequence[0] = pushed * self.charge
+        return sequence
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, charge={self.charge:g}{', two_sided=True' if self.two_sided else ''}"
+
+
+ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "rate": Rate,
+    "latency": Latency,
+    "delta": Delta,
+    "direct": Direct,
+    "once": Once,
+}
 
 
 def encoder(name: str | Encoder, timesteps: int, *, seed: int = 0) -> Encoder:
@@ -156,7 +185,9 @@ def per_image(samples: Tensor) -> Tensor:
     """Samples `[B, *N]` scaled so that each one's own maximum is 1; an all-black one stays black."""
     if samples.dim() < 2:
         raise InputError(f"an encoder got samples of shape {list(samples.shape)}, but needs [B, *N]: the batch first")
-    if samples.numel() and float(samples.min()) < 0:
-        raise InputError(f"a spike code needs values of at least 0, but the smallest is {float(samples.min()):g}")
+    if samples.numel() and float(samples.detach().min()) < 0:
+        raise InputError(
+            f"a spike code needs values of at least 0, but the smallest is {float(samples.detach().min()):g}"
+        )
     peak = samples.flatten(1).amax(1).view(-1, *[1] * (samples.dim() - 1))
     return samples / torch.where(peak > 0, peak, torch.ones_like(peak))

@@ -16,179 +16,27 @@ With `refractory=R` a neuron that fired waits for the next R steps: its membrane
 input, and it does not fire; a delayed reset still happens at the first of them. Its synaptic current and the adaptation
 of its threshold, which are not the membrane's, go on.
 
+With `inclusive=True` a membrane at the threshold fires too (`H[t] >= theta`), as in the floor functions of conversion.
+`initial` is `V[-1]`, the membrane before the first step. With `window=(a, b)` a neuron charges at every step, and fires
+at steps a to b - 1 alone.
+
 With `truncate=K` gradients stop at every K-th step, as if the state was detached there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, unknown_name
-from ..kernels import integrate_and_fire
-from ..kernels.cells import RESETS, Cells, Reset, State
-from ..kernels.family import run
-from ..kernels.planes import untouched
-from ..kernels.surrogates import Derivative, Surrogate
-from ..kernels.surrogates import surrogate as find_surrogate
-from ..listening.ear import called
-
-
-class Neuron(nn.Module):
-    """A population of spiking neurons: currents `[T, B, *N]` in, spikes (0 or 1) of the same shape out.
-
-    Every call starts from rest, so that nothing can be forgotten between batches; to carry the state on, pass it:
-    `spikes, state = neuron(currents, neuron.rest(currents))`, then `neuron(more, state)`. The state of plain IF and LIF
-    is their membrane `[B, *N]`, that of all others a `State` of such tensors.
-
-    Args:
-        threshold: above 0; a membrane above it fires.
-        reset: what a spike takes from the membrane: the threshold (`subtract`), all (`zero`), nothing (`none`).
-        reset_delay: whether it is taken at the next step.
-        refractory: steps for which a neuron waits after a spike.
-        truncate: steps after which gradients stop; None: never.
-        surrogate: what stands in for the spike's derivative, by name, or a function of membrane minus threshold.
-        slope: of the named surrogate.
-    """
-
-    def __init__(
-        self,
-        *,
-        threshold: float = 1.0,
-        reset: Reset = "subtract",
-        reset_delay: bool = False,
-        refractory: int = 0,
-        truncate: int | None = None,
-        surrogate: str | Surrogate | Derivative = "atan",
-        slope: float | None = None,
-        **strangers: Any,
-    ) -> None:
-        super().__init__()
-        for word in strangers:
-            raise InputError(
-                f"{type(self).__name__} has no argument '{word}': "
-                + (
-                    "say the decay of a step, beta=math.exp(-dt / tau), or use LIF.from_tau(tau_seconds, dt_seconds)"
-                    if word.startswith("tau")
-                    else "it has beta (of LIF), threshold, reset, reset_delay, refractory, truncate, surrogate and slope"
-                )
-            )
-        if reset not in RESETS:
-            raise unknown_name("reset", reset, RESETS)
-        if not (math.isfinite(threshold) and threshold > 0):
-            raise InputError(f"a neuron's threshold is {threshold}, but must be a finite number above 0")
-        if not (isinstance(refractory, int) and refractory >= 0):
-            raise InputError(
-                f"a neuron's refractory period is {refractory}, but must be a whole number of steps, 0 or more"
-            )
-        if truncate is not None and not (isinstance(truncate, int) and truncate > 0):
-            raise InputError(f"gradients are to stop after {truncate} steps, but it must be a whole number, 1 or more")
-        self.threshold = float(threshold)
-        self.reset: Reset = reset
-        self.reset_delay = reset_delay
-        self.refractory = refractory
-        self.truncate = truncate
-        self.surrogate = find_surrogate(surrogate, slope)
-
-    @property
-    def state_variables(self) -> int:
-        """State variables of one neuron: its membrane, and its refractory counter where it has one."""
-        return 1 + (self.refractory > 0)
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is a membrane and nothing else, so that the fused kernels of IF and LIF are its own."""
-        return type(self) in (IF, LIF) and not self.refractory
-
-    def decay(self) -> Tensor | float:
-        """What is left of the membrane after one step: `beta`, a number or a tensor that broadcasts over `[*N]`."""
-        raise InputError(f"{type(self).__name__} does not say how its membrane decays: use sl.IF or sl.LIF")
-
-    def cells(self) -> Cells:
-        """The constants that the kernels of the whole family want."""
-        return Cells(
-            self.threshold, self.reset, self.reset_delay, self.surrogate, self.decay(), refractory=self.refractory
-        )
-
-    def rest(self, currents: Tensor) -> Any:
-        """The state at rest for currents `[T, B, *N]`: zeros `[B, *N]`, one for each state variable."""
-        zeros = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
-        return zeros if self.plain else self.cells().rest(zeros)
-
-    @called
-    @untouched
-    def forward(self, currents: Tensor, state: Any = None) -> Any:
-        """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)` as `nn.RNN` does."""
-        if currents.dim() < 2:
-            raise InputError(
-                f"{type(self).__name__} got currents of shape {list(currents.shape)}, but needs [T, B, *N]: "
-                "time first, then the batch"
-            )
-        spikes, last = in_parts(self._steps, currents, state, self.truncate)
-        return spikes if state is None else (spikes, last)
-
-    def _steps(self, currents: Tensor, state: Any) -> tuple[Tensor, Any]:
-        if not self.plain:
-            start = self.rest(currents) if state is None else _as_state(state, type(self).__name__)
-            return run(currents, start, self.cells())
-        return integrate_and_fire(
-            currents,
-            state,
-            beta=self.decay(),
-            threshold=self.threshold,
-            reset=self.reset,
-            reset_delay=self.reset_delay,
-            surrogate=self.surrogate,
-        )
-
-    def extra_repr(self) -> str:
-        more = ", reset_delay=True" if self.reset_delay else ""
-        more += f", refractory={self.refractory}" if self.refractory else ""
-        more += f", truncate={self.truncate}" if self.truncate else ""
-        return f"threshold={self.threshold:g}, reset={self.reset}{more}, surrogate={self.surrogate}"
-
-    def _keep(self, name: str, value: float | Tensor, *, learn: bool) -> None:
-        """Keep a decay per step: in [0, 1] as given, or a parameter inside (0, 1) by a logistic function."""
-        kept = torch.as_tensor(value, dtype=torch.get_default_dtype()).detach().clone()
-        if kept.numel() == 0 or not bool(((kept >= 0) & (kept <= 1)).all()):
-            raise InputError(
-                f"a {type(self).__name__} neuron's {name} is {value}, but must lie in [0, 1]: it is a decay per step"
-            )
-        if learn:
-            self.register_parameter(f"{name}_logit", nn.Parameter(torch.logit(kept, eps=1e-4)))
-        else:
-            self.register_buffer(f"fixed_{name}", kept)
-
-    def _kept(self, name: str) -> Tensor:
-        logit = self._parameters.get(f"{name}_logit")
-        fixed: Tensor = getattr(self, f"fixed_{name}") if logit is None else torch.sigmoid(logit)
-        return fixed
-
-
-def in_parts(
-    run: Callable[[Tensor, Any], tuple[Tensor, Any]], currents: Tensor, state: Any, truncate: int | None
-) -> tuple[Tensor, Any]:
-    """Run currents `[T, ...]`, with the state cut off from its past after every `truncate` steps."""
-    if not truncate or truncate >= len(currents):
-        return run(currents, state)
-    sent: list[Tensor] = []
-    for part in currents.split(truncate):
-        spikes, state = run(part, state.detach() if sent else state)
-        sent.append(spikes)
-    return torch.cat(sent), state
-
-
-def _as_state(state: Any, kind: str) -> State:
-    if isinstance(state, State):
-        return state
-    raise InputError(
-        f"the state of a {kind} here is a State, not a {type(state).__name__}: take it from rest(currents)"
-    )
+from ..errors import InputError
+from ..kernels.cells import Cells
+from .population import Neuron as Neuron
+from .population import in_parts as in_parts
+from .population import shown
 
 
 def _decay(tau_seconds: float, dt_seconds: float) -> float:
@@ -197,13 +45,10 @@ def _decay(tau_seconds: float, dt_seconds: float) -> float:
     return math.exp(-dt_seconds / tau_seconds)
 
 
-def _shown(value: Tensor, learned: bool) -> str:
-    number = f"{float(value.detach()):.4g}" if value.dim() == 0 else f"tensor{list(value.shape)}"
-    return f"{number}{' (learned)' if learned else ''}"
-
-
 class IF(Neuron):
     """Integrate and fire: `H[t] = V[t-1] + I[t]` (`beta = 1`, no leak)."""
+
+    fused = True  # by the kernels of plain neurons; what is derived from it is not
 
     def decay(self) -> float:
         return 1.0
@@ -218,6 +63,8 @@ class LIF(Neuron):
         learn_beta: makes `beta` a parameter, kept inside (0, 1) by a logistic function.
         options: those of every neuron.
     """
+
+    fused = True
 
     def __init__(self, beta: float | Tensor = 0.9, *, learn_beta: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -267,7 +114,7 @@ class LIF(Neuron):
         return cls(torch.from_numpy(np.exp(-dt_seconds / tau)), **options)
 
     def extra_repr(self) -> str:
-        return f"beta={_shown(self.beta, self.learn_beta)}, {super().extra_repr()}"
+        return f"beta={shown(self.beta, self.learn_beta)}, {super().extra_repr()}"
 
 
 class Synaptic(LIF):
@@ -314,7 +161,7 @@ class Synaptic(LIF):
         return cls(_decay(synapse_seconds, dt_seconds), _decay(membrane_seconds, dt_seconds), **options)
 
     def extra_repr(self) -> str:
-        return f"alpha={_shown(self.alpha, self.learn_alpha)}, {super().extra_repr()}"
+        return f"alpha={shown(self.alpha, self.learn_alpha)}, {super().extra_repr()}"
 
 
 class AdaptiveLIF(LIF):
@@ -391,5 +238,5 @@ class AdaptiveLIF(LIF):
         return super().cells()._replace(rho=self.rho, strength=self.strength, alpha=self.alpha)
 
     def extra_repr(self) -> str:
-        rho, strength = (_shown(value, self.learn_adaptation) for value in (self.rho, self.strength))
+        rho, strength = (shown(value, self.learn_adaptation) for value in (self.rho, self.strength))
         return f"rho={rho}, strength={strength}, {super().extra_repr()}"

@@ -244,6 +244,7 @@ def _neurons(name: str, node: Any, dt: float) -> nn.Module:
         "reset": reset,
         "reset_delay": bool(int(np.asarray(metadata.get("reset_delay", 0)).item())),
     }
+    options |= _beyond(name, metadata)
     alpha: Numbers | None = None
     if kind == "IF":
         beta, gain, leak = np.ones_like(r), r * dt, np.zeros_like(r)
@@ -258,6 +259,8 @@ def _neurons(name: str, node: Any, dt: float) -> nn.Module:
         gain = gain * np.asarray(node.w_in, np.float64) * dt / synapse
     level, gain, leak = _levels(name, theta, gain, leak)
     options["threshold"] = level
+    if "initial" in options and np.any(theta != theta.ravel()[0]):  # membranes are counted in thresholds
+        options["initial"] = torch.as_tensor(options["initial"]) / _tensor(theta)
     neuron: Neuron
     if kind == "IF":
         neuron = IF(**options)
@@ -266,6 +269,18 @@ def _neurons(name: str, node: Any, dt: float) -> nn.Module:
     else:
         neuron = Synaptic(_one(alpha), _one(beta), **options)
     return Neurons(neuron, _tensor(gain), _tensor(leak))
+
+
+def _beyond(name: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    """What our own files say of neurons beyond NIR."""
+    found: dict[str, Any] = {"inclusive": bool(int(np.asarray(metadata.get("inclusive", 0)).item()))}
+    if "window" in metadata:
+        first, last = np.asarray(metadata["window"]).astype(np.int64).tolist()
+        found["window"] = (first, last)
+    if "initial" in metadata:
+        initial = np.asarray(metadata["initial"], np.float64)
+        found["initial"] = _tensor(initial) if initial.ndim else float(initial)
+    return found
 
 
 def _levels(name: str, theta: Numbers, gain: Numbers, leak: Numbers) -> tuple[float, Numbers, Numbers]:

@@ -181,8 +181,9 @@ def _neurons(
     theta, factor, drift = neuron.threshold * ones, _numbers(gain) * ones, _numbers(leak) * ones
     cells = neuron.cells().over(shape)
     beta = _numbers(cells.beta) * ones
-    plain = neuron.reset == "zero" and not neuron.reset_delay
-    if type(neuron) is LIF and neuron.reset == "none" and np.all(beta == 0) and not np.any(drift):
+    plain = neuron.reset == "zero" and not neuron.reset_delay and not neuron.inclusive and neuron.from_zero
+    strict = not neuron.inclusive and neuron.from_zero
+    if strict and type(neuron) is LIF and neuron.reset == "none" and np.all(beta == 0) and not np.any(drift):
         if np.all(factor == 1):
             return nir.Threshold(threshold=theta)
         return nir.Threshold(threshold=theta / factor)
@@ -190,11 +191,15 @@ def _neurons(
     if not plain:
         if not extended:
             raise InputError(
-                f"neurons '{name}' reset by '{neuron.reset}'{' one step late' if neuron.reset_delay else ''}, and NIR "
-                "knows only the reset to a voltage: use reset='zero', or extended=True for a file that only this "
+                f"neurons '{name}' {_unlike(neuron)}, and NIR knows only neurons that start at 0, fire above their "
+                "threshold at any step, and reset to a voltage: use those, or extended=True for a file that only this "
                 "reader runs alike"
             )
         metadata = {"reset": neuron.reset, "reset_delay": int(neuron.reset_delay)}
+        metadata |= {"inclusive": 1} if neuron.inclusive else {}
+        metadata |= {"window": np.array(neuron.window)} if neuron.window is not None else {}
+        if bool(neuron.initial.any()):
+            metadata["initial"] = _numbers(neuron.initial)
     common = {"v_threshold": theta, "v_reset": 0 * ones, "metadata": metadata}
     if type(neuron) is not Synaptic and np.all(beta == 1):
         if np.any(drift):
@@ -212,6 +217,20 @@ def _neurons(
     return nir.CubaLIF(
         tau_syn=synapse, tau_mem=tau, r=tau / dt, v_leak=0 * ones, w_in=factor * synapse / dt, **common
     )  # fmt: skip
+
+
+def _unlike(neuron: Neuron) -> str:
+    """What a population does that NIR's does not."""
+    found = []
+    if neuron.reset != "zero" or neuron.reset_delay:
+        found.append(f"reset by '{neuron.reset}'{' one step late' if neuron.reset_delay else ''}")
+    if neuron.inclusive:
+        found.append("fire at their threshold too")
+    if neuron.window is not None:
+        found.append(f"fire at steps {neuron.window[0]} to {neuron.window[1] - 1} alone")
+    if bool(neuron.initial.any()):
+        found.append("start with a membrane that is not 0")
+    return ", ".join(found)
 
 
 def _leaks(name: str, what: str, decay: np.ndarray) -> None:

@@ -28,6 +28,7 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "energy-budget": ("energy_budget", "train_to_budget"),
     "neuro4ml": ("neuro4ml", "exercise"),
     "network": ("network", "network"),
+    "paper": ("paper", "compare"),
 }
 
 Settings = Mapping[str, Any]

@@ -1,0 +1,329 @@
+"""`convert(ann, calibration) -> Converted`: an ordinary network as a spiking one, without training it again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..datasets import Dataset
+from ..errors import InputError, unknown_name
+from ..networks.spiking import SpikingNetwork
+from ..recording.record import record
+from .build import Input, Plan, ReadOut, Schedule, spiking
+from .calibrate import Correction, calibrate
+from .graph import Graph, Step, answer, values_of
+from .reading import read
+from .thresholds import Granularity, counts, method, quantised
+
+#: what `method="auto"` tries: a rule, and whether by layer or by channel
+CANDIDATES: tuple[tuple[str, Granularity], ...] = (
+    ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"), ("max", "layer"),
+)  # fmt: skip
+STEPS = (2, 4, 8, 16, 32)  # what it tries where none are given
+_HELD_OUT = 0.5  # of the calibration samples, on which the choice is made
+_MOST = 3000  # samples of a data set that thresholds are made from
+_COUNTED = 32  # samples whose spikes are recorded for the choice
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """One ReLU, and the neurons that it became; a rate error is `sum |n theta / T - a| / sum a` on calibration samples."""
+
+    name: str
+    thresholds: Tensor
+    clipped: float  # share of its values that fire at every step
+    rate_error: float
+    first: int  # step of its window
+    neurons: int
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """What was done: the plan, the populations, and the quantised ANN whose answers the spiking network gives."""
+
+    method: str
+    granularity: Granularity
+    plan: Plan
+    correct: Correction
+    populations: tuple[Population, ...]
+    graph: Graph
+    thetas: dict[str, Tensor]
+    latency_steps: int
+    said: str
+    notes: tuple[str, ...] = ()
+    tried: tuple[dict[str, Any], ...] = field(default=())
+
+    def scores(self, samples: Tensor) -> Tensor:
+        """Scores `[B, classes]` of the quantised ANN: with the layer schedule those of the spiking network, in one pass."""
+        with torch.no_grad():
+            return answer(self.graph, self._input(samples), self._quantised)
+
+    def rates(self, samples: Tensor) -> Tensor:
+        """Scores of the ANN with its corrections and nothing quantised, differentiable: what the rates tend to for large T."""
+        return answer(self.graph, samples)
+
+    def counts(self, samples: Tensor) -> dict[str, Tensor]:
+        """Spikes of each neuron, int64 `[B, *N]`: `clip(floor(T z / theta + f), 0, T)`, exact with the layer schedule."""
+        found: dict[str, Tensor] = {}
+        steps, start = self.plan.steps, self.plan.start
+        with torch.no_grad():
+            for step, given, _ in values_of(self.graph, self._input(samples), self._quantised):
+                if step.kind == "relu":
+                    found[step.name] = counts(given[0], self.thetas[step.name], steps, start).long()
+        return found
+
+    def _quantised(self, step: Step, values: Tensor) -> Tensor:
+        return quantised(values, self.thetas[step.name], self.plan.steps, self.plan.start)
+
+    def _input(self, samples: Tensor) -> Tensor:
+        if self.plan.input != "spikes":
+            return samples
+        theta = self.thetas[self.graph.input]
+        return torch.sign(samples) * quantised(samples.abs(), theta, self.plan.steps, self.plan.start)
+
+
+class Converted(SpikingNetwork):
+    """A spiking network that was converted; it is saved, recorded, priced and placed like any other."""
+
+    conversion: Conversion
+
+    def extra_repr(self) -> str:
+        return self.conversion.said
+
+
+def convert(
+    ann: nn.Module,
+    calibration: Tensor | Dataset | Sequence[Tensor],
+    *,
+    method: str = "auto",
+    timesteps: int | None = None,
+    granularity: Granularity = "layer",
+    schedule: Schedule = "layers",
+    input: Input = "direct",
+    read_out: ReadOut = "membrane",
+    initial: float = 0.5,
+    correct: Correction = "bias",
+    most_loss: float = 0.2,
+    epochs: int = 1,
+    seed: int = 0,
+) -> Converted:
+    """A spiking network that answers as an ANN does, from the ANN and samples of its training data.
+
+    With T steps a neuron fires `clip(floor(T z / theta + initial), 0, T)` times, which stands for `max(z, 0)`.
+
+    Args:
+        ann: torch modules, `F.relu` and `torch.fx` graphs alike: linear layers, convolutions, batch norm, ReLU, ReLU6,
+            clamp, poolings, residual additions, concatenations. The ANN is not changed.
+        calibration: samples `[B, *N]` as the ANN takes them, from the *training* data; with labels (a data set, or samples
+            and labels) the choice of `auto` is by accuracy, without by how often the answer is the ANN's.
+        method: `least_squares` (for the T at hand), `max`, a percentile `99.9%`, a fraction `1/3` of the maximum, `qcfs`
+            (trains the ANN with quantised activations, needs labels), or `auto`: what costs the least synaptic operations
+            for at most `most_loss` points, judged on the half of the samples that did not make the thresholds.
+        timesteps: T; None with `auto`: chosen too.
+        granularity: one threshold a `layer` or a `channel`; `auto` tries both.
+        schedule: `layers`: each fires when its input is complete, exact, K populations answer after `(K-1)(T-1) + T` steps;
+            `together`: all at once, after T steps.
+        input: `direct`: the image as current; `spikes`: pixels are neurons.
+        read_out: `membrane`: the sum of what reaches the outputs; `rate`: output neurons fire, as a chip wants it.
+        initial: membrane before the first step, in thresholds.
+        correct: `bias` or `weights`: mend each layer for the spikes that it really gets; `none`.
+        most_loss: points of accuracy that `auto` may lose; with 0 it takes what comes nearest to the ANN's scores.
+        epochs: of `qcfs`.
+
+    Raises:
+        InputError: a layer that has no spiking counterpart is named, never skipped.
+    """
+    for what, given, known in (
+        ("granularity", granularity, ("layer", "channel")), ("schedule", schedule, ("layers", "together")),
+        ("input", input, ("direct", "spikes")), ("read-out", read_out, ("membrane", "rate")),
+        ("correction", correct, ("none", "bias", "weights")),
+    ):  # fmt: skip
+        if given not in known:
+            raise unknown_name(what, str(given), known)
+    if timesteps is not None and not (isinstance(timesteps, int) and timesteps >= 1):
+        raise InputError(f"a conversion to {timesteps} timesteps was asked for, but needs a whole number, 1 or more")
+    if not 0 <= initial < 1:
+        raise InputError(f"an initial membrane of {initial} thresholds was asked for, but it must lie in [0, 1)")
+    samples, labels = _calibration(calibration)
+    if isinstance(calibration, Dataset) and method != "qcfs":  # a spread over the whole training set
+        every = max(1, len(samples) // _MOST)
+        samples, labels = samples[::every][:_MOST], None if labels is None else labels[::every][:_MOST]
+    graph = read(ann, samples)
+    if timesteps is None and method != "auto":
+        raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
+    asked = _Asked(timesteps or 0, granularity, schedule, input, read_out, initial, correct, method)
+    if method == "auto":
+        return _cheapest(graph, samples, labels, asked, most_loss)
+    if method == "qcfs":
+        from .finetune import fine_tuned
+
+        if labels is None:
+            raise InputError("method 'qcfs' trains, so it needs labels: give a data set, or (samples, labels)")
+        tuned, thetas = fine_tuned(graph, samples, labels, steps=asked.steps, epochs=epochs, seed=seed)
+        return _made(tuned, samples, asked, known=thetas)
+    return _made(graph, samples, asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    steps: int
+    granularity: Granularity
+    schedule: Schedule
+    input: Input
+    read_out: ReadOut
+    initial: float
+    correct: Correction
+    method: str
+
+
+def _calibration(given: Any) -> tuple[Tensor, Tensor | None]:
+    if isinstance(given, Tensor):
+        return _checked(given), None
+    if isinstance(given, Dataset):
+        return _checked(given.train_inputs), given.train_labels
+    if isinstance(given, list | tuple) and len(given) == 2:
+        samples, labels = (torch.as_tensor(each) for each in given)
+        if len(samples) != len(labels):
+            raise InputError(f"{len(samples)} calibration samples came with {len(labels)} labels")
+        return _checked(samples), labels
+    raise InputError(
+        f"calibration is a {type(given).__name__}, but must be samples [B, *N], a data set, or (samples, labels)"
+    )
+
+
+def _checked(samples: Tensor) -> Tensor:
+    if not samples.is_floating_point() or not bool(samples.isfinite().all()):
+        raise InputError("calibration samples must be finite floating-point numbers, scaled as the ANN takes them")
+    return samples
+
+
+def _made(
+    graph: Graph, samples: Tensor, asked: _Asked, known: dict[str, Tensor] | None = None, said: str = "",
+    tried: tuple[dict[str, Any], ...] = (),
+) -> Converted:  # fmt: skip
+    graph = copy.deepcopy(graph)
+    pixels = asked.input == "spikes"
+    rule = method("max" if known is not None else asked.method)
+    thetas, clipped, errors = calibrate(
+        graph, samples[:_MOST] if known is not None else samples, rule,
+        granularity=asked.granularity, steps=asked.steps, start=asked.initial,
+        correct="none" if known is not None else asked.correct, spiking_input=pixels,
+    )  # fmt: skip
+    if known is not None:
+        thetas |= known
+    two_sided = pixels and bool((samples < 0).any())
+    low, high = 0.0, 1.0
+    plan = Plan(asked.steps, asked.schedule, asked.input, asked.read_out, asked.initial, two_sided)
+    if asked.read_out == "rate":
+        with torch.no_grad():
+            scores = answer(graph, samples, lambda step, z: quantised(z, thetas[step.name], asked.steps, asked.initial))
+        top = scores.topk(min(2, scores.shape[1]), dim=1).values
+        low, high = float(scores.quantile(0.5)), float(top[:, 0].max())
+        plan = Plan(
+            asked.steps, asked.schedule, asked.input, "rate", asked.initial, two_sided, low, max(high, low + 1e-6)
+        )
+    network = spiking(graph, thetas, plan)
+    depths = graph.depths(int(pixels))
+    populations = tuple(
+        Population(
+            name, thetas[name], clipped[name], errors[name],
+            (depths[name] - 1) * (asked.steps - 1) if asked.schedule == "layers" else 0, _neurons(graph, name),
+        )
+        for name in graph.relus
+    )  # fmt: skip
+    said = said or f"{asked.method} by {asked.granularity}, T = {asked.steps}, as asked"
+    latency = network.timesteps
+    conversion = Conversion(
+        asked.method, asked.granularity, plan, asked.correct, populations, graph, thetas, latency,
+        f"{said}; {asked.schedule}: {latency} steps to the answer", graph.notes, tried,
+    )  # fmt: skip
+    made = Converted(network.layers, encoder=network.encoder, decoder=network.decoder, timesteps=latency)
+    made.spec, made.conversion = network.spec, conversion
+    return made.eval()
+
+
+def _neurons(graph: Graph, name: str) -> int:
+    count = 1
+    for size in graph.shapes[name]:
+        count *= size
+    return count
+
+
+def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float) -> Converted:
+    """Thresholds from one half of the samples, the choice on the other."""
+    if len(samples) < 4:
+        raise InputError(
+            f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
+        )
+    cut = len(samples) - max(1, int(_HELD_OUT * len(samples)))
+    fits, held = samples[:cut], samples[cut:]
+    with torch.no_grad():
+        own = answer(graph, held)
+    truth = own.argmax(1) if labels is None else labels[cut:]
+    best = float((own.argmax(1) == truth).float().mean())
+    tried: list[dict[str, Any]] = []
+    for steps in (asked.steps,) if asked.steps else STEPS:
+        for rule, granularity in CANDIDATES:
+            one = _Asked(
+                steps, granularity, asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct, rule
+            )
+            network = _made(graph, fits, one)
+            scores = _scores(network, held)
+            right = float((scores.argmax(1) == truth).float().mean())
+            # by rates the scores have another size: then only answers can be compared
+            error = float((scores - own).square().mean()) if asked.read_out == "membrane" else 1 - right
+            activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
+            operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
+            tried.append(
+                {
+                    "method": rule,
+                    "granularity": granularity,
+                    "timesteps": steps,
+                    "loss_points": 100 * (best - right),
+                    "score_error": error,
+                    "operations_per_sample": operations,
+                }
+            )
+        if most_loss > 0 and any(each["loss_points"] <= most_loss and each["timesteps"] == steps for each in tried):
+            break  # more steps cost more
+    allowed = [each for each in tried if each["loss_points"] <= most_loss]
+    if not most_loss:
+        allowed = []
+    chosen = (
+        min(allowed, key=lambda each: each["operations_per_sample"])
+        if allowed
+        else min(tried, key=lambda each: each["loss_points" if most_loss else "score_error"])
+    )
+    reason = (
+        f"fewest operations of {len(tried)} with at most {most_loss:g} points lost"
+        if allowed
+        else (
+            f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
+            if most_loss
+            else f"nearest to the ANN's scores of {len(tried)}"
+        )
+    )
+    against = "the ANN's own answers" if labels is None else "their labels"
+    said = (
+        f"{chosen['method']} by {chosen['granularity']}, T = {chosen['timesteps']}: {reason} "
+        f"({chosen['loss_points']:.2f} on {len(held)} held-out samples, by {against})"
+    )
+    final = _Asked(
+        chosen["timesteps"], chosen["granularity"], asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct,
+        chosen["method"],
+    )  # fmt: skip
+    return _made(graph, samples, final, said=said, tried=tuple(tried))
+
+
+def _scores(network: Converted, samples: Tensor) -> Tensor:
+    """Scores by the closed form where it is exact, else step by step."""
+    plan = network.conversion.plan
+    if plan.schedule == "layers" and plan.read_out == "membrane":
+        return network.conversion.scores(samples)
+    with torch.no_grad():
+        return torch.cat([network.scores(part) for part in samples.split(256)])

@@ -1,0 +1,178 @@
+"""What conversion loses, against the ANN on the same test images: `python studies/conversion.py results.json`.
+
+Trains each ANN from three seeds, converts it for several T, and counts what the quantised network answers on all test
+images; thresholds, corrections and the choice among methods come from training images alone. A run that is stopped goes on
+where it was: what a network lost is written as soon as it is known. The data sets are read from where `SPIKELEDGER_DATA`
+points. `--seeds 0 1 2 --only mlp-s conv-mnist` takes a part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import spikeledger as sl
+from spikeledger.writing import write_whole
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, its data, how long it is trained, and what is asked of it: (T, options of `convert`)."""
+
+    data: str
+    make: Callable[[int], nn.Module]
+    epochs: int
+    asked: tuple[tuple[int, dict[str, Any]], ...]
+
+
+def perceptron(name: str) -> Callable[[int], nn.Module]:
+    """The zoo's ANN."""
+    return lambda seed: sl.zoo.twin(sl.zoo.build(name, (1, 28, 28), 10), seed=seed)
+
+
+def convolutional(seed: int) -> nn.Module:
+    """16 and 32 channels, each with batch norm, ReLU and max pooling; then 128 and 10."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(32 * 49, 128), nn.ReLU(), nn.Linear(128, 10),
+        )  # fmt: skip
+
+
+def _at(*steps: int, **options: Any) -> tuple[tuple[int, dict[str, Any]], ...]:
+    return tuple((each, options) for each in steps)
+
+
+CASES: dict[str, Case] = {
+    "mlp-s": Case("mnist", perceptron("mlp-s"), 8, (*_at(4, 8, 20, 50), *_at(4, input="spikes"))),
+    "conv-mnist": Case("mnist", convolutional, 2, _at(4, 8, 20)),
+    "conv-fashion": Case(
+        "fashion-mnist",
+        convolutional,
+        4,
+        (*_at(4, 8, 16), *_at(16, schedule="together"), *_at(4, 8, method="qcfs")),
+    ),
+    "mlp-m": Case("mnist", perceptron("mlp-m"), 8, _at(8, 20)),
+    "mlp-l": Case(
+        "mnist",
+        perceptron("mlp-l"),
+        8,
+        (*_at(20, 50), *_at(20, 50, correct="weights"), *_at(4, 8, method="qcfs", epochs=2)),
+    ),
+}
+
+
+def answers(network: nn.Module, inputs: Tensor) -> Tensor:
+    """The class of each input; of a converted network by its closed form where that is exact."""
+    found = []
+    with torch.no_grad():
+        for part in inputs.split(250):
+            if not isinstance(network, sl.SpikingNetwork):
+                scores = network(part)
+            elif network.conversion.plan.schedule == "layers":
+                scores = network.conversion.scores(part)
+            else:
+                scores = network.scores(part)
+            found.append(scores.argmax(1))
+    return torch.cat(found)
+
+
+def study(case: Case, seed: int) -> list[dict[str, Any]]:
+    """One row for each conversion of one trained ANN."""
+    data = sl.load_dataset(case.data)
+    ann = case.make(seed)
+    began = time.process_time()
+    sl.fit(ann, data, epochs=case.epochs, seed=seed, validation=0, profile=None, progress=False)
+    ann.eval()
+    trained = time.process_time() - began
+    right = answers(ann, data.test_inputs) == data.test_labels
+    rows: list[dict[str, Any]] = [
+        {"what": "ann", "accuracy": 100 * float(right.float().mean()), "cpu_seconds": trained}
+    ]
+    tuned: dict[int, Tensor] = {}
+    for steps, options in case.asked:
+        began = time.process_time()
+        network = sl.convert(ann, data, timesteps=steps, seed=seed, most_loss=0, **options)
+        own = answers(network, data.test_inputs) == data.test_labels
+        activity = sl.record(network, data.test_inputs[:250], batch_size=50)
+        row = {
+            "what": "snn", "timesteps": steps, "options": options, "said": network.conversion.said,
+            "loss_points": 100 * float((right.float() - own.float()).mean()), "latency_steps": network.timesteps,
+            "spikes": activity.per_sample("spike"), "synaptic_ops": activity.per_sample("synaptic_op"),
+            "macs": activity.per_sample("mac"), "cpu_seconds": time.process_time() - began,
+        }  # fmt: skip
+        if options.get("method") == "qcfs":  # the same ANN trained as long without quantising: the control
+            epochs = int(options.get("epochs", 1))
+            if epochs not in tuned:
+                tuned[epochs] = answers(fine_tuned(ann, data, epochs, seed), data.test_inputs) == data.test_labels
+            row["control_gain_points"] = 100 * float((tuned[epochs].float() - right.float()).mean())
+        rows.append(row)
+    return rows
+
+
+def fine_tuned(ann: nn.Module, data: sl.Dataset, epochs: int, seed: int) -> nn.Module:
+    """The ANN trained on as QCFS trains, but with its own ReLUs."""
+    import copy
+
+    from spikeledger.conversion.finetune import trained
+    from spikeledger.conversion.graph import Graph, answer
+    from spikeledger.conversion.reading import read
+
+    graph = read(copy.deepcopy(ann), data.train_inputs[:8])
+    trained(graph, data.train_inputs, data.train_labels, epochs=epochs, seed=seed)
+
+    class Plain(nn.Module):
+        def __init__(self, graph: Graph) -> None:
+            super().__init__()
+            self.graph = graph
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return answer(self.graph, inputs)
+
+    return Plain(graph)
+
+
+def table(results: dict[str, Any]) -> str:
+    """Losses of all seeds as a Markdown table."""
+    by_row: dict[tuple[str, str, str], list[float]] = {}
+    for key, rows in results.items():
+        name = key.split("/")[0]
+        for row in rows:
+            what = "ANN, accuracy" if row["what"] == "ann" else f"T = {row['timesteps']}"
+            options = ", ".join(f"{k} {v}" for k, v in row.get("options", {}).items())
+            by_row.setdefault((name, what, options), []).append(row.get("loss_points", row.get("accuracy")))
+    lines = ["| network | | options | points lost, one a seed | mean |", "| --- | --- | --- | --- | --- |"]
+    for (name, what, options), values in by_row.items():
+        each = ", ".join(f"{value:.2f}" for value in values)
+        lines.append(f"| {name} | {what} | {options} | {each} | {sum(values) / len(values):.2f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Every case and seed that the file does not have yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", default=list(CASES), choices=list(CASES))
+    args = parser.parse_args()
+    results: dict[str, Any] = json.loads(args.results.read_text()) if args.results.exists() else {}
+    for seed in args.seeds:
+        for name in args.only:
+            if f"{name}/{seed}" not in results:
+                results[f"{name}/{seed}"] = study(CASES[name], seed)
+                write_whole(args.results, json.dumps(results, indent=1))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

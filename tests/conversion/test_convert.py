@@ -1,0 +1,215 @@
+"""Methods, choices, refusals, and what is said of them."""
+
+import pytest
+import torch
+from torch import nn
+
+import spikeledger as sl
+from spikeledger.conversion.thresholds import choose, method, quantised
+from spikeledger.datasets import Dataset
+from spikeledger.errors import InputError
+
+
+def samples(count: int = 240) -> torch.Tensor:
+    return torch.rand(count, 12, generator=torch.Generator().manual_seed(1))
+
+
+def ann() -> nn.Sequential:
+    torch.manual_seed(2)
+    return nn.Sequential(
+        nn.Linear(12, 24), nn.ReLU(), nn.Dropout(0.3), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 4)
+    ).eval()
+
+
+def blobs() -> Dataset:
+    draw = torch.Generator().manual_seed(0)
+    labels = torch.arange(400) % 4
+    inputs = (torch.eye(4).repeat(1, 3)[labels] * 0.5 + 0.4 * torch.rand(400, 12, generator=draw)).clamp(0, 1)
+    return Dataset.from_arrays("blobs", inputs[:300], labels[:300], inputs[300:], labels[300:], classes=list("abcd"))
+
+
+def test_least_squares_is_the_least_of_its_grid() -> None:
+    z = torch.randn(2000, 3, generator=torch.Generator().manual_seed(3))
+    a = z.clamp_min(0)
+    found = choose(method("least_squares"), "layer", z, a, 4, 0.5, None)
+
+    def error(theta: torch.Tensor) -> float:
+        return float((quantised(z, theta, 4, 0.5) - a).square().sum())
+
+    assert all(error(found) <= error(a.max() * share / 40) + 1e-3 for share in range(1, 41))
+    assert error(found) < 0.7 * error(a.max())
+
+
+@pytest.mark.parametrize(("name", "expected"), [("max", 1.0), ("1/3", 1 / 3), ("50%", 0.5), ("99.9%", 0.999)])
+def test_methods_by_name(name: str, expected: float) -> None:
+    a = torch.linspace(0.001, 1, 1000).view(-1, 1)
+    assert float(choose(method(name), "layer", a, a, 8, 0.5, None)) == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["99.9", "3/2", "0%", "mean", "-1/2"])
+def test_unknown_methods_are_told_what_there_is(name: str) -> None:
+    with pytest.raises(InputError, match="least_squares"):
+        sl.convert(ann(), samples(), method=name, timesteps=4)
+
+
+def test_more_steps_come_nearer_and_half_a_threshold_helps() -> None:
+    network = ann()
+    with torch.no_grad():
+        exact = network(samples())
+        errors = [
+            float(
+                (sl.convert(network, samples(), method="max", timesteps=steps).scores(samples()) - exact).abs().mean()
+            )
+            for steps in (2, 8, 32, 128)
+        ]
+        plain = sl.convert(network, samples(), method="max", timesteps=8, initial=0.0, correct="none")
+        half = sl.convert(network, samples(), method="max", timesteps=8, correct="none")
+        half_error, plain_error = ((each.scores(samples()) - exact).abs().mean() for each in (half, plain))
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.05 * errors[0] + 1e-3
+    assert float(half_error) < float(plain_error)
+
+
+def test_corrections_help_on_samples_they_have_not_seen() -> None:
+    network, fresh = ann(), torch.rand(500, 12, generator=torch.Generator().manual_seed(9))
+    with torch.no_grad():
+        exact = network(fresh)
+        error = {
+            correct: float(
+                (sl.convert(network, samples(), method="max", timesteps=3, correct=correct).scores(fresh) - exact)
+                .square()
+                .mean()
+            )
+            for correct in ("none", "bias", "weights")
+        }
+    assert error["bias"] < error["none"]
+    assert error["weights"] < error["none"]
+
+
+def test_auto_says_what_it_chose_and_why() -> None:
+    data = blobs()
+    network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
+    sl.fit(network, data, epochs=8, progress=False, profile=None)
+    chosen = sl.convert(network, data)
+    said = chosen.conversion.said
+    assert "fewest operations" in said and "held-out" in said and "their labels" in said
+    allowed = [each for each in chosen.conversion.tried if each["loss_points"] <= 0.2]
+    cheapest = min(allowed, key=lambda each: each["operations_per_sample"])
+    assert (chosen.conversion.method, chosen.conversion.plan.steps) == (cheapest["method"], cheapest["timesteps"])
+    assert "ANN's own answers" in sl.convert(network, data.train_inputs, timesteps=4).conversion.said
+    assert "nearest" in sl.convert(network, data, timesteps=4, most_loss=0).conversion.said
+
+
+def test_qcfs_trains_and_needs_labels() -> None:
+    data = blobs()
+    network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
+    sl.fit(network, data, epochs=8, progress=False, profile=None)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    tuned = sl.convert(network, data, method="qcfs", timesteps=2, epochs=3)
+    plain = sl.convert(network, data, method="max", timesteps=2)
+
+    def right(net: nn.Module) -> float:
+        with torch.no_grad():
+            return float((net.scores(data.test_inputs).argmax(1) == data.test_labels).float().mean())
+
+    assert right(tuned) >= right(plain)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    with pytest.raises(InputError, match="labels"):
+        sl.convert(network, data.train_inputs, method="qcfs", timesteps=2)
+
+
+class Branching(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if x.sum() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        (nn.GELU(), "GELU"), (nn.LeakyReLU(), "LeakyReLU"), (nn.Sigmoid(), "Sigmoid"), (nn.LayerNorm(24), "LayerNorm"),
+        (nn.Hardtanh(), "Hardtanh"), (nn.Bilinear(2, 2, 2), "Bilinear"), (nn.Softplus(), "Softplus"),
+    ],
+)  # fmt: skip
+def test_what_has_no_counterpart_is_named_never_skipped(layer: nn.Module, named: str) -> None:
+    odd = nn.Sequential(nn.Linear(12, 24), layer, nn.Linear(24, 4), nn.ReLU())
+    with pytest.raises(InputError, match=named):
+        sl.convert(odd, samples(), timesteps=4, method="max")
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (nn.Sequential(nn.Linear(12, 4)), "no ReLU"),
+        (nn.Sequential(nn.Linear(12, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 2)), "batch norm"),
+        (nn.Sequential(Branching(), nn.Linear(12, 4), nn.ReLU()), "traced"),
+        (nn.Sequential(nn.Linear(13, 4), nn.ReLU()), "do not go through"),
+    ],
+)
+def test_networks_that_cannot_be_converted(network: nn.Module, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        sl.convert(network, samples(), timesteps=4, method="max")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timesteps": 0}, {"timesteps": 2.5}, {"initial": 1.5}, {"schedule": "never"}, {"granularity": "pixel"},
+        {"input": "sound"}, {"correct": "all"}, {"timesteps": None, "method": "max"},
+    ],
+)  # fmt: skip
+def test_wrong_options_are_one_sentence(options: dict) -> None:
+    with pytest.raises(InputError):
+        sl.convert(ann(), samples(), **{"timesteps": 4, "method": "max", **options})
+    with pytest.raises(InputError):
+        sl.convert(ann(), torch.full((4, 12), torch.nan), timesteps=4, method="max")
+
+
+def test_an_ann_that_ends_in_a_relu_and_one_with_a_softmax() -> None:
+    torch.manual_seed(0)
+    ends = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4), nn.ReLU())
+    network = sl.convert(ends, samples(), timesteps=16, method="max")
+    with torch.no_grad():
+        scale = float(network.conversion.populations[-1].thresholds)
+        torch.testing.assert_close(network.scores(samples()) * scale, ends(samples()), atol=0.1, rtol=0.2)
+    soft = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4), nn.Softmax(1))
+    assert "softmax" in sl.convert(soft, samples(), timesteps=4, method="max").conversion.notes[0]
+
+
+def test_report_over_steps_and_its_pictures(tmp_path) -> None:
+    from spikeledger.report.curves import plot_conversion_accuracy, plot_conversion_joules
+    from spikeledger.study.conversions import over_steps
+
+    data = blobs()
+    network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
+    sl.fit(network, data, epochs=5, progress=False, profile=None)
+    layers = over_steps(network, data, timesteps=(2, 8), method="max")
+    together = over_steps(network, data, timesteps=(2, 8), method="max", schedule="together")
+    for found in (layers, together):
+        first, last = found.rows
+        assert last.rate_error < first.rate_error
+        assert last.joules_recomputed > last.joules > 0
+        assert "pays" in found.said
+    assert layers.rows[1].macs == together.rows[1].macs / 8
+    for name, picture in (("a", plot_conversion_accuracy(layers)), ("b", plot_conversion_joules(layers))):
+        assert picture.save(tmp_path / f"{name}.svg").read_text().startswith("<svg")
+
+
+def test_the_commands(tmp_path, monkeypatch, capsys) -> None:
+    from spikeledger.cli.app import main
+
+    twin = sl.zoo.twin(sl.zoo.build("mlp-s", (1, 8, 8), 10))
+    sl.fit(twin, sl.load_dataset("digits"), epochs=2, progress=False, profile=None)
+    sl.save_network(tmp_path / "ann", twin)
+    where = str(tmp_path / "ann")
+    assert main(["convert", where, "--data", "digits", "--timesteps", "8", "-o", str(tmp_path / "snn"), "--over", "4,8",
+                 "--pictures", str(tmp_path / "pictures")]) == 0  # fmt: skip
+    assert "saved in" in capsys.readouterr().out
+    assert {each.name for each in (tmp_path / "pictures").iterdir()} == {"accuracy.svg", "joules.svg"}
+    assert isinstance(sl.load_network(tmp_path / "snn"), sl.SpikingNetwork)
+    assert main(["convert", where, "--data", "digits"]) == 2
+    assert main(["convert", where, "--data", "digits", "--over", "4,x"]) == 2
+    assert main(["robustness", f"ann={where}", f"snn={tmp_path / 'snn'}", "--data", "digits", "--samples", "40", "--noise",
+                 "gaussian", "--epsilons", "0,0.2", "--json", "--pictures", str(tmp_path / "curves")]) == 0  # fmt: skip
+    assert '"said"' in capsys.readouterr().out
+    assert main(["robustness", where, where, "--data", "digits"]) == 2
+    assert main(["robustness", where, "--data", "digits", "--noise", "hum"]) == 2

@@ -1,0 +1,191 @@
+"""Honest gradients, noise of all kinds, and the label of a network whose gradients are cut."""
+
+import pytest
+import torch
+from torch import nn
+
+import spikeledger as sl
+from spikeledger.datasets import Dataset
+from spikeledger.errors import InputError
+from spikeledger.stress.compare import EPSILONS, wilson
+from spikeledger.stress.faults import KINDS, dropped, injected, jittered, noisy, salt_and_pepper
+from spikeledger.stress.gradients import fgsm, gradient, of_rates, pgd, straight_through
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return sl.load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(digits: Dataset) -> dict[str, nn.Module]:
+    snn = sl.zoo.build("mlp-s", digits.input_shape, 10, timesteps=6)
+    sl.fit(snn, digits, epochs=6, progress=False, profile=None)
+    ann = sl.zoo.twin(sl.zoo.build("mlp-s", digits.input_shape, 10))
+    sl.fit(ann, digits, epochs=6, progress=False, profile=None)
+    return {"ann": ann, "snn": snn, "converted": sl.convert(ann, digits, timesteps=8, method="max")}
+
+
+def test_the_gradient_through_a_rate_code_is_that_of_its_mean() -> None:
+    """Of a layer without a threshold the mean of straight-through gradients is the gradient of the mean, exactly."""
+    torch.manual_seed(0)
+    network = sl.SpikingNetwork(
+        nn.Sequential(nn.Flatten(2), nn.Linear(9, 4)), encoder=sl.encoders.Rate(7), decoder=sl.decoders.RateDecoder(), timesteps=7
+    )  # fmt: skip
+    samples = torch.rand(5, 1, 3, 3)
+    samples[:, :, 0, 0] = 1.0
+    through, mean = straight_through(network), of_rates(network)
+    assert through is not None and mean is not None
+    leaf = samples.clone().requires_grad_(True)
+    slopes = [torch.autograd.grad(score(leaf)[:, 2].sum(), leaf)[0] for score in (through, mean)]
+    torch.testing.assert_close(slopes[0], slopes[1])
+    assert bool((slopes[0] != 0).any())
+
+
+def test_naive_stays_flat_and_says_why_and_honest_attacks_fall(trained: dict, digits: Dataset) -> None:
+    found = sl.robustness(trained, digits, noise=(), epsilons=(0.0, 0.1, 0.3), samples=200)
+    clean = found.clean["snn"]
+    for row in found.curve("snn", "naive"):
+        assert abs(row.accuracy - clean) <= 0.005
+        assert "no gradient" in row.label
+    assert found.worst("snn", 0.3) < clean - 0.5
+    assert found.worst("ann", 0.3) < found.clean["ann"] - 0.5
+    assert found.without_gradient["snn"] < 0.05
+    assert not any(found.masked.values())
+    assert "seemed to keep" in found.said
+    ways = {row.way for row in found.rows if row.network == "snn" and row.kind == "fgsm"}
+    assert {"own gradient", "rates", "atan(slope=2)", "mean of 8 draws"} <= ways
+    carried = {(row.network, row.way) for row in found.rows if row.kind == "transfer"}
+    assert {("ann", "made for snn"), ("snn", "made for ann"), ("converted", "made for ann")} <= carried
+    for row in found.rows:
+        assert 0 <= row.low <= row.accuracy <= row.high <= 1
+
+
+class Cut(nn.Module):
+    """The same answers, and no way back."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        return self.inner(samples.detach())
+
+
+class Flattened(Cut):
+    """The same answers, and a gradient that points nowhere."""
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        lost = (samples - samples.detach()).flatten(1)
+        return self.inner(samples.detach()) + lost[:, :10] * 1e-3
+
+
+@pytest.mark.parametrize("kind", [Cut, Flattened])
+def test_a_network_whose_gradients_are_cut_is_masked_not_robust(kind: type, trained: dict, digits: Dataset) -> None:
+    networks = {"cut": kind(trained["ann"]), "ann": trained["ann"]}
+    found = sl.robustness(networks, digits, noise=(), epsilons=(0.2,), samples=150)
+    assert found.masked["cut"]
+    assert not found.masked["ann"]
+    assert "masked, not robust" in found.said
+    assert found.worst("cut", 0.2) == found.curve("cut", "transfer")[0].accuracy
+
+
+def test_noise_of_all_kinds(trained: dict, digits: Dataset) -> None:
+    found = sl.robustness(trained, digits, attacks=(), epsilons=(), samples=150)
+    assert {row.kind for row in found.rows} == set(KINDS)
+    assert {row.kind for row in found.rows if row.network == "ann"} == set(KINDS) - {
+        "dropped",
+        "jittered",
+        "injected",
+        "stuck",
+    }
+    for name in trained:
+        rows = found.curve(name, "gaussian")
+        assert rows[-1].accuracy < rows[0].accuracy
+    again = sl.robustness(trained, digits, attacks=(), epsilons=(), samples=150)
+    assert again == found
+
+
+def test_what_the_kinds_of_noise_do_to_values() -> None:
+    draw = torch.Generator().manual_seed(0)
+    spikes = (torch.rand(40, 50, 20, generator=draw) < 0.2).float()
+    assert float(dropped(spikes, 0.3, draw).sum() / spikes.sum()) == pytest.approx(0.7, abs=0.03)
+    more = injected(spikes, 0.1, draw)
+    assert float(more.mean()) == pytest.approx(0.2 + 0.8 * 0.1, abs=0.01)
+    moved = jittered(spikes, 2, draw)
+    assert set(moved.unique().tolist()) <= {0.0, 1.0}
+    assert torch.equal(jittered(spikes, 0, draw), spikes)
+    one = torch.zeros(9, 1, 1)
+    one[4] = 1
+    steps = {int(jittered(one, 2, draw).flatten().argmax()) for _ in range(60)}
+    assert steps == {2, 3, 4, 5, 6}
+    picture = torch.full((100, 100), 0.5)
+    spoiled = salt_and_pepper(picture, 0.2, draw)
+    assert float((spoiled == 1).float().mean()) == pytest.approx(0.1, abs=0.015)
+    assert float((spoiled == 0).float().mean()) == pytest.approx(0.1, abs=0.015)
+
+
+def test_chip_faults_leave_the_network_itself_alone(trained: dict, digits: Dataset) -> None:
+    samples, draw = digits.test_inputs[:20], torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        before = trained["converted"].scores(samples)
+        for kind in ("dead", "stuck", "weight_noise", "bit_flips"):
+            answer = noisy(trained["converted"], kind, 0.2, draw)
+            assert answer is not None
+            assert not torch.equal(answer(samples), before)
+            nothing = noisy(trained["converted"], kind, 0.0, draw)
+            assert nothing is not None
+            torch.testing.assert_close(nothing(samples), before, atol=0.15, rtol=0.1)  # bits: 8 of them
+        assert torch.equal(trained["converted"].scores(samples), before)
+        silent = noisy(trained["snn"], "dead", 1.0, draw)
+        assert silent is not None
+        assert float(silent(samples).std()) < 0.2
+
+
+def test_attacks_keep_within_epsilon_and_the_range() -> None:
+    torch.manual_seed(0)
+    ann = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
+    samples, labels = torch.rand(40, 6), torch.randint(0, 3, (40,))
+    for attack in (fgsm, pgd):
+        changed = attack(ann, samples, labels, 0.07)
+        assert float((changed - samples).abs().max()) <= 0.07 + 1e-6
+        assert float(changed.min()) >= 0 and float(changed.max()) <= 1
+    loss = nn.functional.cross_entropy(ann(samples), labels)
+    assert nn.functional.cross_entropy(ann(pgd(ann, samples, labels, 0.07)), labels) > loss
+    leaf = samples.clone().requires_grad_(True)
+    expected = torch.autograd.grad(nn.functional.cross_entropy(ann(leaf), labels, reduction="sum"), leaf)[0]
+    torch.testing.assert_close(gradient(ann, samples, labels), expected)
+
+
+def test_captum_agrees() -> None:
+    attack = pytest.importorskip("captum.robust")
+    torch.manual_seed(0)
+    ann = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
+    samples, labels = torch.rand(40, 6), torch.randint(0, 3, (40,))
+    other = attack.FGSM(ann, loss_func=nn.CrossEntropyLoss(reduction="none"), lower_bound=0, upper_bound=1)
+    other.zero_thresh = 0.0
+    torch.testing.assert_close(other.perturb(samples, 0.1, labels), fgsm(ann, samples, labels, 0.1))
+
+
+def test_curves_and_refusals(trained: dict, digits: Dataset, tmp_path) -> None:
+    from spikeledger.report.curves import plot_attacks, plot_noise
+
+    found = sl.robustness(trained, digits, noise=("sign",), epsilons=(0.0, 0.2), samples=60, attacks=("naive", "fgsm"))
+    for name, picture in (("noise", plot_noise(found, "sign")), ("attacks", plot_attacks(found, "snn"))):
+        assert "naive" in picture.svg() or name == "noise"
+        assert picture.save(tmp_path / f"{name}.svg").exists()
+    assert tuple(round(0.05 * k, 2) for k in range(21)) == EPSILONS
+    for options in ({"noise": ("hum",)}, {"attacks": ("wish",)}, {"epsilons": (1.5,)}, {"samples": 0}):
+        with pytest.raises(InputError):
+            sl.robustness(trained, digits, **{"epsilons": (0.1,), "noise": (), **options})
+    with pytest.raises(InputError, match="none was given"):
+        sl.robustness({}, digits)
+    with pytest.raises(InputError, match="normalisation"):
+        sl.robustness(trained, (torch.randn(5, 1, 8, 8), torch.zeros(5, dtype=torch.long)))
+
+
+def test_the_interval_is_wilsons() -> None:
+    low, high = wilson(0.9, 100)
+    assert (low, high) == (pytest.approx(0.8256, abs=1e-4), pytest.approx(0.9448, abs=1e-4))
+    assert wilson(1.0, 50)[1] == pytest.approx(1)
+    assert wilson(0.0, 50)[0] == 0
