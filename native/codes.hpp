@@ -88,20 +88,23 @@ class Twister {
   alignas(64) float numbers_[kSize];
 };
 
-// A bit for each step, sample and pixel: 1 if the next random number is below the pixel's rate. rates [rows, columns]
+// A bit for each step, sample and pixel: 1 if the next random number is below the pixel's rate. rates [rows, columns].
+// All numbers of one sample come before those of the next, so that no sample's depend on who shares its batch.
 inline void rate_code(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words) {
   static thread_local Buffer<float> buffer;
   float* noise = buffer.at_least(columns);
   Twister twister(generator);
-  for (int64_t step = 0; step < steps; ++step)
-    for (int64_t row = 0; row < rows; ++row) {
+  const int64_t words_a_row = (columns + 63) / 64;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t step = 0; step < steps; ++step) {
       twister.draw(noise, columns);
+      uint64_t* to = words + (step * rows + row) * words_a_row;
       for (int64_t first = 0; first < columns; first += 64) {
         uint64_t bits = 0;
         const int64_t end = std::min(columns, first + 64);
         for (int64_t n = first; n < end; n += kLanes)
           bits |= above(load(rates + row * columns + n, columns - n), load(noise + n, columns - n)) << (n - first);
-        *words++ = bits;
+        *to++ = bits;
       }
     }
   twister.save();

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -108,34 +107,6 @@ def test_what_was_not_counted_gives_no_total() -> None:
     with pytest.raises(UncountedError, match="spikes of the input"):
         price(run, "loihi")
     assert any("lower bound" in text for text in price(run, "loihi", allow_uncounted=True).caveats)
-
-
-def thousand_layers() -> Activity:
-    layers, tallies = {}, {}
-    rows = np.ones(64, np.int64)
-    for index in range(500):
-        weights, neurons = f"fc{index}", f"lif{index}"
-        layers[weights] = Layer(weights, "linear", (64,), 64, 4096, 4160, 4160, inputs="spikes", magnitude=1.0)
-        layers[neurons] = Layer(neurons, "neuron", (64,), 64, state=64, spiking=True)
-        for layer, event, count in (
-            (weights, "synaptic_op", 640), (weights, "dense_op", 4096), (neurons, "spike", 64),
-            (neurons, "neuron_update", 640), (neurons, "active_update", 320),
-        ):  # fmt: skip
-            tallies[layer, event] = Tally(layer, event, count, rows * (count // 64))
-    return Activity(layers, tallies, samples=1, timesteps=10)
-
-
-def test_a_thousand_layers_in_fifty_milliseconds() -> None:
-    run, device = thousand_layers(), load_profile("horowitz-45nm")
-    price(run, device)
-    best = min(_seconds(lambda: price(run, device).joules) for _ in range(5))
-    assert best < 0.05
-
-
-def _seconds(deed: object) -> float:
-    start = time.process_time()
-    deed()  # type: ignore[operator]
-    return time.process_time() - start
 
 
 def test_everything_about_joules_works_without_torch() -> None:

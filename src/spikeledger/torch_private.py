@@ -9,6 +9,8 @@ What torch's users write themselves stays where it is used: `tensor._version`, `
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Sized
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -205,12 +207,55 @@ def hook_tables(module: nn.Module) -> tuple[dict[int, Any], ...]:
 
 
 def eager_stance() -> Callable[[], None]:
-    """Let compiled functions run as they were written, until what is returned is called; nothing before torch 2.6."""
+    """Let compiled functions run as they were written, until what is returned is called; nothing before torch 2.6.
+
+    To say so imports torch's compiler, which takes a second: where nobody has, it is said when somebody does.
+    """
     stance = getattr(torch.compiler, "set_stance", None)
     if stance is None:
         return lambda: None
-    held = stance("force_eager")
-    return lambda: held.__exit__(None, None, None)
+    held: list[Any] = []
+    waits = _Waits(_COMPILER, lambda: held.append(stance("force_eager")))
+    if _COMPILER in sys.modules:
+        waits.deed()
+    else:
+        sys.meta_path.insert(0, waits)
+
+    def undo() -> None:
+        if waits in sys.meta_path:
+            sys.meta_path.remove(waits)
+        while held:
+            held.pop().__exit__(None, None, None)
+
+    return undo
+
+
+_COMPILER = "torch._dynamo"
+
+
+class _Waits:
+    """Does something as soon as a module has been imported."""
+
+    def __init__(self, name: str, deed: Callable[[], object]) -> None:
+        self.name = name
+        self.deed = deed
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The module's own place, with the deed behind it; none for other modules."""
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        loader: Any = spec.loader if spec is not None else None
+        if loader is not None:
+            run = loader.exec_module
+
+            def then(module: Any) -> None:
+                run(module)
+                self.deed()
+
+            loader.exec_module = then
+        return spec
 
 
 def eager_kernel(operator: Any) -> Callable[..., Any] | None:

@@ -54,3 +54,16 @@ def kwh(value_joules: float) -> float:
 def battery_milliampere_hours(value_joules: float) -> float:
     """Charge that some joules take from a lithium-ion cell: ``E / (3.7 V * 3.6 C/mAh)``."""
     return value_joules / (BATTERY_VOLTS * 3.6)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `40 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import spikeledger as sl
 from chip.networks import exact, spikes
-from spikeledger.recording import footprint
+from spikeledger.activity import footprint
 
 FACTS = ("outputs", "weights", "nonzero_weights", "parameters", "nonzero_parameters", "synapses", "inputs", "magnitude",
          "source", "shape", "state", "spiking", "weighted")  # fmt: skip

@@ -9,29 +9,18 @@ import pytest
 
 from repository import ROOT
 from spikeledger.chip import machine
-from spikeledger.errors import FileFormatError, InputError
-from spikeledger.study.neuro4ml import run_study
+from spikeledger.trials import run
 
 STUDY = ROOT / "studies" / "neuro4ml.toml"
-SMALL = {"data": {"samples": 20, "classes": 3, "dimensions": 1}, "training": {"epochs": 2}}
+SMALL = {"samples": 20, "classes": 3, "dimensions": 1, "epochs": 2}
 needs_native = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
 
 
 @needs_native
-def test_the_study_runs_alike_for_alike_seeds() -> None:
-    first, second = run_study(STUDY, **SMALL), run_study(STUDY, **SMALL)
-    assert [e.accuracy for e in first.history] == [e.accuracy for e in second.history]
-    assert first.scores == second.scores and set(first.scores) == {"batch", "sample", "fan_out"}
-    assert len(first.to_dict()["epochs"]) == 2
-
-
-def test_a_study_with_a_slip_is_told_of_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="did you mean 'epochs'"):
-        run_study(STUDY, training={"epoch": 3})
-    with pytest.raises(InputError, match="must be a number"):
-        run_study(STUDY, data={"seed": "42"})
-    with pytest.raises(FileFormatError):
-        run_study(tmp_path / "missing.toml")
+def test_the_study_runs_alike_for_alike_seeds(tmp_path: Path) -> None:
+    (first,), (second,) = (run(STUDY, tmp_path / name, changes=SMALL) for name in "ab")
+    assert first.values == second.values and first.key == second.key
+    assert set(first.values["scores"]) == {"batch", "sample", "fan_out"} and len(first.values["epochs"]) == 2
 
 
 @needs_native

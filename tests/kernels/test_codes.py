@@ -29,7 +29,8 @@ def test_the_same_spikes_as_from_torch(shape: tuple[int, int, int], drawn: int, 
         torch.rand(drawn, generator=generator)  # so that it starts anywhere in its block
     planes = rate_planes(rates, steps, ours)
     assert planes is not None
-    assert torch.equal(planes.dense(), (torch.rand(shape, generator=theirs) < rates).float())
+    drawn = torch.rand(rest[0], steps, rest[1], generator=theirs)  # one sample after the other
+    assert torch.equal(planes.dense(), (drawn.transpose(0, 1) < rates).float())
     assert torch.equal(ours.get_state(), theirs.get_state())
 
 
@@ -37,8 +38,17 @@ def test_every_instruction_set_draws_the_same(instruction_set: str) -> None:
     rates, generator = torch.rand(5, 333), torch.Generator().manual_seed(3)
     planes = rate_planes(rates, 4, generator)
     assert planes is not None
-    noise = torch.rand(4, 5, 333, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(planes.dense(), (noise < rates).float())
+    drawn = torch.rand(5, 4, 333, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(planes.dense(), (drawn.transpose(0, 1) < rates).float())
+
+
+@pytest.mark.parametrize("backend", ["reference", "auto"])
+def test_the_code_of_an_image_does_not_depend_on_its_batch(backend: str) -> None:
+    samples = torch.rand(7, 1, 6, 11)
+    with sl.backend(backend):
+        whole = sl.encoders.Rate(5, seed=8)(samples)
+        parts = sl.encoders.Rate(5, seed=8)
+        assert torch.equal(torch.cat([parts(some) for some in samples.split([1, 4, 2])], 1), whole)
 
 
 @pytest.mark.parametrize("kind", ["bernoulli", "poisson"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +83,16 @@ def test_how_the_batch_is_cut_and_ordered_changes_nothing(case: Any, pooling: An
     assert counts(parts) == counts(whole)
     assert parts.samples == whole.samples == BATCH
     assert all((parts.spikes_per_step[n] == row).all() for n, row in whole.spikes_per_step.items())
+
+
+@pytest.mark.parametrize("backend", ["reference", "auto"])
+def test_a_rate_code_counts_alike_however_the_batch_is_cut(backend: Any) -> None:
+    images = torch.rand(11, 1, 6, 7)
+    with sl.backend(backend):
+        network = sl.zoo.mlp(42, 17, 5, timesteps=6, seed=3)
+        whole = counts(sl.record(network, images))
+        assert all(counts(sl.record(network, images, batch_size=size)) == whole for size in (1, 3, 10))
+        assert counts(sl.record(network, iter(images.split([2, 8, 1])))) == whole
 
 
 @given(networks())

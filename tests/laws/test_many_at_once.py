@@ -290,3 +290,24 @@ def test_ten_thousand_recordings_take_no_more_memory_than_a_few() -> None:
     assert resident() - before < 8 << 20
     assert len(gc.get_objects()) - objects < 1000
     no_trace()
+
+
+def test_who_runs_a_network_beside_its_recording_changes_no_count() -> None:
+    network, images = sl.zoo.mlp(12, 24, 4, timesteps=5, seed=1), torch.rand(60, 12)
+    alone, stop, answered = sl.record(network, images), threading.Event(), []
+
+    def answer() -> None:
+        while not stop.is_set():
+            with torch.no_grad():
+                answered.append(network(images[:7]))
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        while not answered:
+            pass
+        found = [sl.record(network, images, batch_size=13) for _ in range(20)]
+    finally:
+        stop.set()
+        thread.join()
+    assert all(one == alone for one in found)

@@ -92,6 +92,14 @@ def test_spikes_that_are_averaged_before_or_behind_an_operator(name: str, neuron
                 agree(shape, stages, 1, pooling=pooling)
 
 
+@pytest.mark.parametrize("name", [name for name in OPERATORS if "padded" in name])
+def test_vectors_that_are_padded_before_more_happens(name: str) -> None:
+    """`[T, B, N]` padded along N looks like `[B, C, L]`: which axes are rows is only known behind the padding."""
+    for seed in range(4):
+        for behind in ("averaged_along_a_line", "concatenated_with_itself"):
+            agree((7,), [first((7,), "LIF"), ([name, behind], "linear linear", None, None)], seed)
+
+
 @pytest.mark.parametrize("neurons", ["LIF", "several"])
 @pytest.mark.parametrize("state", STATES)
 def test_spikes_that_are_kept_in_a_buffer_are_no_weights(state: str, neurons: str) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import spikeledger as sl
-from spikeledger.recording import footprint
+from spikeledger.activity import footprint
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]
 pytest.importorskip("neurobench.metrics", reason="NeuroBench is not installed")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -108,3 +112,70 @@ def test_updates_whose_input_is_not_seen_count_as_active() -> None:
     activity = sl.record(nn.Sequential(Around()), torch.rand(4, 3, 6), step_by_step=True)
     assert activity.total("neuron_update") == activity.total("active_update") == 4 * 3 * 9
     assert (activity.per_neuron("0", "active_update") == 12).all()
+
+
+class Written(nn.Module):
+    """Halves of the neurons are silenced by numpy, whose writes nobody hears."""
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        spikes.numpy()[..., ::2] = 0
+        return spikes
+
+
+def test_spikes_that_numpy_writes_into_are_looked_at_again() -> None:
+    torch.manual_seed(4)
+    x = (torch.rand(5, 3, 20) < 0.4).float()
+    network = nn.Sequential(nn.Linear(20, 14), sl.LIF(0.8, threshold=0.2), Written(), nn.Linear(14, 9))
+    with torch.no_grad():
+        left = network[:3](x)
+        sent = sl.record(network, x, layout="TB").total("synaptic_op", "3")
+    assert sent == int(left.sum()) * 9 > 0
+
+
+class Direct(nn.Module):
+    """Its neurons' `forward` is called, in place of the neurons."""
+
+    def __init__(self, direct: bool) -> None:
+        super().__init__()
+        self.fc, self.lif, self.out = nn.Linear(12, 7), sl.LIF(0.9, threshold=0.3), nn.Linear(7, 2)
+        self.direct = direct
+
+    def forward(self, x: Tensor) -> Tensor:
+        currents = self.fc(x)
+        found: Tensor = self.out(self.lif.forward(currents) if self.direct else self.lif(currents))
+        return found
+
+
+def test_neurons_whose_forward_is_called_count_as_if_they_were() -> None:
+    x = (torch.rand(6, 5, 12) < 0.7).float()
+    called, direct = Direct(False), Direct(True)
+    direct.load_state_dict(called.state_dict())
+    expected = sl.record(called, x, layout="TB")
+    assert expected.total("spike") > 0
+    assert sl.record(direct, x, layout="TB") == expected
+
+
+def test_a_compiler_that_wakes_up_while_it_is_recorded() -> None:
+    """`torch.cond` imports torch's compiler, which then must not trace the recorder."""
+    code = """
+import sys, torch, spikeledger as sl
+from torch import nn
+class Branch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 3), nn.Linear(4, 3)
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda a: self.one(a), lambda a: self.other(a), (x,))
+before = list(sys.meta_path)
+network = Branch()
+assert "torch._dynamo" not in sys.modules
+found = sl.record(network, torch.rand(2, 4), layout="B")
+assert "torch._dynamo" in sys.modules and before == [one for one in sys.meta_path if one in before]
+print(found.total("mac"), found.total("mac", "one"), len(found.uncounted))
+compiled = torch.compile(lambda x: x + 1, backend="eager")
+compiled(torch.ones(2)); print(torch._dynamo.utils.counters["frames"]["total"] > 0)
+"""
+    if not hasattr(torch.compiler, "set_stance"):
+        pytest.skip("this torch has no stance for its compiler")
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=300)
+    assert ran.stdout.split() == ["24", "24", "0", "True"], ran.stderr

@@ -27,33 +27,18 @@ export interface NetworkValues {
   cells?: Cell[];
   encoder?: string;
   decoder?: string;
-  timesteps?: number;
+  timesteps?: number; // of a spiking network
   by_step?: number[];
   sure?: Array<[number, number, number]>;
-}
-
-/** A recording of one side, shown as it was: see `replay.py`. */
-export interface RecordedSide {
-  label: string;
-  timesteps: number;
-  classes: number;
-  populations: Array<{ name: string; size: number; recorded: number; planes: number | null; values: number | null }>;
-  features: string[]; // "layer|event"
-  counts: number; // float64 [samples][T][features], of the first t steps
-  kinds: string[][]; // [samples][T]
-  scores: number; // float32 [samples][T][classes]
-  right: number | null;
 }
 
 export interface Values {
   schema: string;
   version: string;
-  engine: "local" | "replay" | "remote";
   data: Samples;
-  ann: NetworkValues & RecordedSide;
-  snn: NetworkValues & RecordedSide;
+  ann: NetworkValues;
+  snn: NetworkValues;
   prices: Prices;
-  remote?: { path: string };
 }
 
 export interface Document {

@@ -35,7 +35,7 @@ export class View {
       }
       select.append(...["technologies", "devices", "as published"].flatMap((kind) => groups[kind] ?? []));
     }
-    at<HTMLInputElement>("t").max = String(values.snn.timesteps);
+    at<HTMLInputElement>("t").max = String(values.snn.timesteps ?? 1);
     const sure = at<HTMLSelectElement>("sure");
     sure.append(new Option("never: all steps", "0"), ...(values.snn.sure ?? []).map(([margin]) => new Option(`${margin} spike${margin > 1 ? "s" : ""} ahead`, String(margin))));
     at("provenance").textContent =

@@ -25,6 +25,7 @@ from . import (
     record,
     sensitivity,
     show,
+    study,
     train,
     validate,
 )
@@ -52,6 +53,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
 app.command("live")(live.live)
+app.add_typer(study.app, name="study")
 app.command("outlook")(outlook.outlook)
 app.command("show")(show.show)
 

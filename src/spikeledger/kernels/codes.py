@@ -1,4 +1,4 @@
-"""The rate code straight to bits: the same spikes as from `torch.rand(...) < rates`, without the floats in between."""
+"""The rate code straight to bits: the same spikes as from `noise(...) < rates`, without the floats in between."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from .choice import runs_native
 from .planes import Planes, empty_words
 
 _STATE_BYTES = 5056
+
+
+def noise(rates: Tensor, steps: int, generator: torch.Generator) -> Tensor:
+    """Uniform numbers `[T, B, *N]`, all of one sample before those of the next: no sample's depend on its batch mates."""
+    drawn = torch.rand((rates.shape[0], steps, *rates.shape[1:]), generator=generator, dtype=rates.dtype)
+    return drawn.movedim(1, 0)
 
 
 def rate_planes(rates: Tensor, steps: int, generator: torch.Generator) -> Planes | None:
@@ -40,7 +46,6 @@ def _knows_the_generator() -> bool:
         return False
     rates = torch.full((3, 451), 0.5)
     for steps in (1, 2):
-        noise = torch.rand((steps, *rates.shape), generator=theirs)
-        if not torch.equal(_draw(rates, steps, ours).dense(), (noise < rates).float()):
+        if not torch.equal(_draw(rates, steps, ours).dense(), (noise(rates, steps, theirs) < rates).float()):
             return False
     return torch.equal(ours.get_state(), theirs.get_state())

@@ -8,18 +8,19 @@ nothing of each other. While anybody listens, compiled networks run as they were
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from ..torch_private import DispatchMode, dispatch_modes, eager_stance, global_hooks, pop_mode, push_mode, top_mode
+
+_Forward = TypeVar("_Forward", bound=Callable[..., Any])
 
 
 class Listener:
@@ -108,6 +109,7 @@ _Mode.__torch_dispatch__ = _dispatch  # type: ignore[method-assign,assignment]
 class _Here(threading.local):
     def __init__(self) -> None:
         self.ears: list[Ear] = []
+        self.modules: list[nn.Module] = []  # that run, the innermost last; kept while anybody listens
 
 
 _here = _Here()
@@ -117,11 +119,15 @@ _undo: list[Any] = []  # what takes the hooks, and the compiler's stance, back
 
 
 def _enter(module: nn.Module, args: tuple[Any, ...]) -> None:
+    if _here.ears:
+        _here.modules.append(module)
     for ear in _here.ears:
         ear.listener.entered(module, args)
 
 
 def _leave(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+    if _here.modules:
+        _here.modules.pop()
     changed = None
     for ear in reversed(_here.ears):
         found = ear.listener.left(module, args, output if changed is None else changed)
@@ -137,10 +143,9 @@ def _begin() -> None:
             before = register_module_forward_pre_hook(_enter)
             after = register_module_forward_hook(_leave, always_call=True)
             _undo.extend((before.remove, after.remove))
-            if "torch._dynamo" in sys.modules:  # something may be compiled
-                _undo.append(eager_stance())
-                warnings.filterwarnings("ignore", "Using `torch.compile")  # that there are hooks
-                _undo.append(partial(_forget, warnings.filters[0]))
+            _undo.append(eager_stance())
+            warnings.filterwarnings("ignore", "Using `torch.compile")  # that there are hooks
+            _undo.append(partial(_forget, warnings.filters[0]))
 
 
 def _forget(entry: Any) -> None:
@@ -171,6 +176,8 @@ def listen(listener: Listener, *, operators: bool = True) -> Iterator[Ear]:
         if ear.mode is not None and not ear._off:
             _take_off(ear.mode)
         _here.ears.remove(ear)
+        if not _here.ears:
+            _here.modules.clear()
         _end()
 
 
@@ -184,6 +191,24 @@ def _take_off(mode: _Mode) -> None:
         above.append(top)
     for other in reversed(above):
         push_mode(other)
+
+
+def called(forward: _Forward) -> _Forward:
+    """A module's forward that is heard as a call is, where it is called by itself too: `lif.forward(currents)`."""
+
+    @wraps(forward)
+    def heard(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        if not _here.ears or (_here.modules and _here.modules[-1] is self):
+            return forward(self, *args, **kwargs)
+        _enter(self, args)
+        output = None
+        try:
+            output = forward(self, *args, **kwargs)
+        finally:
+            changed = _leave(self, args, output)
+        return output if changed is None else changed
+
+    return heard  # type: ignore[return-value]
 
 
 def heard_by() -> Any:

@@ -81,7 +81,7 @@ def local(
                 f"the {name.upper()} takes {first} values and answers {last} classes, but '{data.name}' has samples of "
                 f"{pictures[0].size} and {classes} classes"
             )
-    document = Document({"schema": SCHEMA, "version": __version__, "engine": "local"})
+    document = Document({"schema": SCHEMA, "version": __version__})
     for (name, side), given, label in zip(sides.items(), (ann, snn), names, strict=True):
         document.values[name] = _network(document, side, given, data, levels, label, seed)
     document.values["data"] = _samples(document, data, pictures, levels, shown, seed)

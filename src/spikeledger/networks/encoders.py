@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
-from ..kernels.codes import rate_planes
+from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
+from ..listening.ear import called
 
 
 class Encoder(nn.Module):
@@ -29,11 +31,35 @@ class Encoder(nn.Module):
         return f"timesteps={self.timesteps}"
 
 
+class _Stream(threading.local):
+    """A generator for each thread: who runs a network while others record it draws numbers of their own."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def get_state(self) -> Tensor:
+        return self.generator.get_state()
+
+    def set_state(self, state: Tensor) -> None:
+        self.generator.set_state(state)
+
+    def __reduce__(self) -> Any:
+        return _stream_at, (self.seed, self.get_state())
+
+
+def _stream_at(seed: int, state: Tensor) -> _Stream:
+    stream = _Stream(seed)
+    stream.set_state(state)
+    return stream
+
+
 class Rate(Encoder):
     """Rate code: every step a pixel spikes with probability `x / max(x)`, independently (Bernoulli).
 
     With `kind="poisson"` the probability is that of at least one event of a Poisson process of that rate,
-    `1 - exp(-x / max(x))`. The maximum is each image's own, so that no image depends on its batch mates.
+    `1 - exp(-x / max(x))`. The maximum is each image's own, and random numbers are drawn image by image, so that the
+    spikes of a run do not depend on how many images share a batch.
     """
 
     def __init__(self, timesteps: int, *, seed: int = 0, kind: Literal["bernoulli", "poisson"] = "bernoulli") -> None:
@@ -42,7 +68,12 @@ class Rate(Encoder):
             raise unknown_name("rate code", kind, ("bernoulli", "poisson"))
         self.kind = kind
         self.seed = seed
-        self.generator = torch.Generator().manual_seed(seed)
+        self._stream = _Stream(seed)
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Where this thread's random numbers come from."""
+        return self._stream.generator
 
     def reseed(self, seed: int) -> None:
         self.seed = seed
@@ -57,6 +88,7 @@ class Rate(Encoder):
         """The spikes as bits, the same that `forward` would give next; None where no kernel can."""
         return rate_planes(self.rates(samples), self.timesteps, self.generator)
 
+    @called
     @untouched
     def forward(self, samples: Tensor) -> Tensor:
         rates = self.rates(samples)
@@ -65,8 +97,8 @@ class Rate(Encoder):
             spikes = planes.dense()
             sends(spikes, planes)
             return spikes
-        noise = torch.rand((self.timesteps, *rates.shape), generator=self.generator, dtype=rates.dtype)
-        return (noise.to(rates.device) < rates).to(rates.dtype)
+        drawn = noise(rates, self.timesteps, self.generator)
+        return (drawn.to(rates.device) < rates).to(rates.dtype)
 
 
 class Latency(Encoder):

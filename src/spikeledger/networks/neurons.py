@@ -36,6 +36,7 @@ from ..kernels.family import run
 from ..kernels.planes import untouched
 from ..kernels.surrogates import Derivative, Surrogate
 from ..kernels.surrogates import surrogate as find_surrogate
+from ..listening.ear import called
 
 
 class Neuron(nn.Module):
@@ -109,6 +110,7 @@ class Neuron(nn.Module):
         zeros = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
         return zeros if self.plain else self.cells().rest(zeros)
 
+    @called
     @untouched
     def forward(self, currents: Tensor, state: Any = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)` as `nn.RNN` does."""

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..kernels.cells import Cells, State, along
 from ..kernels.family import run
 from ..kernels.planes import untouched
+from ..listening.ear import called
 from .event_driven import unseen
 from .neurons import Neuron, in_parts
 
@@ -62,6 +63,7 @@ class Recurrent(nn.Module):
         like = torch.zeros_like(currents[0]) if len(currents) else currents.new_zeros(currents.shape[1:])
         return self._cells().rest(like)._replace(spikes=like)
 
+    @called
     @untouched
     def forward(self, currents: Tensor, state: State | None = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)`."""

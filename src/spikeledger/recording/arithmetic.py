@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .folds import Fold, Writes, numbered, plain, summed, together
-from .provenance import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined
+from .origins import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined
 from .rules import Rule
 
 #: kinds that say nothing of the run's values

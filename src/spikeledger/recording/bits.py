@@ -24,8 +24,8 @@ from ..torch_private import autocasting, function_modes, in_backward, module_hoo
 from .books import Books
 from .calls import Calls
 from .census import Census
+from .origins import EVENTS, Origin
 from .products import PRODUCTS, Product, convolution, row_sums
-from .provenance import EVENTS, Origin
 
 _FORWARD, _LINEAR = nn.Linear.forward, F.linear
 

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from ..listening.neurons import Firing
 from .census import Census, census
 from .folds import plain
+from .origins import CONSTANT, EVENTS, INPUT, Origin
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product
-from .provenance import CONSTANT, EVENTS, INPUT, Origin, Provenance, Weight
+from .provenance import Provenance, Weight
 from .synapses import Line, PairAccount, SynapseAccount, Way
 
 Pooling = Literal["fold", "separate"]
@@ -213,7 +214,7 @@ class Books:
         for part in fold.parts:
             if part.writes is not None and part.writes != self.know.writes(part.before):  # changed since
                 return None
-            if part.overlaps and part.windows is None and math.prod(part.shape) > _MANY:
+            if part.merges and part.windows is None and math.prod(part.shape) > _MANY:
                 return None  # each place would have to be asked for itself
             one = self.know.look(part.before, part.rows, part.unit)
             if one.inputs == "graded" and part.pools:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..listening.neurons import NeuronKind
 from .books import Books
 from .census import census
-from .provenance import CONSTANT, Origin
+from .origins import CONSTANT, Origin
 
 _STRANGE = (
     "it uses values that this recording did not see being made, in another thread, in numpy or in an extension: compute "

@@ -31,13 +31,18 @@ class Part(NamedTuple):
     steps: tuple[Step, ...]  # each takes rows `[R, *features]`
     geometry: tuple[Any, ...]  # what distinguishes this way from others: equal ways have equal geometries
     windows: Any = None  # the pooling, where the way is one pooling alone
-    overlaps: bool = False  # whether a spike may reach a synapse by more than one path
+    overlaps: bool = False  # whether a spike may reach a target by more than one path
     at: Tensor | None = None  # which rows of the fold these are; None: all, in their order
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one row before the pooling, `[1, *features]`."""
         return (1, *self.before.shape[self.rows :])
+
+    @property
+    def merges(self) -> bool:
+        """Whether a spike's paths to a target are one synapse: behind a pooling; copies of a spike meet weights of their own."""
+        return self.overlaps and bool(self.pools)
 
     def further(self, step: Step, geometry: tuple[Any, ...]) -> Part:
         """The same way, one step further."""
@@ -54,21 +59,33 @@ class Fold:
     count: int  # rows in all
     numbers: Tensor | None = None  # 0: nothing; else one more than an element of the sources, one behind the other
     sources: tuple[Fold, ...] = ()
+    loose: int = 0  # leading axes that no step touched: as many of them as one likes may be the rows
 
     @property
     def pools(self) -> set[str]:
         """Places of all poolings."""
         return {place for part in self.parts for place in part.pools}.union(*(fold.pools for fold in self.sources))
 
+    def split(self, count: int) -> Fold:
+        """The same with so many rows, where its leading axes allow it."""
+        for rows in range(1, self.loose + 1):
+            if count == math.prod(self.shape[:rows]):
+                parts = tuple(part._replace(rows=rows) for part in self.parts)
+                return replace(self, parts=parts, rows=rows, count=count)
+        return self
+
     # -- moves that need no numbers ------------------------------------------------------------------------------------
 
     def reshaped(self, shape: torch.Size) -> Fold:
         """The same elements under another shape."""
         if self.numbers is None:
-            for rows in range(1, len(shape) + 1):
-                if math.prod(shape[:rows]) == self.count:
+            counts = [math.prod(shape[:rows]) for rows in range(1, len(shape) + 1)]
+            for count in (self.count, *counts):  # its own rows first
+                fold = self.split(count)
+                if count in counts and fold.count == count:
+                    rows = counts.index(count) + 1
                     features = tuple(shape[rows:])
-                    return self._each(partial(_reshaped, features), features, shape, rows)
+                    return fold._each(partial(_reshaped, features), features, shape, rows)
         return self.moved(lambda x: x.reshape(shape))
 
     def permuted(self, order: Sequence[int]) -> Fold:
@@ -85,14 +102,15 @@ class Fold:
             sizes = list(self.shape)
             for axis in range(len(pads) // 2):
                 sizes[-1 - axis] += pads[2 * axis] + pads[2 * axis + 1]
-            return self._each(
+            padded = self._each(
                 lambda x: torch.nn.functional.pad(x, list(pads)), ("pad", *pads), torch.Size(sizes), self.rows
             )
+            return replace(padded, loose=min(self.loose, len(sizes) - len(pads) // 2))
         return self.moved(lambda x: torch.nn.functional.pad(x, list(pads)))
 
     def _each(self, step: Step, geometry: tuple[Any, ...], shape: torch.Size, rows: int) -> Fold:
         parts = tuple(part.further(step, geometry) for part in self.parts)
-        return replace(self, parts=parts, shape=shape, rows=rows)
+        return replace(self, parts=parts, shape=shape, rows=rows, loose=0)
 
     def pooled(self, place: str, pool: Any, shape: torch.Size) -> Fold:
         """All ways, one more linear pooling further: of a tensor whose first axis holds the rows."""
@@ -124,14 +142,16 @@ class Fold:
     def resolved(self, count: int | None, writes: Writes) -> Fold | None:
         """The same in parts, each of whose rows went one way; None if rows were mixed with places."""
         if self.numbers is None:
-            return self if count in (None, self.count) else None
+            fold = self if count is None else self.split(count)
+            return fold if count in (None, fold.count) else None
         if bool(self.numbers.isnan().any()):
             return None
         flat = self.numbers.to(torch.int64) - 1
         for rows in range(1, len(self.shape) + 1):
             held = math.prod(self.shape[:rows])
             if count in (None, held):
-                parts = _parts(flat.reshape(held, -1), self.sources, tuple(self.shape[rows:]), writes)
+                sources = [source.split(held) for source in self.sources]
+                parts = _parts(flat.reshape(held, -1), sources, tuple(self.shape[rows:]), writes)
                 if parts is not None:
                     return Fold(tuple(parts), self.shape, rows, held)
         return None
@@ -236,9 +256,10 @@ def summed(folds: Sequence[Fold], count: int | None, writes: Writes) -> Fold | N
         return None
     if len({part.before.data_ptr() for part in parts}) < len(parts):  # one spike on two ways may be one synapse
         return None
-    return replace(kept[0], parts=tuple(parts))
+    return replace(kept[0], parts=tuple(parts), loose=0)
 
 
 def plain(values: Tensor, rows: int, unit: float | None, writes: int) -> Fold:
     """Events that went through no pooling yet."""
-    return Fold((Part((), values, rows, unit, writes, (), ()),), values.shape, rows, math.prod(values.shape[:rows]))
+    part = Part((), values, rows, unit, writes, (), ())
+    return Fold((part,), values.shape, rows, math.prod(values.shape[:rows]), loose=values.dim())

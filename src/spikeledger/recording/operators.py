@@ -15,9 +15,10 @@ from .arithmetic import combined, gathered, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census
 from .folds import Fold
+from .origins import CONSTANT, RANDOM, ZERO, Origin
 from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
-from .provenance import CONSTANT, RANDOM, ZERO, Origin, Weight
+from .provenance import Weight
 from .rules import Rule, why_unknown
 from .tensors import elements, nonzero_elements, tensors_in
 

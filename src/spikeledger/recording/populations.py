@@ -15,7 +15,7 @@ from ..kernels.counts import Deeds, deeds
 from ..kernels.planes import Planes
 from ..listening.neurons import Firing
 from .census import Census, census
-from .provenance import Origin
+from .origins import Origin
 from .tensors import first_sample
 
 

@@ -35,7 +35,11 @@ class Snapshot:
             for value in {id(value): value for value in values}.values()
             if isinstance(value, Tensor) and not isinstance(value, nn.Parameter)
         ]
-        self._generators = [(value, value.get_state()) for value in values if isinstance(value, torch.Generator)]
+        self._generators = [
+            (value, value.get_state())
+            for value in values
+            if isinstance(value, torch.Generator) or (hasattr(value, "get_state") and hasattr(value, "set_state"))
+        ]
 
     def put_back(self) -> None:
         """All of it, generators of random numbers too."""

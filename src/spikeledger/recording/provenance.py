@@ -18,98 +18,7 @@ from torch import Tensor, nn
 from ..listening.neurons import kind_of
 from .census import Census, census
 from .folds import Fold, among, numbered
-
-#: kinds whose values are events, each of one size or several of them at once
-EVENTS = frozenset(["spikes", "input"])
-#: operators that give the same elements in another arrangement of the axes
-RESHAPES = frozenset(
-    ["view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "squeeze", "unsqueeze"]
-)
-#: operators that give the same elements in the same arrangement
-COPIES = frozenset(["clone", "contiguous", "detach", "alias", "_to_copy", "to", "lift_fresh"])
-
-
-class Origin(NamedTuple):
-    """Where a tensor's values were made.
-
-    `kind` is `spikes` (neurons sent them, declared or not), `input` (the network's own), `currents` (a weighted
-    operator's), `pooled`, `random`, `constant`, `zero`, `unseen` (made where nobody could look) or `values` (anything
-    else). `unit` is the size of one spike where a value may be several, `census` what was counted when they were sent,
-    for `rows` rows of the first axes, and `suspect` a place that made binary values though nobody said that it is a neuron.
-    """
-
-    kind: str
-    source: str
-    unit: float | None = None
-    suspect: str | None = None
-    fold: Fold | None = None
-    census: Census | None = None
-    rows: int = 0
-    half: tuple[str, Any] | None = (
-        None  # the `sign` or `size` of values with a fold, whose product is these values again
-    )
-
-    @property
-    def bare(self) -> Origin:
-        """What holds for any part of these values."""
-        if self.fold is None and self.census is None and self.half is None:
-            return self
-        return self._replace(fold=None, census=None, rows=0, half=None)
-
-    def through(self, name: str, out: Tensor) -> Origin:
-        """The origin of what an operator that only moves values made of this tensor, but for the poolings."""
-        known = self.census
-        if known is None or name in COPIES:
-            return self
-        rows = _leading(out.shape, self.rows) if name in RESHAPES else None
-        return self._replace(census=None if rows is None else known.shaped(tuple(out.shape[rows:])))
-
-    def counted(self, shape: tuple[int, ...], rows: int) -> Census | None:
-        """The census of a tensor of some shape with this origin, if it is known without looking."""
-        if self.census is None or math.prod(shape[:rows]) != self.rows:
-            return None
-        return self.census.shaped(tuple(shape[rows:]))
-
-
-CONSTANT = Origin("constant", "")
-ZERO = Origin("zero", "")
-INPUT = Origin("input", "input")
-RANDOM = Origin("random", "input")
-
-
-def joined(first: Origin | None, other: Origin | None) -> Origin | None:
-    """What is known of memory that holds values of both origins: zeros say nothing, two populations are events of both."""
-    if first is None or other is None:
-        return first or other
-    if first.kind == "zero" or first == other:
-        return other.bare
-    if other.kind == "zero":
-        return first.bare
-    unit = first.unit if first.unit == other.unit else None
-    source = first.source if first.source == other.source else ""
-    suspect = first.suspect or other.suspect
-    if first.kind == other.kind:
-        kind = first.kind if first.kind != "currents" or source else "values"
-    elif {first.kind, other.kind} <= EVENTS:
-        kind = "spikes"
-    elif "unseen" in (first.kind, other.kind):
-        kind = "unseen"
-    elif first.kind == "constant" or other.kind == "constant":
-        kind, source = next((one.kind, one.source) for one in (first, other) if one.kind != "constant")
-        kind = kind if kind in EVENTS else "values"
-    else:
-        kind, source = "values", first.source
-    return Origin(kind, source, unit, suspect)
-
-
-def _leading(shape: torch.Size, count: int) -> int | None:
-    """How many leading axes of a shape hold exactly `count` rows."""
-    product = 1
-    for axis, size in enumerate(shape):
-        if product == count and axis > 0:
-            return axis
-        product *= size
-    return len(shape) if product == count and len(shape) > 0 else None
+from .origins import Origin, joined
 
 
 class Weight(NamedTuple):
@@ -133,7 +42,7 @@ class Weight(NamedTuple):
 class Memory:
     """What is known of one storage, whatever views there are of it."""
 
-    __slots__ = ("later", "made", "numbers", "sources", "weights", "writes")
+    __slots__ = ("covered", "later", "made", "numbers", "sources", "weights", "writes")
 
     def __init__(self) -> None:
         self.later: list[Callable[[], object]] = []  # what is to be done if a buffer turns out to hold a state
@@ -142,6 +51,20 @@ class Memory:
         self.writes = 0  # how often anything was
         self.numbers: Tensor | None = None  # of pooled values that were copied there, element by element
         self.sources: tuple[Fold, ...] = ()  # what they number
+        self.covered: tuple[int, Origin | None] | None = None  # bytes written part by part, and of what origin
+
+    def partly(self, tensor: Tensor, origin: Origin | None) -> Origin | None:
+        """The origin of all values after a write through a view: of the parts alone once they, one behind the other from
+        the first on, fill the memory."""
+        begin = tensor.storage_offset() * tensor.element_size()
+        covered, made = (0, None) if begin == 0 else self.covered or (-1, None)
+        self.covered = None
+        if origin is not None and begin == covered and tensor.is_contiguous():
+            covered, made = covered + tensor.numel() * tensor.element_size(), joined(made, origin)
+            if covered >= tensor.untyped_storage().nbytes():
+                return made
+            self.covered = covered, made
+        return joined(self.made, origin)
 
     def weight(self, tensor: Tensor) -> Weight | None:
         """The weight that a view lies in."""
@@ -263,7 +186,10 @@ class Provenance:
         row = self._row(tensor)
         memory = row.memory
         if row.writes == memory.writes:
-            return row.origin
+            origin = row.origin
+            if origin is not None and (origin.census is not None or origin.fold is not None) and lent(tensor):
+                return origin.bare
+            return origin
         if memory.numbers is not None and memory.made is not None:
             numbers = memory.numbers.as_strided(tensor.size(), tensor.stride(), tensor.storage_offset()).clone()
             return memory.made._replace(fold=numbered(numbers, memory.sources))
@@ -297,11 +223,11 @@ class Provenance:
         except (NotImplementedError, RuntimeError):
             whole = True
         if whole:
-            memory.made = origin.bare if origin is not None else None
+            memory.made, memory.covered = (origin.bare if origin is not None else None), None
             if origin is not None:
                 row.origin, row.writes = origin, memory.writes
         else:
-            memory.made = joined(memory.made, origin)
+            memory.made = memory.partly(tensor, origin)
 
     def _number(self, tensor: Tensor, memory: Memory, origin: Origin | None) -> None:
         """Keep which pooled values lie where: not a number stands for any others."""
@@ -340,7 +266,7 @@ class Provenance:
 
     def look(self, values: Tensor, rows: int, unit: float | None = None) -> Census:
         """The census of a tensor, remembered while it stays as it is."""
-        if values.is_inference():
+        if values.is_inference() or lent(values):
             return census(values, rows, unit=unit)
         row = self._row(values)
         stands = (values._version, row.memory.writes, unit)
@@ -358,6 +284,14 @@ class Provenance:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def lent(tensor: Tensor) -> bool:
+    """Whether numpy can write into a tensor's memory, which nobody hears."""
+    try:
+        return not tensor.untyped_storage().resizable()
+    except (NotImplementedError, RuntimeError):
+        return False
 
 
 def _pointer(tensor: Tensor) -> int:

@@ -26,11 +26,12 @@ from .bits import BitWatcher, multiplies_once, product
 from .books import Books, Frame, Pooling
 from .calls import Calls, leaves
 from .operators import Operators
-from .provenance import INPUT, Origin, Provenance
+from .origins import INPUT, Origin
+from .provenance import Provenance
 from .rules import Rule, UserRule, rule_of, rules_for
+from .shadows import whole_module
 from .statement import Seen, statement
 from .tensors import tensors_in
-from .whole import whole_module
 
 #: modules that multiply whenever they are called
 _WEIGHTED = (

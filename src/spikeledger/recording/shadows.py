@@ -11,8 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .books import Books
+from .origins import Origin
+from .pools import sum_pool
 
 
 def _attention(
@@ -152,3 +156,33 @@ SHADOWS: dict[str, Callable[..., Any]] = {
     "mkldnn_rnn_layer": _rnn_layer,
     "_trilinear": _bilinear,
 }
+
+
+# -- modules that are booked as one thing, whatever operators they are made of ------------------------------------------
+
+
+def _rms_norm(books: Books, module: Any, args: tuple[Any, ...], output: Any) -> None:
+    books.add("norm", "norm_op", args[0].numel())
+    books.spoil([args[0]])
+    books.ask(books.origin(args[0]))
+    books.know.put(output, Origin("values", books.place))
+
+
+def _sum_pool(books: Books, module: Any, args: tuple[Any, ...], output: Any) -> None:
+    dims = args[0].dim() - 2
+    kernel, stride = (
+        (size,) * dims if isinstance(size, int) else tuple(size)
+        for size in (module.kernel_size, module.stride or module.kernel_size)
+    )
+    made = books.pooled(sum_pool(args[0], kernel, stride, module.ceil_mode), args[0], output)
+    if made is not None:
+        books.know.put(output, made)
+
+
+def whole_module(module: nn.Module) -> Callable[[Books, Any, tuple[Any, ...], Any], None] | None:
+    """How to book a module that is not looked into; None for any other."""
+    if isinstance(module, getattr(nn, "RMSNorm", ())):
+        return _rms_norm
+    if isinstance(module, nn.LPPool1d | nn.LPPool2d) and module.norm_type == 1:
+        return _sum_pool
+    return None

@@ -14,8 +14,8 @@ from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census
 from .fan_out import Grid, fan_out, reach, reach_of_rows
 from .folds import Part
+from .origins import Origin
 from .products import Coincidence, Product
-from .provenance import Origin
 from .tensors import nonzero_elements, presence
 
 
@@ -41,7 +41,7 @@ class _Batch:
     @staticmethod
     def presence(product: Product, parts: tuple[Part, ...]) -> Counts | Tensor:
         """What of a product's weights decides how many events there are."""
-        if product.fan_out is not None and not any(part.overlaps for part in parts):
+        if product.fan_out is not None and not any(part.merges for part in parts):
             return product.fan_out(product.matrix)
         return presence(product.matrix)
 
@@ -71,7 +71,7 @@ class _Batch:
         return [self._before(part, sent, fans) for part, sent in zip(self.parts, self.folded, strict=True)]
 
     def _before(self, part: Part, sent: Counts, fans: Counts) -> Counts:
-        if not part.overlaps:  # each spike goes on by one path, and has the fan-out of the place where it ends
+        if not part.merges:  # each spike goes on by one path, and has the fan-out of the place where it ends
             behind = torch.from_numpy(fans).to(torch.float64)
 
             def whole(x: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import spikeledger as sl
+from spikeledger.activity import footprint
 from spikeledger.errors import InputError
-from spikeledger.recording import footprint
 
 
 def network() -> nn.Sequential:

@@ -7,8 +7,8 @@ sent, over all layers, steps and samples.
 
 from __future__ import annotations
 
-from ..activity import Activity
 from ..errors import InputError
+from .account import Activity
 
 
 def parameter_bytes(activity: Activity, *, bits: int = 32) -> int:

@@ -1,0 +1,132 @@
+"""`spikeledger study`: the trials of a study's file, run where there is room, each of them once."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+File = Annotated[Path, typer.Argument(help="The study: a TOML file.")]
+Folder = Annotated[Path, typer.Argument(help="The folder that a study was run into.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for its trials; the study's name by default.")]
+Cluster = Annotated[
+    str | None, typer.Option(help="Where trials run: local:N for N processes, or a Dask scheduler, tcp://HOST:PORT.")
+]
+Threads = Annotated[int, typer.Option(help="Threads of torch in each trial; figures depend on it.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting that differs from the file's: epochs=2, 'seed=[0, 1]'.")
+]
+Drop = Annotated[
+    bool,
+    typer.Option("--drop", help="Let Ctrl-C drop the running trials at once; without, the first one lets them end."),
+]
+
+
+@app.callback()
+def study() -> None:
+    """Run studies: files that say which trials there are; what was finished is never run again."""
+
+
+@app.command("run")
+def run(
+    file: File, out: Out = None, cluster: Cluster = None, threads: Threads = 1, settings: Set = None,
+    drop: Drop = False, json: options.Json = False,
+) -> None:  # fmt: skip
+    """Run the trials of a study that are not in its folder yet, and print all of them.
+
+    Ctrl-C lets the running trials finish, and a second one drops them; the next run goes on.
+
+    Example: spikeledger study run studies/energy_budget.toml --cluster local:2
+    """
+    from ..trials.runner import run as run_study
+    from ..trials.study import read_study
+    from .trial_progress import watching
+
+    asked = read_study(file, changes(settings))
+    with watching(len(asked.trials)) as tell:
+        rows = run_study(asked, out or Path(asked.name), cluster=cluster, threads=threads, tell=tell, drop=drop)
+    _print(rows, asked.title, json)
+
+
+@app.command("status")
+def status(folder: Folder, json: options.Json = False) -> None:
+    """Say how many of a study's trials are finished, which failed and why, and what the rest may take.
+
+    Example: spikeledger study status energy-budget
+    """
+    from ..trials.runner import read_plan
+    from ..units import duration
+    from .console import print_json
+
+    store, plan = read_plan(folder)
+    keys = list(plan["trials"])
+    done = [store.rows[key] for key in keys if key in store.rows]
+    failures = {key: why for key, why in store.failures().items() if key in plan["trials"]}
+    left = len(keys) - len(done)
+    mean = sum(row.seconds for row in done) / len(done) if done else None
+    told = {
+        "name": plan["name"], "trials": len(keys), "finished": len(done), "failed": failures,
+        "other_trials": len(store.rows) - len(done), "cut_files": store.set_aside,
+        "seconds_left_one_worker": None if mean is None else left * mean,
+    }  # fmt: skip
+    if json:
+        print_json(told)
+        return
+    typer.echo(f"{plan['title']}: {len(done)} of {len(keys)} trials are finished")
+    if mean is not None and left:
+        typer.echo(f"{left} are left, about {duration(left * mean)} of one worker")
+    for key, why in failures.items():
+        typer.echo(f"failed: {key}: {why}")
+    if told["other_trials"]:
+        typer.echo(f"{told['other_trials']} more are of other settings: they stay, and are not part of it")
+    if store.set_aside:
+        typer.echo(f"{len(store.set_aside)} files were cut and count as not run: {', '.join(store.set_aside)}")
+
+
+@app.command("show")
+def show(folder: Folder, json: options.Json = False) -> None:
+    """Print the finished trials of a study: the settings that differ, and the results.
+
+    Example: spikeledger study show energy-budget
+    """
+    from ..trials.runner import read_plan
+
+    store, plan = read_plan(folder)
+    _print([store.rows[key] for key in plan["trials"] if key in store.rows], plan["title"], json)
+
+
+def changes(given: list[str] | None) -> dict[str, Any]:
+    """The settings of `--set`, whose values are TOML; what is none is a text."""
+    from ..errors import InputError
+
+    found = {}
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--set is '{each}', but needs a name and a value: epochs=2")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = value.strip()
+    return found
+
+
+def _print(rows: list[Any], title: str, json: bool) -> None:
+    from dataclasses import asdict
+
+    from .console import print_json
+
+    if json:
+        print_json({"title": title, "trials": [asdict(row) for row in rows]})
+        return
+    from rich.console import Console
+
+    from ..report.trials import show_trials
+
+    show_trials(rows, title, Console())

@@ -1,0 +1,238 @@
+"""A search's file: an experiment, the space of its settings, what is to be made small or large, and the budget.
+
+::
+
+    experiment = "network"
+    [settings]
+    data = "mnist"
+    [space]
+    width = { low = 16, high = 512, log = true }
+    encoder = ["rate", "direct"]
+    [search]
+    maximise = ["accuracy"]
+    minimise = ["joules.loihi"]
+    constraints = ["misfit.loihi <= 0"]
+    sampler = "nsga2"
+    trials = 64
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, unknown_name
+from ..trials.experiments import alike
+from ..trials.store import Row
+from ..trials.study import KEYS, Study, read_table, study_of
+from ..trials.trial import Trial, key_of, make_trial
+
+SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
+#: what an amount counts at least, so that nothing has a logarithm
+LEAST = 1e-30
+#: key of [search] -> its usual value
+USUAL: dict[str, Any] = {
+    "maximise": [], "minimise": [], "constraints": [], "sampler": "nsga2", "trials": 64, "minutes": 0.0, "round": 16,
+    "seed": 0, "random": True, "rungs": [], "keep": 0.5, "confirm": 3, "begin": [],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The values of one setting: those of a list, or the numbers between two ends."""
+
+    choices: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """`name <= limit` or `name >= limit`, of a result."""
+
+    text: str
+    name: str
+    sign: int  # 1 where less is allowed, -1 where more is
+    limit: float
+
+    def missed_by(self, value: float) -> float:
+        """Above 0 by how much a value misses it, in parts of the limit where that is not 0."""
+        return self.sign * (value - self.limit) / (abs(self.limit) or 1.0)
+
+
+@dataclass(frozen=True)
+class Aims:
+    """What a search wants of a result."""
+
+    maximise: tuple[str, ...]
+    minimise: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What is made large, then what is made small."""
+        return (*self.maximise, *self.minimise)
+
+    def measured(self, row: Row) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """A row's objectives, all made small (amounts as their decimal logarithm), and what each constraint is missed by.
+
+        Raises:
+            InputError: the experiment's result has no such value.
+        """
+        found = row.single
+        for name in (*self.objectives, *(each.name for each in self.constraints)):
+            if not isinstance(found.get(name), int | float):
+                raise unknown_name("result of the search's trials", name, found)
+        values = [-float(found[name]) for name in self.maximise]
+        # amounts differ by factors, so what counts is their logarithm
+        values += [math.log10(max(float(found[name]), LEAST)) for name in self.minimise]
+        return tuple(values), tuple(each.missed_by(float(found[each.name])) for each in self.constraints)
+
+    def meets(self, row: Row) -> bool:
+        """Whether a row meets all constraints."""
+        return all(by <= 0 for by in self.measured(row)[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a search's file says."""
+
+    study: Study
+    space: Mapping[str, Axis]
+    aims: Aims
+    sampler: str
+    trials: int  # proposals of the sampler, and as many of random search; 0 for no limit
+    minutes: float  # of workers, for the sampler, and as many for random search; 0 for no limit
+    round: int
+    seed: int
+    random: bool
+    rungs: tuple[int, ...]
+    keep: float
+    confirm: int
+    begin: tuple[Mapping[str, Any], ...]
+
+    @property
+    def identity(self) -> str:
+        """A hash of what the order of the proposals depends on; the budget is not in it, so that it can grow."""
+        return key_of(
+            {
+                "experiment": self.study.experiment.name, "code": self.study.experiment.code,
+                "settings": dict(self.study.settings), "space": {k: repr(v) for k, v in self.space.items()},
+                "search": [self.aims.maximise, self.aims.minimise, [c.text for c in self.aims.constraints], self.round,
+                           self.seed, self.rungs, self.keep, [dict(each) for each in self.begin]],
+            }
+        )  # fmt: skip
+
+    def trial(self, chosen: Mapping[str, Any], rung: int | None, seed: int | None = None) -> Trial:
+        """The trial of a point of the space, at a rung, with another seed where one is given."""
+        settings = {**self.study.settings, **chosen}
+        if rung is not None:
+            settings |= {"epochs": rung, "rungs": list(self.rungs)}
+        if seed is not None:
+            settings["seed"] = seed
+        return make_trial(self.study.experiment, settings)
+
+
+def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Plan:
+    """A search by its file.
+
+    Args:
+        changes: fixed settings and keys of [search] that differ from the file's.
+
+    Raises:
+        FileFormatError: the file is no TOML.
+        InputError: a name that there is none of, an empty space, an objective or a constraint that cannot be read.
+    """
+    where = Path(path)
+    written = dict(read_table(where))
+    given, space, changes = written.pop("search", {}), written.pop("space", {}), dict(changes or {})
+    for name, table in (("search", given), ("space", space)):
+        if not isinstance(table, dict):
+            raise InputError(f"[{name}] in '{where}' is {table!r}, but must be a table")
+    if not space:
+        raise InputError(f"[space] in '{where}' is empty: give the settings to search over, such as width = [64, 128]")
+    search = {**USUAL, **given, **{key: changes.pop(key) for key in list(changes) if key in USUAL and key != "seed"}}
+    for key, value in search.items():
+        if key not in USUAL:
+            raise unknown_name("key of [search]", key, USUAL)
+        if not alike(value, USUAL[key]):
+            raise InputError(f"'{key}' of [search] is {value!r}, but must be like {USUAL[key]!r}")
+    study = study_of(written, where, changes, [key for key in KEYS if key != "trials"])
+    usual = study.experiment.usual
+    for name in space:
+        if name not in usual:
+            raise unknown_name(f"setting of '{study.experiment.name}'", name, usual)
+        if name in study.settings:
+            raise InputError(f"{name} is both in [settings] and in [space]: take it out of one")
+    if not search["maximise"] and not search["minimise"]:
+        raise InputError(f'\'{where}\' has no objective: give maximise = ["accuracy"] or minimise = ["joules.loihi"]')
+    if search["sampler"] not in SAMPLERS:
+        raise unknown_name("sampler", search["sampler"], SAMPLERS)
+    if search["trials"] < 1 and search["minutes"] <= 0:
+        raise InputError("a search needs a budget: give trials or minutes")
+    if search["round"] < 2 or search["confirm"] < 0 or not 0 < search["keep"] <= 1:
+        raise InputError("round must be at least 2, confirm at least 0, and keep above 0 and at most 1")
+    rungs = tuple(search["rungs"])
+    if rungs and (not {"epochs", "rungs"} <= set(usual) or list(rungs) != sorted(set(rungs)) or rungs[0] < 1):
+        raise InputError(
+            f"rungs are {list(rungs)}, but must rise from 1 on, and '{study.experiment.name}' needs the settings epochs "
+            "and rungs"
+        )
+    plan = Plan(
+        study, {name: _axis(name, axis, usual[name]) for name, axis in space.items()},
+        Aims(tuple(search["maximise"]), tuple(search["minimise"]), tuple(map(read_constraint, search["constraints"]))),
+        search["sampler"], search["trials"], float(search["minutes"]), search["round"], search["seed"], search["random"],
+        rungs, search["keep"], search["confirm"], tuple(search["begin"]),
+    )  # fmt: skip
+    for each in plan.begin:
+        for name in each:
+            if name not in space:
+                raise unknown_name("setting of [space] in 'begin'", name, space)
+    first = {name: axis.choices[0] if axis.choices else _number(axis, axis.low) for name, axis in plan.space.items()}
+    plan.trial(first, plan.rungs[-1] if plan.rungs else None)  # a slip is told before anything runs
+    return plan
+
+
+def _axis(name: str, given: Any, usual: Any) -> Axis:
+    if isinstance(given, list):
+        if not given:
+            raise InputError(f"{name} in [space] is an empty list: give it values")
+        for value in given:
+            if not alike(value, usual):
+                raise InputError(f"{name} in [space] may be {value!r}, but must be like {usual!r}")
+        return Axis(choices=tuple(given))
+    if not isinstance(given, dict) or not {"low", "high"} <= set(given) <= {"low", "high", "log"}:
+        raise InputError(
+            f"{name} in [space] is {given!r}, but must be a list of values or {{ low = 16, high = 512, log = true }}"
+        )
+    low, high, log = given["low"], given["high"], given.get("log", False)
+    whole = not isinstance(usual, float)
+    for value in (low, high):
+        if not alike(value, usual) or isinstance(value, str) or not math.isfinite(value):
+            raise InputError(f"{name} in [space] goes from {low!r} to {high!r}, but must be numbers like {usual!r}")
+    if not isinstance(log, bool) or not low < high or (log and low <= 0):
+        raise InputError(f"{name} in [space] goes from {low} to {high}: low must be below high, and above 0 with log")
+    return Axis(low=low, high=high, log=log, whole=whole)
+
+
+def _number(axis: Axis, value: float) -> float | int:
+    return int(value) if axis.whole else float(value)
+
+
+def read_constraint(text: str) -> Constraint:
+    """A constraint as a search's file has it."""
+    found = re.fullmatch(r"\s*(\S+)\s*(<=|>=)\s*(\S+)\s*", text)
+    try:
+        limit = float(found.group(3)) if found else math.nan
+    except ValueError:
+        limit = math.nan
+    if found is None or not math.isfinite(limit):
+        raise InputError(f"the constraint '{text}' cannot be read: write 'joules.loihi <= 1e-6' or 'accuracy >= 0.9'")
+    return Constraint(text, found.group(1), 1 if found.group(2) == "<=" else -1, limit)

@@ -1,0 +1,254 @@
+"""A search, round by round: `run_search("search.toml", "folder")` goes on where a folder's search stands.
+
+A round's points are written before they are tried, and the round is over when all of its trials are finished. So what is
+proposed hangs on finished rounds alone: neither on which worker was faster, nor on a kill.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import FileFormatError, InputError
+from ..trials.runner import News, Runner, TrialsFailed, open_runner
+from ..trials.store import Row, Store
+from ..writing import write_whole
+from .pareto import best, front
+from .plan import Aims, Plan, read_constraint, read_search
+from .proposing import Memory, Told, propose, remember
+
+SCHEMA = "spikeledger-search/1"
+_TOLD = ("arm", "number", "chosen", "rung", "stopped", "seconds")
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A point of the space that was tried.
+
+    Attributes:
+        arm: who proposed it: the sampler's name, or `random`.
+        number: in its arm's order.
+        row: of the highest rung that it reached; None where its trial failed.
+        rung: that rung; None without rungs.
+        stopped: whether it was stopped before the last rung.
+        seconds: of one worker, over all rungs.
+    """
+
+    arm: str
+    number: int
+    chosen: Mapping[str, Any]
+    row: Row | None
+    rung: int | None
+    stopped: bool
+    seconds: float
+
+
+@dataclass
+class Arm:
+    """Proposals of one sampler, and what became of them."""
+
+    name: str
+    memory: Memory
+    seen: set[str] = field(default_factory=set)
+    tried: list[Tried] = field(default_factory=list)
+    rounds: int = 0
+    over: bool = False
+
+    def spent(self) -> float:
+        """Seconds of one worker."""
+        return sum(each.seconds for each in self.tried)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search as far as it got: what it wanted, every point that was tried, and the other seeds of the front's points."""
+
+    title: str
+    aims: Aims
+    store: Store
+    tried: tuple[Tried, ...]
+    seeds: Mapping[str, tuple[Row, ...]]  # key of a point's row -> rows of other seeds
+
+    @property
+    def complete(self) -> list[tuple[Tried, Row]]:
+        """Points that gave a result and were not stopped."""
+        return [(each, each.row) for each in self.tried if each.row is not None and not each.stopped]
+
+    @property
+    def feasible(self) -> list[tuple[Tried, Row]]:
+        """Of those, the ones that meet all constraints."""
+        return [(each, row) for each, row in self.complete if self.aims.meets(row)]
+
+    def write(self) -> None:
+        """Note in the folder what `read_search_folder` reads: which trials were the search's, and what it wanted."""
+        told = {
+            "schema": SCHEMA, "title": self.title, "maximise": self.aims.maximise, "minimise": self.aims.minimise,
+            "constraints": [each.text for each in self.aims.constraints],
+            "tried": [
+                {**{name: getattr(each, name) for name in _TOLD}, "trial": each.row.key if each.row is not None else None}
+                for each in self.tried
+            ],
+            "seeds": {key: [row.key for row in rows] for key, rows in self.seeds.items()},
+        }  # fmt: skip
+        write_whole(self.store.folder / "search.json", json.dumps(told, ensure_ascii=False))
+
+
+def read_search_folder(folder: str | os.PathLike[str]) -> Search:
+    """The search in a folder as far as it got, without running anything.
+
+    Raises:
+        InputError: there is no search in the folder.
+    """
+    store = Store(folder, make=False)
+    try:
+        told = json.loads((store.folder / "search.json").read_text("utf-8"))
+        if told["schema"] != SCHEMA:
+            raise ValueError("another schema")
+        constraints = tuple(read_constraint(text) for text in told["constraints"])
+        aims = Aims(tuple(told["maximise"]), tuple(told["minimise"]), constraints)
+        tried = tuple(
+            Tried(row=store.rows.get(each["trial"]), **{name: each[name] for name in _TOLD}) for each in told["tried"]
+        )
+        seeds = {
+            key: tuple(store.rows[one] for one in others if one in store.rows) for key, others in told["seeds"].items()
+        }
+        return Search(str(told["title"]), aims, store, tried, seeds)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"'{folder}' holds no search: 'spikeledger search run FILE' makes one") from error
+
+
+def run_search(
+    plan: Plan | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    changes: Mapping[str, Any] | None = None,
+    cluster: Any = None,
+    threads: int | None = 1,
+    tell: Callable[[News], None] = lambda news: None,
+    drop: bool = False,
+    each_round: Callable[[Search], None] = lambda search: None,
+) -> Search:
+    """Search until the budget is spent, beside random search with the same budget; then try the front's other seeds.
+
+    Args:
+        each_round: called after each round with the search so far.
+
+    Raises:
+        InputError: as of `read_search`; or no point meets the constraints.
+        Stopped: Ctrl-C; the next call goes on.
+    """
+    what = plan if isinstance(plan, Plan) else read_search(plan, changes)
+    with open_runner(folder, cluster=cluster, threads=threads, tell=tell, drop=drop) as runner:
+        names = [what.sampler] + ["random"] * (what.random and what.sampler != "random")
+        arms = [Arm(name, Memory(what, name)) for name in names]
+        found = Search(what.study.title, what.aims, runner.store, (), {})
+        while not all(arm.over for arm in arms):
+            _round(what, runner, [arm for arm in arms if not arm.over])
+            found = replace(found, tried=tuple(each for arm in arms for each in arm.tried))
+            each_round(found)
+        found.write()
+        _demand(found)
+        found = replace(found, seeds=_confirmed(what, runner, found))
+        found.write()
+        return found
+
+
+def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
+    """Propose, try and tell one round of each arm, together, so that no worker waits for an arm."""
+    points = [(arm, chosen) for arm in arms for chosen in _points(plan, runner.store, arm)]
+    reached: dict[int, tuple[Row | None, int | None]] = {}
+    seconds = [0.0] * len(points)
+    going = list(range(len(points)))
+    for rung in plan.rungs or (None,):
+        rows = runner.run([plan.trial(points[n][1], rung) for n in going])
+        for n, row in zip(going, rows, strict=True):
+            reached[n] = (row, rung)
+            seconds[n] += row.seconds if row is not None else 0.0
+        if rung is not None and rung != plan.rungs[-1]:
+            going = [n for arm in arms for n in _survivors(plan, [m for m in going if points[m][0] is arm], reached)]
+    if points and all(row is None for row, _ in reached.values()):
+        told = runner.store.failures()
+        raise TrialsFailed(f"all {len(points)} trials of a round failed; the first: {next(iter(told.values()), '')}")
+    for arm in arms:
+        latest: list[Tried] = []
+        for n, (owner, chosen) in enumerate(points):
+            if owner is arm:
+                row, rung = reached[n]
+                stopped = rung is not None and rung != plan.rungs[-1]
+                latest.append(Tried(arm.name, len(arm.tried) + len(latest), chosen, row, rung, stopped, seconds[n]))
+        arm.tried += latest
+        arm.memory.add([Told(each.chosen, *plan.aims.measured(each.row)) for each in latest if each.row is not None])
+        arm.rounds += 1
+        arm.over = (
+            not latest
+            or (plan.trials > 0 and len(arm.tried) >= plan.trials)
+            or (plan.minutes > 0 and arm.spent() >= 60 * plan.minutes)
+        )
+
+
+def _points(plan: Plan, store: Store, arm: Arm) -> list[dict[str, Any]]:
+    """The points of an arm's next round: those that were written, else proposed now and written."""
+    file = store.folder / "rounds" / plan.identity / f"{arm.name}-{arm.rounds:05}.json"
+    if file.is_file():
+        try:
+            found: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["points"]
+            for chosen in found:
+                remember(arm.seen, chosen)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FileFormatError(f"'{file}' cannot be read ({error}): remove it, and it is proposed again") from error
+    else:
+        found = propose(plan, arm.name, arm.rounds, arm.memory, arm.seen)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps({"points": found}))
+    return found[: plan.trials - len(arm.tried)] if plan.trials > 0 else found
+
+
+def _survivors(plan: Plan, going: list[int], reached: Mapping[int, tuple[Row | None, int | None]]) -> list[int]:
+    """The points of an arm that go on to the next rung: the better part of them, by fronts and then by crowding."""
+    alive = [(n, reached[n][0]) for n in going]
+    told = [(n, *plan.aims.measured(row)) for n, row in alive if row is not None]
+    if not told:
+        return []
+    values = np.array([each[1] for each in told])
+    violations = np.array([sum(max(0.0, by) for by in each[2]) for each in told])
+    return sorted(told[n][0] for n in best(values, violations, math.ceil(plan.keep * len(told))))
+
+
+def _demand(search: Search) -> None:
+    """See that some point meets the constraints; the sentence names the one that is missed most often."""
+    done = search.complete
+    if not done or search.feasible:
+        return
+    missed = np.array([search.aims.measured(row)[1] for _, row in done])
+    worst = int((missed > 0).sum(0).argmax())
+    constraint, nearest = search.aims.constraints[worst], done[int(missed[:, worst].argmin())][1]
+    raise InputError(
+        f"none of {len(done)} points meets the constraint '{constraint.text}'; the nearest has {constraint.name} = "
+        f"{nearest.single[constraint.name]:.4g}: relax it, or widen the space; the trials are kept"
+    )
+
+
+def _confirmed(plan: Plan, runner: Runner, search: Search) -> dict[str, tuple[Row, ...]]:
+    """Rows of other seeds for the points of the front, so that it is drawn with how sure it is."""
+    met = search.feasible
+    if plan.confirm < 2 or not met or "seed" not in plan.study.experiment.usual or "seed" in plan.space:
+        return {}
+    points = [met[n] for n in front(np.array([search.aims.measured(row)[0] for _, row in met]))]
+    last = plan.rungs[-1] if plan.rungs else None
+    trials = [
+        plan.trial(point.chosen, last, seed=row.settings["seed"] + n)
+        for point, row in points
+        for n in range(1, plan.confirm)
+    ]
+    rows = iter(runner.run(trials))
+    found = {}
+    for _, row in points:
+        others = [next(rows) for _ in range(1, plan.confirm)]
+        found[row.key] = tuple(other for other in others if other is not None)
+    return found

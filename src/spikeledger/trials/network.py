@@ -1,0 +1,233 @@
+"""One network of a search: its settings in; accuracy, joules on several devices, chips and latency out.
+
+What a search chooses by is measured on samples that are held out of the training set; the test set chooses nothing.
+A trial of more epochs begins with the trial of fewer: `rungs` are where a search looks and stops hopeless ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .experiments import Work, experiment
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ..activity import Activity
+    from ..datasets import Dataset
+
+#: joules of the Neuro4ML course's exercise, whose trade-off score is `0.5 accuracy + 0.5 (10,000 - E/nJ) / 10,000`
+COURSE_PROFILE, COURSE_BILL, COURSE_NANOJOULES = "published-exercise-001", "ops-only", 10_000.0
+
+
+def _start(settings: dict[str, Any]) -> dict[str, Any] | None:
+    before = [epochs for epochs in settings["rungs"] if epochs < settings["epochs"]]
+    return {**settings, "epochs": max(before)} if before else None
+
+
+def _check(settings: dict[str, Any]) -> None:
+    for name in ("epochs", "depth", "width", "timesteps", "held_out", "recorded"):
+        if settings[name] < 1:
+            raise InputError(f"{name} is {settings[name]}, but needs to be at least 1")
+    if not 0 <= settings["sparsity"] < 1:
+        raise InputError(f"sparsity is {settings['sparsity']}, but must be at least 0 and below 1")
+    if not 1 <= settings["weight_bits"] <= 32:
+        raise InputError(f"weight_bits is {settings['weight_bits']}, but must be 1 to 32")
+    if settings["penalty"] > 0 and settings["budget"] <= 0:
+        raise InputError("a penalty on joules needs the budget above which it holds: give budget, in joules a sample")
+
+
+@experiment(start=_start, check=_check)
+def network(
+    work: Work,
+    *,
+    data: str = "mnist",
+    train: int | None = None,
+    test: int | None = None,
+    held_out: int = 2000,
+    width: int = 128,
+    depth: int = 1,
+    taper: float = 1.0,
+    neuron: str = "lif",
+    beta: float = 0.9,
+    threshold: float = 1.0,
+    surrogate: str = "atan",
+    encoder: str = "rate",
+    timesteps: int = 5,
+    loss: str = "rate",
+    learning_rate: float = 3e-3,
+    penalty: float = 0.0,
+    budget: float = 0.0,
+    budget_profile: str = "loihi",
+    sparsity: float = 0.0,
+    weight_bits: int = 32,
+    epochs: int = 3,
+    rungs: list[int] | tuple[int, ...] = (),
+    seed: int = 0,
+    profiles: list[str] | tuple[str, ...] = ("loihi", "seneca-22nm"),
+    chips: list[str] | tuple[str, ...] = (),
+    recorded: int = 1000,
+) -> dict[str, Any]:
+    """Train a perceptron, and measure it on held-out samples.
+
+    Args:
+        data: a data set's name, or `randman` (10 classes, 128 units, `timesteps` steps, 200 samples a class).
+        train: samples that are trained on, as with `test`; all by default.
+        held_out: samples of the training set that the search chooses by.
+        width: hidden neurons of the first hidden layer.
+        taper: by which each further layer's width is multiplied.
+        penalty: weight of a penalty on joules above `budget` joules a sample on `budget_profile`; 0 for none.
+        sparsity: share of the weights that pruning makes zero.
+        weight_bits: to which weights are rounded after training.
+        rungs: epochs at which the training is cut into trials, each going on from the last.
+        profiles: devices to price on.
+        chips: chips to map onto.
+        recorded: held-out samples that are recorded.
+    """
+    from ..recording.record import record
+    from ..training.checkpoints import load_network, save_network
+    from ..training.evaluate import evaluate
+    from ..training.fit import fit
+    from ..training.losses import joules
+    from ..training.pruning import Pruning
+
+    part, tests = load_parts(data, train, test, held_out, timesteps)
+    before = [each for each in rungs if each < epochs]
+    if before:
+        net = load_network(work.start / "network")
+    else:
+        net = _built(part, data, width, depth, taper, neuron, beta, threshold, surrogate, encoder, timesteps, seed)
+    fit(
+        net, part, epochs=epochs - max(before, default=0), seed=seed, loss=loss, learning_rate=learning_rate,
+        penalties=[joules(budget_profile, target=budget, weight=penalty)] if penalty > 0 else [],
+        prune=Pruning(sparsity) if sparsity > 0 else None,
+        validation=0.0, profile=None, progress=False, checkpoint=work.folder / "fit", resume=True,
+    )  # fmt: skip
+    save_network(work.keep / "network", net)
+    rounded = _rounded(net, weight_bits)
+    answered = evaluate(rounded, part.test_inputs, part.test_labels)
+    sample = part.test_inputs[:recorded]
+    activity = record(rounded, sample.transpose(0, 1) if rounded.input_layout == "TB" else sample)
+    activity.save(work.keep / "activity.npz")
+    return {
+        "accuracy": answered.accuracy,
+        "test_accuracy": evaluate(rounded, *tests).accuracy,
+        **priced(activity, profiles),
+        "tradeoff": tradeoff(answered.accuracy, activity),
+        "synops": activity.per_sample("synaptic_op"),
+        "synapses": sum(layer.synapses for layer in activity.layers_by_name.values()),
+        **_on_chips(rounded, sample, chips, activity),
+    }
+
+
+def priced(activity: Activity, profiles: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """Joules a sample on devices, nominal and at the high end of every price."""
+    from ..ledger import price
+
+    ledgers = {name: price(activity, name) for name in profiles}
+    return {
+        "joules": {name: ledger.per_sample.nominal for name, ledger in ledgers.items()},
+        "joules_high": {name: ledger.per_sample.high for name, ledger in ledgers.items()},
+    }
+
+
+def tradeoff(accuracy: float, activity: Activity) -> float:
+    """The score of the course's exercise, of joules a sample by fan-out."""
+    from ..ledger import price
+
+    nanojoules = 1e9 * price(activity, COURSE_PROFILE, bill=COURSE_BILL).joules_per_sample
+    return 0.5 * accuracy + 0.5 * (COURSE_NANOJOULES - nanojoules) / COURSE_NANOJOULES
+
+
+def load_parts(
+    data: str, train: int | None, test: int | None, held_out: int, timesteps: int
+) -> tuple[Dataset, tuple[torch.Tensor, torch.Tensor]]:
+    """What is trained on and chosen by, as a data set whose test part is held out of training; and the real test part.
+
+    The held-out samples are the same for every trial.
+    """
+    import numpy as np
+
+    from ..datasets import Dataset, load_dataset
+
+    if data == "randman":
+        from ..datasets.randman import randman
+
+        first, second = randman(samples=200, steps=timesteps).split(seed=0)
+        whole = Dataset.from_arrays(
+            "randman", first.trains().transpose(0, 1), first.labels, second.trains().transpose(0, 1), second.labels
+        )
+    else:
+        whole = load_dataset(data)
+    count = len(whole.train_labels)
+    if not held_out < count:
+        raise InputError(f"held_out is {held_out}, but '{data}' has {count:,} training samples: hold fewer out")
+    order = np.random.default_rng(0).permutation(count)
+    held, kept = order[:held_out], order[held_out:][:train]
+    part = Dataset(
+        whole.name, whole.train_inputs[kept], whole.train_labels[kept],
+        whole.train_inputs[held], whole.train_labels[held], whole.classes,
+    )  # fmt: skip
+    tests = whole.subset(test=test, seed=0) if test else whole
+    return part, (tests.test_inputs, tests.test_labels)
+
+
+def _built(
+    part: Dataset, data: str, width: int, depth: int, taper: float, neuron: str, beta: float, threshold: float,
+    surrogate: str, encoder: str, timesteps: int, seed: int,
+) -> Any:  # fmt: skip
+    from ..networks import zoo
+
+    sequences = data == "randman"
+    inputs = part.input_shape[1:] if sequences else part.input_shape
+    flat = 1
+    for size in inputs:
+        flat *= size
+    hidden = [max(1, round(width * taper**n)) for n in range(depth)]
+    options: dict[str, Any] = {"threshold": threshold, "surrogate": surrogate}
+    if neuron != "if":
+        options["beta"] = beta
+    return zoo.mlp(
+        flat, *hidden, len(part.classes), neuron=neuron, timesteps=timesteps,
+        encoder=None if sequences else encoder, seed=seed, **options,
+    )  # fmt: skip
+
+
+def _rounded(net: nn.Module, bits: int) -> Any:
+    """A copy whose weights have so many bits; it saves and answers as before."""
+    import copy
+
+    import torch
+    from torch import nn
+
+    from ..hardware.profile import Precision
+    from ..study.widths import round_weights
+
+    clone = copy.deepcopy(net)
+    if bits < 32:
+        with torch.no_grad():
+            for module in clone.modules():
+                if isinstance(module, nn.Linear):
+                    precision = Precision(arithmetic="integer", weight_bits=bits)
+                    module.weight.copy_(round_weights(module.weight, precision))
+    return clone
+
+
+def _on_chips(net: Any, sample: torch.Tensor, chips: list[str] | tuple[str, ...], activity: Activity) -> dict[str, Any]:
+    """On each chip: how far the limit that fails most is exceeded (`misfit`, 0 where all hold), and chips used."""
+    if not chips:
+        return {}
+    from ..chip.limits import viability
+    from ..chip.trace import map_network
+
+    first = sample[:1]
+    mapped = map_network(net, first.transpose(0, 1) if net.input_layout == "TB" else first)
+    found = dict(zip(chips, viability(mapped, chips), strict=True))
+    return {
+        "misfit": {
+            name: max((short.excess - 1 for short in each.shortages), default=0.0) for name, each in found.items()
+        },
+        "chips": {name: each.chips for name, each in found.items()},
+    }
