@@ -42,6 +42,9 @@ def live(
     from . import building, console, folders
 
     folders.check_target(out)
+    from ..hardware.catalog import load_profile
+
+    own = [load_profile(one.strip()) for one in profiles.split(",") if one.strip()]
     from ..datasets import list_datasets, load_dataset
     from ..errors import unknown_name
     from ..live import networks
@@ -58,7 +61,6 @@ def live(
         left, right = building.find_network(ann), building.find_network(snn)
     if left is None or right is None:
         left, right = networks.shipped() if name == "digits" else networks.cached(part, say=console.say)
-    own = [one.strip() for one in profiles.split(",") if one.strip()]
     names = (networks.label_of(left), networks.label_of(right))
     document = local(left, right, part, profiles=own, names=names)
     write_live(document, out)
