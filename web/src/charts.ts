@@ -159,7 +159,12 @@ export function drawSeries(canvas: HTMLCanvasElement, series: Series, span: [num
     if (rows.length < 1) continue;
     pen.fillStyle = pen.strokeStyle = colours[side];
     pen.globalAlpha = 0.22;
-    if (ranges) for (const [at, row] of rows.entries()) pen.fillRect(x(at) - step / 2, axis.at(row[2]), step + 0.4, axis.at(row[0]) - axis.at(row[2]));
+    if (ranges) {
+      pen.beginPath();
+      rows.forEach((row, at) => { pen.lineTo(x(at) - step / 2, axis.at(row[2])); pen.lineTo(x(at) + step / 2, axis.at(row[2])); });
+      for (let at = rows.length - 1; at >= 0; at--) { pen.lineTo(x(at) + step / 2, axis.at(rows[at][0])); pen.lineTo(x(at) - step / 2, axis.at(rows[at][0])); }
+      pen.fill();
+    }
     pen.globalAlpha = 1;
     pen.lineWidth = 1.8;
     pen.setLineDash(side === "ann" ? [] : [5, 2]);

@@ -148,18 +148,29 @@ export function slopes(
 }
 
 export function termOf(prices: Prices, event: string): string {
-  for (const term in prices.terms) if (prices.terms[term].includes(event)) return term;
-  return "";
+  let found = TERMS.get(prices);
+  if (!found) {
+    found = new Map(Object.entries(prices.terms).flatMap(([term, events]) => events.map((one) => [one, term] as const)));
+    TERMS.set(prices, found);
+  }
+  return found.get(event) ?? "";
+}
+
+const TERMS = new WeakMap<Prices, Map<string, string>>(), NAMES = new WeakMap<PriceSide, string[]>();
+
+/** The features' names as a run's counts have them. */
+function namesOf(side: PriceSide): string[] {
+  const found = NAMES.get(side) ?? side.features.map((one) => one.join("|"));
+  NAMES.set(side, found);
+  return found;
 }
 
 function evaluate(prices: Prices, side: PriceSide, bill: number, sample: Counted): Entry[] {
   const entries: Entry[] = [];
+  const names = namesOf(side);
   for (const [layer, event, unknowns, parts] of prices.bills[bill]) {
     let amount = 0;
-    for (const [feature, power, each] of parts) {
-      const count = sample.counts[side.features[feature].join("|")] ?? 0;
-      amount += each * count * sample.timesteps ** power;
-    }
+    for (const [feature, power, each] of parts) amount += each * (sample.counts[names[feature]] ?? 0) * sample.timesteps ** power;
     if (amount === 0) continue;
     const name = event < 0 ? "" : prices.events[event];
     entries.push({ layer: side.layers[layer], event: name, term: termOf(prices, name), unknowns, amount });

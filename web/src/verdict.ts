@@ -4,7 +4,7 @@
 // The extremes of `SNN - ANN` and of `ANN / SNN` lie at corners of the ranges; where unknowns multiply, as many are tried
 // at both ends as leave one in each product (Charnes & Cooper 1962, Dinkelbach 1967).
 
-import { type Entry, type Prices, product } from "./joules";
+import { type Entry, type Prices, product, type Unknown } from "./joules";
 import { randomOf } from "./spike";
 
 /** A cost as products of unknowns: "3,17" -> its coefficient. */
@@ -83,16 +83,21 @@ function members(key: string): number[] {
   return key ? key.split(",").map(Number) : [];
 }
 
+const DRAWN = new WeakMap<Unknown, Float64Array>(); // one number has the same draws wherever it is asked for
+
 function draw(prices: Prices, ann: Cost, snn: Cost) {
   const unknowns = [...new Set([...ann.keys(), ...snn.keys()].flatMap(members))];
   const values = new Map<number, Float64Array>();
   for (const one of unknowns) {
+    const before = DRAWN.get(prices.unknowns[one]);
+    if (before) { values.set(one, before); continue; }
     const [name, low, , high] = prices.unknowns[one];
     let seed = 7;
     for (const letter of name) seed = (Math.imul(seed, 31) + letter.charCodeAt(0)) | 0;
     const random = randomOf(seed), drawn = new Float64Array(DRAWS);
     // only the ends are known, on a scale of ratios: log-uniform; from 0 the scale is linear
     for (let at = 0; at < DRAWS; at++) drawn[at] = low > 0 ? low * (high / low) ** random() : high * random();
+    DRAWN.set(prices.unknowns[one], drawn);
     values.set(one, drawn);
   }
   const costs = [ann, snn].map((cost) => {

@@ -22,6 +22,7 @@ export class View {
   private spans: Record<string, [number, number] | null> = {};
   private picked: number | null = null;
   private told = -Infinity;
+  private drawn = -Infinity;
   private later = 0;
 
   constructor(private pack: Document, private books: Books, private state: State) {
@@ -114,9 +115,13 @@ export class View {
     }, this.spans.ruler, state.ranges, colours);
   }
 
-  /** Everything that is about all digits; sentences at most once a second. */
+  /** Everything that is about all digits: charts at most four times a second, sentences at most once. */
   totals(pair: Pair, end: number): void {
-    const { books, state, colours, pack } = this;
+    const { books, state, colours, pack } = this, now = performance.now();
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => this.totals(pair, end), 1000);
+    if (now - this.drawn < 250 && this.told > -Infinity) return;
+    this.drawn = now;
     this.spans.history = decades(SIDES.flatMap((side) => books.joules[side].slice(-200).flat()), null);
     drawSeries(at<HTMLCanvasElement>("history"), books.joules, this.spans.history, "J", state.ranges, colours);
     // joules/digit * digits/s = watts
@@ -126,12 +131,8 @@ export class View {
     const sums = { ann: books.cumulated("ann"), snn: books.cumulated("snn") };
     drawSeries(at<HTMLCanvasElement>("cumulative"), sums, decades(SIDES.flatMap((side) => sums[side].slice(-200).flat()), null), "J", state.ranges, colours);
     at("seen").textContent = accuracy(books, { ann: pack.values.ann.after, snn: pack.values.snn.after, tested: pack.values.snn.tested });
-    const now = performance.now();
+    if (now - this.told < 1000) return;
     clearTimeout(this.later);
-    if (now - this.told < 1000) {
-      this.later = window.setTimeout(() => this.totals(pair, end), 1000);
-      return;
-    }
     this.told = now;
     this.sentences(pair, end);
   }
