@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo shell test test-all test-peers test-torch check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
+.PHONY: help demo live shell web test test-all test-peers test-torch check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -37,6 +37,17 @@ demo: .venv/.demo-$(KIND)  ## train an ANN and its spiking twin on the digits, p
 
 shell: .venv/.demo-$(KIND)  ## a shell in which `spikeledger` and `python` are those of .venv
 	@VIRTUAL_ENV="$(CURDIR)/.venv" PATH="$(CURDIR)/$(BIN):$$PATH" $${SHELL:-/bin/sh}
+
+live: .venv/.demo-$(KIND)  ## a page in which both networks read digits, out/live.html
+	@mkdir -p out
+	$(BIN)/spikeledger live --out out/live.html
+	@echo "The page is for your browser: $(CURDIR)/out/live.html"
+
+web: web/node_modules/.bin/esbuild  ## build the live page's script from its TypeScript (needs npm; users do not)
+	cd web && npm run -s check && npm run -s build
+
+web/node_modules/.bin/esbuild: web/package.json
+	cd web && npm install --no-audit --no-fund --no-package-lock --silent
 
 test: .venv/.dev-$(KIND)  ## the fast tests
 	$(BIN)/python -m pytest

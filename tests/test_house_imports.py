@@ -15,7 +15,7 @@ import pytest
 from repository import PACKAGE, ROOT, modules, name
 
 #: these may import anything, and nobody imports the last two
-FREE = {"__init__", "__main__", "cli", "web"}
+FREE = {"__init__", "__main__", "cli", "live"}
 #: these everyone may import
 WORDS = {"errors", "units", "amounts", "events", "writing", "printable", "shown"}
 #: and this one every room that may use torch

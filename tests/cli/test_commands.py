@@ -45,7 +45,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_compare_writes_everything(compared: tuple[Path, str]) -> None:
     folder, out = compared
     assert sorted(path.name for path in folder.iterdir()) == [
-        "ann", "ann-activity.npz", "comparison.json", "report.html", "snn", "snn-activity.npz",
+        "ann", "ann-activity.npz", "comparison.json", "live.html", "report.html", "snn", "snn-activity.npz",
     ]  # fmt: skip
     found = json.loads(out)  # pure JSON, although training talked on stderr
     assert found == json.loads((folder / "comparison.json").read_text())
@@ -53,6 +53,8 @@ def test_compare_writes_everything(compared: tuple[Path, str]) -> None:
     assert found["samples"] == 50
     assert sl.Activity.load(folder / "snn-activity.npz").samples == 50
     assert "<html" in (folder / "report.html").read_text()
+    assert 'href="live.html"' in (folder / "report.html").read_text()
+    assert (folder / "live.html").stat().st_size < 150_000
     assert isinstance(sl.load_network(folder / "snn"), sl.SpikingNetwork)
     assert "--epochs 2" in (folder / "report.html").read_text()
 

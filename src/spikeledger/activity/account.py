@@ -68,7 +68,7 @@ class Activity(Shown):
     @property
     def events(self) -> tuple[str, ...]:
         """The events that happened at all, in the order of `events.EVENTS`."""
-        seen = {event for _, event in self.tallies}
+        seen = {event for (_, event), tally in self.tallies.items() if tally.count}
         return tuple(event for event in EVENTS if event in seen)
 
     @property

@@ -37,7 +37,7 @@ def settled(activity: Activity, profile: HardwareProfile) -> HardwareProfile:
         return rows
     if all(_fewer_bits(activity, layer, rows) for layer in layers):
         return rows
-    return min(rows, still, key=lambda machine: _nominal(activity, layers, machine))
+    return min(rows, still, key=lambda machine: decided(activity, layers, machine))
 
 
 def open_dataflow(profile: HardwareProfile) -> bool:
@@ -225,8 +225,8 @@ def _fewer_bits(activity: Activity, layer: Layer, profile: HardwareProfile) -> b
     return done * (padded + 2 * wide * _passes(layer) / leaving) <= activity.total("dense_op", layer.name) / each * bits
 
 
-def _nominal(activity: Activity, layers: list[Layer], profile: HardwareProfile) -> float:
-    """Joules of what the dataflow decides."""
+def decided(activity: Activity, layers: list[Layer], profile: HardwareProfile) -> float:
+    """Nominal joules of what the dataflow decides in these layers: `settled` takes the machine with the least."""
     lines = [line for layer in layers for line in _spikes(activity, layer, profile)]
     names = {name for name, event in activity.tallies if event == "spike"}
     lines += [line for name in names for line in spikes(activity, activity.layers_by_name[name], profile)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -17,6 +19,7 @@ from . import (
     cite,
     compare,
     convert,
+    live,
     outlook,
     price,
     profiles,
@@ -54,6 +57,7 @@ app.command("validate")(validate.validate)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
+app.command("live")(live.live)
 app.add_typer(study.app, name="study")
 app.add_typer(search.app, name="search")
 app.command("outlook")(outlook.outlook)
@@ -83,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         code = app(args=given, prog_name="spikeledger", standalone_mode=False)
+        sys.stdout.flush()
     except SpikeLedgerError as error:
         return _complain(error.shell)
     except _UsageError as error:
@@ -92,12 +97,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{sentence}: see '{command} --help'")
     except (KeyboardInterrupt, typer.Abort):
         code = 130
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as error:  # what typer's parent makes of a broken pipe
+        if isinstance(error.__context__, BrokenPipeError):
+            return _unread()
+        raise
     if code == 130:  # some releases of typer turn Ctrl-C into this code, others into Abort
         print("spikeledger: stopped; what was done is kept", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _unread() -> int:
+    """The reader of our output went away, as `head` does: that is no failure, and nothing is left to be flushed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _complain(sentence: str) -> int:

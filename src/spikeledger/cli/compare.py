@@ -39,7 +39,7 @@ def compare(
 ) -> None:
     """Train a spiking network and its ordinary twin, count what they do, price it, and say which costs less.
 
-    Writes report.html, comparison.json, both networks and both activities.
+    Writes report.html, live.html, comparison.json, both networks and both activities.
 
     Example: spikeledger compare --data mnist --network mlp-s --timesteps 5 --epochs 5
     """
@@ -98,17 +98,36 @@ def compare(
     ):  # fmt: skip
         command += "" if value is None else f" --{name} {value}"
     told = {**comparison.to_dict(), "backend": ran_on}
-    _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}")
+    shown = _live(ann, snn, part, out)
+    _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
     if json:
         console.print_json(told)
         return
     from ..report.tables import show
 
     show(comparison, details=details)
-    typer.echo(f"report: {out / 'report.html'}")
+    typer.echo(
+        f"report: {out / 'report.html'}" + (f", and both networks at work: {out / 'live.html'}" if shown else "")
+    )
 
 
-def _write(comparison: Comparison, told: dict[str, Any], out: Path, command: str) -> None:
+def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:
+    """Write the page in which both networks run, where it can run them; an older one does not stay beside a new report."""
+    from ..errors import InputError
+    from ..live.document import local
+    from ..live.networks import label_of
+    from ..live.page import write_live
+
+    try:
+        document = local(ann, snn, data, names=(label_of(ann), label_of(snn)))
+    except InputError:  # convolutions, other neurons: the report stands alone
+        (out / "live.html").unlink(missing_ok=True)
+        return False
+    write_live(document, out / "live.html")
+    return True
+
+
+def _write(comparison: Comparison, told: dict[str, Any], out: Path, command: str, *, live: bool) -> None:
     import json
 
     from ..report.page import write_page
@@ -117,4 +136,4 @@ def _write(comparison: Comparison, told: dict[str, Any], out: Path, command: str
     for kind in ("ann", "snn"):
         getattr(comparison, kind).activity.save(out / f"{kind}-activity.npz")
     write_whole(out / "comparison.json", json.dumps(told, allow_nan=False, indent=1))
-    write_page(comparison, out / "report.html", command=command)
+    write_page(comparison, out / "report.html", command=command, live="live.html" if live else "")

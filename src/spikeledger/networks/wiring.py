@@ -180,7 +180,7 @@ def wired(spec: Mapping[str, Any]) -> SpikingNetwork:
     decoder = (
         MembraneDecoder(int(spec["classes"]), int(spec["levels"])) if spec["read_out"] == "membrane" else RateDecoder()
     )
-    network = SpikingNetwork(wire(spec["nodes"], neuron), encoder=encoder, decoder=decoder, timesteps=steps)  # type: ignore[arg-type]
+    network = SpikingNetwork(wire(spec["nodes"], neuron), encoder=encoder, decoder=decoder, timesteps=steps)
     network.spec = {**spec, "nodes": [dict(node) for node in spec["nodes"]]}
     for own in ("neuron", "encoder"):
         network.spec.pop(own, None)

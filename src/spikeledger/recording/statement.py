@@ -35,7 +35,8 @@ def statement(books: Books, network: nn.Module, samples: int | None, timesteps: 
     nonzero: dict[str, int] = {}
 
     def add(layer: str, event: str, count: int, rows: Counts | None = None) -> None:
-        if count:
+        # of a population none is 0, and not unknown
+        if count or event == "spike" or (event == "active_update" and layers[layer].spiking):
             array = None if rows is None else rows.ravel()
             tallies[layer, event] = Tally(layer, event, int(count), array)
 

@@ -78,7 +78,7 @@ def table(
             lines.append(h("tr", h("td", h("p", *row[columns:]), colspan=str(columns)), class_="remark"))
     top = [h("thead", h("tr", head))] if any(headings) else []
     whole = h("table", h("caption", caption), *top, h("tbody", *lines))
-    return h("div", whole, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    return h("div", whole, class_="scroll", role="region", aria_label=f"Table: {caption}", tabindex="0")
 
 
 def figure(picture: Picture, name: str) -> Html:

@@ -13,16 +13,17 @@ from .markup import h, joined
 from .shell import brand, document
 
 
-def write_page(comparison: Comparison, path: str | os.PathLike[str], *, command: str = "") -> Path:
+def write_page(comparison: Comparison, path: str | os.PathLike[str], *, command: str = "", live: str = "") -> Path:
     """Write the page of a comparison to one HTML file, by way of a temporary name.
 
     Args:
         command: the command line that made the comparison, printed under "Do it again".
+        live: the file beside it in which both networks run, to link to; empty where there is none.
     """
-    return write_whole(Path(path), page(comparison, command=command))
+    return write_whole(Path(path), page(comparison, command=command, live=live))
 
 
-def page(comparison: Comparison, *, command: str = "") -> str:
+def page(comparison: Comparison, *, command: str = "", live: str = "") -> str:
     """The page of a comparison as text."""
     title = f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}"
     drawn = [
@@ -34,7 +35,12 @@ def page(comparison: Comparison, *, command: str = "") -> str:
     ]  # fmt: skip
     parts = [part for part in drawn if part is not None]
     names = (h("span", comparison.ann.name), " against ", h("span", comparison.snn.name))
-    links = h("nav", h("ul", *(h("li", part.link()) for part in parts)), aria_label="On this page")
+    beside = [h("a", "Watch both networks at work", href=live)] if live else []
+    links = h(
+        "nav",
+        h("ul", *(h("li", link) for link in (*beside, *(part.link() for part in parts)))),
+        aria_label="On this page",
+    )
     head = h("header", brand(), h("h1", f"{comparison.data}: ", *names), sections.verdicts(comparison), links)
     foot = h("footer", f"Made by SpikeLedger {__version__}. All joules on this page are estimates.")
     return document(title, joined([head, h("main", *(part.html() for part in parts)), foot]))

@@ -1,0 +1,69 @@
+"""`spikeledger live`: both networks in one page that can be mailed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import InputError
+from . import options
+
+
+def live(
+    data: Annotated[
+        str | None, typer.Option(help="Data set: digits (its networks come along), mnist, fashion-mnist.")
+    ] = None,
+    comparison: Annotated[
+        Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
+    ] = None,
+    ann: Annotated[
+        str | None, typer.Option(help="An ordinary perceptron: a network's folder, or file.py:function.")
+    ] = None,
+    snn: Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")] = None,
+    profiles: Annotated[
+        str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
+    ] = "",
+    root: options.Root = None,
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("live.html"),
+) -> None:
+    """Write a page in which an ordinary and a spiking network read digits, and every joule can be followed.
+
+    The page needs no server, no network and no install: both networks run inside it.
+
+    Example: spikeledger live --out live.html
+    """
+    if comparison is not None and (data or ann or snn):
+        raise InputError("--comparison brings its own data and networks: leave out --data, --ann and --snn")
+    if (ann is None) != (snn is None):
+        raise InputError(f"--{'ann' if snn is None else 'snn'} was given alone: give both networks")
+
+    from . import building, console, folders
+
+    folders.check_target(out)
+    from ..hardware.catalog import load_profile
+
+    own = [load_profile(one.strip()) for one in profiles.split(",") if one.strip()]
+    from ..datasets import list_datasets, load_dataset
+    from ..errors import unknown_name
+    from ..live import networks
+    from ..live.document import local
+    from ..live.page import write_live
+
+    name, left, right = data or "digits", None, None
+    if comparison is not None:
+        name, left, right = networks.compared(comparison)
+    if name not in list_datasets():
+        raise unknown_name("data set", name, list_datasets())
+    part = load_dataset(name, root=root)
+    if ann is not None and snn is not None:
+        left, right = building.find_network(ann), building.find_network(snn)
+    if left is None or right is None:
+        left, right = networks.shipped() if name == "digits" else networks.cached(part, say=console.say)
+    names = (networks.label_of(left), networks.label_of(right))
+    document = local(left, right, part, profiles=own, names=names)
+    write_live(document, out)
+    for note in document.notes:
+        typer.echo(note)
+    typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")

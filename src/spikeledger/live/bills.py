@@ -1,0 +1,133 @@
+"""All bills of both networks in plain values: what a page needs to price a digit on every profile, dataflow and end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..activity import Activity
+from ..amounts import Amount, Product, Unknown
+from ..bills import BY_DATAFLOW
+from ..errors import SpikeLedgerError, UncountedError
+from ..events import EVENTS, TERMS
+from ..hardware.catalog import list_profiles, load_profile
+from ..hardware.profile import HardwareProfile
+from ..ledger import price
+from ..study.pairing import CORRECTIONS
+from .slopes import ONE, Feature, Rows, choice, classes, flows, in_classes, slopes
+
+
+@dataclass
+class _Pool:
+    """Numbers that have a range, each once, and bills, each once."""
+
+    unknowns: dict[Unknown, int] = field(default_factory=dict)
+    sources: dict[str, tuple[str, str]] = field(default_factory=dict)
+    bills: dict[str, int] = field(default_factory=dict)
+
+    def product(self, product: Product) -> list[int]:
+        return [self.unknowns.setdefault(one, len(self.unknowns)) for one in product]
+
+    def bill(self, rows: Rows, layers: Sequence[str], features: Sequence[Feature]) -> int:
+        plain = [
+            [
+                layers.index(layer), list(EVENTS).index(event) if event else -1, self.product(product),
+                [[features.index(key), power, value] for (key, power), value in parts.items()],
+            ]
+            for (layer, event, product), parts in rows.items()
+        ]  # fmt: skip
+        return self.bills.setdefault(json.dumps(plain), len(self.bills))
+
+
+def all_bills(
+    ann: Activity,
+    snn: Activity,
+    *,
+    profiles: Sequence[str | HardwareProfile] = (),
+    catalogue: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """The bills of one sample of each network, on every profile that runs it.
+
+    Args:
+        ann: a recording of the ordinary network, of one sample or more; its counts are not used, its facts are.
+        snn: the same of the spiking one.
+        profiles: besides those of the catalogue.
+        catalogue: names of the catalogue's profiles; all of them by default.
+    """
+    pool = _Pool()
+    names = list_profiles() if catalogue is None else catalogue
+    named: dict[str, HardwareProfile] = {name: load_profile(name) for name in names}
+    named |= {one.name: one for one in map(load_profile, profiles)}
+    sides = {name: _side(name, activity, named, pool) for name, activity in (("ann", ann), ("snn", snn))}
+    return {
+        "events": list(EVENTS), "terms": {term: list(events) for term, events in TERMS.items()},
+        "unknowns": [
+            [one.name, one.low, one.nominal, one.high, *pool.sources.get(one.name, ("assumed", ""))]
+            for one in pool.unknowns
+        ],
+        "bills": [json.loads(text) for text in pool.bills], "sides": sides, "corrections": dict(CORRECTIONS),
+    }  # fmt: skip
+
+
+def _side(kind: str, activity: Activity, named: dict[str, HardwareProfile], pool: _Pool) -> dict[str, Any]:
+    if activity.uncounted:
+        raise UncountedError(f"{len(activity.uncounted)} operators were not counted, so a page cannot price them")
+    kinds = classes(activity)
+    runs = {",".join(each): in_classes(activity, each) for each in kinds}
+    features: list[Feature] = list(dict.fromkeys(key for run in runs.values() for key in (ONE, *run.tallies)))
+    layers = ["", *activity.layers, "(memory)", "(host)"]
+    found, refused = [], {}
+    for name, device in named.items():
+        if kind not in device.runs:
+            refused[name] = f"'{name}' runs no {kind.upper()}"
+            continue
+        try:
+            found.append(_profile(device, runs, layers, features, pool))
+        except SpikeLedgerError as error:
+            refused[name] = str(error)
+    return {
+        "features": [list(key) for key in features], "layers": layers, "profiles": found, "refused": refused,
+        "weighted": [layer.name for layer in activity.layers_by_name.values() if layer.weighted],
+    }  # fmt: skip
+
+
+def _profile(
+    device: HardwareProfile, runs: dict[str, Activity], layers: list[str], features: list[Feature], pool: _Pool
+) -> dict[str, Any]:
+    bills: dict[str, dict[str, int]] = {}
+    seconds: dict[str, int] = {}
+    choices: dict[str, int] = {}
+    for kinds, run in runs.items():
+        machines = flows(run, device)
+        for flow, machine in machines.items():
+            read = slopes(run, machine)
+            bills.setdefault(flow, {})[kinds] = pool.bill(read.joules, layers, features)
+            seconds[kinds] = pool.bill(read.seconds, layers, features)
+        if len(machines) > 1:
+            choices[kinds] = pool.bill(choice(run, machines), layers, features)
+    for name, part in device.behind().items():
+        pool.sources.setdefault(name, (part.kind, part.source))
+    first = price(next(iter(runs.values())), device)
+    has_time = any(entry.event == "second" and entry.layer == "" for entry in first.entries)
+    watts = device.static.amount * _chips(first.entries) if device.static is not None and has_time else None
+    known = device.name in list_profiles()
+    return {
+        "name": device.name, "title": device.title, "caveats": [one for one in (device.caveat,) if one],
+        "published": device.as_published, "technology": bool(device.memory) and device.bill in BY_DATAFLOW,
+        "catalogued": known, "bills": bills, "seconds": seconds, "choices": choices,
+        "watts": None if watts is None else _plain(watts, pool),
+        "left_out": [f"{event}: {why}" for event, why in device.leaves_out.items()],
+    }  # fmt: skip
+
+
+def _chips(entries: Sequence[Any]) -> int:
+    """How many chips draw static power, as the ledger says it."""
+    notes = [entry.note for entry in entries if entry.event == "second" and entry.layer == ""]
+    last = notes[0].rpartition("; ")[2] if notes else ""
+    return int(last.removesuffix(" chips").replace(",", "")) if last.endswith(" chips") else 1
+
+
+def _plain(amount: Amount, pool: _Pool) -> list[Any]:
+    return [[pool.product(product), factor] for product, factor in amount.terms.items()]

@@ -1,0 +1,207 @@
+"""The live page as a visitor has it: from a file, alone, drawn on, driven by keys, as narrow as a phone, in the dark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import chromium
+import livepages
+from spikeledger.live.page import live_page, write_live
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+STROKES = json.loads((Path(__file__).parent / "strokes.json").read_text("utf-8"))
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_live(livepages.shipped_document(), tmp_path_factory.mktemp("live") / "live.html")
+
+
+@pytest.fixture
+def visit(browser: Browser, written: Path) -> Iterator[Open]:
+    """`visit("#run=0", width=390, scheme="dark")`; the page must end without complaint and without a request."""
+    opened: list[tuple[Any, list[str], list[str]]] = []
+
+    def go(state: str = "#run=0", *, width: int = 1280, scheme: Any = "light", **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        page = context.new_page()
+        asked: list[str] = []
+        opened.append((context, chromium.watch(page), asked))
+        page.on("request", lambda each: asked.append(each.url))
+        page.goto(written.as_uri() + state)
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield go
+    for context, complaints, asked in opened:
+        context.close()
+        assert complaints == []
+        assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [written.as_uri()]
+
+
+def test_the_page_is_small_and_its_script_too() -> None:
+    page = live_page(livepages.shipped_document())
+    assert len(page.encode()) < 150_000
+    assert len(page.partition("<script>")[2]) < 60_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nobody_is_shut_out(visit: Open, width: int, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    page = visit(width=width, scheme=scheme, bypass_csp=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_but_the_data_while_it_runs(visit: Open, width: int) -> None:
+    page = visit("#run=1&speed=61", width=width)
+    page.evaluate(
+        "globalThis.shifts = []; new PerformanceObserver(l => shifts.push(...l.getEntries().map(e => [e.value,"
+        " e.sources.map(s => s.node?.id || s.node?.className || s.node?.nodeName)])))"
+        ".observe({type: 'layout-shift'})"
+    )
+    page.wait_for_timeout(2500)
+    assert int(page.evaluate("document.querySelectorAll('#numbers tbody tr').length")) > 5
+    assert page.evaluate("shifts") == []
+
+
+def test_ten_drawn_digits_are_read(visit: Open) -> None:
+    page = visit()
+    right = {"ann": 0, "snn": 0}
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    for digit, strokes in STROKES.items():
+        page.click("#clear")
+        for stroke in strokes:
+            points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+            page.mouse.move(*points[0])
+            page.mouse.down()
+            for point in points[1:]:
+                page.mouse.move(*point)
+            page.mouse.up()
+        page.wait_for_timeout(50)
+        for side in right:
+            right[side] += page.inner_text(f"#{side}-guess") == digit
+    assert min(right.values()) >= 9, right
+
+
+def test_switches_act_at_once_and_the_link_brings_them_back(visit: Open) -> None:
+    page = visit("#run=0&digit=4&seed=9")
+    joules = page.inner_text("#snn-joules")
+    page.check("input[value=off]")
+    without = page.inner_text("#snn-joules")
+    assert without != joules
+    page.fill("#t", "5")
+    fewer = page.inner_text("#snn-joules")
+    assert fewer not in (without, joules)
+    page.select_option("#snn-profile", "spinnaker-2")
+    page.uncheck("#memory")
+    page.uncheck("#ranges")
+    assert "not a verdict" in page.inner_text("#headline")
+    shown = [page.inner_text(f"#{side}-{what}") for side in ("ann", "snn") for what in ("joules", "span", "guess")]
+    again = visit(page.evaluate("location.hash"))
+    assert [
+        again.inner_text(f"#{side}-{what}") for side in ("ann", "snn") for what in ("joules", "span", "guess")
+    ] == shown
+    assert again.input_value("#t") == "5"
+
+
+@pytest.mark.parametrize("state", ["#T=1e9&rate=-3&static=<b>&ann=nobody&digit=-7&speed=NaN", "#%00&T=&seed=1e99"])
+def test_a_link_that_says_nonsense_is_a_page_all_the_same(visit: Open, state: str) -> None:
+    page = visit(state + "&run=0")
+    assert page.input_value("#t") in ("20", "1")
+    assert "J" in page.inner_text("#snn-joules")
+
+
+def test_always_on_costs_more_the_fewer_the_digits(visit: Open) -> None:
+    page = visit("#run=0&static=always&rate=1000")
+    often = page.evaluate("document.getElementById('snn-joules').textContent")
+    page.fill("#rate", "0")
+    rarely = page.inner_text("#snn-joules")
+    assert often != rarely
+    assert rarely.endswith(" mJ")  # loihi's 0.1 W for a second
+    page.select_option("#snn-profile", "horowitz-45nm")
+    assert "not given" in page.inner_text("#note")
+
+
+def test_as_published_is_one_button_and_says_what_static_power_does(visit: Open) -> None:
+    page = visit()
+    page.click("#published")
+    page.wait_for_timeout(100)
+    assert "As published" in page.inner_text("#headline")
+    assert "With static power the factor is" in page.inner_text("#hangs")
+    page.click("#published")
+    assert page.get_attribute("#published", "aria-pressed") == "false"
+
+
+def test_keys_do_what_buttons_do(visit: Open) -> None:
+    page = visit("#run=0&digit=0")
+    page.locator("h1").click()
+    page.keyboard.press("7")
+    page.wait_for_timeout(50)
+    for _ in range(25):
+        page.keyboard.press("ArrowRight")
+    classes = page.get_attribute("#ann-guess", "class") or ""
+    assert "right" in classes or "wrong" in classes or page.inner_text("#ann-guess")
+    page.keyboard.press("s")
+    assert page.is_checked("input[value=always]")
+    page.keyboard.press("m")
+    assert not page.is_checked("#memory")
+    page.keyboard.press("Space")
+    assert page.inner_text("#run") == "Pause"
+    page.keyboard.press("Space")
+    page.focus("#pad")
+    for key in ("Space", *["ArrowDown"] * 10, "Space"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(50)
+    assert page.inner_text("#ann-guess") in "0123456789"
+
+
+def test_stopping_when_sure_takes_fewer_steps_and_says_what_it_costs(visit: Open) -> None:
+    page = visit("#run=0&digit=2")
+    whole = page.inner_text("#snn-says")
+    page.select_option("#sure", "1")
+    assert page.inner_text("#snn-says") != whole
+    assert "% right after" in page.inner_text("#sure-says")
+
+
+def test_what_is_exported_is_what_was_shown(visit: Open, tmp_path: Path) -> None:
+    page = visit("#run=0")
+    for button, name in (("#csv", "live.csv"), ("#json", "live.json"), ("#png", "live.png")):
+        with page.expect_download() as caught:
+            page.click(button)
+        caught.value.save_as(tmp_path / name)
+    rows = (tmp_path / "live.csv").read_text("utf-8").splitlines()
+    assert len(rows) == 2 and rows[0].startswith("digit,ann_answer")
+    told = json.loads((tmp_path / "live.json").read_text("utf-8"))
+    assert told["digits"][0]["joules"]["snn"] == pytest.approx([float(each) for each in rows[1].split(",")[-3:]])
+    assert (tmp_path / "live.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_that_shall_not_move_waits(visit: Open) -> None:
+    page = visit("", reduced_motion="reduce")
+    assert page.inner_text("#run") == "Run"
+
+
+@pytest.mark.slow  # it reads a clock
+def test_an_update_takes_less_than_a_frame_of_a_slow_phone(visit: Open) -> None:
+    page = visit("#run=1&speed=61", width=390)
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    page.evaluate("spikeledger.times = []")
+    page.wait_for_timeout(8000)
+    times = sorted(page.evaluate("spikeledger.times"))
+    assert len(times) > 40
+    assert times[int(0.95 * len(times))] <= 16

@@ -1,0 +1,231 @@
+// The page's elements, filled with what is known now. Nothing here changes its size while it runs.
+
+import type { Books } from "./books";
+import { type Colours, coloursOf, decades, drawBars, drawPixels, drawRaster, drawRatio, drawRuler, drawSeries, drawValues } from "./charts";
+import { countedOf, type Pair } from "./engine";
+import { count, percent, si, times } from "./format";
+import { seconds, slopes, type Three, totals } from "./joules";
+import type { Stroke } from "./pad";
+import type { State } from "./state";
+import { type Digit, fillNumbers, fillSources, fillTornado, fillWho, neurons } from "./tables";
+import type { Document } from "./unpack";
+import { swings } from "./verdict";
+import { accuracy, clock, headline, span } from "./words";
+
+const SIDES = ["ann", "snn"] as const;
+
+export class View {
+  pad = at<HTMLCanvasElement>("pad");
+  strokes: Stroke[] = [];
+  pen: { cursor: [number, number] | null } = { cursor: null };
+  private colours: Colours = coloursOf();
+  private spans: Record<string, [number, number] | null> = {};
+  private picked: number | null = null;
+  private told = -Infinity;
+  private drawn = -Infinity;
+  private later = 0;
+
+  constructor(private pack: Document, private books: Books, private state: State) {
+    const { values } = pack;
+    for (const side of SIDES) {
+      const select = at<HTMLSelectElement>(`${side}-profile`), groups: Record<string, HTMLOptGroupElement> = {};
+      for (const profile of values.prices.sides[side].profiles) {
+        const kind = profile.published ? "as published" : profile.technology ? "technologies" : "devices";
+        groups[kind] ??= Object.assign(document.createElement("optgroup"), { label: kind });
+        groups[kind].append(new Option(profile.title, profile.name));
+      }
+      select.append(...["technologies", "devices", "as published"].flatMap((kind) => groups[kind] ?? []));
+    }
+    at<HTMLInputElement>("t").max = String(values.snn.timesteps ?? 1);
+    const sure = at<HTMLSelectElement>("sure");
+    sure.append(new Option("never: all steps", "0"), ...(values.snn.sure ?? []).map(([margin]) => new Option(`${margin} spike${margin > 1 ? "s" : ""} ahead`, String(margin))));
+    at("provenance").textContent =
+      `${values.data.name}; ${values.ann.label} against ${values.snn.label}. With int8 weights ${percent(values.ann.after)} and ${percent(values.snn.after)} ` +
+      `of ${count(values.snn.tested)} test digits are right; before, ${percent(values.ann.before)} and ${percent(values.snn.before)}. ` +
+      "The counts equal those of a recording by the library, integer for integer. Prices that could not be given here: " +
+      SIDES.map((side) => `${side.toUpperCase()} ${Object.keys(values.prices.sides[side].refused).join(", ") || "none"}`).join("; ") + ".";
+  }
+
+  recolour(): void {
+    this.colours = coloursOf();
+  }
+
+  /** Controls as the state says. */
+  controls(): void {
+    const { state, pack } = this, { snn } = pack.values;
+    for (const side of SIDES) at<HTMLSelectElement>(`${side}-profile`).value = state[side];
+    at("run").textContent = state.running ? "Pause" : "Run";
+    at<HTMLInputElement>("t").value = String(state.timesteps);
+    at("t-value").textContent = String(state.timesteps);
+    const known = snn.by_step?.[state.timesteps - 1];
+    at("t-says").textContent = known === undefined ? "" : `The SNN read after ${state.timesteps} steps: ${percent(known)} of the test digits right.`;
+    for (const one of document.querySelectorAll<HTMLInputElement>("input[name=static]")) one.checked = one.value === state.static;
+    at<HTMLInputElement>("rate").value = String(Math.log10(state.rate));
+    at("rate-value").textContent = times(state.rate);
+    at<HTMLInputElement>("memory").checked = state.memory;
+    at<HTMLInputElement>("ranges").checked = state.ranges;
+    at<HTMLSelectElement>("flow").value = state.flow;
+    at<HTMLSelectElement>("sure").value = String(state.sure);
+    const stops = snn.sure?.find(([margin]) => margin === state.sure);
+    at("sure-says").textContent = stops ? `Measured on ${count(snn.tested)} test digits: ${percent(stops[1])} right after ${stops[2].toFixed(1)} steps on average.` : "Answers once one class is far enough ahead.";
+    at<HTMLInputElement>("speed").value = String(state.speed);
+    at("speed-value").textContent = state.speed > 60 ? "20 digits/s" : `${state.speed} steps/s`;
+    at("published").setAttribute("aria-pressed", String(state.ann.startsWith("published-notebook") && state.snn.startsWith("published-notebook")));
+    const prices = this.books.prices;
+    fillSources(at("sources") as HTMLTableElement, prices, SIDES.map((kind) => ({ kind: kind.toUpperCase(), side: prices.sides[kind], profile: this.books.profile(kind) })));
+    this.told = -Infinity;
+  }
+
+  /** One moment of one digit: the cursor stands behind `moment` steps of `end`. */
+  show(pair: Pair, moment: number, end: number): void {
+    const { books, state, colours, pack } = this, { classes, width } = pack.values.data;
+    const step = Math.max(1, Math.min(Math.floor(moment), end)), begun = moment >= 1, done = moment >= end;
+    const pen = drawPixels(this.pad, pair.pixels, width, colours.ink);
+    this.drawStrokes(pen.wide);
+    const first = pair.snn.populations[0];
+    const input = first.size === pair.pixels.length && first.spikes ? first.spikes.subarray((step - 1) * first.size, step * first.size) : pair.pixels;
+    drawPixels(at<HTMLCanvasElement>("input"), begun ? input : new Uint8Array(first.size), width, colours.snn);
+    drawValues(at<HTMLCanvasElement>("ann-hidden"), pair.ann.populations[0], colours.ann);
+    const hidden = this.hidden(pair);
+    drawRaster(at<HTMLCanvasElement>("snn-hidden"), hidden, pair.snn.timesteps, begun ? step : 0, this.picked, colours);
+    const scores = { ann: softened(pair.ann.scores), snn: pair.snn.scores.subarray((step - 1) * classes.length, step * classes.length) };
+    const answers = { ann: pair.ann.answers[0], snn: pair.snn.answers[step - 1] };
+    drawBars(at<HTMLCanvasElement>("ann-bars"), scores.ann, classes, answers.ann, colours.ann, colours, 1);
+    drawBars(at<HTMLCanvasElement>("snn-bars"), begun ? scores.snn : [], classes, answers.snn, colours.snn, colours, Math.max(...pair.snn.scores.subarray(-classes.length), 1));
+    const counted = { ann: countedOf(pair.ann), snn: countedOf(pair.snn, step) };
+    const found = books.ledgers(counted.ann, counted.snn), moving = books.ledgers(counted.ann, counted.snn, { ...state, static: "off" });
+    const all = { ann: totals(books.prices, found.ann), snn: totals(books.prices, found.snn) };
+    for (const side of SIDES) {
+      const guess = at(`${side}-guess`), blank = side === "snn" && !scores.snn.some((one) => one > 0);
+      guess.textContent = blank || !begun ? "–" : classes[answers[side]];
+      guess.classList.toggle("long", classes[answers[side]].length > 2);
+      guess.classList.toggle("right", done && pair.label !== null && answers[side] === pair.label);
+      guess.classList.toggle("wrong", done && pair.label !== null && answers[side] !== pair.label);
+      at(`${side}-joules`).textContent = si(all[side][1], "J");
+      at(`${side}-span`).textContent = span(all[side], state.ranges);
+      const time = seconds(books.prices, books.side(side), books.profile(side), counted[side]);
+      at(`${side}-clock`).textContent = clock(time, end / Math.min(state.speed, 60), "This hardware");
+    }
+    at("ann-says").textContent = `${count(sumOf(counted.ann.counts, "mac", "synaptic_op"))} multiply-accumulates of ${count(sumOf(counted.ann.counts, "dense_op"))}: zeros may be skipped`;
+    at("snn-says").textContent = `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`;
+    at("note").textContent = found.note;
+    this.spans.ruler = decades(SIDES.flatMap((side) => [...all[side]]), this.spans.ruler ?? null);
+    drawRuler(at<HTMLCanvasElement>("ruler"), {
+      ann: { all: all.ann, moving: totals(books.prices, moving.ann)[1] }, snn: { all: all.snn, moving: totals(books.prices, moving.snn)[1] },
+    }, this.spans.ruler, state.ranges, colours);
+  }
+
+  /** Everything that is about all digits: charts at most four times a second, sentences at most once. */
+  totals(pair: Pair, end: number): void {
+    const { books, state, colours, pack } = this, now = performance.now();
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => this.totals(pair, end), 1000);
+    if (now - this.drawn < 250 && this.told > -Infinity) return;
+    this.drawn = now;
+    this.spans.history = decades(SIDES.flatMap((side) => books.joules[side].slice(-200).flat()), null);
+    drawSeries(at<HTMLCanvasElement>("history"), books.joules, this.spans.history, "J", state.ranges, colours);
+    // joules/digit * digits/s = watts
+    const watts = { ann: books.joules.ann.slice(-200).map((one) => one.map((each) => each * state.rate) as Three), snn: books.joules.snn.slice(-200).map((one) => one.map((each) => each * state.rate) as Three) };
+    drawSeries(at<HTMLCanvasElement>("power"), watts, decades(SIDES.flatMap((side) => watts[side].flat()), null), "W", state.ranges, colours);
+    drawRatio(at<HTMLCanvasElement>("ratio"), books.ratios, decades([0.5, 2, ...books.ratios.slice(-200).flat()], null), state.ranges, colours);
+    const sums = { ann: books.cumulated("ann"), snn: books.cumulated("snn") };
+    drawSeries(at<HTMLCanvasElement>("cumulative"), sums, decades(SIDES.flatMap((side) => sums[side].slice(-200).flat()), null), "J", state.ranges, colours);
+    at("seen").textContent = accuracy(books, { ann: pack.values.ann.after, snn: pack.values.snn.after, tested: pack.values.snn.tested });
+    if (now - this.told < 1000) return;
+    clearTimeout(this.later);
+    this.told = now;
+    this.sentences(pair, end);
+  }
+
+  pick(event: MouseEvent, pair: Pair): void {
+    const canvas = at<HTMLCanvasElement>("snn-hidden"), box = canvas.getBoundingClientRect();
+    this.picked = Math.min(Math.floor(((event.clientY - box.top) / box.height) * this.hidden(pair).size), this.hidden(pair).size - 1);
+    this.told = -Infinity;
+  }
+
+  private sentences(pair: Pair, end: number): void {
+    const { books, state } = this, prices = books.prices, number = books.seen.length || 1;
+    if (!books.seen.length) {
+      at("headline").textContent = "Draw a digit, or press Run.";
+      at("hangs").textContent = "Both networks run inside this page. Nothing is sent anywhere.";
+      return;
+    }
+    const { who, hangs, verdict } = headline(books, state.ranges);
+    at("headline").textContent = who;
+    at("hangs").textContent = hangs;
+    const rows: Array<[string, string, string]> = SIDES.map((side) => {
+      const [low, nominal, high] = books.total(side);
+      const power = [low, nominal, high].map((one) => (one / number) * state.rate);
+      return [`${side.toUpperCase()}, all digits`, si(nominal, "J"), `${state.ranges ? `${si(low, "J")} to ${si(high, "J")}; ` : ""}${si(power[1], "W")} at ${times(state.rate)} a second`];
+    });
+    rows.push(["ANN ÷ SNN", times(books.total("ann")[1] / books.total("snn")[1]), state.ranges ? `${times(verdict.ratio[0])} to ${times(verdict.ratio[1])}, prices moved together` : "nominal only"]);
+    at("totals").replaceChildren(...rows.map(([term, value, more]) => {
+      const group = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd"), small = document.createElement("small");
+      dt.textContent = term;
+      dd.textContent = value;
+      small.textContent = more;
+      dd.append(small);
+      group.append(dt, dd);
+      return group;
+    }));
+    const per = (cost: Map<string, number>): Map<string, number> => new Map([...cost].map(([key, value]) => [key, value / number]));
+    const [ann, snn] = [per(books.cost.ann), per(books.cost.snn)];
+    const nominal = (books.total("snn")[1] - books.total("ann")[1]) / number;
+    fillTornado(at("tornado") as HTMLTableElement, prices, nominal, swings(prices, ann, snn).slice(0, 6), verdict.hangs.map((one) => one.unknown));
+    const counted = { ann: countedOf(pair.ann), snn: countedOf(pair.snn, end) }, found = books.ledgers(counted.ann, counted.snn);
+    const each = slopes(prices, books.side("snn"), books.profile("snn"), counted.snn, state);
+    const dearest = neurons(pair.snn, each, this.pack.values.snn.names);
+    fillWho(at("who") as HTMLTableElement, prices, [["ANN", found.ann], ["SNN", found.snn]], dearest);
+    if (this.picked !== null) {
+      const one = dearest.find(({ name, at: place }) => name === this.hidden(pair).name && place === this.picked);
+      const whole = totals(prices, found.snn)[1];
+      if (one) at("who-says").textContent = `Neuron ${one.at}: ${one.spikes} spikes cost ${si(one.joules, "J")}, ${percent(one.joules / whole)} of this digit.`;
+    }
+    const digits = books.seen.slice(-20).map((seen, index): Digit => {
+      const place = Math.max(books.seen.length - 20, 0) + index, names = this.pack.values.data.classes;
+      return {
+        label: seen.label ?? "drawn", answers: { ann: names[seen.answers.ann], snn: names[seen.answers.snn] }, timesteps: seen.snn.timesteps,
+        joules: { ann: books.joules.ann[place], snn: books.joules.snn[place] },
+      };
+    });
+    fillNumbers(at("numbers") as HTMLTableElement, digits.reverse());
+  }
+
+  private hidden(pair: Pair) {
+    const { populations } = pair.snn;
+    return populations[populations.length > 2 ? 1 : 0];
+  }
+
+  private drawStrokes(size: number): void {
+    const pen = this.pad.getContext("2d") as CanvasRenderingContext2D;
+    pen.strokeStyle = this.colours.snn;
+    pen.lineWidth = 3;
+    pen.lineCap = pen.lineJoin = "round";
+    for (const stroke of this.strokes) {
+      pen.beginPath();
+      for (const [x, y] of stroke) pen.lineTo(x * size, y * size);
+      pen.stroke();
+    }
+    if (this.pen.cursor) {
+      pen.beginPath();
+      pen.arc(this.pen.cursor[0] * size, this.pen.cursor[1] * size, 6, 0, 7);
+      pen.stroke();
+    }
+  }
+}
+
+function at<T extends HTMLElement>(name: string): T {
+  return document.getElementById(name) as T;
+}
+
+function sumOf(counts: Record<string, number>, ...events: string[]): number {
+  let sum = 0;
+  for (const name in counts) if (events.includes(name.slice(name.indexOf("|") + 1))) sum += counts[name];
+  return sum;
+}
+
+/** Scores as shares that add up to 1. */
+function softened(scores: Float64Array): number[] {
+  const most = Math.max(...scores), raised = [...scores].map((one) => Math.exp(one - most)), sum = raised.reduce((a, b) => a + b, 0);
+  return raised.map((one) => one / sum);
+}

@@ -1,0 +1,78 @@
+// The sentences of the page.
+
+import { count, percent, si, times } from "./format";
+import type { Books } from "./books";
+import type { Prices, Three } from "./joules";
+import { judge, type Verdict } from "./verdict";
+
+export function short(title: string): string {
+  return title.length > 44 ? `${title.slice(0, 42).trimEnd()}…` : title;
+}
+
+/** Who won, in a sentence, and what it hangs on. */
+export function headline(books: Books, ranges: boolean): { who: string; hangs: string; verdict: Verdict } {
+  const { prices, cost } = books, verdict = judge(prices, cost.ann, cost.snn);
+  const ann = short(books.profile("ann").title), snn = short(books.profile("snn").title);
+  const on = `ANN on ${ann}; SNN on ${snn}; ${count(books.seen.length)} digit${books.seen.length === 1 ? "" : "s"} so far.`;
+  if (books.profile("ann").published || books.profile("snn").published) {
+    const middle = books.total("ann")[1] / books.total("snn")[1];
+    return { verdict, who: `As published: the SNN would need ${times(middle)} times less. Its document's arithmetic, not a verdict.`, hangs: `${on} ${published(books)}` };
+  }
+  if (!ranges) {
+    const ratio = books.total("ann")[1] / books.total("snn")[1];
+    return { verdict, who: `At nominal prices the ordinary network needs ${times(ratio)} times what the spiking one needs: not a verdict.`, hangs: on };
+  }
+  const [low, high] = verdict.ratio, name = verdict.winner === "ann" ? "ordinary network" : "spiking network";
+  const ends = verdict.winner === "ann" ? [1 / high, 1 / low] : [low, high];
+  const between = `the ordinary network needs ${times(low)} to ${times(high)} times what the spiking one needs`;
+  const hang = verdict.hangs[0];
+  const hangs = hang ? `It hangs on ${told(prices, hang.unknown)}: ${Math.round(100 * hang.share)} % of the doubt. ` : verdict.standing === "exact" ? "No price within its range turns this. " : "";
+  const who = {
+    exact: `The ${name} needs ${times(ends[0])} to ${times(ends[1])} times less energy, whatever the prices.`,
+    likely: `The ${name} probably needs less energy (P ${chance(verdict)}); ${between}.`,
+    equal: `Both need about the same energy: ${between}.`,
+    open: `Nobody wins for sure: ${between}.`,
+    none: "Neither side costs anything here.",
+  }[verdict.standing];
+  return { verdict, who, hangs: `${hangs}${on}` };
+}
+
+function chance(verdict: Verdict): string {
+  const p = verdict.winner === "snn" ? verdict.probability ?? 1 : 1 - (verdict.probability ?? 0);
+  return p > 0.99 ? "> 99 %" : `${Math.round(100 * p)} %`;
+}
+
+function told(prices: Prices, unknown: number): string {
+  const [name, low, , high] = prices.unknowns[unknown];
+  return `“${name}” (known within × ${times(high / low)})`;
+}
+
+/** What static power does to a document's factor. */
+function published(books: Books): string {
+  const ratio = (mode: "computing" | "off"): number => {
+    const sums = { ann: 0, snn: 0 };
+    for (const one of books.seen) {
+      const found = books.ledgers(one.ann, one.snn, { ...books.setting, static: mode });
+      for (const side of ["ann", "snn"] as const) for (const each of found[side]) sums[side] += each.amount * each.unknowns.reduce((by, at) => by * (books.prices.unknowns[at][2] as number), 1);
+    }
+    return sums.ann / sums.snn;
+  };
+  return `With static power the factor is ${times(ratio("computing"))}; without it, ${times(ratio("off"))}.`;
+}
+
+export function span([low, , high]: Three, ranges: boolean): string {
+  if (!ranges) return "nominal, without its range";
+  return low === high ? "no range given" : `${si(low, "J")} to ${si(high, "J")}`;
+}
+
+export function clock(time: Three | null, wall: number, name: string): string {
+  if (!time) return `${name}: how long it takes is not given.`;
+  const spread = time[0] === time[2] ? "" : ` (${si(time[0], "s")} to ${si(time[2], "s")})`;
+  return `Needs ${si(time[1], "s")}${spread} a digit; you watch it ${times(wall / time[1])} × slower.`;
+}
+
+export function accuracy(books: Books, after: { ann: number; snn: number; tested: number }): string {
+  const ann = books.right("ann"), snn = books.right("snn");
+  const seen = ann.of ? `Right so far: ANN ${percent(ann.right / ann.of)}, SNN ${percent(snn.right / snn.of)} of ${count(ann.of)}. ` : "";
+  return `${seen}On ${count(after.tested)} test digits: ${percent(after.ann)} and ${percent(after.snn)}.`;
+}
