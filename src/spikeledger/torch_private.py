@@ -273,8 +273,8 @@ def eager_kernel(operator: Any) -> Callable[..., Any] | None:
 
 
 def schema_of(operator: Any) -> Any:
-    """An operator's schema: its full name, its arguments, and which of them it writes into."""
-    return operator._schema
+    """An operator's schema: its full name, its arguments, and which of them it writes into; None of higher orders."""
+    return getattr(operator, "_schema", None)
 
 
 def decomposes(operator: Any) -> bool:

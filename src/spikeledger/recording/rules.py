@@ -224,7 +224,7 @@ def rule_of(func: Any) -> Rule:
 
 def _name_of(func: Any) -> tuple[str, str]:
     """The space and the plain name of an operator."""
-    schema = getattr(func, "_schema", None)
+    schema = schema_of(func)
     if schema is None:  # an operator of higher order, which takes functions
         return "higher_order", str(func.name() if callable(getattr(func, "name", None)) else func)
     space, _, full = schema.name.partition("::")
