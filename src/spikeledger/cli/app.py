@@ -10,6 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import SpikeLedgerError
+from ..printable import printable
 from . import (
     account,
     calibrate,
@@ -95,5 +96,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(sentence: str) -> int:
-    print(f"spikeledger: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"spikeledger: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     from ..study.comparison import Comparison
@@ -105,7 +106,7 @@ def compare(
     from ..report.tables import show
 
     show(comparison, details=details)
-    typer.echo(f"report: {out / 'report.html'}")
+    tell(f"report: {out / 'report.html'}")
 
 
 def _write(comparison: Comparison, told: dict[str, Any], out: Path, command: str) -> None:
