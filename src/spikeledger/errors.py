@@ -91,11 +91,9 @@ def retold(error: BaseException) -> str:
 def by_torch(error: RuntimeError) -> bool:
     """Whether torch raised it from its own code, as for shapes that do not fit, and nobody by a `raise` of theirs."""
     frames = traceback.extract_tb(error.__traceback__)
-    return (
-        bool(frames)
-        and not (frames[-1].line or "").lstrip().startswith("raise")
-        and (type(error) is RuntimeError or type(error).__module__.startswith("torch"))
-    )
+    if not frames or not (type(error) is RuntimeError or type(error).__module__.startswith("torch")):
+        return False
+    return "/torch/" in Path(frames[-1].filename).as_posix() or not (frames[-1].line or "").lstrip().startswith("raise")
 
 
 def _is_own(path: str) -> bool:

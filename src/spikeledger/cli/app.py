@@ -12,6 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import SpikeLedgerError
+from ..printable import printable
 from . import (
     account,
     calibrate,
@@ -116,5 +117,5 @@ def _unread() -> int:
 
 
 def _complain(sentence: str) -> int:
-    print(f"spikeledger: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"spikeledger: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import typer
+from .console import tell
 
 
 def calibrate() -> None:
@@ -12,4 +12,4 @@ def calibrate() -> None:
     """
     from ..kernels.costs import remember
 
-    typer.echo(f"measured; kernels are chosen by {remember()}: delete that file to go back")
+    tell(f"measured; kernels are chosen by {remember()}: delete that file to go back")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -55,7 +56,7 @@ def list_(json: options.Json = False) -> None:
         print_json([one.profile.model_dump(mode="json", include=parts) for one in chips])
         return
     for one in chips:
-        typer.echo(f"{one.name:22} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
+        tell(f"{one.name:22} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
 
 
 @app.command("check")
@@ -79,9 +80,9 @@ def check(
     if json:
         print_json([each.to_dict() for each in found])
         return
-    typer.echo(f"{mapped!r}")
+    tell(f"{mapped!r}")
     for each in found:
-        typer.echo(str(each))
+        tell(str(each))
 
 
 @app.command("place")
@@ -121,7 +122,7 @@ def place(
             }
         )  # fmt: skip
         return
-    typer.echo(repr(placed))
+    tell(repr(placed))
 
 
 @app.command("simulate")
@@ -222,7 +223,7 @@ def simulate(
     if json:
         print_json(answer)
         return
-    typer.echo(f"{activity!r} on {placed!r}")
+    tell(f"{activity!r} on {placed!r}")
     if took is not None:
         from ..units import si
 
@@ -230,23 +231,21 @@ def simulate(
             f"{si(took.cores, 's')} busiest core, {si(took.ways, 's')} way of {took.hops} hops, "
             f"{si(took.barrier, 's')} barrier"
         )
-        typer.echo(f"a step: {si(took.step, 's')} ({parts})")
-        typer.echo(
-            f"a sample: {si(took.sample, 's')}; to its answer, through {took.depth} layers: {si(took.latency, 's')}"
-        )
+        tell(f"a step: {si(took.step, 's')} ({parts})")
+        tell(f"a sample: {si(took.sample, 's')}; to its answer, through {took.depth} layers: {si(took.latency, 's')}")
         if took.static_joules is not None:
-            typer.echo(f"static energy of {placed.chips:,} chips meanwhile: {si(took.static_joules, 'J')} a sample")
-        typer.echo(f"times are {took.kind}: {took.source}")
+            tell(f"static energy of {placed.chips:,} chips meanwhile: {si(took.static_joules, 'J')} a sample")
+        tell(f"times are {took.kind}: {took.source}")
     if labels is not None:
         theirs = f" (torch: {100 * answer['torch']['accuracy']:.2f} %)" if alike is not None else ""
-        typer.echo(f"accuracy: {100 * answer['accuracy']:.2f} %{theirs}")
+        tell(f"accuracy: {100 * answer['accuracy']:.2f} %{theirs}")
     if alike is not None:
-        typer.echo(
+        tell(
             f"spikes that differ from torch's in {precision}: {alike.differing:,} for {alike.spikes:,} "
             f"({100 * alike.share:.4f} %); the same answer to {alike.same_answers:,} of {alike.samples:,} samples"
         )
     for layer, facts in answer.get("learned", {}).items():
-        typer.echo(
+        tell(
             f"'{layer}' learned: {facts['weight_updates']:,} updates, weights moved by {facts['mean_change']:.3g} on "
             f"average and {facts['largest_change']:.3g} at most"
         )

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import FileFormatError, InputError
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     from ..ledger import Ledger
@@ -56,8 +57,8 @@ def cite(
     folders.prepare(out)
     write_whole(out / "references.bib", found.bibtex)
     write_whole(out / "methods.tex", found.to_latex(more=table))
-    typer.echo(found.paragraph)
-    typer.echo(f"written: {out / 'methods.tex'}, {out / 'references.bib'}")
+    tell(found.paragraph)
+    tell(f"written: {out / 'methods.tex'}, {out / 'references.bib'}")
 
 
 def _of_activity(file: Path, profiles: list[str], bill: str | None, allow_uncounted: bool) -> list[Ledger]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     from ..study.comparison import Comparison
@@ -106,9 +107,9 @@ def compare(
     from ..report.tables import show
 
     show(comparison, details=details)
-    typer.echo(
-        f"report: {out / 'report.html'}" + (f", and both networks at work: {out / 'live.html'}" if shown else "")
-    )
+    tell(f"report: {out / 'report.html'}" + (f", and both networks at work: {out / 'live.html'}" if shown else ""))
+    if not shown:
+        tell("no live.html: the page runs perceptrons of IF and LIF neurons alone")
 
 
 def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..printable import printable
+
 
 def print_json(value: Any) -> None:
     """Plain values as JSON on stdout."""
@@ -16,7 +18,12 @@ def print_json(value: Any) -> None:
 
 def say(sentence: str) -> None:
     """One line for people, on stderr."""
-    print(sentence, file=sys.stderr)
+    print(printable(sentence), file=sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Text for people, on stdout."""
+    print(printable(text))
 
 
 @contextmanager

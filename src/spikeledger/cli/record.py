@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ def record(
 
         console.print_json(activity_summary(activity))
     else:
-        typer.echo(f"{activity!r} saved in {out}")
+        tell(f"{activity!r} saved in {out}")
 
 
 def _array(path: Path | None, samples: int | None, layout: str | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import options
+from .console import tell
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -78,15 +79,15 @@ def status(folder: Folder, json: options.Json = False) -> None:
     if json:
         print_json(told)
         return
-    typer.echo(f"{plan['title']}: {len(done)} of {len(keys)} trials are finished")
+    tell(f"{plan['title']}: {len(done)} of {len(keys)} trials are finished")
     if mean is not None and left:
-        typer.echo(f"{left} are left, about {duration(left * mean)} of one worker")
+        tell(f"{left} are left, about {duration(left * mean)} of one worker")
     for key, why in failures.items():
-        typer.echo(f"failed: {key}: {why}")
+        tell(f"failed: {key}: {why}")
     if told["other_trials"]:
-        typer.echo(f"{told['other_trials']} more are of other settings: they stay, and are not part of it")
+        tell(f"{told['other_trials']} more are of other settings: they stay, and are not part of it")
     if store.set_aside:
-        typer.echo(f"{len(store.set_aside)} files were cut and count as not run: {', '.join(store.set_aside)}")
+        tell(f"{len(store.set_aside)} files were cut and count as not run: {', '.join(store.set_aside)}")
 
 
 @app.command("show")

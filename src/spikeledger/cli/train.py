@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .console import tell
 
 
 def train(
@@ -76,9 +77,9 @@ def train(
     if json:
         console.print_json({**run.to_dict(), "folder": str(out), "backend": ran_on})
         return
-    typer.echo(f"test accuracy {100 * (run.test_accuracy or 0):.2f} % on the back end {ran_on}, saved in {out}")
+    tell(f"test accuracy {100 * (run.test_accuracy or 0):.2f} % on the back end {ran_on}, saved in {out}")
     if energy_budget is not None and run.best is not None and run.best.joules_per_sample is not None:
         from .. import units
 
         spent = units.joules(run.best.joules_per_sample)
-        typer.echo(f"estimated {spent} a sample on {device.name}, of a budget of {units.joules(energy_budget)}")
+        tell(f"estimated {spent} a sample on {device.name}, of a budget of {units.joules(energy_budget)}")

@@ -38,11 +38,16 @@ class Dataset:
     name: str
     train_inputs: Tensor
     train_labels: Tensor
-    test_inputs: Tensor
-    test_labels: Tensor
-    classes: tuple[str, ...]
+    test_inputs: Tensor = None  # type: ignore[assignment]
+    test_labels: Tensor = None  # type: ignore[assignment]
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.test_labels is None:
+            raise InputError(
+                f"data set '{self.name}' has no test samples: give them too, or use Dataset.from_arrays(name, train_inputs, "
+                "train_labels, test_inputs, test_labels)"
+            )
         if not self.classes:
             raise InputError(f"data set '{self.name}' has no classes: give one name for each label")
         for part, inputs, labels in self._parts():

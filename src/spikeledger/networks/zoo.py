@@ -206,7 +206,7 @@ def _spiking(
     else:
         make = functools.partial(copy.deepcopy, neuron) if isinstance(neuron, Neuron) else neuron
     made: Any = make()
-    if not isinstance(made, Neuron):
+    if not isinstance(made, nn.Module):
         raise InputError(f"neuron= made a {type(made).__name__}, but needs to make neurons: give 'lif' or sl.LIF")
     reader = find_decoder(decoder)
     layers = EventDriven()

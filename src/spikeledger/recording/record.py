@@ -196,7 +196,7 @@ class _Run:
             if not by_torch(error):
                 raise
             raise InputError(
-                f"the network does not run on inputs of shape {list(call.first.shape)}, {call.first.dtype}, at "
+                f"the network cannot run on inputs of shape {list(call.first.shape)}, {call.first.dtype}, at "
                 f"layout {self.layout!r} ({retold(error)}): give samples of the shape and number format that it was made for"
             ) from error
 

@@ -54,7 +54,7 @@ def check_ran(
                 "again and again: leave it out, the network makes its own steps"
             )
         return
-    if told or layout != "B" or any(one.updates > shape[0] for one in ran.values()):
+    if told or _own_steps(network) is not None or layout != "B" or any(one.updates > shape[0] for one in ran.values()):
         return
     once = [module for module in network.modules() if is_neuron(module) and getattr(module, "step_mode", "") == "s"]
     wide = [one.shape for one in ran.values() if len(one.shape) > 1]

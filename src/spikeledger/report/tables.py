@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..amounts import Amount
 from ..ledger import Ledger
+from ..printable import printable
 from ..study.comparison import Comparison
 from ..study.matches import Match
 from ..study.sides import OPERATIONS
@@ -117,7 +118,7 @@ def show_ledger(ledger: Ledger, *, console: Console | None = None) -> None:
     samples = max(ledger.samples, 1)
     low, nominal, high = (value / samples for value in (ledger.joules_low, ledger.joules, ledger.joules_high))
     head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Amount(low, nominal, high))})"
-    out.print(Text(head, style="bold"))
+    out.print(Text(printable(head), style="bold"))
     out.print(_table(("layer", "event", "count", "joules", "share"), ledger.rows(), words=2))
     for text in ledger.caveats:
         out.print(_indented(sentence(text)))
@@ -177,7 +178,7 @@ def _indented(text: str, *, by: int = 2, style: str = "") -> Padding:
     from rich.text import Text
 
     # rich's markup is not read: a name with brackets stays a name
-    return Padding(Text(text, style=style), (0, 0, 0, by))
+    return Padding(Text(printable(text), style=style), (0, 0, 0, by))
 
 
 def _table(
@@ -194,5 +195,5 @@ def _table(
         left = drawn or at < words
         table.add_column(Text(heading), justify="left" if left else "right", no_wrap=at > 0, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table

@@ -128,13 +128,15 @@ def spike_rate(
     return SpikeRate(float(target), _checked(weight), tuple(layers), both_sides)
 
 
-def synops(target: float, *, weight: float = 0.1) -> SynOps:
+def synops(target: float | None = None, *, weight: float = 0.1) -> SynOps:
     """A penalty on more than `target` synaptic operations a sample: spikes times the synapses that are not zero.
 
     The input's count towards the target, but no spike of the network can change them: prune its weights.
     """
-    if not (math.isfinite(target) and target > 0):
-        raise InputError(f"a target of {target} synaptic operations a sample was given: it must be finite and above 0")
+    if target is None or not (math.isfinite(target) and target > 0):
+        raise InputError(
+            f"a target of {target} synaptic operations a sample was given: it must be finite and above 0, such as target=5e4"
+        )
     return SynOps(float(target), _checked(weight))
 
 
