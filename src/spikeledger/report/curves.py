@@ -86,8 +86,8 @@ def plot_attacks(found: Robustness, network: str) -> Picture:
 
 def _line(label: str, found: Robustness, network: str, kind: str, way: str) -> Line:
     rows = found.curve(network, kind, way)
-    x, y, low, high = ((getattr(row, each) for row in rows) for each in ("level", "accuracy", "low", "high"))
-    return Line(label, tuple(x), tuple(y), tuple(low), tuple(high))
+    x, y, low, high = (tuple(getattr(row, each) for row in rows) for each in ("level", "accuracy", "low", "high"))
+    return Line(label, x, y, low, high)
 
 
 def plot_conversion_accuracy(found: OverSteps) -> Picture:
