@@ -51,7 +51,7 @@ def main() -> None:
     for number, host in enumerate(network, 1):
         parts.append(
             python("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", f"10.77.0.{number + 1}",
-                   "--local-directory", f"/tmp/host-{number}", inside=host)
+                   "--local-directory", str(given.out / f"host-{number}"), inside=host)
         )  # fmt: skip
     import distributed
 
