@@ -47,6 +47,7 @@ width = { low = 4, high = 64, log = true }
 [search]
 maximise = ["accuracy"]
 minimise = ["joules.loihi"]
+sampler = "nsga2"
 trials = 32
 round = 8
 confirm = 2

@@ -12,7 +12,7 @@
     maximise = ["accuracy"]
     minimise = ["joules.loihi"]
     constraints = ["misfit.loihi <= 0"]
-    sampler = "nsga2"
+    sampler = "tpe"
     trials = 64
 """
 
@@ -37,7 +37,7 @@ SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 LEAST = 1e-30
 #: key of [search] -> its usual value
 USUAL: dict[str, Any] = {
-    "maximise": [], "minimise": [], "constraints": [], "sampler": "nsga2", "trials": 64, "minutes": 0.0, "round": 16,
+    "maximise": [], "minimise": [], "constraints": [], "sampler": "tpe", "trials": 64, "minutes": 0.0, "round": 16,
     "seed": 0, "random": True, "rungs": [], "keep": 0.5, "confirm": 3, "begin": [],
 }  # fmt: skip
 

@@ -89,6 +89,8 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def study_of(written: Mapping[str, Any], path: Path, changes: Mapping[str, Any], known: Sequence[str]) -> Study:
     """A study by what its file says."""
+    if "space" in written:
+        raise InputError(f"'{path}' is a search and no study: run it by 'spikeledger search {path}'")
     for key in written:
         if key not in known:
             raise unknown_name(f"key in '{path}'", key, known)
