@@ -17,7 +17,7 @@ from training.patches import patches, spiking
 
 DATA = patches()
 #: as ODIN, of a size that holds these networks
-ODIN = sl.load_profile("odin").model_copy(update={"name": "odin-large"})
+ODIN = sl.load_profile("odin").model_copy(update={"name": "odin-large", "core": None, "mesh": None})
 BACKENDS = ["reference", *(["cpu"] if choice.native() is not None else [])]
 
 

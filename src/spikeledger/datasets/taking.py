@@ -21,7 +21,7 @@ def as_dataset(data: Any) -> Dataset:
     Raises:
         InputError: nothing of the kind, or a loader without labels or end.
     """
-    if isinstance(data, Dataset):
+    if isinstance(data, Dataset) or (hasattr(data, "train_inputs") and hasattr(data, "train_labels")):
         return data
     if isinstance(data, str):
         return load_dataset(data)
@@ -43,7 +43,7 @@ def labelled(data: Any) -> tuple[Any, Any]:
 
     if isinstance(data, str):
         data = load_dataset(data)
-    if isinstance(data, Dataset):
+    if hasattr(data, "test_inputs"):
         return data.test_inputs, data.test_labels
     if isinstance(data, tuple | list) and len(data) == 2:
         return data[0], data[1]
