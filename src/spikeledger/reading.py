@@ -126,7 +126,9 @@ def toml(text: str) -> dict[str, Any]:
     """
     import tomllib
 
-    longest = max((piece.count(".") for line in text.splitlines() for piece in re.split(r"[\[\]{}=,]", line)), default=0)
+    longest = max(
+        (piece.count(".") for line in text.splitlines() for piece in re.split(r"[\[\]{}=,]", line)), default=0
+    )
     if longest > _MOST_PARTS:
         raise ValueError(f"a key of {longest:,} parts is more than any table has")
     try:

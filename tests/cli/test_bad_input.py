@@ -170,7 +170,9 @@ ABSURD = npy("{'descr': '<i8', 'fortran_order': False, 'shape': (100000000000000
 )  # fmt: skip
 def test_hostile_arrays(place: Path, capfd: pytest.CaptureFixture[str], content: bytes) -> None:
     (place / "bad.npy").write_bytes(content)
-    check(place, capfd, ["record", "net", "--inputs", "bad.npy", "-o", "x.npz"], "the .npy file 'bad.npy' cannot be read")
+    check(
+        place, capfd, ["record", "net", "--inputs", "bad.npy", "-o", "x.npz"], "the .npy file 'bad.npy' cannot be read"
+    )
 
 
 def rewritten(good: Path, change: Make) -> bytes:

@@ -127,8 +127,13 @@ def _layer(row: dict[str, Any]) -> Layer:
     pools = tuple(_text(name) for name in row.get("pools", ()))
     layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"]), "pools": pools})
     for size in (
-        layer.outputs, layer.synapses, layer.parameters, layer.nonzero_parameters, layer.weights,
-        layer.nonzero_weights, layer.state,
+        layer.outputs,
+        layer.synapses,
+        layer.parameters,
+        layer.nonzero_parameters,
+        layer.weights,
+        layer.nonzero_weights,
+        layer.state,
     ):
         _number(int, size)
     _number(float, layer.magnitude)

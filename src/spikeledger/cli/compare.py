@@ -92,7 +92,9 @@ def compare(
         with folders.unfinished(out, asked, resume=resume) as work:
             for kind, one in (("ann", ann), ("snn", snn)):
                 console.say(f"training the {kind.upper()} {network} on {data}")
-                own = "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss  # the twin has no spikes to time
+                own = (
+                    "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss
+                )  # the twin has no spikes to time
                 run = building.trained(one, part, work / kind, epochs=epochs, seed=seed, loss=own)
                 if run.stopped:
                     raise KeyboardInterrupt

@@ -163,7 +163,9 @@ def _tensor(path: Path) -> Tensor:
         raise DataError(f"'{path}' holds a {type(found).__name__}, not a tensor")
     plain = type(found) is Tensor and not found.is_nested and found.layout == torch.strided and not found.is_quantized
     if not plain or found.device.type != "cpu" or found.dtype.is_complex:
-        raise DataError(f"'{path}' holds a tensor of an unusual kind ({found.dtype}, {found.layout}): save plain numbers")
+        raise DataError(
+            f"'{path}' holds a tensor of an unusual kind ({found.dtype}, {found.layout}): save plain numbers"
+        )
     if found.numel() * found.element_size() > found.untyped_storage().nbytes():
         raise DataError(f"'{path}' says it holds {found.numel():,} numbers, more than are in it: save them one by one")
     return found

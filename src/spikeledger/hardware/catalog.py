@@ -136,4 +136,3 @@ def _profiles_in(folder: Traversable) -> dict[str, Traversable]:
 def _load_named(name: str) -> HardwareProfile:
     item = _shipped()[name] if name in _shipped() else _files()[name]
     return parse_profile(item.read_text("utf-8"), item.name)
-

@@ -205,7 +205,9 @@ class HardwareProfile(Part):
     states: dict[str, State] = Field(default_factory=dict)
     #: events that this profile leaves out of its bill by name, with the reason that the report prints
     leaves_out: dict[str, str] = Field(default_factory=dict)
-    joules_per_kwh: float = Field(default=3.6e6, ge=1, le=1e12)  # an as-published profile may carry its source's own divisor
+    joules_per_kwh: float = Field(
+        default=3.6e6, ge=1, le=1e12
+    )  # an as-published profile may carry its source's own divisor
     precision: Precision = Precision()
     #: numbers that several prices are made of: the energy of a multiply, how far another chip's prices carry
     numbers: dict[str, Number] = Field(default_factory=dict)

@@ -175,7 +175,9 @@ def account(
         joules = float(row.sum() if row.ndim else row * sizes[name])
         spikes = activity.total("spike", name)
         share = joules / dynamic if dynamic else 0.0
-        shares.append(LayerShare(name, sizes[name], spikes, joules, caused[name], share, np.broadcast_to(row, (sizes[name],))))
+        shares.append(
+            LayerShare(name, sizes[name], spikes, joules, caused[name], share, np.broadcast_to(row, (sizes[name],)))
+        )
         if spikes == 0 and joules > 0:
             notes.append(
                 f"'{name}' never fired and still takes {units.joules(joules)}: this device updates silent neurons"
