@@ -243,6 +243,8 @@ class Recorder(Listener):
                 books.spend(books.origin(firing.currents))
                 if part.quiet:  # what arrives goes through weights first
                     firing = firing._replace(currents=None)
+            for state in leaves(args):
+                books.spend(books.know.origin(state))
             origin = books.know.origin(args[0]) if args else None
             source = origin.source if origin is not None and origin.kind == "currents" else None
             site = self.calls.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)
