@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from . import options
 from .console import tell
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 def compare(
     data: options.Data = "digits",
-    network: options.Network = "mlp-s",
+    network: Annotated[
+        str, typer.Option(help="Network: mlp-s, mlp-m, mlp-l, cnn-s, cnn-m; several, comma-separated, with --points.")
+    ] = "mlp-s",
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
@@ -35,6 +38,10 @@ def compare(
         "comparison"
     ),
     distribution: options.Distribution = "log-uniform",
+    points: Annotated[
+        float | None,
+        typer.Option(help="Compare the cheapest ANN and SNN within so many percentage points of equal accuracy."),
+    ] = None,
     details: Annotated[bool, typer.Option("--details", help="Print what is behind the verdicts too.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -44,12 +51,19 @@ def compare(
 
     Example: spikeledger compare --data mnist --network mlp-s --timesteps 5 --epochs 5
     """
-    from ..study.pairing import check_rate, pair
+    from ..study.pairing import check_points, check_rate, pair
 
     wanted = [name.strip() for name in profiles.split(",") if name.strip()]
     pair(wanted)
     options.check_distribution(distribution)
     check_rate(rate_hz)
+    asked = list(dict.fromkeys(name.strip() for name in network.split(",") if name.strip())) or [network]
+    if points is not None:
+        check_points(points)
+    elif len(asked) > 1:
+        raise InputError(
+            f"--network names {len(asked)} networks: say with --points how near in accuracy the two compared be"
+        )
     options.at_least("samples", samples, 1)
     if bill is not None:
         from ..bills import BILLS
@@ -60,7 +74,8 @@ def compare(
 
     from . import building, console, folders
 
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
+    for name in asked:
+        building.check(data, name, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
     from ..kernels.choice import name as name_of_backend
     from ..networks import zoo
@@ -73,32 +88,44 @@ def compare(
         part = load_dataset(data, root=root)
         if samples is not None:
             part = part.subset(test=samples, seed=seed)
-        snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
-        ann = zoo.twin(snn, seed=seed)
         folders.prepare(out)
-        for kind, one in (("ann", ann), ("snn", snn)):
-            console.say(f"training the {kind.upper()} {network} on {data}")
-            own = "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss  # the twin has no spikes to time
-            building.train_and_save(one, part, out / kind, epochs=epochs, seed=seed, loss=own)
         other = "" if neuron == "lif" else f"{neuron} neurons, "
+        anns, snns = {}, {}
+        for name in asked:
+            snn = building.spiking_network(part, name, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
+            ann = zoo.twin(snn, seed=seed)
+            for kind, one in (("ann", ann), ("snn", snn)):
+                console.say(f"training the {kind.upper()} {name} on {data}")
+                own = (
+                    "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss
+                )  # the twin has no spikes to time
+                folder = out / (kind if len(asked) == 1 else f"{kind}-{name}")
+                building.train_and_save(one, part, folder, epochs=epochs, seed=seed, loss=own)
+            anns[f"{name} ANN"] = ann
+            snns[f"{name} SNN, {other}{encoder} code, T = {timesteps}"] = snn
         with console.progress("recording the test samples") as progress:
             comparison = compare_networks(
-                ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
-                distribution=distribution,
-                names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
+                anns, snns, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
+                distribution=distribution, points=points,
             )  # fmt: skip
     command = (
-        f"spikeledger compare --data {data} --network {network} --timesteps {timesteps} --epochs {epochs} "
+        f"spikeledger compare --data {data} --network {','.join(asked)} --timesteps {timesteps} --epochs {epochs} "
         f"--encoder {encoder} --profiles {','.join(wanted)} --seed {seed}"
     )
     for name, value in (
         ("neuron", None if neuron == "lif" else neuron), ("bill", bill),
         ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples),
-        ("distribution", None if distribution == "log-uniform" else distribution),
+        ("points", points), ("distribution", None if distribution == "log-uniform" else distribution),
         ("loss", None if loss == "rate" else loss), ("backend", None if backend == "auto" else backend),
     ):  # fmt: skip
         command += "" if value is None else f" --{name} {value}"
     told = {**comparison.to_dict(), "backend": ran_on}
+    ann, snn = anns[comparison.ann.name], snns[comparison.snn.name]
+    if len(asked) > 1:
+        from ..training.checkpoints import save_network
+
+        save_network(out / "ann", ann)
+        save_network(out / "snn", snn)
     shown = _live(ann, snn, part, out)
     _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
     if json:
@@ -114,7 +141,6 @@ def compare(
 
 def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:
     """Write the page in which both networks run, where it can run them; an older one does not stay beside a new report."""
-    from ..errors import InputError
     from ..live.document import local
     from ..live.networks import label_of
     from ..live.page import write_live
