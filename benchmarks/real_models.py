@@ -28,13 +28,24 @@ def built(name: str) -> Any:
     from spikingjelly.activation_based.model import sew_resnet, spikformer, spiking_resnet
 
     torch.manual_seed(0)
-    options: dict[str, Any] = {"spiking_neuron": neuron.IFNode, "surrogate_function": surrogate.ATan(), "detach_reset": True}
+    options: dict[str, Any] = {
+        "spiking_neuron": neuron.IFNode,
+        "surrogate_function": surrogate.ATan(),
+        "detach_reset": True,
+    }
     made = {
         "SEW-ResNet18": lambda: sew_resnet.sew_resnet18(cnf="ADD", **options),
         "spiking ResNet34": lambda: spiking_resnet.spiking_resnet34(**options),
         "Spikformer": lambda: spikformer.spikformer_ti(T=STEPS),
     }[name]()
     functional.set_step_mode(made, "m")
+    for part in made.modules():
+        if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+            part.momentum = 1.0  # the statistics of one batch, so that spikes reach the last layer
+    x = torch.rand(STEPS, 2, 3, 224, 224)
+    with torch.no_grad():
+        made.train()(x[0] if name == "Spikformer" else x)
+    functional.reset_net(made)
     return made.eval()
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..listening.neurons import Firing
 from .census import Census, census
+from .fan_out import Grid
 from .folds import plain
 from .origins import CONSTANT, EVENTS, INPUT, Origin, reads_out
 from .pools import Pool
@@ -232,6 +233,8 @@ class Books:
         if fold is not None:
             fold = fold.resolved(product.values.shape[: product.rows].numel(), self.know.writes)
         if fold is None or not fold.parts:
+            return None
+        if not fold.pools and not isinstance(product.geometry, Grid):  # moved alone: what arrives says it all
             return None
         sent = []
         for part in fold.parts:

@@ -158,7 +158,7 @@ def _storages_of(network: nn.Module) -> set[int]:
     own = ("_modules", "_parameters", "_buffers")
     return {
         _storage(tensor)
-        for module in network.modules()
+        for module in nn.Module.modules(network)
         for tensor in [
             *leaves({k: v for k, v in module.__dict__.items() if k not in own}),
             *module.buffers(recurse=False),

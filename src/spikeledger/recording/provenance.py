@@ -304,7 +304,7 @@ def _pointer(tensor: Tensor) -> int:
 def _weights_of(network: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
     """The parameters and buffers of a network, but for the buffers of neurons: they hold the state."""
     seen: set[int] = set()
-    for path, module in network.named_modules():
+    for path, module in nn.Module.named_modules(network):
         books = (module._parameters,) if kind_of(module) is not None else (module._parameters, module._buffers)
         for book in books:
             for name, tensor in book.items():

@@ -60,7 +60,7 @@ class Recorder(Listener):
         self.calls = Calls(network, self.books, INPUT._replace(unit=1.0) if counts else INPUT)
         self._rules = rules
         self._operators = Operators(self.books)
-        self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
+        self._parts = {id(module): _Part.of(name, module) for name, module in nn.Module.named_modules(network)}
         self._ear: Ear | None = None
         self.bits = BitWatcher(self.books, {key: part.path for key, part in self._parts.items()}, self)
 
