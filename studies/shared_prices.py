@@ -81,7 +81,7 @@ def compared(network: str, encoder: str, steps: int, profiles: list[str], epochs
     ann = sl.zoo.twin(snn)
     for one in (ann, snn):
         sl.fit(one, data, epochs=epochs, progress=None)
-    return sl.compare(ann, snn, data, profiles=profiles, distribution=distribution)
+    return sl.compare(ann, snn, data, profiles=profiles, distribution=distribution, widths=False)
 
 
 def table(comparison: Comparison, network: str, encoder: str, steps: int) -> Iterator[Row]:

@@ -119,7 +119,8 @@ def _network(name: str, value: Any) -> Any:
 
 
 def _several(name: str, value: Any) -> Any:
-    for one in value if isinstance(value, list | tuple) else [value]:
+    several = value.values() if isinstance(value, Mapping) else value
+    for one in several if isinstance(value, list | tuple | Mapping) else [value]:
         _network(name, one)
     return value
 

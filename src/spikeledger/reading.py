@@ -46,7 +46,7 @@ class Kind:
 def is_file(path: str | os.PathLike[str]) -> bool:
     """Whether there is a file of that name; False too for names that no system can have."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        return stat.S_ISREG(Path(path).stat().st_mode)
     except (OSError, ValueError):
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,6 +41,55 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     arguments = ["compare", "--epochs", "2", "--samples", "50", "--out", "here/result", "--json"]
     done = subprocess.run(_command(*arguments), cwd=folder, capture_output=True, text=True, check=True, timeout=120)
     return folder / "here" / "result", done.stdout
+
+
+def test_compare_of_several_networks_keeps_those_it_chose(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = [
+        "compare",
+        "--network",
+        "mlp-s,mlp-m",
+        "--epochs",
+        "1",
+        "--samples",
+        "40",
+        "--profiles",
+        "horowitz-45nm-int8",
+    ]
+    assert "say with --points" in run(*asked).err
+    assert "0 or more" in run(*asked, "--points", "-1").err
+    assert list(tmp_path.iterdir()) == []  # refused before anything was done
+    found = json.loads(run(*asked, "--points", "100", "--json").out)
+    chosen = found["equal_accuracy"]
+    for side in ("ann", "snn"):
+        assert found[side]["name"] == chosen[side]["name"] and found[side]["name"].startswith("mlp-s")
+        assert chosen[side]["joules"] == min(one["joules"] for one in chosen[f"{side}s"])
+        network = sl.load_network(tmp_path / "comparison" / side)
+        assert sum(one.numel() for one in network.parameters()) == found[side]["parameters"]
+
+
+def _earlier(found: Any) -> Any:
+    """A comparison as files said it before verdicts had shared prices, widths and opponents."""
+    new = {"networks", "at_widths", "equal_accuracy", "opponents", "says", "view", "standard_error", "prices"}
+    if isinstance(found, dict):
+        return {key: _earlier(value) for key, value in found.items() if key not in new}
+    return [_earlier(one) for one in found] if isinstance(found, list) else found
+
+
+def test_a_comparison_of_an_earlier_version_is_shown_and_cited(
+    compared: tuple[Path, str], run: Run, tmp_path: Path
+) -> None:
+    told = _earlier(json.loads(compared[1]))
+    assert "networks" not in told and "view" not in told["matches"][0]
+    (tmp_path / "comparison.json").write_text(json.dumps(told))
+    shown = run("show", str(tmp_path / "comparison.json")).out
+    assert "loihi" in shown and "% of 50 right" in shown
+    for side in ("ann", "snn"):
+        shutil.copy(compared[0] / f"{side}-activity.npz", tmp_path)
+    for place in (tmp_path, tmp_path / "comparison.json"):  # the folder, or its file
+        assert "Energies are estimates" in run("cite", str(place), "--out", str(tmp_path / "paper")).out
 
 
 def test_compare_writes_everything(compared: tuple[Path, str]) -> None:

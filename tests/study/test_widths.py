@@ -120,3 +120,26 @@ def test_ranges_need_samples(pair: tuple[nn.Module, sl.SpikingNetwork]) -> None:
     assert isinstance(DATA, Dataset)
     with pytest.raises(InputError, match="set by training samples"):
         quantised(pair[0], DATA.train_inputs[:0], width(8))
+
+
+def test_a_comparison_takes_the_cheapest_that_is_good_enough(pair: tuple[nn.Module, sl.SpikingNetwork]) -> None:
+    shape = tuple(DATA.train_inputs.shape[1:])
+    untrained = sl.zoo.build("mlp-s", shape, len(DATA.classes), timesteps=2)
+    larger = sl.zoo.twin(sl.zoo.build("mlp-m", shape, len(DATA.classes)))
+    anns, snns = {"larger": larger, "twin": pair[0]}, {"untrained": untrained, "trained": pair[1]}
+    profiles = ["horowitz-45nm-int8", "v100"]
+    found = sl.compare(anns, snns, DATA, profiles=profiles, points=2.0)
+    chosen = found.equal_accuracy
+    assert chosen is not None and chosen == sl.equal_accuracy(anns, snns, DATA, profile=profiles[0], points=2.0)
+    assert (found.ann.name, found.snn.name) == (chosen.ann.name, chosen.snn.name) == ("twin", "trained")
+    # what follows is the comparison of these two alone
+    alone = sl.compare(*pair, DATA, profiles=profiles, names=("twin", "trained"))
+    assert found.to_dict() == {**alone.to_dict(), "equal_accuracy": chosen.to_dict()}
+    assert alone.equal_accuracy is None
+    loose = sl.compare([larger, pair[0]], [pair[1], untrained], DATA, profiles=profiles[:1], points=100)
+    picked = loose.equal_accuracy
+    assert picked is not None and picked.snn == min(picked.snns, key=lambda one: one.joules)
+    assert loose.snn.name == picked.snn.name and [one.name for one in picked.anns] == ["ANN 1", "ANN 2"]
+    for points in (-0.1, float("nan")):
+        with pytest.raises(InputError, match="points were asked for"):
+            sl.compare(*pair, DATA, points=points)

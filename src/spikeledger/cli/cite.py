@@ -42,10 +42,13 @@ def cite(
     if not file.exists():
         raise FileFormatError(f"there is no file '{file}': give an activity, or the folder of a comparison")
     table = ""
-    if file.is_dir():
-        ledgers, table = _of_comparison(file, profile, bill, allow_uncounted)
+    folder = file.parent if file.name == "comparison.json" else file
+    if folder.is_dir():
+        ledgers, table = _of_comparison(folder, profile, bill, allow_uncounted)
     elif not profile:
-        raise InputError(f"'{file}' is an activity: say with --profile what it shall be priced on")
+        raise InputError(
+            f"'{file}' is no folder of a comparison; for an activity, say with --profile where it is priced"
+        )
     else:
         ledgers = _of_activity(file, profile, bill, allow_uncounted)
     found = methods(*ledgers)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from . import options
 from .console import tell
 
@@ -22,7 +23,9 @@ RESULTS = (
 
 def compare(
     data: options.Data = "digits",
-    network: options.Network = "mlp-s",
+    network: Annotated[
+        str, typer.Option(help="Network: mlp-s, mlp-m, mlp-l, cnn-s, cnn-m; several, comma-separated, with --points.")
+    ] = "mlp-s",
     timesteps: options.Timesteps = 5,
     epochs: options.Epochs = 5,
     encoder: options.Encoder = "rate",
@@ -41,6 +44,10 @@ def compare(
         "comparison"
     ),
     distribution: options.Distribution = "log-uniform",
+    points: Annotated[
+        float | None,
+        typer.Option(help="Compare the cheapest ANN and SNN within so many percentage points of equal accuracy."),
+    ] = None,
     details: Annotated[bool, typer.Option("--details", help="Print what is behind the verdicts too.")] = False,
     resume: options.Resume = False,
     json: options.Json = False,
@@ -52,12 +59,19 @@ def compare(
 
     Example: spikeledger compare --data mnist --network mlp-s --timesteps 5 --epochs 5
     """
-    from ..study.pairing import check_rate, pair
+    from ..study.pairing import check_points, check_rate, pair
 
     wanted = [name.strip() for name in profiles.split(",") if name.strip()]
     pair(wanted)
     options.check_distribution(distribution)
     check_rate(rate_hz)
+    names = list(dict.fromkeys(name.strip() for name in network.split(",") if name.strip())) or [network]
+    if points is not None:
+        check_points(points)
+    elif len(names) > 1:
+        raise InputError(
+            f"--network names {len(names)} networks: say with --points how near in accuracy the two compared be"
+        )
     options.at_least("samples", samples, 1)
     if bill is not None:
         from ..bills import BILLS
@@ -68,7 +82,8 @@ def compare(
 
     from . import building, console, folders
 
-    building.check(data, network, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
+    for name in names:
+        building.check(data, name, timesteps=timesteps, epochs=epochs, encoder=encoder, seed=seed, neuron=neuron)
     from ..datasets import load_dataset
     from ..kernels.choice import name as name_of_backend
     from ..networks import zoo
@@ -82,38 +97,48 @@ def compare(
         part = load_dataset(data, root=root)
         if samples is not None:
             part = part.subset(test=samples, seed=seed)
-        snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
-        ann = zoo.twin(snn, seed=seed)
         folders.prepare(out)
         asked = {
-            "data": data, "network": network, "timesteps": timesteps, "epochs": epochs, "encoder": encoder,
+            "data": data, "network": ",".join(names), "timesteps": timesteps, "epochs": epochs, "encoder": encoder,
             "neuron": neuron, "loss": loss, "samples": samples, "seed": seed,
         }  # fmt: skip
+        other = "" if neuron == "lif" else f"{neuron} neurons, "
+        anns, snns = {}, {}
         with folders.unfinished(out, asked, resume=resume) as work:
-            for kind, one in (("ann", ann), ("snn", snn)):
-                console.say(f"training the {kind.upper()} {network} on {data}")
-                own = (
-                    "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss
-                )  # the twin has no spikes to time
-                run = building.trained(one, part, work / kind, epochs=epochs, seed=seed, loss=own)
-                if run.stopped:
-                    raise KeyboardInterrupt
-            other = "" if neuron == "lif" else f"{neuron} neurons, "
+            for name in names:
+                snn = building.spiking_network(
+                    part, name, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron
+                )
+                ann = zoo.twin(snn, seed=seed)
+                for kind, one in (("ann", ann), ("snn", snn)):
+                    console.say(f"training the {kind.upper()} {name} on {data}")
+                    own = (
+                        "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss
+                    )  # the twin has no spikes to time
+                    run = building.trained(one, part, work / f"{kind}-{name}", epochs=epochs, seed=seed, loss=own)
+                    if run.stopped:
+                        raise KeyboardInterrupt
+                anns[f"{name} ANN"] = ann
+                snns[f"{name} SNN, {other}{encoder} code, T = {timesteps}"] = snn
             with console.progress("recording the test samples") as progress:
                 comparison = compare_networks(
-                    ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
-                    distribution=distribution,
-                    names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
+                    anns, snns, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
+                    distribution=distribution, points=points,
                 )  # fmt: skip
             told = {**comparison.to_dict(), "backend": ran_on}
             command = _command({
                 **asked, "profiles": ",".join(wanted), "bill": bill, "rate-hz": rate_hz, "distribution": distribution,
-                "backend": backend,
+                "points": points, "backend": backend,
             })  # fmt: skip
             folders.clear(out, RESULTS)
-            for kind, one in (("ann", ann), ("snn", snn)):
-                save_network(out / kind, one)
-            shown = _live(ann, snn, part, out)
+            if len(names) > 1:
+                for name, pair_of in zip(names, zip(anns.values(), snns.values(), strict=True), strict=True):
+                    save_network(out / f"ann-{name}", pair_of[0])
+                    save_network(out / f"snn-{name}", pair_of[1])
+            chosen: dict[str, Any] = {"ann": anns[comparison.ann.name], "snn": snns[comparison.snn.name]}
+            for kind, best in chosen.items():
+                save_network(out / kind, best)
+            shown = _live(chosen["ann"], chosen["snn"], part, out)
             _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
     if json:
         console.print_json(told)
@@ -137,7 +162,6 @@ def _command(asked: dict[str, Any]) -> str:
 
 def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:
     """Write the page in which both networks run, where it can run them; an older one does not stay beside a new report."""
-    from ..errors import InputError
     from ..live.document import local
     from ..live.networks import label_of
     from ..live.page import write_live

@@ -95,7 +95,7 @@ class Operators:
         first = know.weight(tensors[0])
         assert first is not None
         single = len(tensors) == 1
-        buffer = any((found := know.weight(tensor)) is not None and found.buffer for tensor in tensors)
+        buffer = any((made := know.weight(tensor)) is not None and made.buffer for tensor in tensors)
         known = first if single and rule.kind == "carrier" else Weight(first.name if single else "", None, buffer)
         for result in tensors_in((out,), {}):
             know.derive(result, known)

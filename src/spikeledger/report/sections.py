@@ -213,6 +213,8 @@ def _accuracy_card(comparison: Comparison) -> Html:
     test = comparison.mcnemar
     won = "" if not test.differs else "ann" if test.only_ann > test.only_snn else "snn"
     head = f"{won.upper()} more accurate" if won else "no sure difference"
+    found = comparison.equal_accuracy
+    chosen = [] if found is None else [h("p", sentence(str(found)), class_="quiet")]
     pairs = joined(
         joined(
             [
@@ -224,7 +226,7 @@ def _accuracy_card(comparison: Comparison) -> Html:
     )
     return h(
         "article", h("h3", "Accuracy"), h("p", sentence(head)[:-1], class_="won"), h("dl", pairs),
-        h("p", difference_sentence(test), class_="quiet"), class_=f"card {won or 'open'}",
+        h("p", difference_sentence(test), class_="quiet"), *chosen, class_=f"card {won or 'open'}",
     )  # fmt: skip
 
 

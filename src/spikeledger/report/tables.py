@@ -47,6 +47,8 @@ def show(comparison: Comparison, *, details: bool = False, console: Console | No
     out = console or Console()
     out.print(Text(f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}", style="bold"))
     out.print(_indented(_accuracy(comparison)))
+    if comparison.equal_accuracy is not None:
+        out.print(_indented(sentence(str(comparison.equal_accuracy))))
     for match in comparison.matches:
         out.print(_indented(match.says, style="bold"))
     if comparison.opponents is not None:
@@ -89,6 +91,8 @@ def _details(comparison: Comparison, out: Console) -> None:
     for side in (comparison.ann, comparison.snn):
         out.print(_indented(f"{side.kind.upper()}  {accuracy(side.accuracy)}  ({accuracy_interval(side)})"))
     out.print(_indented(difference_sentence(comparison.mcnemar)))
+    for widths in comparison.at_widths:
+        out.print(_indented(sentence(str(widths))))
     out.print(_energy(comparison))
     for match in comparison.matches:
         where = "" if match.same_device else f" (ANN on {match.ann.profile})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ..activity import Activity
 from ..errors import InputError, UnpricedError, unknown_name
 from ..hardware.profile import HardwareProfile
+from ..ledger import events, price
 from ..shown import Shown
 from ..writing import write_json
 from .accuracy import McNemar, mcnemar
 from .matches import Match
 from .opponent import Opponents, fair_opponents
-from .pairing import check_rate, match, pair
+from .pairing import check_points, check_rate, match, pair
 from .sides import Side
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..datasets import Dataset
     from ..methods import Methods
-    from .widths import AtWidths
+    from .widths import AtWidths, EqualAccuracy, Measured
 
 #: version of the dictionaries that `Comparison.to_dict` gives
 SCHEMA = "spikeledger-comparison/1"
@@ -52,6 +53,8 @@ class Comparison(Shown):
     snns: tuple[Side, ...] = ()
     #: accuracy and joules of a correct answer at the widths of each match, and of the cheapest fair opponent
     at_widths: tuple[AtWidths, ...] = ()
+    #: how `ann` and `snn` were chosen among several, where networks within some points of accuracy were asked for
+    equal_accuracy: EqualAccuracy | None = None
 
     @property
     def samples(self) -> int:
@@ -77,6 +80,7 @@ class Comparison(Shown):
             },
             "matches": [one.to_dict() for one in self.matches],
             "at_widths": [one.to_dict() for one in self.at_widths],
+            "equal_accuracy": None if self.equal_accuracy is None else self.equal_accuracy.to_dict(),
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
         }  # fmt: skip
 
@@ -125,8 +129,8 @@ class Comparison(Shown):
 
 
 def compare(
-    ann: nn.Module | Sequence[nn.Module],
-    snn: nn.Module | Sequence[nn.Module],
+    ann: nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module],
+    snn: nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module],
     data: Dataset,
     *,
     profiles: Sequence[str | HardwareProfile] = DEFAULT_PROFILES,
@@ -141,13 +145,15 @@ def compare(
     names: tuple[str, str] = ("ANN", "SNN"),
     distribution: str = "log-uniform",
     widths: bool = True,
+    points: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run both networks on the test samples of a data set, count, price and judge: `compare(ann, snn, data)`.
 
     Args:
         ann: an ordinary network; takes samples `[B, *N]`, gives scores `[B, classes]`. Or several that differ in
-            their weights alone, such as one a seed: the verdict then holds for every pair, or says how often.
+            their weights alone, such as one a seed: the verdict then holds for every pair, or says how often. With
+            `points`, several of any kind, by name if given as a dictionary.
         snn: a spiking network, or several.
         data: a data set; its test samples are used.
         profiles: names, files or profiles, or `"ann_profile:snn_profile"` to price the two on different devices.
@@ -160,6 +166,8 @@ def compare(
         leave_out: events that shall not be charged although they happened; every total says so.
         allow_uncounted: price although something was not counted; the totals are then lower bounds.
         widths: measure both networks' accuracy at the widths of each profile too (`study.widths`).
+        points: compare one network a side, at equal accuracy: the cheapest on the first profile that is right, at that
+            profile's widths, within so many percentage points of what the best of both sides reach.
         progress: called with samples done and samples in all, of both networks together.
 
     Raises:
@@ -167,21 +175,25 @@ def compare(
         ProfileError: a profile that does not load.
     """
     from .observing import observe
+    from .widths import Candidate, Measured, cheapest
 
     check_rate(rate_hz)
     if isinstance(profiles, (str, HardwareProfile)):
         profiles = [profiles]
     pairs = pair(profiles, opponent)
+    if points is not None:
+        check_points(points)
+    left_out = events(leave_out)
     part = data if samples is None else data.subset(test=samples, seed=seed)
     count = len(part.test_labels)
-    networks = {"ann": _several(ann), "snn": _several(snn)}
+    given = {kind: _several(side, name) for kind, side, name in zip(("ann", "snn"), (ann, snn), names, strict=True)}
+    networks = {kind: list(side.values()) for kind, side in given.items()}
     runs = count * sum(map(len, networks.values()))
     sides: dict[str, list[Side]] = {"ann": [], "snn": []}
-    for kind, name in zip(networks, names, strict=True):
-        for network in networks[kind]:
+    for kind, named in given.items():
+        for label, network in named.items():
             before = count * sum(map(len, sides.values()))
             note = None if progress is None else partial(_further, progress, before, runs)
-            label = name if len(networks[kind]) == 1 else f"{name} {len(sides[kind]) + 1}"
             sides[kind].append(
                 observe(
                     network, part.test_inputs, part.test_labels, kind="snn" if kind == "snn" else "ann", name=label,
@@ -191,41 +203,53 @@ def compare(
     anns, snns = sides["ann"], sides["snn"]
     if anns[0].activity.spiking and not snns[0].activity.spiking:
         raise InputError("the first network has spiking neurons and the second has none: call compare(ann, snn, data)")
+    measure = Measured(part, batch_size=batch_size, seed=seed)
+    chosen = None
+    if points is not None:
+        pay = partial(price, leave_out=left_out, allow_uncounted=allow_uncounted)
+        found = []
+        for kind, device in zip(networks, pairs[0][1:], strict=True):
+            charged = None if device.as_published else bill
+            found.append([
+                Candidate(
+                    side.name, measure(network, device.precision).accuracy,
+                    pay(side.activity, device, bill=charged).joules_per_sample,
+                )
+                for network, side in zip(networks[kind], sides[kind], strict=True)
+            ])  # fmt: skip
+        chosen = cheapest(found[0], found[1], points, *pairs[0][1:])
+        anns, snns = [anns[found[0].index(chosen.ann)]], [snns[found[1].index(chosen.snn)]]
     shown = [sorted(side, key=lambda one: one.correct)[len(side) // 2] for side in (anns, snns)]
     matches = tuple(
         match(
             [one.parts for one in anns], [one.parts for one in snns], ann_device, snn_device, name=name, bill=bill,
-            rate_hz=rate_hz, leave_out=leave_out, allow_uncounted=allow_uncounted, distribution=distribution,
+            rate_hz=rate_hz, leave_out=left_out, allow_uncounted=allow_uncounted, distribution=distribution,
         )
         for name, ann_device, snn_device in pairs
     )  # fmt: skip
     opponents = fair(shown[0].activity, shown[1].activity, allow_uncounted=allow_uncounted)
     measured: tuple[AtWidths, ...] = ()
     if widths:
-        chosen = [networks[kind][sides[kind].index(side)] for kind, side in zip(networks, shown, strict=True)]
-        both = (chosen[0], chosen[1])
-        measured = tuple(_at_widths(both, part, pairs, matches, opponents, batch_size=batch_size, seed=seed))
+        both = [networks[kind][sides[kind].index(side)] for kind, side in zip(networks, shown, strict=True)]
+        measured = tuple(_at_widths((both[0], both[1]), measure, pairs, matches, opponents))
     return Comparison(
         data=part.name, classes=tuple(part.classes), ann=shown[0], snn=shown[1],
         mcnemar=mcnemar(shown[0].right, shown[1].right), matches=matches, rate_hz=rate_hz, seed=seed,
         opponents=opponents, anns=tuple(anns), snns=tuple(snns), at_widths=measured,
+        equal_accuracy=chosen,
     )  # fmt: skip
 
 
 def _at_widths(
     networks: tuple[nn.Module, nn.Module],
-    data: Dataset,
+    measure: Measured,
     pairs: Sequence[tuple[str, HardwareProfile, HardwareProfile]],
     matches: Sequence[Match],
     opponents: Opponents | None,
-    *,
-    batch_size: int,
-    seed: int,
 ) -> Iterator[AtWidths]:
     """Both networks at the widths of every match that is no document's, and of the cheapest fair opponent."""
-    from .widths import AtWidths, Measured
+    from .widths import AtWidths
 
-    measure = Measured(data, batch_size=batch_size, seed=seed)
     for (name, *devices), one in zip(pairs, matches, strict=True):
         if one.as_published:
             continue
@@ -239,11 +263,18 @@ def _at_widths(
         yield AtWidths(f"cheapest fair opponent ({opponents.best.label})", ann, snn, *costs)
 
 
-def _several(networks: nn.Module | Sequence[nn.Module]) -> list[nn.Module]:
-    found = list(networks) if isinstance(networks, list | tuple) else [networks]
+def _several(networks: nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module], name: str) -> dict[str, nn.Module]:
+    """The networks of a side, by what they are called in reports."""
+    if isinstance(networks, Mapping):
+        found = dict(networks)
+    elif isinstance(networks, list | tuple):
+        numbered = len(networks) > 1
+        found = {f"{name} {index}" if numbered else name: one for index, one in enumerate(networks, 1)}
+    else:
+        found = {name: networks}  # type: ignore[dict-item]
     if not found:
         raise InputError("a side of the comparison has no network: give at least one")
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _further(progress: Callable[[int, int], None], before: int, runs: int, done: int, total: int) -> None:

@@ -126,6 +126,12 @@ def check_rate(rate_hz: float) -> None:
         raise InputError(f"a rate of {rate_hz} inferences a second was given: it must be a number above 0")
 
 
+def check_points(points: float) -> None:
+    """Refuse percentage points of accuracy that are no number of 0 or more."""
+    if not 0 <= points < float("inf"):
+        raise InputError(f"networks within {points} points were asked for: give 0 or more")
+
+
 def corrected(device: HardwareProfile) -> tuple[HardwareProfile, str]:
     """The profile that stands beside an as-published one, and what it does instead."""
     if not device.as_published:

@@ -33,6 +33,8 @@ def headlines(comparison: Mapping[str, Any]) -> list[str]:
     if comparison.get("opponents"):  # files of earlier versions have none
         lines.append(comparison["opponents"]["says"])
     lines += [one["says"] for one in comparison.get("at_widths", ())]
+    if comparison.get("equal_accuracy"):
+        lines.append(comparison["equal_accuracy"]["says"])
     return lines
 
 

@@ -9,9 +9,9 @@ are those that training samples reach. After Krishnamoorthi 2018, arXiv:1806.083
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,17 +177,23 @@ class EqualAccuracy:
     points: float
     anns: tuple[Candidate, ...]
     snns: tuple[Candidate, ...]
+    profile: str  # that they are priced on, or `ann_profile:snn_profile`
 
     @property
     def ratio(self) -> float:
         """SNN / ANN joules a sample."""
         return self.snn.joules / self.ann.joules
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "ratio": self.ratio, "says": str(self)}
+
     def __str__(self) -> str:
         return (
-            f"within {self.points:g} points of {100 * self.accuracy:.2f} %, which both sides reach, the cheapest ANN is "
-            f"{self.ann.name} ({100 * self.ann.accuracy:.2f} %, {units.joules(self.ann.joules)} a sample) and the "
-            f"cheapest SNN {self.snn.name} ({100 * self.snn.accuracy:.2f} %, {units.joules(self.snn.joules)}): "
+            f"within {self.points:g} points of {100 * self.accuracy:.2f} %, which both sides reach at the widths of "
+            f"{self.profile}, "
+            f"the cheapest ANN is {self.ann.name} ({100 * self.ann.accuracy:.2f} %, {units.joules(self.ann.joules)} a sample) "
+            f"and the cheapest SNN {self.snn.name} ({100 * self.snn.accuracy:.2f} %, {units.joules(self.snn.joules)}): "
             f"SNN / ANN {self.ratio:.3g}"
         )
 
@@ -215,15 +221,16 @@ def equal_accuracy(
     """
     from ..ledger import price
     from .observing import observe
+    from .pairing import check_points
 
     if not anns or not snns:
         raise InputError("a side has no network: give at least one of each")
-    if not points >= 0:
-        raise InputError(f"networks within {points} points were asked for: give 0 or more")
+    check_points(points)
     part = data if samples is None else data.subset(test=samples, seed=seed)
-    found: dict[str, list[Candidate]] = {"ann": [], "snn": []}
-    for kind, networks, device in (("ann", anns, opponent or profile), ("snn", snns, profile)):
-        machine = load_profile(device)
+    machines = load_profile(opponent or profile), load_profile(profile)
+    found: list[list[Candidate]] = []
+    for kind, networks, machine in zip(("ann", "snn"), (anns, snns), machines, strict=True):
+        found.append([])
         for name, network in networks.items():
             side = observe(
                 network, part.test_inputs, part.test_labels, kind="ann" if kind == "ann" else "snn", name=name,
@@ -231,13 +238,25 @@ def equal_accuracy(
             )  # fmt: skip
             answers = at_width(network, part, machine.precision, seed=seed)
             joules = price(side.activity, machine, bill=bill).joules_per_sample
-            found[kind].append(Candidate(name, answers.accuracy, joules))
-    reached = min(max(one.accuracy for one in side) for side in found.values())
+            found[-1].append(Candidate(name, answers.accuracy, joules))
+    return cheapest(found[0], found[1], points, machines[0], machines[1])
+
+
+def cheapest(
+    anns: Sequence[Candidate],
+    snns: Sequence[Candidate],
+    points: float,
+    ann_device: HardwareProfile,
+    snn_device: HardwareProfile,
+) -> EqualAccuracy:
+    """Of each side the candidate of the fewest joules within `points` of `min(best ANN, best SNN)`."""
+    reached = min(max(one.accuracy for one in side) for side in (anns, snns))
     ann, snn = (
         min((one for one in side if one.accuracy >= reached - points / 100 - 1e-12), key=lambda one: one.joules)
-        for side in found.values()
+        for side in (anns, snns)
     )
-    return EqualAccuracy(ann, snn, reached, points, tuple(found["ann"]), tuple(found["snn"]))
+    where = dict.fromkeys((ann_device.name, snn_device.name))
+    return EqualAccuracy(ann, snn, reached, points, tuple(anns), tuple(snns), ":".join(where))
 
 
 class Measured:
