@@ -23,8 +23,9 @@ from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, Un
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
 from .hardware.profile import HardwareProfile, Price, Static
+from .reading import LARGEST_JSON, Kind, read_json
 from .shown import Shown
-from .writing import read_json, write_json
+from .writing import write_json
 
 if TYPE_CHECKING:
     import pandas
@@ -204,7 +205,7 @@ class Ledger(Shown):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Ledger:
         """Read what `save` wrote; see `from_dict`."""
-        return cls.from_dict(read_json(Path(path)))
+        return cls.from_dict(read_json(path, Kind("ledger", LARGEST_JSON)))
 
     def __lt__(self, other: object) -> bool:
         raise CallError(

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import FileFormatError, InputError
-
-LARGEST_JSON = 1 << 28  # bytes: more is no ledger and no comparison of ours
+from .errors import InputError
 
 
 def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any]) -> Path:
@@ -54,24 +52,6 @@ def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any])
 def write_json(target: Path, value: Any) -> Path:
     """Write plain values as JSON."""
     return write_whole(target, json.dumps(value, allow_nan=False, indent=1))
-
-
-def read_json(path: Path) -> Any:
-    """Plain values of a JSON file, read whole only if it is a file of reasonable length.
-
-    Raises:
-        FileFormatError: no file, or no JSON.
-    """
-    try:
-        with path.open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileFormatError(f"'{path}' is no file")
-            text = file.read(LARGEST_JSON + 1)
-        if len(text) > LARGEST_JSON:
-            raise FileFormatError(f"'{path}' has more than {LARGEST_JSON:,} bytes: that is none of ours")
-        return json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"'{str(path)[:200]}' cannot be read as JSON ({str(error)[:200]})") from error
 
 
 def _put(content: bytes | str | Callable[[IO[bytes]], Any], file: IO[bytes]) -> None:

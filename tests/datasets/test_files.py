@@ -271,8 +271,8 @@ def test_ctrl_c_leaves_only_a_part(start_mirror, tiny, monkeypatch):
     mirror = start_mirror()
     real = files._chunks
 
-    def interrupted(response):
-        for chunk in real(response):
+    def interrupted(response, clock):
+        for chunk in real(response, clock):
             yield chunk[:1000]
             raise KeyboardInterrupt
 

@@ -260,7 +260,7 @@ def test_what_is_not_there_or_too_long_is_refused(tmp_path: Path, run_folder: Pa
     refused(lambda: sl.load_network(tmp_path / "nowhere"))
     (tmp_path / "checkpoint.toml").write_bytes(b"a = " + b"[" * 100_000 + b"\n" + checkpoints.END.encode())
     refused(lambda: load_checkpoint(tmp_path))
-    (tmp_path / "checkpoint.toml").write_bytes(b"#" * checkpoints.MOST_TOML_BYTES + b"\n# end\n")
+    (tmp_path / "checkpoint.toml").write_bytes(b"#" * checkpoints._TABLE.most + b"\n# end\n")
     refused(lambda: load_checkpoint(tmp_path))
     (tmp_path / "checkpoint.toml").write_bytes(b"\xff\xfe")
     refused(lambda: load_checkpoint(tmp_path))

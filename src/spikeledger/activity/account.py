@@ -20,7 +20,7 @@ from ..errors import InputError, unknown_name
 from ..events import EVENTS
 from ..shown import Shown
 from .files import read, write
-from .rows import Counts, InputClass, Layer, Tally, Uncounted, same
+from .rows import Counts, InputClass, Layer, Tally, Uncounted, added, same, total_of
 
 if TYPE_CHECKING:
     import pandas
@@ -145,7 +145,7 @@ class Activity(Shown):
                 f"activities of {self.timesteps} and {other.timesteps} timesteps cannot be added: "
                 "record both with the same number, or join them in time with a.then(b)"
             )
-        steps = {name: self.spikes_per_step[name] + other.spikes_per_step[name] for name in self.spikes_per_step}
+        steps = {name: added(self.spikes_per_step[name], other.spikes_per_step[name]) for name in self.spikes_per_step}
         return _merge(self, other, samples=self.samples + other.samples, timesteps=self.timesteps, steps=steps)
 
     def then(self, other: Activity) -> Activity:
@@ -214,16 +214,16 @@ def _check_tally(tally: Tally, layers: Mapping[str, Layer]) -> None:
         raise unknown_name("event", tally.event, EVENTS)
     if tally.layer not in layers:
         raise unknown_name("layer", tally.layer, layers)
-    if not isinstance(tally.count, int) or isinstance(tally.count, bool) or tally.count < 0:
+    if not isinstance(tally.count, int) or isinstance(tally.count, bool) or not 0 <= tally.count < 1 << 63:
         raise InputError(
-            f"'{tally.event}' of layer '{tally.layer}' is {tally.count!r}: a count is an integer of at least 0"
+            f"'{tally.event}' of layer '{tally.layer}' is {tally.count!r:.40}: a count is an integer from 0 to below 2^63"
         )
     if tally.per_neuron is not None:
         if tally.per_neuron.dtype != np.int64:
             raise InputError(f"per-neuron counts of '{tally.layer}' are {tally.per_neuron.dtype}, not int64")
         if tally.per_neuron.size and int(tally.per_neuron.min()) < 0:
             raise InputError(f"per-neuron counts of '{tally.layer}' hold a negative number")
-        if int(tally.per_neuron.sum()) != tally.count:
+        if total_of(tally.per_neuron) != tally.count:
             raise InputError(f"per-neuron counts of '{tally.layer}' do not sum to their total of {tally.count}")
 
 
@@ -255,7 +255,7 @@ def _merge(a: Activity, b: Activity, *, samples: int, timesteps: int, steps: Map
             if before.per_neuron is not None and tally.per_neuron is not None:
                 if before.per_neuron.shape != tally.per_neuron.shape:
                     raise InputError(f"layer '{tally.layer}' has another shape in the two activities")
-                rows = before.per_neuron + tally.per_neuron
+                rows = added(before.per_neuron, tally.per_neuron)
             tallies[key] = Tally(tally.layer, event, before.count + tally.count, rows)
     missed: dict[tuple[str, str, str], Uncounted] = {}
     for item in (*a.uncounted, *b.uncounted):

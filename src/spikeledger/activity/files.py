@@ -9,17 +9,19 @@ import math
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileFormatError, InputError
+from ..reading import Kind, npy_header, opened
 from ..writing import write_whole
 from .rows import Layer, Tally, Uncounted
 
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
+_KIND = Kind("activity file", 1 << 40, advice="record one with sl.record(...).save(path)")
 #: of one layer in a file: more is a file that wants to fill the memory
 _MOST_NEURONS = 1 << 28
 #: fields that stand in a file as they are
@@ -56,11 +58,11 @@ def write(fields: Mapping[str, Any], target: Path) -> Path:
 def read(source: Path, build: Callable[..., Account]) -> Account:
     """Read an account that `write` wrote: `build` makes it from its fields, and may refuse them."""
     try:
-        return build(**_read(source))
-    except FileNotFoundError:
-        raise FileFormatError(
-            f"there is no activity file '{source}': record one with sl.record(...).save(path)"
-        ) from None
+        with opened(source, _KIND) as (file, length):
+            content = _read(file, length)
+        return build(**content)
+    except FileFormatError:
+        raise
     except (
         OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError, MemoryError,
         RuntimeError, SyntaxError, zipfile.BadZipFile, InputError,
@@ -69,12 +71,12 @@ def read(source: Path, build: Callable[..., Account]) -> Account:
         raise FileFormatError(f"'{source}' is no whole activity file ({said}): record it again") from error
 
 
-def _read(source: Path) -> dict[str, Any]:
-    with zipfile.ZipFile(source) as archive:
+def _read(file: IO[bytes], length: int) -> dict[str, Any]:
+    with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if any(item.compress_type != zipfile.ZIP_STORED for item in members):
             raise ValueError("it is compressed, which this format never is")
-        if sum(item.file_size for item in members) > source.stat().st_size:
+        if sum(item.file_size for item in members) > length:
             raise ValueError("its parts are longer than the file")
         arrays = {item.filename.removesuffix(".npy"): _array(archive.read(item)) for item in members}
     meta = json.loads(arrays["meta"].tobytes().decode())
@@ -115,10 +117,7 @@ def _read(source: Path) -> dict[str, Any]:
 def _array(member: bytes) -> NDArray[Any]:
     """One .npy of the file, over its own bytes: a header that promises more than there is allocates nothing."""
     file = io.BytesIO(member)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"an array in it has version {version}")
-    shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+    shape, by_column, dtype = npy_header(file)
     if dtype not in (np.dtype(np.int64), np.dtype(np.uint8)) or by_column:
         raise ValueError(f"an array in it holds {dtype}, which this format never does")
     return np.frombuffer(member, dtype, offset=file.tell()).reshape(shape).copy()
@@ -127,7 +126,15 @@ def _array(member: bytes) -> NDArray[Any]:
 def _layer(row: dict[str, Any]) -> Layer:
     pools = tuple(_text(name) for name in row.get("pools", ()))
     layer = Layer(**{**row, "shape": tuple(_number(int, size) for size in row["shape"]), "pools": pools})
-    for size in (layer.outputs, layer.synapses, layer.parameters, layer.nonzero_parameters, layer.state):
+    for size in (
+        layer.outputs,
+        layer.synapses,
+        layer.parameters,
+        layer.nonzero_parameters,
+        layer.weights,
+        layer.nonzero_weights,
+        layer.state,
+    ):
         _number(int, size)
     _number(float, layer.magnitude)
     if math.prod(layer.shape) > _MOST_NEURONS:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
+
 Counts = NDArray[np.int64]
 InputClass = Literal["silent", "spikes", "graded", ""]
 
@@ -71,6 +73,25 @@ class Uncounted:
 
     def __str__(self) -> str:
         return f"{self.operator} in '{self.layer or '(outside any module)'}' ({self.calls} calls): {self.reason}"
+
+
+def total_of(row: Counts) -> int:
+    """The exact sum of counts, however large: int64 alone would wrap round."""
+    if not row.size or int(row.max()) <= (1 << 62) // row.size:
+        return int(row.sum())
+    return (int((row >> 32).sum()) << 32) + int((row & 0xFFFFFFFF).sum())
+
+
+def added(one: Counts, other: Counts) -> Counts:
+    """Two rows of counts together.
+
+    Raises:
+        InputError: a count would be 2^63 or more, which no int64 holds.
+    """
+    both: Counts = one + other
+    if both.size and int(both.min()) < 0:  # of two counts of at least 0 the sum wraps below 0
+        raise InputError("counts of 2^63 and more would be needed for both runs together: price them one by one")
+    return both
 
 
 def same(one: Any, other: Any) -> bool:

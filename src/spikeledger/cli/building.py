@@ -54,16 +54,14 @@ def spiking_network(
     )
 
 
-def train_and_save(network: nn.Module, data: Dataset, folder: Path, *, epochs: int, seed: int, **training: Any) -> Fit:
-    """Train a network and save it; after Ctrl-C too, which then goes on its way. `training` is for `fit`."""
-    from ..training.checkpoints import save_network
+def trained(network: nn.Module, data: Dataset, work: Path, *, epochs: int, seed: int, **training: Any) -> Fit:
+    """Train a network, or go on with the run in `work`, where each epoch is kept; `training` is for `fit`."""
     from ..training.fit import fit
+    from .console import say
 
-    run = fit(network, data, epochs=epochs, seed=seed, **training)
-    if run.history:
-        save_network(folder, network)
+    run = fit(network, data, epochs=epochs, seed=seed, checkpoint=work, resume=True, **training)
     if run.stopped:
-        raise KeyboardInterrupt
+        say(f"{len(run.history)} of {epochs} epochs are kept in {work}: go on with --resume")
     return run
 
 

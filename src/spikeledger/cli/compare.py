@@ -13,6 +13,12 @@ from .console import tell
 if TYPE_CHECKING:
     from ..study.comparison import Comparison
 
+#: a network counts as there when its table is
+RESULTS = (
+    "report.html", "comparison.json", "live.html", "ann-activity.npz", "snn-activity.npz", "ann/network.toml",
+    "snn/network.toml",
+)  # fmt: skip
+
 
 def compare(
     data: options.Data = "digits",
@@ -36,11 +42,13 @@ def compare(
     ),
     distribution: options.Distribution = "log-uniform",
     details: Annotated[bool, typer.Option("--details", help="Print what is behind the verdicts too.")] = False,
+    resume: options.Resume = False,
     json: options.Json = False,
 ) -> None:
     """Train a spiking network and its ordinary twin, count what they do, price it, and say which costs less.
 
-    Writes report.html, live.html, comparison.json, both networks and both activities.
+    Writes report.html, live.html, comparison.json, both networks and both activities, in place of earlier ones. Each
+    epoch is kept in the folder's `unfinished` until then: after a kill, --resume goes on with it.
 
     Example: spikeledger compare --data mnist --network mlp-s --timesteps 5 --epochs 5
     """
@@ -66,6 +74,7 @@ def compare(
     from ..networks import zoo
     from ..study.comparison import compare as compare_networks
     from ..training import losses
+    from ..training.checkpoints import save_network
 
     losses.loss(loss)
     with building.check_backend(backend):
@@ -76,31 +85,36 @@ def compare(
         snn = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
         ann = zoo.twin(snn, seed=seed)
         folders.prepare(out)
-        for kind, one in (("ann", ann), ("snn", snn)):
-            console.say(f"training the {kind.upper()} {network} on {data}")
-            own = "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss  # the twin has no spikes to time
-            building.train_and_save(one, part, out / kind, epochs=epochs, seed=seed, loss=own)
-        other = "" if neuron == "lif" else f"{neuron} neurons, "
-        with console.progress("recording the test samples") as progress:
-            comparison = compare_networks(
-                ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
-                distribution=distribution,
-                names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
-            )  # fmt: skip
-    command = (
-        f"spikeledger compare --data {data} --network {network} --timesteps {timesteps} --epochs {epochs} "
-        f"--encoder {encoder} --profiles {','.join(wanted)} --seed {seed}"
-    )
-    for name, value in (
-        ("neuron", None if neuron == "lif" else neuron), ("bill", bill),
-        ("rate-hz", None if rate_hz == 1 else rate_hz), ("samples", samples),
-        ("distribution", None if distribution == "log-uniform" else distribution),
-        ("loss", None if loss == "rate" else loss), ("backend", None if backend == "auto" else backend),
-    ):  # fmt: skip
-        command += "" if value is None else f" --{name} {value}"
-    told = {**comparison.to_dict(), "backend": ran_on}
-    shown = _live(ann, snn, part, out)
-    _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
+        asked = {
+            "data": data, "network": network, "timesteps": timesteps, "epochs": epochs, "encoder": encoder,
+            "neuron": neuron, "loss": loss, "samples": samples, "seed": seed,
+        }  # fmt: skip
+        with folders.unfinished(out, asked, resume=resume) as work:
+            for kind, one in (("ann", ann), ("snn", snn)):
+                console.say(f"training the {kind.upper()} {network} on {data}")
+                own = (
+                    "rate" if kind == "ann" and loss in losses.SPIKE_LOSSES else loss
+                )  # the twin has no spikes to time
+                run = building.trained(one, part, work / kind, epochs=epochs, seed=seed, loss=own)
+                if run.stopped:
+                    raise KeyboardInterrupt
+            other = "" if neuron == "lif" else f"{neuron} neurons, "
+            with console.progress("recording the test samples") as progress:
+                comparison = compare_networks(
+                    ann, snn, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
+                    distribution=distribution,
+                    names=(f"{network} ANN", f"{network} SNN, {other}{encoder} code, T = {timesteps}"),
+                )  # fmt: skip
+            told = {**comparison.to_dict(), "backend": ran_on}
+            command = _command({
+                **asked, "profiles": ",".join(wanted), "bill": bill, "rate-hz": rate_hz, "distribution": distribution,
+                "backend": backend,
+            })  # fmt: skip
+            folders.clear(out, RESULTS)
+            for kind, one in (("ann", ann), ("snn", snn)):
+                save_network(out / kind, one)
+            shown = _live(ann, snn, part, out)
+            _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
     if json:
         console.print_json(told)
         return
@@ -110,6 +124,15 @@ def compare(
     tell(f"report: {out / 'report.html'}" + (f", and both networks at work: {out / 'live.html'}" if shown else ""))
     if not shown:
         tell("no live.html: the page runs perceptrons of IF and LIF neurons alone")
+
+
+def _command(asked: dict[str, Any]) -> str:
+    """The line that makes this comparison again; what is as by default is left out of it, but for the usual words."""
+    usual = ("data", "network", "timesteps", "epochs", "encoder", "profiles", "seed")
+    default = {"neuron": "lif", "rate-hz": 1.0, "distribution": "log-uniform", "loss": "rate", "backend": "auto"}
+    line = "spikeledger compare" + "".join(f" --{name} {asked[name]}" for name in usual)
+    rest = {name: value for name, value in asked.items() if name not in usual and value != default.get(name)}
+    return line + "".join(f" --{name} {value}" for name, value in rest.items())
 
 
 def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:

@@ -36,6 +36,9 @@ Distribution = Annotated[
 AllowUncounted = Annotated[
     bool, typer.Option("--allow-uncounted", help="Price although something was not counted: a lower bound.")
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the run that was stopped in --out; start where there is none.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 
 #: the encoders that `--encoder` offers; delta codes and sequences come with the Python interface

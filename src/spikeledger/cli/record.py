@@ -86,23 +86,14 @@ def _array(path: Path | None, samples: int | None, layout: str | None) -> np.nda
     """Samples of a .npy file; nothing in it is executed, and it is not believed about its length."""
     import numpy as np
 
-    from ..errors import FileFormatError, InputError
+    from ..errors import InputError
+    from ..reading import Kind, read_npy
 
     assert path is not None
-    try:
-        # mapped into memory, so that a header that lies about the size is refused and not allocated
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(values, np.ndarray):
-            raise ValueError("it holds several arrays")
-    except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
-        raise FileFormatError(
-            f"'{path}' cannot be read as one .npy array ({error}): write it with numpy.save"
-        ) from error
-    if values.dtype.kind not in "biuf":
-        raise InputError(f"'{path}' holds {values.dtype}, but a network needs numbers")
+    values = read_npy(path, Kind(".npy file", 1 << 40, advice="write one with numpy.save"))
     if samples is not None:
         axis = layout.index("B") if layout else 0
         if values.ndim <= axis or samples > values.shape[axis]:
             raise InputError(f"'{path}' has the shape {list(values.shape)} and {samples:,} samples are asked for")
         values = np.take(values, range(samples), axis=axis)
-    return np.array(values)
+    return np.array(values, values.dtype.newbyteorder("="))

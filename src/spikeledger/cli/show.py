@@ -13,9 +13,6 @@ from . import options
 if TYPE_CHECKING:
     from ..report.present import Sheet
 
-#: more than this is no ledger and no comparison of ours
-LARGEST_JSON = 1 << 28
-
 
 def show(
     file: Annotated[Path, typer.Argument(help="An activity (.npz), or the JSON of a ledger or comparison.")],
@@ -28,11 +25,11 @@ def show(
     import zipfile
 
     from ..activity import Activity
-    from ..errors import FileFormatError
+    from ..reading import is_file
     from .console import print_json
 
-    if not file.is_file():
-        raise FileFormatError(f"there is no file '{file}': give an activity, a ledger or a comparison")
+    if not is_file(file):  # says why: it is missing, its name is too long, it is a pipe
+        read_json(file)
     if file.suffix == ".npz" or zipfile.is_zipfile(file):
         activity = Activity.load(file)
         print_json(activity_summary(activity)) if json else activity.show()
@@ -48,17 +45,13 @@ def show(
 
 def read_json(file: Path) -> dict[str, Any]:
     """A ledger's or comparison's dictionary; executes nothing."""
-    import json
-
     from ..errors import FileFormatError
+    from ..reading import LARGEST_JSON, Kind
+    from ..reading import read_json as read
 
     known = ("spikeledger-comparison/1", "spikeledger-ledger/1")
-    try:
-        if file.stat().st_size > LARGEST_JSON:
-            raise FileFormatError(f"'{file}' is too large for a ledger or a comparison")
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"'{file}' is neither an activity nor JSON ({error})") from error
+    advice = "give an activity, a ledger or a comparison"
+    found = read(file, Kind("file", LARGEST_JSON, advice=advice))
     schema = found.get("schema") if isinstance(found, dict) else None
     if schema not in known:
         raise FileFormatError(f"'{file}' says its schema is {schema!r}; this release shows {' and '.join(known)}")
@@ -91,6 +84,9 @@ def _show(make: Callable[[dict[str, Any]], Sheet], found: dict[str, Any], file: 
 
     try:
         made = make(found)
+        texts = (*made.head, *made.headings, *made.notes, *(cell for row in made.rows for cell in row))
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a number stands where a name belongs")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise FileFormatError(
             f"'{file}' is no whole {found['schema'].split('-')[1].split('/')[0]} ({error!r}): make it again"

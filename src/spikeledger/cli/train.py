@@ -31,12 +31,14 @@ def train(
     seed: options.Seed = 0,
     root: options.Root = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the network.")] = Path("network"),
+    resume: options.Resume = False,
     json: options.Json = False,
 ) -> None:
     """Train a spiking network, or its ordinary twin, and save it in a folder.
 
     With --energy-budget it is trained for a device: spikes above the budget are penalised, and weights are pruned until
-    it is kept; --prune says instead which share of the weights goes.
+    it is kept; --prune says instead which share of the weights goes. Each epoch is kept in the folder's `unfinished`
+    until the run ends: after a kill, --resume goes on with it to the same figures.
 
     Example: spikeledger train --data mnist --network mlp-s --epochs 5 --out my-network
     """
@@ -57,6 +59,7 @@ def train(
     from ..kernels.choice import name as name_of_backend
     from ..networks import zoo
     from ..training import losses
+    from ..training.checkpoints import save_network
     from ..training.pruning import Pruning
 
     losses.loss(loss)
@@ -68,11 +71,21 @@ def train(
         part = load_dataset(data, root=root)
         made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
         folders.prepare(out)
-        run = building.train_and_save(
-            made if kind == "snn" else zoo.twin(made, seed=seed), part, out, epochs=epochs, seed=seed, loss=loss,
-            profile=device, prune=schedule,
-            penalties=[] if energy_budget is None else [losses.joules(device, target=energy_budget)],
-        )  # fmt: skip
+        asked = {
+            "data": data, "network": network, "kind": kind, "timesteps": timesteps, "epochs": epochs,
+            "encoder": encoder, "neuron": neuron, "loss": loss, "profile": device.name,
+            "energy-budget": energy_budget, "prune": prune, "seed": seed,
+        }  # fmt: skip
+        one = made if kind == "snn" else zoo.twin(made, seed=seed)
+        with folders.unfinished(out, asked, resume=resume) as work:
+            run = building.trained(
+                one, part, work / "run", epochs=epochs, seed=seed, loss=loss, profile=device, prune=schedule,
+                penalties=[] if energy_budget is None else [losses.joules(device, target=energy_budget)],
+            )  # fmt: skip
+            if run.history:
+                save_network(out, one)
+            if run.stopped:
+                raise KeyboardInterrupt
         ran_on = name_of_backend()
     if json:
         console.print_json({**run.to_dict(), "folder": str(out), "backend": ran_on})

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..reading import Kind, is_file, read_bytes
 from .files import DATA_FOLDER_VARIABLE, PublishedFile, read_published
 
 RECORD: Final = 1 + 3 * 32 * 32
@@ -89,15 +90,11 @@ def read_cifar(path: Path, *, sha256: str | None = SHA256) -> tuple[Images, Imag
 
 def _bytes(folder: Path, name: str) -> bytes:
     file = folder / name
-    if not file.is_file():
+    if not is_file(file):
         raise DataError(
             f"{file} is missing: the folder holds {FOLDER} of {ARCHIVE}, six .bin files; pickles are not read"
         )
-    if file.stat().st_size > RECORD * _MOST_RECORDS:
-        raise DataError(
-            f"{file} has {file.stat().st_size:,} bytes, more than {_MOST_RECORDS:,} records: it is another file"
-        )
-    return file.read_bytes()
+    return read_bytes(file, Kind("file of CIFAR-10", RECORD * _MOST_RECORDS, DataError))
 
 
 def _member(archive: tarfile.TarFile, name: str, path: Path) -> bytes:

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spikeledger.datasets.clocks import Clock, opener
 from spikeledger.datasets.idx import read_idx
 from spikeledger.errors import DataError, InputError
 
@@ -124,7 +125,11 @@ def _urls(file: PublishedFile, mirrors: Sequence[str] | None) -> list[str]:
         return [f"{mirror.rstrip('/')}/{file.name}" for mirror in file.mirrors]
     mirrors = [mirrors] if isinstance(mirrors, str) else mirrors
     for mirror in mirrors:
-        parts = urllib.parse.urlsplit(mirror)
+        try:
+            mirror.encode()  # half a character is no part of a URL
+            parts = urllib.parse.urlsplit(mirror)
+        except ValueError as error:
+            raise InputError(f"mirror '{mirror!a:.200}' is not a URL ({error}): give one of http or https") from error
         if parts.username is not None:
             raise InputError(f"the mirror at '{parts.hostname}' is given with a user name: give a URL that needs none")
         if parts.scheme not in ("http", "https") or not parts.hostname:  # urllib would also open file:// and ftp://
@@ -197,7 +202,7 @@ def _receive(url: str, part: Path, most_bytes: int, progress: Progress) -> None:
     """Append what `part` still lacks, or write it anew where the server does not know ranges."""
     have = _size(part)
     headers = {"User-Agent": "spikeledger"} | ({"Range": f"bytes={have}-"} if have else {})
-    with _answer(urllib.request.Request(url, headers=headers)) as response:
+    with Clock(2 * TIMEOUT_SECONDS) as clock, _answer(urllib.request.Request(url, headers=headers), clock) as response:
         if response.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:  # nothing is lacking; its sum will tell
             return
         resumed = have > 0 and response.status == http.client.PARTIAL_CONTENT
@@ -206,10 +211,10 @@ def _receive(url: str, part: Path, most_bytes: int, progress: Progress) -> None:
             raise _MirrorFailure("gives another part of the file than the one asked for")
         have = have if resumed else 0
         length = response.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdecimal() else None
+        total = have + int(length) if length.isdecimal() and len(length) < 19 else None
         progress(have, total)
         with part.open("ab" if resumed else "wb") as kept:
-            for chunk in _chunks(response):
+            for chunk in _chunks(response, clock):
                 have += len(chunk)
                 if have > most_bytes:
                     break
@@ -223,29 +228,33 @@ def _receive(url: str, part: Path, most_bytes: int, progress: Progress) -> None:
 
 
 @contextmanager
-def _answer(request: urllib.request.Request) -> Iterator[http.client.HTTPResponse]:
+def _answer(request: urllib.request.Request, clock: Clock) -> Iterator[http.client.HTTPResponse]:
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        response = opener(clock).open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         with error:
             if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not request.has_header("Range"):
-                raise _MirrorFailure(f"answers {error.code} {error.reason}") from error
+                said = " ".join(str(error.reason).split())[:100]
+                raise _MirrorFailure(f"answers {error.code} {said}") from error
             yield error  # type: ignore[misc]  # it is a response too
             return
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _MirrorFailure(_reason(error)) from error
+        raise _MirrorFailure(_reason(error, clock)) from error
     with response:
         yield response
 
 
-def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def _chunks(response: http.client.HTTPResponse, clock: Clock) -> Iterator[bytes]:
     window_begins, received = time.monotonic(), 0
+    clock.restart()
     while True:
         try:
             chunk = response.read1(CHUNK_BYTES)  # returns as soon as anything is there, so that a trickle shows
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _MirrorFailure(_reason(error)) from error
+            raise _MirrorFailure(_reason(error, clock)) from error
         if not chunk:
+            if clock.over:
+                raise _MirrorFailure(_reason(TimeoutError(), clock))
             return
         yield chunk
         received += len(chunk)
@@ -253,9 +262,12 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
             if received < SLOWEST_BYTES:
                 raise _MirrorFailure(f"stalled: {received:,} bytes in {TIMEOUT_SECONDS:g} s")
             window_begins, received = time.monotonic(), 0
+            clock.restart()
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, clock: Clock) -> str:
+    if clock.over:
+        return f"stalled: nothing whole in {clock.seconds:g} s"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):
         return f"stalled: nothing for {TIMEOUT_SECONDS:g} s"

@@ -10,7 +10,6 @@ import contextlib
 import gzip
 import hashlib
 import math
-import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeledger.errors import DataError
+from spikeledger.reading import Kind, opened
 
 UNSIGNED_BYTE = 8
 #: deflate cannot pack better than 1 : 1032; a header that claims more is a lie, or a bomb
@@ -28,6 +28,7 @@ MOST_GZIP_PACKS = 1032
 #: larger files are refused unread
 MOST_BYTES = 2**31
 CHUNK_BYTES = 2**22
+_KIND = Kind("IDX file", MOST_BYTES, DataError)
 
 
 def read_idx(path: str | Path, *, shape: Sequence[int] | None = None, sha256: str | None = None) -> NDArray[np.uint8]:
@@ -81,8 +82,7 @@ def read_idx(path: str | Path, *, shape: Sequence[int] | None = None, sha256: st
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     """The unzipped bytes, and how many there can be at most."""
-    with path.open("rb") as file:
-        stored = os.fstat(file.fileno()).st_size
+    with opened(path, _KIND) as (file, stored):
         zipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         if zipped:

@@ -22,11 +22,13 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError, InputError
+from ..reading import Kind, opened
 from ..writing import closed, write_whole
 
 _PRECISION = 1e-3  # amplitudes below this share of the first are left out
 _MOST_WAVES = 1000
-_LARGEST_FILE = 1 << 30  # bytes
+_KIND = Kind("file", 1 << 30, DataError, "write one with randman().save(folder)")
+_MOST_CLASSES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,8 @@ class SpikeTimes:
                 f"spike times have shape {list(self.times.shape)} and labels {list(self.labels.shape)}, "
                 "but must be [samples, units] and [samples]"
             )
+        if len(self.labels) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < _MOST_CLASSES:
+            raise InputError(f"labels must lie in 0 .. {_MOST_CLASSES - 1:,}, and some do not")
         if self.times.numel() and not bool(((self.times >= 0) & (self.times <= self.steps)).all()):
             raise InputError(f"spike times must lie in 0 .. {self.steps} steps, and some do not")
 
@@ -149,15 +153,19 @@ def load_randman(folder: str | os.PathLike[str], *, steps: int = 100) -> SpikeTi
 
 def _tensor(path: Path) -> Tensor:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"'{path}' has more than {_LARGEST_FILE:,} bytes: that is no Randman data set")
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"there is no file '{path}': write one with randman().save(folder)") from None
+        with opened(path, _KIND) as (file, _):
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except DataError:
         raise
     except Exception as error:  # torch raises many kinds for a cut or hostile file
         raise DataError(f"'{path}' is no torch file with a tensor in it ({type(error).__name__})") from error
     if not isinstance(found, Tensor):
         raise DataError(f"'{path}' holds a {type(found).__name__}, not a tensor")
+    plain = type(found) is Tensor and not found.is_nested and found.layout == torch.strided and not found.is_quantized
+    if not plain or found.device.type != "cpu" or found.dtype.is_complex:
+        raise DataError(
+            f"'{path}' holds a tensor of an unusual kind ({found.dtype}, {found.layout}): save plain numbers"
+        )
+    if found.numel() * found.element_size() > found.untyped_storage().nbytes():
+        raise DataError(f"'{path}' says it holds {found.numel():,} numbers, more than are in it: save them one by one")
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tomllib
 import warnings
 from collections.abc import Mapping
 from importlib import resources
@@ -20,10 +19,11 @@ from pydantic import ValidationError
 
 from ..errors import InputError, ProfileError, unknown_name
 from ..events import EVENTS
+from ..reading import LARGEST_TOML, Kind, is_file, read_text, toml
 from .profile import HardwareProfile
 
 GROUP = "spikeledger.profiles"
-_LARGEST_FILE = 1 << 20
+_KIND = Kind("profile file", LARGEST_TOML, ProfileError, "see 'spikeledger profiles' for the names")
 #: names of chips in version 0.1, when a chip and its prices were two files
 _FORMER = {
     "loihi2": "loihi-2", "spinnaker2": "spinnaker-2", "brainscales2": "brainscales-2", "dynapcnn": "speck",
@@ -51,13 +51,13 @@ def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> Hard
     if text in _shipped() or text in _files():
         return _load_named(text)
     stem, _, variant = text.rpartition("@")
-    if stem and not Path(text).is_file():
+    if stem and not is_file(text):
         from .variants import named
 
         return named(load_profile(stem), variant)
     path = Path(text)
-    if path.suffix == ".toml" or os.sep in text or path.is_file():
-        return parse_profile(_read(path), str(path))
+    if path.suffix == ".toml" or os.sep in text or is_file(path):
+        return parse_profile(read_text(path, _KIND), str(path))
     if text in _FORMER:
         raise InputError(f"unknown profile '{text}': it is called '{_FORMER[text]}'")
     raise unknown_name("profile", text, _files())
@@ -70,8 +70,8 @@ def parse_profile(text: str, where: str) -> HardwareProfile:
         ProfileError: with every fault in one sentence.
     """
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        table = toml(text)
+    except ValueError as error:
         raise ProfileError(f"the profile '{where}' is no TOML: {error}") from error
     return profile_of(table, where)
 
@@ -104,7 +104,7 @@ def _priced_as(table: dict[str, Any]) -> dict[str, Any]:
     name = table["profile"]
     if not isinstance(name, str) or name not in _files():
         raise unknown_name("profile", str(name), _files())
-    base = tomllib.loads(_files()[name].read_text("utf-8"))
+    base = toml(_files()[name].read_text("utf-8"))
     for part in ("core", "mesh", "seconds"):
         base.pop(part, None)
     return {**base, **{key: value for key, value in table.items() if key not in ("profile", "wording")}}
@@ -136,14 +136,3 @@ def _profiles_in(folder: Traversable) -> dict[str, Traversable]:
 def _load_named(name: str) -> HardwareProfile:
     item = _shipped()[name] if name in _shipped() else _files()[name]
     return parse_profile(item.read_text("utf-8"), item.name)
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise ProfileError(f"'{path}' has more than {_LARGEST_FILE:,} bytes: that is no hardware profile")
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        raise ProfileError(f"there is no profile file '{path}': see 'spikeledger profiles' for the names") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"the profile '{path}' cannot be read: {error}") from error

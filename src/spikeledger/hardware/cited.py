@@ -20,7 +20,7 @@ KINDS: tuple[Kind, ...] = ("measured", "simulated", "claimed", "assumed")
 class Part(BaseModel):
     """A part of a profile: frozen, and a field that it does not know is a fault."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Sourced(Part):

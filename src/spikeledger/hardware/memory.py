@@ -24,7 +24,7 @@ class Level(Ranged):
 
     NOMINAL = "joules"
     name: str
-    bytes: int = Field(ge=1)
+    bytes: int = Field(ge=1, le=1 << 60)
     access_bits: int = Field(ge=1, le=1 << 20)
     burst_bits: int = Field(default=0, ge=0, le=1 << 20)  # the least that is moved at once; 0: one access
     joules: float
@@ -79,7 +79,7 @@ def interpolated(levels: tuple[Level, ...], held: float, bits: int) -> Price:
         return _of_run(ordered[0], bits, 0) if ordered else access(levels, held, bits)[-1][1]
     below, above = next(((a, b) for a, b in pairwise(ordered) if held <= b.bytes), (ordered[-2], ordered[-1]))
     # joules * bytes / bytes = joules
-    share = (held - below.bytes) / (above.bytes - below.bytes)
+    share = (held - below.bytes) / (above.bytes - below.bytes) if above.bytes > below.bytes else 1.0
     small, large = below.amount * (above.access_bits / below.access_bits), above.amount
     if share <= 1:
         amount = Amount.sum(((1 - share, small), (share, large)))

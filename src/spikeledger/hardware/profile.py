@@ -91,7 +91,7 @@ class Timing(Cited):
     launches: Literal["fused", "by_step"] = "fused"
     seconds_per_event: dict[str, float] = Field(default_factory=dict)  # of the whole device at its peak
     batch: int = Field(default=1, ge=1, le=1 << 30)
-    utilisation: float = Field(default=1.0, gt=0, le=1)
+    utilisation: float = Field(default=1.0, ge=1e-9, le=1)
     low_factor: float = 1.0  # the range of the whole duration, as factors
     high_factor: float = 1.0
     id: str = ""  # which clockwork this is: variants of one board share its range
@@ -110,8 +110,8 @@ class Timing(Cited):
             raise ValueError(
                 "a timing needs at least one duration: seconds_per_step, _barrier, _sample, _batch, _event"
             )
-        if not (finite(self.high_factor) and 0 < self.low_factor <= 1 <= self.high_factor):
-            raise ValueError("low_factor must lie in (0, 1] and high_factor be at least 1")
+        if not (0 < self.low_factor <= 1 <= self.high_factor <= 1e9):
+            raise ValueError("low_factor must lie in (0, 1] and high_factor from 1 to a thousand million")
         return self
 
     @property
@@ -164,7 +164,7 @@ class State(Part):
 
     title: str
     caveat: str = ""
-    volts: float | None = None
+    volts: float | None = Field(default=None, gt=0, le=1e6)
     prices: dict[str, Price] = Field(default_factory=dict)
     memory: tuple[Level, ...] = ()
     static: Static | None = None
@@ -184,8 +184,8 @@ class HardwareProfile(Part):
     #: when the membrane moves: dense in T (`every_step`), or only where a spike arrives (`on_event`)
     updates: Literal["every_step", "on_event"] = "every_step"
     bill: str = "full"
-    node_nm: float | None = None
-    volts: float | None = None
+    node_nm: float | None = Field(default=None, gt=0, le=1e6)
+    volts: float | None = Field(default=None, gt=0, le=1e6)
     caveat: str = ""
     #: what its numbers belong to, where that is more than this profile: the same number under one name is one number
     family: str = ""
@@ -205,7 +205,9 @@ class HardwareProfile(Part):
     states: dict[str, State] = Field(default_factory=dict)
     #: events that this profile leaves out of its bill by name, with the reason that the report prints
     leaves_out: dict[str, str] = Field(default_factory=dict)
-    joules_per_kwh: float = 3.6e6  # an as-published profile may carry its source's own divisor
+    joules_per_kwh: float = Field(
+        default=3.6e6, ge=1, le=1e12
+    )  # an as-published profile may carry its source's own divisor
     precision: Precision = Precision()
     #: numbers that several prices are made of: the energy of a multiply, how far another chip's prices carry
     numbers: dict[str, Number] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import FileFormatError, InputError
+from ..reading import Kind, opened
 
 _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 #: expansion, channels, blocks, stride of the first
@@ -112,14 +113,9 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str], *, sha256: st
 
     file = Path(path)
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise FileFormatError(
-                f"'{file}' has {file.stat().st_size:,} bytes, more than any weights of these networks"
-            )
-        if sha256 is not None:
-            with file.open("rb") as opened:
-                if hashlib.file_digest(opened, "sha256").hexdigest() != sha256:
-                    raise FileFormatError(f"'{file}' does not have the SHA-256 that was given: download it again")
+        with opened(file, Kind("file of weights", _MOST_BYTES)) as (content, _):
+            if sha256 is not None and hashlib.file_digest(content, "sha256").hexdigest() != sha256:
+                raise FileFormatError(f"'{file}' does not have the SHA-256 that was given: download it again")
         weights = safetensors.torch.load_file(file)
     except (OSError, safetensors.SafetensorError) as error:
         raise FileFormatError(

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError
+from ..reading import Kind, opened
+from .nir_heaps import check_heaps
 
 LARGEST = 4 << 30  # bytes that a file's arrays may take
 MOST_NODES = 10_000
+_KIND = Kind("NIR file", LARGEST, advice="write one with spikeledger.networks.nir.write_nir")
 _MOST_PARTS = 25 * MOST_NODES
 _DEEPEST = 16
 _MOST_TEXTS = 1 << 20
@@ -36,8 +39,8 @@ def read_graph(nir: Any, path: Path) -> Any:
     """
     import h5py  # type: ignore[import-untyped,unused-ignore]
 
-    if not path.is_file():  # a pipe or a device would be waited for
-        raise FileFormatError(f"there is no NIR file '{path}'")
+    with opened(path, _KIND) as (file, length):  # a pipe or a device would be waited for
+        check_heaps(file, length, path)
     try:
         with h5py.File(path, "r") as file:
             _check(h5py, file, path)

@@ -142,6 +142,10 @@ def of_comparison(saved: dict[str, Any]) -> Sheet:
 def of_ledger(saved: dict[str, Any]) -> Sheet:
     """The sheet of a ledger's dictionary, and so of a file."""
     whole, rows = saved["joules"] or 1.0, []
+    for entry in saved["entries"]:
+        for name, kinds in (("layer", (str,)), ("event", (str,)), ("count", (int, float)), ("joules", (int, float))):
+            if type(entry[name]) not in kinds:
+                raise TypeError(f"{entry[name]!r:.40} stands where a {name} belongs")
     for entry in sorted(saved["entries"], key=lambda entry: -entry["joules"]):
         count = units.si(entry["count"], "s") if entry["event"] == "second" else f"{entry['count']:,.0f}"
         share = f"{100 * entry['joules'] / whole:.1f} %"

@@ -53,7 +53,8 @@ class LayerShare:
     @property
     def silent(self) -> int:
         """Neurons whose energy is zero."""
-        return int((self.joules_per_neuron == 0).sum())
+        row = self.joules_per_neuron
+        return self.neurons * int(row[0] == 0) if row.strides == (0,) else int((row == 0).sum())
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,9 @@ def account(
     """
     ledger = price(activity, profile, bill=bill, leave_out=leave_out, allow_uncounted=True)
     names = [name for name, layer in activity.layers_by_name.items() if layer.spiking]
-    rows = {name: np.zeros(max(activity.layer(name).outputs, 1), np.float64) for name in names}
+    sizes = {name: max(activity.layer(name).outputs, 1) for name in names}
+    # one number for all neurons alike, an array once they differ: what a file claims allocates nothing
+    rows: dict[str, NDArray[np.float64]] = {name: np.zeros((), np.float64) for name in names}
     caused = dict.fromkeys(names, 0.0)
     static = rest = 0.0
     notes = [str(item) for item in activity.uncounted]
@@ -160,19 +163,21 @@ def account(
             rest += entry.joules
         else:
             given = entry.per_neuron
-            if given is None or given.size != rows[payer].size:
-                rows[payer] += entry.joules / rows[payer].size * _by_spikes(activity, payer)
+            if given is None or given.size != sizes[payer]:
+                rows[payer] = rows[payer] + entry.joules / sizes[payer] * _by_spikes(activity, payer)
             else:
-                rows[payer] += given
+                rows[payer] = rows[payer] + given.ravel()
             if entry.layer != payer:
                 caused[payer] += entry.joules
     dynamic = ledger.joules - static
     shares = []
     for name, row in rows.items():
-        joules = float(row.sum())
+        joules = float(row.sum() if row.ndim else row * sizes[name])
         spikes = activity.total("spike", name)
         share = joules / dynamic if dynamic else 0.0
-        shares.append(LayerShare(name, row.size, spikes, joules, caused[name], share, row))
+        shares.append(
+            LayerShare(name, sizes[name], spikes, joules, caused[name], share, np.broadcast_to(row, (sizes[name],)))
+        )
         if spikes == 0 and joules > 0:
             notes.append(
                 f"'{name}' never fired and still takes {units.joules(joules)}: this device updates silent neurons"
@@ -217,14 +222,14 @@ def _by_spikes(activity: Activity, name: str) -> NDArray[np.float64]:
     tally = activity.tallies.get((name, "spike"))
     neurons = max(activity.layer(name).outputs, 1)
     if tally is None or tally.per_neuron is None or tally.per_neuron.size != neurons or tally.count == 0:
-        return np.ones(neurons)
+        return np.ones(())
     return tally.per_neuron.ravel().astype(np.float64) * (neurons / tally.count)
 
 
 def _dominant(activity: Activity, layers: list[LayerShare], dynamic: float) -> Iterator[NeuronShare]:
     for one in layers:
         tally = activity.tallies.get((one.name, "spike"))
-        if tally is None or tally.per_neuron is None or not dynamic:
+        if tally is None or tally.per_neuron is None or tally.per_neuron.size != one.neurons or not dynamic:
             continue  # which neuron fired is not known
         spikes = tally.per_neuron.ravel()
         for index in np.flatnonzero(one.joules_per_neuron > DOMINANT_NEURON * dynamic):

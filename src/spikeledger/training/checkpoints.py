@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,13 +21,14 @@ from torch import Tensor, nn
 
 from ..errors import FileFormatError, InputError
 from ..networks import zoo
+from ..reading import Kind, is_file, read_bytes, read_text, toml
 from ..writing import closed, write_whole
 from .history import Epoch, best_of
 
 VERSION = 1
 #: larger files are refused unread: no TOML file of ours, and no weights that one machine trains
-MOST_TOML_BYTES = 4 * 2**20
-MOST_WEIGHT_BYTES = 16 * 2**30
+_TABLE = Kind("table", 4 * 2**20)
+_WEIGHTS = Kind("file of weights", 16 * 2**30)
 MOST_TIMESTEPS = 1_000_000
 #: the last line of a table: without it a table that was cut between two epochs would read as a shorter run
 END = "# end\n"
@@ -36,7 +36,7 @@ END = "# end\n"
 #: what a wrong or hostile table makes the code that reads it raise
 _WRONG = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError, RecursionError,
-    MemoryError, safetensors.SafetensorError,
+    MemoryError, safetensors.SafetensorError, FileFormatError,
 )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
 
 def has_checkpoint(folder: str | os.PathLike[str]) -> bool:
     """Whether a run was saved there."""
-    return (Path(folder) / "checkpoint.toml").exists()
+    return is_file(Path(folder) / "checkpoint.toml")
 
 
 def save_network(folder: str | os.PathLike[str], network: nn.Module) -> Path:
@@ -133,7 +133,7 @@ def load_network(folder: str | os.PathLike[str]) -> nn.Module:
         FileFormatError: missing, cut, changed, hostile or of another kind.
     """
     place = Path(folder)
-    if (place / "network.toml").exists() or not has_checkpoint(place):
+    if is_file(place / "network.toml") or not has_checkpoint(place):
         kind = "network"
         table, weights = _read(place, kind)
         spec = table.get("network")
@@ -212,14 +212,14 @@ def _remove(paths: Iterable[Path]) -> None:
 
 def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = folder / f"{kind}.toml"
-    if not path.is_file():
+    if not is_file(path):
         how = "sl.save_network(folder, network)" if kind == "network" else "sl.fit(..., checkpoint=folder)"
         raise FileFormatError(f"there is no {kind} in '{folder}': write one with {how}")
     try:
-        text = _bytes(path, MOST_TOML_BYTES).decode()
+        text = read_text(path, _TABLE)
         if not text.endswith(END):
             raise ValueError("its end is missing")
-        table = tomllib.loads(text)
+        table = toml(text)
         if table.get("format") != f"spikeledger-{kind}":
             raise ValueError("it says that it is something else")
         if table["version"] != VERSION:
@@ -227,20 +227,12 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         name = table["weights"]
         if Path(name).name != name:
             raise ValueError("it names weights outside its folder")
-        payload = _bytes(folder / name, MOST_WEIGHT_BYTES)
+        payload = read_bytes(folder / name, _WEIGHTS)
         if hashlib.sha256(payload).hexdigest() != table["sha256"]:
             raise ValueError("its weights are cut or changed: they do not have the SHA-256 that it names")
         return table, safetensors.torch.load(payload)
     except _WRONG as error:
         raise _damaged(folder, kind, error) from error
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    if not path.is_file():
-        raise ValueError(f"'{path.name}' is missing")
-    if path.stat().st_size > most:
-        raise ValueError(f"'{path.name}' has {path.stat().st_size:,} bytes, more than the {most:,} that are read")
-    return path.read_bytes()
 
 
 def _damaged(folder: Path, kind: str, error: BaseException) -> FileFormatError:

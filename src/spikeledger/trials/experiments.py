@@ -21,7 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import FileFormatError, InputError, unknown_name
+from ..errors import InputError, unknown_name
+from ..reading import Kind, read_text
 
 #: name -> the module of this room that holds it, and its function there
 EXPERIMENTS: dict[str, tuple[str, str]] = {
@@ -123,10 +124,7 @@ def find_experiment(name: str, beside: Path | None = None) -> Experiment:
             raise unknown_name("experiment", name, EXPERIMENTS)
         return from_source(name, None)
     file = (beside or Path()) / path
-    try:
-        return from_source(name, file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"the experiment '{file}' cannot be read: {error}") from error
+    return from_source(name, read_text(file, Kind("experiment", 1 << 24)))
 
 
 def from_source(name: str, source: str | None) -> Experiment:

@@ -18,13 +18,13 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import FileFormatError, InputError, unknown_name
+from ..errors import InputError, unknown_name
+from ..reading import LARGEST_TOML, Kind, read_toml
 from .experiments import Experiment, find_experiment
 from .trial import Trial, make_trial
 
@@ -81,10 +81,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         FileFormatError: the file is no TOML.
     """
-    try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise FileFormatError(f"the study '{os.fspath(path)}' cannot be read: {error}") from error
+    return read_toml(path, Kind("study", LARGEST_TOML))
 
 
 def study_of(written: Mapping[str, Any], path: Path, changes: Mapping[str, Any], known: Sequence[str]) -> Study:
