@@ -87,8 +87,8 @@ class Operators:
         know = books.know
         if rule.writes:
             for argument in rule.writes:
-                found = (args[argument],) if isinstance(argument, int) and argument < len(args) else ()
-                for tensor in tensors_in(found, {}):
+                given = (args[argument],) if isinstance(argument, int) and argument < len(args) else ()
+                for tensor in tensors_in(given, {}):
                     know.touched(tensor)
         if rule.kind == "product" and books.charged:
             self._perhaps_a_state(rule, tensors, args, out)
