@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -114,7 +115,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str], *, sha256: st
     file = Path(path)
     try:
         with opened(file, Kind("file of weights", _MOST_BYTES)) as (content, _):
-            if sha256 is not None and hashlib.file_digest(content, "sha256")  # type: ignore[arg-type].hexdigest() != sha256:
+            if sha256 is not None and hashlib.file_digest(cast(Any, content), "sha256").hexdigest() != sha256:
                 raise FileFormatError(f"'{file}' does not have the SHA-256 that was given: download it again")
         weights = safetensors.torch.load_file(file)
     except (OSError, safetensors.SafetensorError) as error:
