@@ -28,7 +28,11 @@ def built(name: str) -> Any:
     from spikingjelly.activation_based.model import sew_resnet, spikformer, spiking_resnet
 
     torch.manual_seed(0)
-    options: dict[str, Any] = {"spiking_neuron": neuron.IFNode, "surrogate_function": surrogate.ATan(), "detach_reset": True}
+    options: dict[str, Any] = {
+        "spiking_neuron": neuron.IFNode,
+        "surrogate_function": surrogate.ATan(),
+        "detach_reset": True,
+    }
     made = {
         "SEW-ResNet18": lambda: sew_resnet.sew_resnet18(cnf="ADD", **options),
         "spiking ResNet34": lambda: spiking_resnet.spiking_resnet34(**options),

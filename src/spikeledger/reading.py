@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -46,13 +47,13 @@ class Kind:
 def is_file(path: str | os.PathLike[str]) -> bool:
     """Whether there is a file of that name; False too for names that no system can have."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        return stat.S_ISREG(Path(path).stat().st_mode)
     except (OSError, ValueError):
         return False
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], kind: Kind) -> Iterator[tuple[IO[bytes], int]]:
+def opened(path: str | os.PathLike[str], kind: Kind) -> Iterator[tuple[BufferedReader, int]]:
     """A file and how many bytes it has.
 
     Raises:

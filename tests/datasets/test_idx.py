@@ -95,5 +95,5 @@ def test_the_wrong_shape_and_the_wrong_sum_are_told(tmp_path):
 
 @pytest.mark.parametrize("path", ["nothing", "."])
 def test_what_is_no_file_is_told(tmp_path: Path, path: str):
-    with pytest.raises(DataError, match="there is no IDX file|it is no file, but a folder"):
+    with pytest.raises(DataError, match=r"there is no IDX file|it is no file, but a folder"):
         read_idx(tmp_path / path)

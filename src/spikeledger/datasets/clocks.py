@@ -73,11 +73,11 @@ def opener(clock: Clock) -> urllib.request.OpenerDirector:
 
     class Plain(urllib.request.HTTPHandler):
         def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(plain, req)  # type: ignore[arg-type]
+            return self.do_open(plain, req)
 
     class Secure(urllib.request.HTTPSHandler):
         def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(secure, req)  # type: ignore[arg-type]
+            return self.do_open(secure, req)
 
     found = urllib.request.OpenerDirector()
     for handler in (
