@@ -46,6 +46,7 @@ __all__ = [
     "storage_key",
     "top_mode",
     "transforms",
+    "unwrapped",
 ]
 
 #: how many look on where that cannot be known: neither none nor one
@@ -284,6 +285,20 @@ def decomposes(operator: Any) -> bool:
 
 
 # -- tensors -----------------------------------------------------------------------------------------------------------
+
+
+_wraps: Callable[[Tensor], bool] = _found("_C._functorch.is_functorch_wrapped_tensor", lambda tensor: False)
+_inside: Callable[[Tensor], Tensor] = _found("_C._functorch.get_unwrapped", lambda tensor: tensor)
+
+
+def unwrapped(tensor: Tensor) -> Tensor:
+    """What `torch.func` (vmap, grad) wraps: the tensor that operators really get; any other tensor is itself."""
+    while _wraps(tensor):
+        inner = _inside(tensor)
+        if inner is tensor:
+            break
+        tensor = inner
+    return tensor
 
 
 def storage_key(tensor: Tensor) -> int | None:

@@ -34,7 +34,7 @@ neuron = ["lif", "if"]
 [search]
 maximise = ["accuracy"]
 minimise = ["joules.loihi"]
-constraints = ["misfit.neuro4ml <= 0"]
+constraints = ["misfit.published-exercise-001 <= 0"]
 sampler = "nsga2"
 trials = 6
 round = 3
@@ -67,7 +67,7 @@ def test_a_study_is_run_told_of_and_shown(run: Run, tmp_path: Path) -> None:
 def test_a_search_writes_its_page_its_pictures_and_its_networks(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     file, out = tmp_path / "widths.toml", tmp_path / "out"
-    file.write_text(STUDY.replace("epochs = 1\n", 'chips = ["neuro4ml"]\n') + SPACE)
+    file.write_text(STUDY.replace("epochs = 1\n", 'chips = ["published-exercise-001"]\n') + SPACE)
     ran = run("search", file, "--out", out, "--json")
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -179,3 +180,29 @@ compiled(torch.ones(2)); print(torch._dynamo.utils.counters["frames"]["total"] >
         pytest.skip("this torch has no stance for its compiler")
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=300)
     assert ran.stdout.split() == ["24", "24", "0", "True"], ran.stderr
+
+
+class OfRockpool(nn.Module):
+    """Rockpool's modules answer `modules()` and `parameters()` with dictionaries of names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.lif, self.out = nn.Linear(6, 5), sl.LIF(0.9, threshold=0.2), nn.Linear(5, 3)
+
+    def modules(self) -> Any:
+        return dict(self.named_children())
+
+    def parameters(self, recurse: bool = True) -> Any:
+        return dict(self.named_parameters())
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.out(self.lif(self.fc(x)))
+        return found
+
+
+def test_a_module_whose_lists_are_dictionaries_is_recorded() -> None:
+    x = (torch.rand(4, 3, 6, generator=torch.Generator().manual_seed(2)) < 0.5).float()
+    network = OfRockpool()
+    activity = sl.record(network, x, layout="TB")
+    assert activity.total("synaptic_op", "fc") == int(x.sum()) * 5
+    assert activity.total("synaptic_op", "out") == activity.total("spike", "lif") * 3 > 0

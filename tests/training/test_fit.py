@@ -269,12 +269,12 @@ def test_what_is_no_network_or_no_data_is_one_sentence() -> None:
     frozen = ordinary().requires_grad_(False)
     for network, words in (
         (frozen, "no weights to train"),
-        ("mlp-s", "torch.nn.Module"),
+        ("mlp-s", "torch module"),
         (nn.Flatten(1), "no weights"),
     ):
         with pytest.raises(InputError, match=words):
             quick(network)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="no train_inputs"):
+    with pytest.raises(InputError, match="holds no samples with labels"):
         sl.fit(ordinary(), DATA.train_inputs)
     with pytest.raises(InputError, match=r"scores \[B, classes\]"):
         quick(nn.Linear(6, 6))

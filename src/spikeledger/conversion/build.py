@@ -298,8 +298,8 @@ class _Builder:
 
     def _fill(self, network: SpikingNetwork) -> None:
         """Weights, factors, initial membranes, and the offset of the answer."""
-        layers = network.layers.parts if isinstance(network.layers, Wiring) else network.layers
-        parts = dict(layers.named_children())
+        wiring = next((part for part in network.layers if isinstance(part, Wiring)), None)
+        parts = dict((network.layers if wiring is None else wiring.parts).named_children())
         with torch.no_grad():
             for name, values in self.weights.items():
                 part: Any = parts[name].module if isinstance(parts[name], OverTime) else parts[name]

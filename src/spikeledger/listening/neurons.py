@@ -177,7 +177,7 @@ def is_neuron(module: nn.Module) -> bool:
 
 def has_weights(module: nn.Module) -> bool:
     """Whether a neuron multiplies by weights of its own (recurrent connections), so that its inside matters."""
-    parts = [part for name, part in module.named_modules() if name]
+    parts = [part for name, part in nn.Module.named_modules(module) if name]
     # asked of torch's own class, for some libraries have a `parameters` of another meaning
     return any(tensor.dim() >= 2 for tensor in nn.Module.parameters(module)) or any(
         True for part in parts for _ in nn.Module.parameters(part)
@@ -210,7 +210,7 @@ def library_reset(module: nn.Module) -> Callable[[], object] | None:
 
 def to_rest(network: nn.Module) -> None:
     """Bring every module that keeps a state between calls to rest, as its library or its declaration does it."""
-    for module in network.modules():
+    for module in nn.Module.modules(network):
         kind = kind_of(module)
         reset = library_reset(module) if kind is None else None
         if kind is not None:

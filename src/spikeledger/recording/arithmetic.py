@@ -7,7 +7,7 @@ size, or moved. Where values of any size take part, what comes out is arithmetic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ def made_of(found: Sequence[Origin], place: str) -> Origin:
     """The origin of what arithmetic made: the input's if its parts were, else this place's."""
     moving = [origin for origin in found if origin.kind not in _STILL]
     if not moving and found:
-        return CONSTANT
+        return CONSTANT._replace(sums=sums_of(found))
     if moving and all(origin.kind in ("input", "random") for origin in moving):
         return Origin(moving[0].kind, moving[0].source)
     return Origin("values", place, sums=sums_of(found))
@@ -35,7 +35,7 @@ def made_by_comparison(name: str, found: Sequence[Origin], place: str) -> Origin
     """The origin of 0 and 1: an encoder's, known spikes looked at again, or perhaps those of an undeclared neuron."""
     moving = [origin for origin in found if origin.kind not in _STILL]
     if not moving:
-        return INPUT._replace(unit=1.0) if name == "bernoulli" else CONSTANT
+        return INPUT._replace(unit=1.0) if name == "bernoulli" else CONSTANT._replace(sums=sums_of(found))
     kinds = {origin.kind for origin in moving}
     if "random" in kinds or kinds == {"input"} or name == "bernoulli":
         return INPUT._replace(unit=1.0)
@@ -88,6 +88,40 @@ def combined(
     return made_of(found, place)
 
 
+#: pointwise functions of which nothing comes where nothing arrives
+_STEADY = frozenset(["abs", "relu", "sqrt", "square", "tanh", "round", "floor", "ceil", "trunc", "sin", "tan", "erf"])
+
+
+def keeps_zero(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether a pointwise function leaves spikes where they are and nothing where there is none."""
+    if name in ("clamp", "clamp_min", "hardtanh"):
+        low = args[1] if len(args) > 1 else None
+        high = args[2] if len(args) > 2 else None
+        plain = all(bound is None or isinstance(bound, int | float) for bound in (low, high))
+        return plain and (low is None or low <= 0) and (high is None or high > 0)
+    return name in _STEADY
+
+
+def each(
+    args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], Any]]:
+    """The calls for single tensors that one call for a list of them stands for."""
+
+    def at(index: int, value: Any) -> Any:
+        return value[index] if isinstance(value, list | tuple) else value
+
+    for index in range(len(args[0])):
+        one = tuple(at(index, value) for value in args)
+        named = {name: at(index, value) for name, value in kwargs.items()}
+        yield one, named, one[0] if out is None else at(index, out)
+
+
+#: operators by which a mask makes weights of weights
+MASKS = ("mul", "where", "masked_fill")
+
+#: kinds of operators all of whose results are of one origin
+SEVERAL = ("gatherer", "carrier", "unknown", "taught", "reduction", "higher_order", "free")
+
 _LOGIC = ("bitwise_and", "bitwise_or", "bitwise_xor")
 
 
@@ -117,8 +151,10 @@ def _unit(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[O
     if len(units) > 1:  # two spikes at once are no longer one: looked at, and graded where they meet
         return None
     if still or (name in ("sub", "rsub", "add") and len(units) == 1 and numbers):  # `1 - s`, or another number
-        whole = unit is not None and not still and name != "add" and all(number in (0, unit) for number in numbers[:1])
-        return unit if whole else 0 if name == "add" else None
+        number = numbers[0] if numbers and not still else None
+        if number == 0 or (name != "add" and number is not None and number == unit):
+            return unit
+        return 0 if name == "add" and number not in (unit, None) else None
     alpha = numbers[0] if len(numbers) else 1
     return unit if alpha in (1, -1) else None
 
@@ -213,6 +249,9 @@ def gathered(
         made = joined(made, origin.bare) or made
     if made is None:
         return (CONSTANT if origins else None), []
+    sums = sums_of([origin for origin in origins if origin is not None])  # of what says where values go, too
+    if sums != made.sums:
+        made = made._replace(sums=sums)
     if name in ("native_dropout", "dropout") or (name in ("constant_pad_nd", "pad") and _fills(args)):
         made = made._replace(unit=None)
     return made, _moved_folds(name, args, kwargs, tensors, origins, out, writes)

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ..listening.neurons import Firing
 from .census import Census, census
+from .fan_out import Grid
 from .folds import plain
-from .origins import CONSTANT, EVENTS, INPUT, Origin, reads_out
+from .origins import CONSTANT, EVENTS, INPUT, Origin, reads_out, sums_of
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product
@@ -23,6 +24,11 @@ from .provenance import Provenance, Weight
 from .synapses import Line, PairAccount, SynapseAccount, Way
 
 Pooling = Literal["fold", "separate"]
+
+STRANGE = (
+    "it uses values that this recording did not see being made, in another thread, in numpy or in an extension: compute "
+    "them with torch in the thread that calls the network, or keep a constant as a buffer"
+)
 
 
 @dataclass(slots=True)
@@ -72,6 +78,9 @@ class Books:
     lines: dict[int, Line] = field(default_factory=dict)  # layers as they ran last, by identity
     stranger: Callable[[Tensor], Origin] = lambda tensor: CONSTANT  # what a tensor is that nobody saw being made
     fresh: Callable[[Tensor], Origin] = lambda tensor: CONSTANT  # and one that was made of Python's or numpy's numbers
+    unmet: dict[str, str] = field(
+        default_factory=dict
+    )  # places where numpy's numbers came in, until anything uses them
     left_out: int = 0  # products that a user's hook made
     sums: dict[str, tuple[str, int]] = field(default_factory=dict)  # arithmetic of sent spikes: its place and its count
     answered: set[str] = field(default_factory=set)  # those that the network gave back
@@ -99,6 +108,10 @@ class Books:
         if found is None and not self.know.is_weight(tensor):
             found = self.stranger(tensor)
             self.know.put(tensor, found)
+        elif found is not None and found.kind == "unseen" and self.unmet:
+            kind = self.unmet.pop(found.source, None)
+            if kind is not None:
+                self.miss(kind, STRANGE, place=found.source)
         return found
 
     def reckoned(self, operator: str, found: list[Origin], count: int) -> frozenset[str]:
@@ -233,6 +246,8 @@ class Books:
             fold = fold.resolved(product.values.shape[: product.rows].numel(), self.know.writes)
         if fold is None or not fold.parts:
             return None
+        if not fold.pools and not isinstance(product.geometry, Grid):  # moved alone: what arrives says it all
+            return None
         sent = []
         for part in fold.parts:
             if part.writes is not None and part.writes != self.know.writes(part.before):  # changed since
@@ -333,6 +348,13 @@ class Books:
         """Something of the network goes on with these values: what came to them is no read-out."""
         if origin is not None and origin.sums:
             self.spent |= origin.sums
+
+    def told(self, operator: str, tensors: list[Tensor]) -> Origin:
+        """The origin of what only says something of values (the largest, its place): additions behind them are kept."""
+        sums = sums_of([origin for origin in map(self.know.origin, tensors) if origin is not None])
+        if sums and operator == "_local_scalar_dense" and self.charged:  # the program goes on with it
+            self.spent |= sums
+        return CONSTANT._replace(sums=sums) if sums else CONSTANT
 
     def spoil(self, tensors: list[Tensor]) -> None:
         """Something other than a weighted operator reads these: a pooling among them cannot fold away."""

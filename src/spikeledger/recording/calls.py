@@ -10,14 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..listening.neurons import NeuronKind
-from .books import Books
+from ..torch_private import unwrapped
+from .books import STRANGE, Books
 from .census import census
 from .origins import CONSTANT, Origin
-
-_STRANGE = (
-    "it uses values that this recording did not see being made, in another thread, in numpy or in an extension: compute "
-    "them with torch in the thread that calls the network, or keep a constant as a buffer"
-)
 
 
 class Calls:
@@ -94,7 +90,7 @@ class Calls:
         books = self.books
         origin = books.know.origin(output)
         if (origin is None and not books.know.is_weight(output)) or (origin is not None and origin.kind == "unseen"):
-            books.miss(type(self.network).__name__, _STRANGE, place="")
+            books.miss(type(self.network).__name__, STRANGE, place="")
         elif origin is not None and origin.kind == "constant" and output.is_floating_point() and output.numel() > 1:
             books.miss(
                 type(self.network).__name__, "nothing that was seen leads from its input to what it returns", place=""
@@ -106,7 +102,9 @@ class Calls:
     def fresh(self, tensor: Tensor) -> Origin:
         """What numbers of Python or numpy are: a constant, or, as long as a batch or a sequence, perhaps made of one."""
         if self.books.frames and tensor.dim() > 1 and tensor.is_floating_point() and tensor.shape[0] in self._sizes:
-            self.books.miss(type(self.books.frames[-1].module).__name__, _STRANGE)
+            self.books.unmet[self.books.place] = type(
+                self.books.frames[-1].module
+            ).__name__  # named if anything uses it
             return Origin("unseen", self.books.place)
         return CONSTANT
 
@@ -121,7 +119,7 @@ class Calls:
         frozen = isinstance(self.books.frames[-1].module, torch.jit.ScriptModule)  # its constants lie in its program
         if frozen or _storage(tensor) in self._held or _is_global(tensor):
             return CONSTANT
-        self.books.miss(type(self.books.frames[-1].module).__name__, _STRANGE)
+        self.books.miss(type(self.books.frames[-1].module).__name__, STRANGE)
         return Origin("unseen", self.books.place)
 
 
@@ -142,7 +140,7 @@ def leaves(values: Any, depth: int = 4) -> list[Tensor]:
         elif isinstance(value, nn.Module):  # kept where torch does not find it
             found += [*nn.Module.parameters(value), *value.buffers()]
         elif isinstance(value, Tensor):
-            found.append(value)
+            found.append(unwrapped(value))
     return found
 
 
@@ -158,7 +156,7 @@ def _storages_of(network: nn.Module) -> set[int]:
     own = ("_modules", "_parameters", "_buffers")
     return {
         _storage(tensor)
-        for module in network.modules()
+        for module in nn.Module.modules(network)
         for tensor in [
             *leaves({k: v for k, v in module.__dict__.items() if k not in own}),
             *module.buffers(recurse=False),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..activity import InputClass
 from ..kernels.counts import look
+from .tensors import seen_by_numpy
 
 #: elements looked at in one go: few enough to stay in the cache, so that several looks cost one read of memory
 _BLOCK = 1 << 17
@@ -51,7 +52,7 @@ def census(values: Tensor, rows: int, *, unit: float | None = None, classify: bo
         return seen._replace(nonzero=(seen.nonzero * repeats).reshape(features))
     flat = values if rows == 1 and len(features) == 1 else values.reshape(values.shape[:rows].numel(), -1)
     if flat.device.type == "cpu" and flat.dtype is not torch.bfloat16:
-        nonzero, inputs, magnitude = _blocks(flat.numpy(), classify)
+        nonzero, inputs, magnitude = _blocks(seen_by_numpy(flat), classify)
     else:
         nonzero, inputs, magnitude = _whole(flat)
     if unit is not None and inputs != "silent" and magnitude != unit:

@@ -148,7 +148,7 @@ def _is_label(value: Any) -> bool:
 
 def _number_format(network: nn.Module) -> torch.dtype | None:
     """What whole numbers and numpy's float64 become: the weights' own format; nothing if they may be indices."""
-    if any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in network.modules()):
+    if any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in nn.Module.modules(network)):
         return None
     formats = [weight.dtype for weight in nn.Module.parameters(network) if weight.is_floating_point()]
     return formats[0] if formats else torch.get_default_dtype()

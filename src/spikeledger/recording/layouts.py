@@ -24,8 +24,8 @@ def layout_of(network: nn.Module, given: Given) -> tuple[Layout, bool]:
     said: Layout | None = getattr(network, "input_layout", None)
     if said is not None:
         return said, False
-    kinds = {kind_of(module) for module in network.modules() if is_neuron(module)}
-    if not kinds and not any(isinstance(module, nn.RNNBase) for module in network.modules()):
+    kinds = {kind_of(module) for module in nn.Module.modules(network) if is_neuron(module)}
+    if not kinds and not any(isinstance(module, nn.RNNBase) for module in nn.Module.modules(network)):
         return "B", False
     if kinds == {NEURONS["spikeledger", "Neuron"]}:
         return "TB", False

@@ -11,11 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import SpikeLedgerError
-from .arithmetic import combined, gathered, made_by_comparison, made_of, moved
+from .arithmetic import MASKS, SEVERAL, combined, each, gathered, keeps_zero, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census
 from .folds import Fold
-from .origins import CONSTANT, RANDOM, ZERO, Origin, sums_of
+from .origins import CONSTANT, EVENTS, RANDOM, ZERO, Origin, sums_of
 from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight
@@ -23,10 +23,6 @@ from .rules import Rule, why_unknown
 from .tensors import elements, nonzero_elements, tensors_in
 
 _Booking = Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], Origin | None]
-
-
-#: operators by which a mask makes weights of weights
-_MASKS = ("mul", "where", "masked_fill")
 
 
 def _is_still(origin: Origin | None) -> bool:
@@ -48,6 +44,10 @@ class Operators:
 
     def ran(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Book one operator; every error in a rule becomes an uncounted entry, never a zero."""
+        if rule.each:
+            for one in each(args, kwargs, out):
+                self.ran(rule._replace(each=False), *one)
+            return
         books = self.books
         kind, know = rule.kind, books.know
         books.products += kind in ("product", "unknown", "taught", "higher_order")
@@ -59,7 +59,7 @@ class Operators:
             else:
                 self._derived(rule, tensors, args, out)
                 return
-        if rule.name in _MASKS and self._masked(tensors, out):
+        if rule.name in MASKS and self._masked(tensors, out):
             return
         made = None
         try:
@@ -77,7 +77,7 @@ class Operators:
 
     def _put_all(self, rule: Rule, out: Any, made: Origin) -> None:
         books = self.books
-        several = rule.kind in ("gatherer", "carrier", "unknown", "taught", "reduction", "higher_order")
+        several = rule.kind in SEVERAL
         for index, result in enumerate(tensors_in(out if isinstance(out, tuple | list) else (out,), {})):
             books.know.put(result, made if several or not index else CONSTANT)
 
@@ -87,9 +87,8 @@ class Operators:
         know = books.know
         if rule.writes:
             for argument in rule.writes:
-                for tensor in tensors_in(
-                    (args[argument],) if isinstance(argument, int) and argument < len(args) else (), {}
-                ):
+                found = (args[argument],) if isinstance(argument, int) and argument < len(args) else ()
+                for tensor in tensors_in(found, {}):
                     know.touched(tensor)
         if rule.kind == "product" and books.charged:
             self._perhaps_a_state(rule, tensors, args, out)
@@ -148,7 +147,7 @@ class Operators:
 
     def _free(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
         if not rule.writes:
-            return CONSTANT
+            return self.books.told(rule.name, tensors)
         if rule.name in ("uniform", "random"):
             return RANDOM
         return ZERO if rule.name == "zero" or (rule.name == "fill" and args[1:2] in ((0,), (0.0,))) else CONSTANT
@@ -229,6 +228,8 @@ class Operators:
                 books.pointwise[books.place, "activation"].nonzero += nonzero_elements(out)
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
         made = made_of(found, books.place)
+        if first is not None and first.kind in EVENTS and keeps_zero(rule.name, args):
+            return first.bare if rule.name in ("abs", "relu") else first.bare._replace(unit=None)
         if first is not None and rule.name in ("abs", "relu"):  # of a size, which is positive, it is the same
             half = ("size", first) if rule.name == "abs" and first.fold is not None else first.half
             if half is not None and half[0] == "size":

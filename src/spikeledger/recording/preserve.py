@@ -21,7 +21,7 @@ class Snapshot:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self.attributes = [(module, module.__dict__, dict(module.__dict__)) for module in network.modules()]
+        self.attributes = [(module, module.__dict__, dict(module.__dict__)) for module in nn.Module.modules(network)]
         self._contents = [
             (value, value.copy())
             for _, _, saved in self.attributes

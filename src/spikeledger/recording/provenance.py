@@ -66,6 +66,11 @@ class Memory:
             self.covered = covered, made
         return joined(self.made, origin)
 
+    def turn_out(self) -> None:
+        """A buffer turned out to hold a state."""
+        while self.later:
+            self.later.pop(0)()
+
     def weight(self, tensor: Tensor) -> Weight | None:
         """The weight that a view lies in."""
         if not self.weights:
@@ -126,6 +131,8 @@ class Provenance:
         row.writes, row.looked = -1, None
         known = next((one for _, _, one in before.weights if one.owner is tensor), None)
         stays = known is not None and (not known.buffer or row.memory.made is None)
+        if known is not None and not stays:
+            before.turn_out()
         if stays and known is not None and not any(one.owner is tensor for _, _, one in row.memory.weights):
             begin = int(tensor.storage_offset())
             named = [one for one in row.memory.weights if one[2].owner is not None]
@@ -165,7 +172,7 @@ class Provenance:
     def version(self, tensor: Tensor) -> object:
         """What changes when a weight's values do; None if that cannot be known."""
         known = self.weight(tensor)
-        if known is None or known.owner is None or known.owner.is_inference():
+        if known is None or known.owner is None or known.owner.is_inference() or lent(known.owner):
             return None
         owner = known.owner
         own = self._row(tensor).memory.writes if tensor is not owner else 0
@@ -253,8 +260,7 @@ class Provenance:
         memory = self._row(tensor).memory
         if all(one.buffer or one.owner is None for _, _, one in memory.weights):
             memory.weights.clear()
-            while memory.later:
-                memory.later.pop(0)()
+            memory.turn_out()
 
     def writes(self, tensor: Tensor) -> int:
         """How often anything was written into a tensor's memory."""
@@ -304,7 +310,7 @@ def _pointer(tensor: Tensor) -> int:
 def _weights_of(network: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
     """The parameters and buffers of a network, but for the buffers of neurons: they hold the state."""
     seen: set[int] = set()
-    for path, module in network.named_modules():
+    for path, module in nn.Module.named_modules(network):
         books = (module._parameters,) if kind_of(module) is not None else (module._parameters, module._buffers)
         for book in books:
             for name, tensor in book.items():

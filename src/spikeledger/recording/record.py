@@ -205,5 +205,5 @@ def _to_evaluation(network: nn.Module) -> None:
     try:
         network.eval()
     except NotImplementedError:  # an exported program, which knows no modes
-        for module in network.modules():
+        for module in nn.Module.modules(network):
             module.__dict__["training"] = False

@@ -60,7 +60,7 @@ class Recorder(Listener):
         self.calls = Calls(network, self.books, INPUT._replace(unit=1.0) if counts else INPUT)
         self._rules = rules
         self._operators = Operators(self.books)
-        self._parts = {id(module): _Part.of(name, module) for name, module in network.named_modules()}
+        self._parts = {id(module): _Part.of(name, module) for name, module in nn.Module.named_modules(network)}
         self._ear: Ear | None = None
         self.bits = BitWatcher(self.books, {key: part.path for key, part in self._parts.items()}, self)
 
@@ -243,6 +243,8 @@ class Recorder(Listener):
                 books.spend(books.origin(firing.currents))
                 if part.quiet:  # what arrives goes through weights first
                     firing = firing._replace(currents=None)
+            for state in leaves(args):
+                books.spend(books.know.origin(state))
             origin = books.know.origin(args[0]) if args else None
             source = origin.source if origin is not None and origin.kind == "currents" else None
             site = self.calls.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)

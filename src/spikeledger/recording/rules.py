@@ -27,7 +27,7 @@ CARRIERS: frozenset[str] = _names(
     """
     view _unsafe_view reshape _reshape_alias permute transpose t numpy_T mT expand squeeze unsqueeze select slice
     flatten unflatten clone contiguous detach alias lift_fresh _to_copy to narrow unfold movedim swapaxes
-    pixel_shuffle pixel_unshuffle channel_shuffle
+    pixel_shuffle pixel_unshuffle channel_shuffle set
     """
 )
 
@@ -38,7 +38,7 @@ GATHERERS: frozenset[str] = _names(
     index_select gather repeat repeat_interleave flip roll tile constant_pad_nd reflection_pad1d reflection_pad2d
     reflection_pad3d replication_pad1d replication_pad2d replication_pad3d pad im2col masked_select diagonal
     as_strided native_dropout dropout copy index_copy index_fill _unsafe_index _unsafe_index_put fill_diagonal tril
-    triu masked_scatter index_put scatter slice_scatter select_scatter
+    triu masked_scatter index_put scatter take rot90 nan_to_num slice_scatter select_scatter
     _pack_padded_sequence _pad_packed_sequence _nested_tensor_from_mask _nested_tensor_from_tensor_list
     nested_to_padded_tensor to_padded_tensor _nested_tensor_from_mask_left_aligned _nested_view_from_buffer
     upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
@@ -119,7 +119,7 @@ FACTORIES: frozenset[str] = _names(
 FREE: frozenset[str] = FACTORIES | _names(
     """
     fill zero uniform normal exponential random bitwise_not any all argmax argmin max min amin aminmax topk sort
-    nonzero one_hot is_same_size item _local_scalar_dense size stride numel sym_size sym_numel resize set_
+    nonzero one_hot is_same_size item _local_scalar_dense size stride numel sym_size sym_numel resize
     _has_compatible_shallow_copy_type record_stream count_nonzero nll_loss_forward nll_loss2d_forward
     binary_cross_entropy binary_cross_entropy_with_logits equal is_nonzero bincount multinomial searchsorted unique2
     _unique2 cummax kthvalue median histc sym_stride sym_storage_offset _assert_async isclose
@@ -159,6 +159,7 @@ class Rule(NamedTuple):
     apply: Callable[..., Any] | None = None
     writes: tuple[int | str, ...] = ()  # arguments that it writes into
     apart: bool = False  # whether torch is asked to take it apart first
+    each: bool = False  # whether it does the same to each tensor of a list
 
 
 def rule(operator: str, how: str | UserRule) -> str:
@@ -252,8 +253,12 @@ def _found(func: Any) -> Rule:
     for kind, book in (("product", PRODUCTS), ("pool", POOLS), ("shadow", SHADOWS)):
         if name in book:
             return Rule(kind, name, book[name], writes)
-    kind = next((kind for kind, names in _KINDS.items() if name in names), "unknown")
-    return Rule(kind, name, None, writes, kind != "carrier" and decomposes(func))
+    each = name.startswith("_foreach_")
+    plain = name.removeprefix("_foreach_")
+    kind = next((kind for kind, names in _KINDS.items() if plain in names), "unknown")
+    if kind == "unknown":
+        plain, each = name, False
+    return Rule(kind, plain, None, writes, kind != "carrier" and not each and decomposes(func), each)
 
 
 def _as_taught(found: Rule, how: str | UserRule) -> Rule:

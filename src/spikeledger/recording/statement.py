@@ -153,7 +153,7 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
             continue
         if not is_declared(module):
             name = type(module).__name__
-            inside = any(True for part in module.children() for _ in part.parameters())
+            inside = any(True for part in module.children() for _ in nn.Module.parameters(part))
             reason = (
                 "its output is 0 and 1, or whole numbers, as spikes are, but nobody said that it is a neuron, so its "
                 "updates are not counted: " + (_ADVICE_INSIDE if inside else _ADVICE).format(kind=name)

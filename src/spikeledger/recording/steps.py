@@ -56,9 +56,11 @@ def check_ran(
         return
     if told or _own_steps(network) is not None or layout != "B" or any(one.updates > shape[0] for one in ran.values()):
         return
-    once = [module for module in network.modules() if is_neuron(module) and getattr(module, "step_mode", "") == "s"]
+    once = [
+        module for module in nn.Module.modules(network) if is_neuron(module) and getattr(module, "step_mode", "") == "s"
+    ]
     wide = [one.shape for one in ran.values() if len(one.shape) > 1]
-    images = any(isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) for module in network.modules())
+    images = any(isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) for module in nn.Module.modules(network))
     if once and wide and len(shape) > 2 and not images:
         raise InputError(
             f"the neurons take one step a call (step mode 's'), and nothing says whether the first axis of inputs of shape "

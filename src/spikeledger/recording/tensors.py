@@ -56,8 +56,15 @@ def first_sample(values: Tensor, rows: int, begun: int) -> NDArray[np.bool_]:
 
 
 def _array(values: Tensor) -> Any:
-    """An ordinary tensor as numpy sees it, not copied; None for any other."""
+    """An ordinary tensor as numpy sees it; None for any other."""
     plain = values.is_cpu and type(values) in (Tensor, Parameter) and values.layout is torch.strided
     if not plain or values.dtype not in _FORMATS or values.is_neg():
         return None
-    return values.detach().numpy() if values.requires_grad else values.numpy()
+    return seen_by_numpy(values)
+
+
+def seen_by_numpy(values: Tensor) -> NDArray[Any]:
+    """A tensor as numpy sees it, not copied, to look at: unlike `values.numpy()`, its memory may be resized afterwards."""
+    if values.dtype is torch.bool:
+        return np.from_dlpack(values.view(torch.uint8)).view(np.bool_)
+    return np.from_dlpack(values.detach() if values.requires_grad else values)
