@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], kind: Kind) -> Iterator[tuple[IO[bytes], int]]:
+def opened(path: str | os.PathLike[str], kind: Kind) -> Iterator[tuple[BufferedReader, int]]:
     """A file and how many bytes it has.
 
     Raises:
