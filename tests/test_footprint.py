@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import spikeledger as sl
-from spikeledger.activity import footprint
+from spikeledger.activity import Activity, Layer, Tally, footprint
 from spikeledger.errors import InputError
 
 
@@ -49,3 +50,17 @@ def test_an_ordinary_network_is_sparse_where_relu_says_zero() -> None:
     zeros = float((model[:2](x) == 0).sum())
     assert footprint.activation_sparsity(activity) == pytest.approx(zeros / 30)
     assert footprint.activation_sparsity(activity + activity) == pytest.approx(zeros / 30)
+
+
+def test_counts_take_few_bytes_in_a_file_and_come_back_as_they_were(tmp_path: Path) -> None:
+    sizes = []
+    for most in (2**15 - 1, 2**15, 2**31 - 1, 2**31, 2**40):
+        rows = np.zeros(5000, np.int64)
+        rows[7] = most
+        layer = Layer("fc", "linear", (5000,), 10, inputs="spikes", magnitude=1.0)
+        run = Activity({"fc": layer}, {("fc", "synaptic_op"): Tally("fc", "synaptic_op", most, rows)}, 1, 1)
+        file = run.save(tmp_path / f"{most}.npz")
+        assert Activity.load(file) == run
+        assert Activity.load(file).per_neuron("fc", "synaptic_op").dtype == np.int64
+        sizes.append(round(file.stat().st_size / 5000))
+    assert sizes == [2, 4, 4, 8, 8]

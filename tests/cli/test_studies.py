@@ -94,7 +94,7 @@ def test_a_search_writes_its_page_its_pictures_and_its_networks(run: Run, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("study", "run", "none.toml"), "cannot be read"),
+        (("study", "run", "none.toml"), "there is no study"),
         (("study", "run", "a.toml", "--set", "epochs"), "needs a name and a value"),
         (("study", "run", "a.toml", "--set", "epoch=3"), "did you mean 'epochs'"),
         (("study", "run", "a.toml", "--cluster", "local"), "must be local:N"),

@@ -105,7 +105,7 @@ def test_a_slip_is_told_in_a_sentence(study: Path, text: str, said: str) -> None
 
 @pytest.mark.parametrize("text", ["a = ", "\0", 'experiment = "none.py:f"', "x = " + "[" * 5000])
 def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, text: str) -> None:
-    with pytest.raises(FileFormatError, match="cannot be read"):
+    with pytest.raises(FileFormatError, match=r"cannot be read|there is no"):
         read_study(written(tmp_path, text))
 
 
