@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import spikeledger as sl
-from spikeledger.recording.tensors import nonzero_elements, presence, seen_by_numpy
+from spikeledger.recording.census import nonzero_elements, presence, seen_by_numpy
 
 Keep = Callable[[Tensor, Tensor], object]
 

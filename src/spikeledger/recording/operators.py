@@ -13,14 +13,13 @@ from torch import Tensor
 from ..errors import SpikeLedgerError
 from .arithmetic import MASKS, SEVERAL, combined, each, gathered, keeps_zero, made_by_comparison, made_of, moved
 from .books import Books
-from .census import census
+from .census import census, elements, nonzero_elements, tensors_in
 from .folds import Fold
 from .origins import CONSTANT, EVENTS, RANDOM, ZERO, Origin, sums_of
 from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight
 from .rules import Rule, why_unknown
-from .tensors import elements, nonzero_elements, tensors_in
 
 _Booking = Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], Origin | None]
 

@@ -14,9 +14,8 @@ from ..activity import Counts, InputClass, Layer, merge_class
 from ..kernels.counts import Deeds, deeds
 from ..kernels.planes import Planes
 from ..listening.neurons import Firing
-from .census import Census, census
+from .census import Census, census, first_sample
 from .origins import Origin
-from .tensors import first_sample
 
 
 @dataclass

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ..activity import Counts
 from ..kernels.counts import look
+from .census import presence
 from .fan_out import Grid
 from .fan_out import row_sums as of_rows
-from .tensors import presence
 
 aten = torch.ops.aten
 Linear = Callable[[Tensor, Tensor], Tensor]

@@ -15,11 +15,10 @@ from ..errors import InputError, by_torch, retold, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
 from .books import Pooling
 from .inputs import Given, batches, inputs_of
-from .layouts import layout_of
+from .layouts import check_ran, check_said, check_sequences, layout_of
 from .preserve import Snapshot, preserved
 from .recorder import Recorder
 from .rules import UserRule
-from .steps import check_ran, check_said, check_sequences
 
 Inputs = Literal["values", "counts"]
 

@@ -25,13 +25,13 @@ from ..torch_private import eager_kernel, hook_tables, in_backward
 from .bits import BitWatcher, multiplies_once, product
 from .books import Books, Frame, Pooling
 from .calls import Calls, leaves
+from .census import tensors_in
 from .operators import Operators
 from .origins import INPUT, Origin
 from .provenance import Provenance
 from .rules import Rule, UserRule, rule_of, rules_for
 from .shadows import whole_module
 from .statement import Seen, statement
-from .tensors import tensors_in
 
 #: modules that multiply whenever they are called
 _WEIGHTED = (

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Counts, InputClass, Layer, arrival, merge_class
-from .census import Census
+from .census import Census, nonzero_elements, presence
 from .fan_out import Grid, fan_out, reach, reach_of_rows
 from .folds import Part
 from .origins import Origin
 from .products import Coincidence, Product
-from .tensors import nonzero_elements, presence
 
 
 class Way(NamedTuple):
