@@ -170,7 +170,7 @@ def test_the_back_end_and_the_loss_are_chosen_and_told(run: Run, tmp_path: Path,
     compared = run("compare", *options, "--samples", 20, "--profiles", "horowitz-45nm", "--out", tmp_path / "compared")
     assert json.loads(compared.out)["backend"] == "reference"
     page = (tmp_path / "compared" / "report.html").read_text()
-    assert f"--loss {loss}" in page and "--backend reference" in page
+    assert f"--loss {loss} --samples 20 --backend reference" in page
 
 
 @pytest.mark.parametrize(

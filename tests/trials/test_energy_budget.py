@@ -13,6 +13,7 @@ import pytest
 import tomli_w
 
 import spikeledger as sl
+from spikeledger.errors import InputError
 from spikeledger.trials import News, Row, Store, run
 from spikeledger.trials.energy_budget import reversals
 
@@ -104,3 +105,18 @@ def test_what_it_must_show_on_mnist(tmp_path: Path) -> None:
         before, after, budget = (row.values for row in run(STUDY, tmp_path, changes=changes))
         assert budget["synops"] < max(before["synops"], after["synops"]) / fewer
         assert budget["accuracy"] > max(before["accuracy"], after["accuracy"]) - points / 100, (before, after, budget)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"share": 1.5}, "above 0 and below 1"),
+        ({"share": 0.0}, "above 0 and below 1"),
+        ({"epoch": 3}, "did you mean 'epochs'"),
+        ({"stage": "later"}, "stage"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_trained(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        run(STUDY, tmp_path, changes={**FEW, **changes})
+    assert not list(tmp_path.glob("**/*.npz"))

@@ -103,9 +103,17 @@ def test_a_slip_is_told_in_a_sentence(study: Path, text: str, said: str) -> None
         _ = read_study(written(study.parent, text)).trials
 
 
-@pytest.mark.parametrize("text", ["a = ", "\0", 'experiment = "none.py:f"', "x = " + "[" * 5000])
-def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, text: str) -> None:
-    with pytest.raises(FileFormatError, match=r"cannot be read|there is no"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = ", "cannot be read"),
+        ("\0", "cannot be read"),
+        ('experiment = "none.py:f"', "there is no experiment '.*none.py'"),
+        ("x = " + "[" * 5000, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(FileFormatError, match=said):
         read_study(written(tmp_path, text))
 
 

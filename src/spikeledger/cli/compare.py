@@ -103,7 +103,8 @@ def compare(
             "neuron": neuron, "loss": loss, "samples": samples, "seed": seed,
         }  # fmt: skip
         other = "" if neuron == "lif" else f"{neuron} neurons, "
-        anns, snns = {}, {}
+        anns: dict[str, Any] = {}
+        snns: dict[str, Any] = {}
         with folders.unfinished(out, asked, resume=resume) as work:
             for name in names:
                 snn = building.spiking_network(
@@ -131,14 +132,11 @@ def compare(
                 "points": points, "backend": backend,
             })  # fmt: skip
             folders.clear(out, RESULTS)
-            if len(names) > 1:
-                for name, pair_of in zip(names, zip(anns.values(), snns.values(), strict=True), strict=True):
-                    save_network(out / f"ann-{name}", pair_of[0])
-                    save_network(out / f"snn-{name}", pair_of[1])
-            chosen: dict[str, Any] = {"ann": anns[comparison.ann.name], "snn": snns[comparison.snn.name]}
-            for kind, best in chosen.items():
-                save_network(out / kind, best)
-            shown = _live(chosen["ann"], chosen["snn"], part, out)
+            for side, made, best in (("ann", anns, comparison.ann.name), ("snn", snns, comparison.snn.name)):
+                save_network(out / side, made[best])
+                for name, one in zip(names, made.values(), strict=True) if len(names) > 1 else ():
+                    save_network(out / f"{side}-{name}", one)
+            shown = _live(anns[comparison.ann.name], snns[comparison.snn.name], part, out)
             _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
     if json:
         console.print_json(told)

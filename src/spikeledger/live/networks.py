@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..datasets import Dataset
 from ..errors import FileFormatError
 from ..networks import zoo
 from ..networks.spiking import SpikingNetwork
+from ..reading import LARGEST_JSON, Kind, read_json
 from ..training.checkpoints import load_network, save_network
 from ..training.fit import fit
 
@@ -57,8 +57,8 @@ def compared(folder: Path) -> tuple[str, nn.Module, nn.Module]:
     """
     path = folder / "comparison.json"
     try:
-        data = json.loads(path.read_text("utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        data = read_json(path, Kind("comparison", LARGEST_JSON))["data"]
+    except (FileFormatError, KeyError, TypeError) as error:
         raise FileFormatError(
             f"'{folder}' is no comparison: write one with 'spikeledger compare --out {folder}'"
         ) from error

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError, InputError
+from ..reading import LARGEST_JSON, Kind, read_json
 from ..trials.runner import News, Runner, TrialsFailed, open_runner
 from ..trials.store import Row, Store
 from ..writing import write_whole
@@ -110,7 +111,7 @@ def read_search_folder(folder: str | os.PathLike[str]) -> Search:
     """
     store = Store(folder, make=False)
     try:
-        told = json.loads((store.folder / "search.json").read_text("utf-8"))
+        told = read_json(store.folder / "search.json", Kind("search", LARGEST_JSON))
         if told["schema"] != SCHEMA:
             raise ValueError("another schema")
         constraints = tuple(read_constraint(text) for text in told["constraints"])
@@ -122,7 +123,7 @@ def read_search_folder(folder: str | os.PathLike[str]) -> Search:
             key: tuple(store.rows[one] for one in others if one in store.rows) for key, others in told["seeds"].items()
         }
         return Search(str(told["title"]), aims, store, tried, seeds)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (FileFormatError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"'{folder}' holds no search: 'spikeledger search run FILE' makes one") from error
 
 

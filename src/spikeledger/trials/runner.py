@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, SpikeLedgerError
+from ..errors import FileFormatError, InputError, SpikeLedgerError
+from ..reading import LARGEST_JSON, Kind, read_json
 from ..writing import write_whole
 from .places import Place, open_place
 from .store import Row, Store
@@ -223,8 +224,8 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Store, dict[str, Any]]:
     """
     store = Store(folder, make=False)
     try:
-        plan = json.loads((Path(folder) / "study.json").read_text("utf-8"))
+        plan = read_json(Path(folder) / "study.json", Kind("study's plan", LARGEST_JSON))
         name, title, trials = plan["name"], plan["title"], dict(plan["trials"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileFormatError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"'{folder}' has no readable study.json: run the study again, it goes on") from error
     return store, {"name": name, "title": title, "trials": trials}
