@@ -253,6 +253,31 @@ def test_recordings_that_do_not_end_in_the_order_of_their_beginning() -> None:
     no_trace()
 
 
+def test_what_another_network_does_in_a_recording_is_its_own() -> None:
+    class Undeclared(nn.Module):
+        """Neurons that nobody declared, in plain arithmetic."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            membrane, out = torch.zeros_like(x[0]), []
+            for current in self.layer(x):
+                membrane = 0.9 * membrane + current
+                spikes = (membrane > 0.5).float()
+                membrane = membrane - 0.5 * spikes
+                out.append(nn.functional.max_pool1d(spikes, 2))
+            return torch.stack(out)
+
+    net, x, _ = networks()[4]
+    with torch.no_grad(), sl.recording(net) as rec:
+        Undeclared()(torch.rand(6, 3, 8))
+        net(x)
+    assert counts(rec.activity()) == counts(sl.record(net, x, layout="TB"))
+    assert any("nobody said" in str(u) for u in sl.record(Undeclared(), torch.rand(6, 3, 8), layout="TB").uncounted)
+
+
 def test_an_error_in_the_middle_leaves_nothing() -> None:
     class Breaks(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -285,12 +285,12 @@ class Books:
 
     def pooled(self, pool: Pool, values: Tensor, out: Tensor) -> Origin | None:
         """Book a pooling of values."""
+        origin = self.origin(values)
         if self.charged:
             self.add(pool.operator, "pool_read", pool.reads, outputs=out[:1].numel())
-        origin = self.origin(values)
+            self.ask(origin)
         if origin is None:
             return None
-        self.ask(origin)
         self.spend(origin)
         if pool.linear is None:
             self.spoil([values])

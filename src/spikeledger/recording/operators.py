@@ -5,7 +5,7 @@ An error in a rule becomes an entry in `uncounted`, never a zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -285,8 +285,7 @@ class Operators:
         if made.fold is None:
             books.spoil(tensors)
         if made.kind == "values" and rule.name == "add":
-            for tensor in tensors:
-                books.ask(books.origin(tensor))
+            self._ask([books.origin(tensor) for tensor in tensors])
         return made._replace(suspect=None) if books.quiet else made
 
     def _reduction(
@@ -311,9 +310,13 @@ class Operators:
         books = self.books
         books.spoil(tensors)
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
-        for origin in found:
-            books.ask(origin)
+        self._ask(found)
         return made_of(found, books.place)
+
+    def _ask(self, origins: Sequence[Origin | None]) -> None:
+        """Arithmetic of the network uses these; what another network, or a loss, does with its own is its own."""
+        for origin in origins if self.books.charged else ():
+            self.books.ask(origin)
 
     def _one_to_one(self, tensors: list[Tensor], out: Tensor) -> Origin | None:
         """Inside a neuron, its own spikes times a weight: a recurrent connection from each neuron to itself."""
@@ -353,8 +356,7 @@ class Operators:
         if rule.name == "copy":
             tensors = tensors[1:2]
         origins = [books.origin(tensor) for tensor in tensors]
-        for origin in origins:
-            books.ask(origin)
+        self._ask(origins)
         made, folds = gathered(rule, args, kwargs, tensors, origins, out, books.know.writes)
         for origin in origins:
             if origin is not None and origin.fold is not None and not folds:
