@@ -66,12 +66,14 @@ if TYPE_CHECKING:
     from .study.sensitivity import sensitivity as sensitivity
     from .study.validation import validate as validate
     from .study.widths import equal_accuracy as equal_accuracy
+    from .training import loggers as loggers
     from .training import losses as losses
     from .training.adam import Adam as Adam
     from .training.checkpoints import load_network as load_network
     from .training.checkpoints import save_network as save_network
     from .training.evaluate import evaluate as evaluate
     from .training.fit import fit as fit
+    from .training.monitor import EnergyMonitor as EnergyMonitor
     from .training.pruning import Pruning as Pruning
     from .training.pruning import prune as prune
 
@@ -104,6 +106,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "list_datasets": ("datasets", "list_datasets"),
     "fit": ("training.fit", "fit"),
     "losses": ("training.losses", ""),
+    "EnergyMonitor": ("training.monitor", "EnergyMonitor"),
+    "loggers": ("training.loggers", ""),
     "prune": ("training.pruning", "prune"),
     "Pruning": ("training.pruning", "Pruning"),
     "Adam": ("training.adam", "Adam"),

@@ -22,8 +22,14 @@ from ..study.opponent import Opponents
 from ..study.sensitivity import Sensitivity
 from ..study.validation import HEADINGS as POINTS
 from ..study.validation import NOT_SHOWN, Validation
+from ..training.history import EnergyReading, Fit
+from ..training.monitor import EnergyMonitor
+from . import training, wording
 
-_NUMBERS = frozenset(["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each"])
+_NUMBERS = frozenset(
+    ["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each", "SynOps", "loss",
+     "train", "validation", "test", "epoch", "step", "took"]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -184,9 +190,53 @@ def _validation(found: Validation) -> Sheet:
     )
 
 
+def _fit(run: Fit) -> Sheet:
+    """One row an epoch."""
+    rows = tuple(
+        (
+            str(row.number), f"{row.loss:.4f}", wording.percent(row.train_accuracy),
+            "" if row.validation_accuracy is None else wording.percent(row.validation_accuracy),
+            wording.percent(row.test_accuracy),
+            "" if row.joules_per_sample is None else units.joules(row.joules_per_sample), _range(row.reading),
+            "" if row.reading is None or row.reading.synops_per_sample is None
+            else f"{row.reading.synops_per_sample:,.0f}",
+        )
+        for row in run.history
+    )  # fmt: skip
+    notes = tuple(dict.fromkeys(row.reading.unpriced for row in run.history if row.reading and row.reading.unpriced))
+    headings = ("epoch", "loss", "train", "validation", "test", "joules a sample", "range", "SynOps")
+    where = f"; joules estimated on {run.profile}" if run.profile else ""
+    kept = f"the weights are those of epoch {run.best_epoch}" if run.best_epoch else "no epoch was finished"
+    return Sheet(
+        (f"{len(run.history)} epochs{', stopped' if run.stopped else ''}; {kept}{where}",), headings, rows, notes
+    )
+
+
+def _monitor(monitor: EnergyMonitor) -> Sheet:
+    """One row a reading."""
+    rows = tuple(
+        (
+            str(one.number), "" if one.joules_per_sample is None else units.joules(one.joules_per_sample), _range(one),
+            *("" if count is None else f"{count:,.0f}" for count in (one.spikes_per_sample, one.synops_per_sample)),
+            f"{one.seconds:.3f} s",
+        )
+        for one in monitor.history
+    )  # fmt: skip
+    where = f", joules estimated on {monitor.profile.name}" if monitor.profile else ""
+    head = f"{monitor.steps} steps, {len(monitor.history)} recorded in {monitor.seconds:.2f} s{where}"
+    notes = tuple(dict.fromkeys(one.unpriced for one in monitor.history if one.unpriced))
+    return Sheet((head,), ("step", "joules a sample", "range", "spikes", "SynOps", "took"), rows, notes)
+
+
+def _range(reading: EnergyReading | None) -> str:
+    if reading is None or reading.joules_low is None or reading.joules_high is None:
+        return ""
+    return f"{units.joules(reading.joules_low)} to {units.joules(reading.joules_high)}"
+
+
 _SHEETS: dict[type, Callable[[Any], Sheet]] = {
     Activity: _activity, Ledger: _ledger, Comparison: _comparison, Account: _account, Sensitivity: _sensitivity,
-    Opponents: _opponents, Validation: _validation,
+    Opponents: _opponents, Validation: _validation, Fit: _fit, EnergyMonitor: _monitor,
 }  # fmt: skip
 
 
@@ -226,4 +276,5 @@ def _plot_sensitivity(found: Sensitivity, **options: Any) -> Any:
 
 _PICTURES: dict[type, Callable[..., Any]] = {
     Activity: _plot_activity, Ledger: _plot_ledger, Comparison: _plot_comparison, Sensitivity: _plot_sensitivity,
+    Fit: training.plot_fit, EnergyMonitor: training.plot_monitor,
 }  # fmt: skip

@@ -23,7 +23,7 @@ from ..errors import FileFormatError, InputError
 from ..networks import zoo
 from ..reading import Kind, is_file, read_bytes, read_text, toml
 from ..writing import closed, write_whole
-from .history import Epoch, best_of
+from .history import EnergyReading, Epoch, best_of
 
 VERSION = 1
 #: larger files are refused unread: no TOML file of ours, and no weights that one machine trains
@@ -74,7 +74,7 @@ def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint) -> P
     tensors = {f"weights/{name}": tensor for name, tensor in checkpoint.weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in checkpoint.best.items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in checkpoint.optimizer.items()}
-    rows = [{name: value for name, value in asdict(row).items() if value is not None} for row in checkpoint.history]
+    rows = [_plain(asdict(row)) for row in checkpoint.history]
     table = {"settings": dict(checkpoint.settings), "history": rows}
     return _write(Path(folder), "checkpoint", {**table, **_network_table(checkpoint.spec)}, tensors)
 
@@ -88,11 +88,11 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
     table, tensors = _read(Path(folder), "checkpoint")
     try:
         optional = dict.fromkeys(("validation_accuracy", "spike_rate", "joules_per_sample", "penalty"))
-        history = tuple(Epoch(**{**optional, **row}) for row in table["history"])
+        history = tuple(Epoch(**{**optional, **row, "reading": _reading(row)}) for row in table["history"])
         if [row.number for row in history] != list(range(1, len(history) + 1)):
             raise ValueError("its epochs are not numbered one by one")
         for row in history:
-            numbers = [value for value in asdict(row).values() if value is not None]
+            numbers = [value for name, value in asdict(row).items() if value is not None and name != "reading"]
             if not all(type(value) in (int, float) for value in numbers):
                 raise ValueError(f"epoch {row.number} holds something that is not a number")
         parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
@@ -182,6 +182,29 @@ def _rebuilt(spec: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Modul
     check_weights(network, weights, "the file")
     network.load_state_dict(dict(weights))
     return network.eval()
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as TOML holds it: what is None is left out."""
+    return {
+        name: _plain(value) if isinstance(value, Mapping) else value for name, value in row.items() if value is not None
+    }
+
+
+def _reading(row: Mapping[str, Any]) -> EnergyReading | None:
+    """What an epoch spent; None in files of old."""
+    given = row.get("reading")
+    if given is None:
+        return None
+    reading = EnergyReading(**{"profile": None, **given})
+    by_layer = (*reading.joules_by_layer.items(), *reading.rate_by_layer.items())
+    texts = (reading.profile or "", reading.unpriced, *(name for name, _ in by_layer))
+    numbers = (
+        reading.number, reading.samples, reading.seconds, *reading.figures().values(), *(value for _, value in by_layer)
+    )  # fmt: skip
+    if not all(isinstance(text, str) for text in texts) or not all(type(value) in (int, float) for value in numbers):
+        raise ValueError("an epoch's reading holds something that is not a number")
+    return reading
 
 
 def _network_table(spec: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -12,21 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import FileFormatError, InputError, SpikeLedgerError
+from ..errors import FileFormatError, InputError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
-from ..ledger import price
-from ..listening.neurons import Layout
 from ..networks.spiking import SpikingNetwork
-from ..recording.record import record
 from .adam import Adam
-from .answers import answer, check_fits, checked_samples, sequences
+from .answers import answer, check_fits, checked_samples
 from .budget import LOOKED_AT, Budget
 from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
 from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, reseed
 from .history import Epoch, Fit, best_of
 from .losses import Loss, Penalty, reads_membranes
 from .losses import loss as find_loss
+from .monitor import Heard, after_epoch, listeners
 from .progress import Progress, Watch, watching
 from .pruning import Pruning
 
@@ -72,6 +70,7 @@ def fit(
     profile: str | os.PathLike[str] | HardwareProfile | None = "horowitz-45nm",
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    callback: Heard | Sequence[Heard] | None = None,
     progress: Progress = True,
 ) -> Fit:
     """Train a network in place: `run = fit(net, sl.load_dataset("mnist"), epochs=5)`.
@@ -96,6 +95,8 @@ def fit(
         profile: what joules an epoch are estimated on, from the first 256 test samples; None for none.
         checkpoint: folder in which the run is kept after each epoch.
         resume: go on with the run in that folder, to the same figures as without the break; start where there is none.
+        callback: called with each finished `Epoch`: loss, accuracy, and in `epoch.reading` joules with their range, spikes
+            and synaptic operations a sample, by layer; a function, one of `sl.loggers`, or several.
         progress: bars and lines on standard error; a callable gets each finished `Epoch` instead; False for silence.
 
     Raises:
@@ -105,7 +106,7 @@ def fit(
     if learning_rate is None:
         learning_rate = LEARNING_RATES["spiking" if isinstance(network, SpikingNetwork) else "ordinary"]
     settings = _settings(network, epochs, seed, batch_size, learning_rate, loss, validation)
-    criterion = find_loss(loss)
+    criterion, heard = find_loss(loss), listeners(callback)
     device = None if profile is None else load_profile(profile)
     for part in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
         if not hasattr(data, part):
@@ -136,7 +137,7 @@ def fit(
         if checkpoint is not None:
             run.go_on(checkpoint, resume=resume)
         try:
-            stopped = run.until(epochs, progress, checkpoint)
+            stopped = run.until(epochs, progress, checkpoint, heard)
         finally:
             for module, training in modes:
                 module.training = training
@@ -198,7 +199,9 @@ class _Run:
         spec = spec_of(self.network)
         save_checkpoint(folder, Checkpoint(weights, self.best or weights, moments, self.history, self.settings, spec))
 
-    def until(self, epochs: int, progress: Progress, folder: str | os.PathLike[str] | None) -> bool:
+    def until(
+        self, epochs: int, progress: Progress, folder: str | os.PathLike[str] | None, heard: Sequence[Heard] = ()
+    ) -> bool:
         """Train to the last epoch; whether Ctrl-C came first."""
         finished, batches = len(self.history), math.ceil(len(self.train[2]) / self.settings["batch_size"])
         try:
@@ -211,6 +214,8 @@ class _Run:
                     if folder is not None:
                         self.keep(folder)
                     watch.epoch(row)
+                    for callback in heard:
+                        callback(row)
         except KeyboardInterrupt:
             return True
         return False
@@ -221,9 +226,11 @@ class _Run:
         loss, accuracy, penalty = self.passed(number, watch)
         held = evaluate(self.network, *self.held).accuracy if len(self.held[0]) else None
         test = evaluate(self.network, *self.test).accuracy
-        rate, energy = _recorded(self.network, self.test[0][:RECORDED_SAMPLES], self.profile)
+        spent = after_epoch(self.network, self.test[0][:RECORDED_SAMPLES], self.profile, number)
         seconds = round(time.perf_counter() - began, 3)
-        return Epoch(number, loss, accuracy, held, test, rate, energy, seconds, penalty)
+        return Epoch(
+            number, loss, accuracy, held, test, spent.spike_rate, spent.joules_per_sample, seconds, penalty, spent
+        )
 
     def passed(self, number: int, watch: Watch) -> tuple[float, float, float | None]:
         """Mean loss, accuracy and penalty of a pass; its random numbers follow from the seed and the epoch's number."""
@@ -277,24 +284,6 @@ def one_cycle(step: int, steps: int) -> float:
     if step < warm:
         return WARM_START + (1 - WARM_START) * (1 - math.cos(math.pi * step / warm)) / 2
     return (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
-
-
-def _recorded(
-    network: nn.Module, samples: Tensor, profile: HardwareProfile | None
-) -> tuple[float | None, float | None]:
-    """Spikes a neuron and step, and estimated joules a sample; None for what cannot be told."""
-    layout: Layout = "TB" if getattr(network, "input_layout", "B") == "TB" else "B"
-    try:
-        activity = record(network, sequences(network, samples.to(device_of(network))), layout=layout)
-    except SpikeLedgerError:
-        return None, None
-    spiking = [layer for layer in activity.layers_by_name.values() if layer.spiking]  # the encoder's spikes are input
-    chances = sum(math.prod(layer.shape) for layer in spiking) * activity.samples * activity.timesteps
-    rate = sum(activity.total("spike", layer.name) for layer in spiking) / chances if chances else None
-    try:
-        return rate, None if profile is None else price(activity, profile).joules_per_sample
-    except SpikeLedgerError:  # a profile without a price for this network: the run goes on, the figure is not given
-        return rate, None
 
 
 def _settings(

@@ -2,10 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import units
+from ..shown import Shown
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class EnergyReading:
+    """What a network spends on one sample, as one recording of some samples told: counts exact, joules estimated.
+
+    Figures are None, and mappings empty, where there is nothing to tell: without a profile, without spiking neurons, or
+    where `unpriced` says why.
+    """
+
+    number: int  # of the epoch, or of the call of `EnergyMonitor.step`
+    profile: str | None  # the device that prices it
+    samples: int  # that were recorded
+    joules_per_sample: float | None = None
+    joules_low: float | None = None
+    joules_high: float | None = None
+    spikes_per_sample: float | None = None  # of neurons; an encoder's spikes are input
+    synops_per_sample: float | None = None
+    macs_per_sample: float | None = None
+    spike_rate: float | None = None  # spikes a neuron and step
+    joules_by_layer: Mapping[str, float] = field(default_factory=dict)  # a sample; "device" for static power
+    rate_by_layer: Mapping[str, float] = field(default_factory=dict)  # population -> spikes a neuron and step
+    unpriced: str = ""
+    seconds: float = field(default=0.0, compare=False)  # that the recording took on this machine
+
+    def figures(self) -> dict[str, float]:
+        """All numbers by name, those of layers as `joules/layer` and `rate/layer`: what loggers write."""
+        names = ("joules_per_sample", "joules_low", "joules_high", "spikes_per_sample", "synops_per_sample",
+                 "macs_per_sample", "spike_rate")  # fmt: skip
+        found = {name: value for name in names if (value := getattr(self, name)) is not None}
+        found |= {f"joules/{layer}": value for layer, value in self.joules_by_layer.items()}
+        return found | {f"rate/{layer}": value for layer, value in self.rate_by_layer.items()}
+
+    def __str__(self) -> str:
+        parts = [f"step {self.number}", energy(self)]
+        counts = ("spikes", self.spikes_per_sample), ("SynOps", self.synops_per_sample), ("MACs", self.macs_per_sample)
+        parts += [f"{count:,.0f} {what}" for what, count in counts if count]
+        return ", ".join(parts) + (f" ({self.unpriced})" if self.unpriced else "")
+
+
+def energy(reading: EnergyReading) -> str:
+    """The joules of a reading with their range, as people read them."""
+    if reading.joules_per_sample is None or reading.joules_low is None or reading.joules_high is None:
+        return "estimated energy not given"
+    ends = f"{units.joules(reading.joules_low)} to {units.joules(reading.joules_high)}"
+    return f"estimated {units.joules(reading.joules_per_sample)} a sample on {reading.profile} ({ends})"
 
 
 @dataclass(frozen=True)
@@ -24,6 +75,13 @@ class Epoch:
     joules_per_sample: float | None  # estimated; None where the profile cannot price the network
     seconds: float = field(compare=False)
     penalty: float | None = None  # mean over the pass, not in `loss`; None without penalties and without pruning
+    reading: EnergyReading | None = None  # what it spends, with its range, by layer; None in runs of old files
+
+    def figures(self) -> dict[str, float]:
+        """All numbers by name: what loggers write."""
+        names = ("loss", "train_accuracy", "validation_accuracy", "test_accuracy", "penalty")
+        found = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return found | (self.reading.figures() if self.reading else {})
 
     def __str__(self) -> str:
         parts = [f"epoch {self.number}", f"loss {self.loss:.4f}", f"train {self.train_accuracy:.2%}"]
@@ -39,7 +97,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Shown):
     """A training run: its epochs, and which one the network's weights are from.
 
     Attributes:
@@ -71,6 +129,12 @@ class Fit:
             "schema": "spikeledger-fit/1", "profile": self.profile, "best_epoch": self.best_epoch,
             "stopped": self.stopped, "history": [asdict(epoch) for epoch in self.history],
         }  # fmt: skip
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row an epoch: its figures."""
+        import pandas
+
+        return pandas.DataFrame([{"epoch": one.number, **one.figures()} for one in self.history])
 
     def __repr__(self) -> str:
         how = "stopped" if self.stopped else "done"
