@@ -248,14 +248,15 @@ def test_ctrl_c_keeps_what_is_done_and_ends_with_130(run: Run, tmp_path: Path, m
     assert not (tmp_path / "out" / "unfinished").exists()
 
 
-def test_pricing_needs_no_torch(activity_file: Path) -> None:
-    code = (
-        "import sys; sys.modules['torch'] = None; from spikeledger.cli.app import main; "
-        f"sys.exit(main(['price', {str(activity_file)!r}, '--profile', 'loihi', '--json']))"
-    )
+@pytest.mark.parametrize(
+    "words", [["price", "--profile", "loihi", "--json"], ["price", "--profile", "loihi"], ["show"]]
+)
+def test_pricing_and_showing_need_no_torch(activity_file: Path, words: list[str]) -> None:
+    command = [words[0], str(activity_file), *words[1:]]
+    code = f"import sys; sys.modules['torch'] = None; from spikeledger.cli.app import main; sys.exit(main({command!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment(), timeout=60)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["profile"] == "loihi"
+    assert "loihi" in done.stdout or "layer" in done.stdout
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..stress.compare import Robustness
-from ..study.conversions import OverSteps
 from .axes import Scale, across, decades, joined, upwards
 from .drawing import WIDTH, Box, Marker, Picture, Strokes, Words
 from .wording import joules
+
+if TYPE_CHECKING:
+    from ..stress.compare import Robustness
+    from ..study.conversions import OverSteps
 
 #: colour, dash and mark of each line, in the order of the lines
 _LOOKS = (

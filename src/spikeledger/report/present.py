@@ -22,8 +22,7 @@ from ..study.opponent import Opponents
 from ..study.sensitivity import Sensitivity
 from ..study.validation import HEADINGS as POINTS
 from ..study.validation import NOT_SHOWN, Validation
-from ..training.history import EnergyReading, Fit
-from ..training.monitor import EnergyMonitor
+from ..training.history import EnergyReading, Fit, Readings
 from . import training, wording
 
 _NUMBERS = frozenset(
@@ -88,7 +87,7 @@ def html(result: Any) -> str:
     before = "".join(f"<p>{_cell(line)}</p>" for line in found.head)
     after = "".join(f"<p><small>{_cell(line)}</small></p>" for line in found.notes)
     picture = ""
-    if type(result) in _PICTURES:
+    if isinstance(result, tuple(_PICTURES)):
         try:
             picture = plot(result)._repr_html_()
         except InputError:  # nothing to draw: no spikes were kept, or no joules
@@ -212,7 +211,7 @@ def _fit(run: Fit) -> Sheet:
     )
 
 
-def _monitor(monitor: EnergyMonitor) -> Sheet:
+def _monitor(monitor: Readings) -> Sheet:
     """One row a reading."""
     rows = tuple(
         (
@@ -222,7 +221,7 @@ def _monitor(monitor: EnergyMonitor) -> Sheet:
         )
         for one in monitor.history
     )  # fmt: skip
-    where = f", joules estimated on {monitor.profile.name}" if monitor.profile else ""
+    where = f", joules estimated on {monitor.profile}" if monitor.profile else ""
     head = f"{monitor.steps} steps, {len(monitor.history)} recorded in {monitor.seconds:.2f} s{where}"
     notes = tuple(dict.fromkeys(one.unpriced for one in monitor.history if one.unpriced))
     return Sheet((head,), ("step", "joules a sample", "range", "spikes", "SynOps", "took"), rows, notes)
@@ -236,7 +235,7 @@ def _range(reading: EnergyReading | None) -> str:
 
 _SHEETS: dict[type, Callable[[Any], Sheet]] = {
     Activity: _activity, Ledger: _ledger, Comparison: _comparison, Account: _account, Sensitivity: _sensitivity,
-    Opponents: _opponents, Validation: _validation, Fit: _fit, EnergyMonitor: _monitor,
+    Opponents: _opponents, Validation: _validation, Fit: _fit, Readings: _monitor,
 }  # fmt: skip
 
 
@@ -276,5 +275,5 @@ def _plot_sensitivity(found: Sensitivity, **options: Any) -> Any:
 
 _PICTURES: dict[type, Callable[..., Any]] = {
     Activity: _plot_activity, Ledger: _plot_ledger, Comparison: _plot_comparison, Sensitivity: _plot_sensitivity,
-    Fit: training.plot_fit, EnergyMonitor: training.plot_monitor,
+    Fit: training.plot_fit, Readings: training.plot_monitor,
 }  # fmt: skip

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import InputError, unknown_name
-from ..training.history import EnergyReading, Fit
-from ..training.monitor import EnergyMonitor
+from ..training.history import EnergyReading, Fit, Readings
 from .axes import Scale, decades
 from .curves import Line, curves
 from .drawing import Picture
@@ -33,7 +32,7 @@ def plot_fit(run: Fit, what: str = "joules") -> Picture:
     return curves("Right answers while it trains", says, lines, across_is="epoch", upwards_is="right answers")
 
 
-def plot_monitor(monitor: EnergyMonitor) -> Picture:
+def plot_monitor(monitor: Readings) -> Picture:
     """Joules a sample at each reading, with their range."""
     return _joules("Joules while it trains", "step", monitor.history)
 

@@ -150,3 +150,33 @@ def best_of(history: tuple[Epoch, ...]) -> int:
         return history[-1].number
     ranked = [(-1.0 if row.validation_accuracy is None else row.validation_accuracy, row.number) for row in history]
     return max(ranked, default=(0.0, 0))[1]
+
+
+class Readings(Shown):
+    """What an `EnergyMonitor` has seen: its readings, and what they took.
+
+    Attributes:
+        profile: the name of the device; None for counts alone.
+        history: the readings so far.
+        steps: how often it was called.
+    """
+
+    def __init__(self, profile: str | None) -> None:
+        self.profile = profile
+        self.history: tuple[EnergyReading, ...] = ()
+        self.steps = 0
+
+    @property
+    def seconds(self) -> float:
+        """What all recordings took, in seconds of this machine."""
+        return sum(reading.seconds for reading in self.history)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row a reading: its step and its figures."""
+        import pandas
+
+        return pandas.DataFrame([{"step": one.number, **one.figures()} for one in self.history])
+
+    def __repr__(self) -> str:
+        last = f"; {self.history[-1]}" if self.history else ""
+        return f"{type(self).__name__}({self.steps} steps, {len(self.history)} recorded{last})"

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,18 +18,14 @@ from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger, price
 from ..listening.neurons import Layout
 from ..recording.record import record
-from ..shown import Shown
 from .answers import sequences
 from .evaluate import device_of
-from .history import EnergyReading
-
-if TYPE_CHECKING:
-    import pandas
+from .history import EnergyReading, Readings
 
 Heard = Callable[[Any], Any]
 
 
-class EnergyMonitor(Shown):
+class EnergyMonitor(Readings):
     """Joules, spikes and synaptic operations of a network in your own training loop.
 
     `monitor = sl.EnergyMonitor(net, profile="loihi", every=100)`, then `monitor.step(x)` after each batch or epoch: the
@@ -43,9 +39,6 @@ class EnergyMonitor(Shown):
         every: how many calls of `step` there are to one recording.
         callback: called with each `EnergyReading`: a function, one of `sl.loggers`, or several.
         options: what `sl.record` is told besides: `timesteps`, `step_by_step`, `layout`, `rules`, ...
-
-    Attributes:
-        history: the readings so far.
 
     Raises:
         InputError: no module, a profile that there is none of, `every` below 1.
@@ -72,11 +65,10 @@ class EnergyMonitor(Shown):
                 raise CallError(
                     f"sl.EnergyMonitor has no argument '{word}': it has profile, every, callback, {', '.join(known)}"
                 )
+        self.device = None if profile is None else load_profile(profile)
+        super().__init__(None if self.device is None else self.device.name)
         self.network, self.every, self.options = network, every, options
-        self.profile = None if profile is None else load_profile(profile)
         self.callbacks = listeners(callback)
-        self.history: tuple[EnergyReading, ...] = ()
-        self.steps = 0
 
     def step(self, inputs: Any) -> EnergyReading | None:
         """One step of your loop on these inputs, as the network takes them; the reading, if it was time for one.
@@ -89,26 +81,11 @@ class EnergyMonitor(Shown):
             return None
         began = time.perf_counter()
         activity = record(self.network, inputs, **self.options)
-        reading = read(activity, self.profile, number=self.steps, began=began)
+        reading = read(activity, self.device, number=self.steps, began=began)
         self.history = (*self.history, reading)
         for callback in self.callbacks:
             callback(reading)
         return reading
-
-    @property
-    def seconds(self) -> float:
-        """What all recordings took, in seconds of this machine."""
-        return sum(reading.seconds for reading in self.history)
-
-    def to_dataframe(self) -> pandas.DataFrame:
-        """One row a reading: its step and its figures."""
-        import pandas
-
-        return pandas.DataFrame([{"step": one.number, **one.figures()} for one in self.history])
-
-    def __repr__(self) -> str:
-        last = f"; {self.history[-1]}" if self.history else ""
-        return f"EnergyMonitor({self.steps} steps, {len(self.history)} recorded{last})"
 
 
 def listeners(callback: Heard | Sequence[Heard] | None) -> tuple[Heard, ...]:
