@@ -141,6 +141,56 @@ def test_results_show_plot_and_are_kept(tried: Tried, tmp_path: Path, capsys: py
     assert pickle.loads(pickle.dumps(tried.activity)).total("spike") == tried.activity.total("spike")
 
 
+#: result -> how it is made, what it can do besides showing itself, and a word of what it shows
+RESULTS: dict[str, tuple[Callable[[Tried], Any], set[str], str]] = {
+    "activity": (lambda t: t.activity, {"plot", "to_dataframe", "save", "load", "+"}, "layers.neuron_fc1"),
+    "ledger": (lambda t: t.ledger, {"plot", "to_dataframe", "to_dict", "save", "load", "+"}, "loihi"),
+    "comparison": (lambda t: compared(t, t.data), {"plot", "to_dataframe", "to_dict", "save", "load"}, "McNemar"),
+    "fit": (
+        lambda t: sl.fit(sl.zoo.mlp(12, 5, 3), t.data, epochs=1, progress=False), {"plot", "to_dataframe", "to_dict"}, "epoch",
+    ),
+    "monitor": (lambda t: looked_at(sl.EnergyMonitor(t.net), t.x), {"plot", "to_dataframe"}, "recorded"),
+    "account": (lambda t: sl.account(t.activity, "loihi"), {"to_dict"}, "loihi"),
+    "sensitivity": (lambda t: sl.sensitivity(t.ledger), {"plot", "to_dict"}, "independently"),
+    "validation": (lambda t: sl.validate(), {"to_dict"}, "measured"),
+    "opponents": (lambda t: sl.fair_opponents(sl.record(t.ann, t.x), t.activity), {"to_dict"}, "spikes per synapse"),
+    "device": (lambda t: sl.load_profile("loihi"), set(), "synaptic_op"),
+}  # fmt: skip
+
+
+def looked_at(monitor: sl.EnergyMonitor, x: Any) -> sl.EnergyMonitor:
+    monitor.step(x)
+    return monitor
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_every_result_can_be_looked_at(
+    tried: Tried, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, can, word = RESULTS[kind]
+    result = make(tried)
+    for columns in ("50", "120"):
+        monkeypatch.setenv("COLUMNS", columns)
+        result.show()
+        out = capsys.readouterr().out
+        assert word in " ".join(out.split()) and max(map(len, out.splitlines())) <= int(columns)
+    assert "<table>" in result._repr_html_()
+    assert "\n" not in repr(result) and len(repr(result)) < 1000, "its repr is a wall of text"
+    if "plot" in can:
+        assert "<svg" in result._repr_html_() and result.plot().save(tmp_path / "one.svg").stat().st_size > 500
+    if "to_dataframe" in can:
+        assert len(result.to_dataframe()) > 0
+    if "to_dict" in can:
+        assert result.to_dict()
+    if "load" in can:
+        again = type(result).load(result.save(tmp_path / f"kept.{'npz' if kind == 'activity' else 'json'}"))
+        again.show()
+        assert word in capsys.readouterr().out
+    if "+" in can:
+        assert (result + result).samples == 2 * result.samples
+    assert {name for name in ("plot", "to_dataframe", "to_dict", "save") if name in can} <= set(dir(type(result)))
+
+
 def test_a_layer_may_be_priced_on_a_host(tried: Tried) -> None:
     direct = sl.record(sl.zoo.mlp(12, 9, 3, timesteps=4, encoder="direct"), tried.x)
     with pytest.raises(SpikeLedgerError) as caught:

@@ -18,7 +18,25 @@ _PRESENTER = "spikeledger.report.present"
 _OTHERWISE = {"summary": "show", "print": "show", "df": "to_dataframe", "as_dict": "to_dict", "figure": "plot"}
 
 
-class Shown:
+class Showing:
+    """What shows itself."""
+
+    __slots__ = ()
+
+    def show(self) -> None:
+        """Print it as a table."""
+        importlib.import_module(_PRESENTER).show(self)
+
+    def plot(self, **options: Any) -> Any:
+        """Draw it: a picture that shows itself in a notebook and is kept with `.save(path)`."""
+        return importlib.import_module(_PRESENTER).plot(self, **options)
+
+    def _repr_html_(self) -> str:
+        text: str = importlib.import_module(_PRESENTER).html(self)
+        return text
+
+
+class Shown(Showing):
     """A result that people look at."""
 
     __slots__ = ()
@@ -33,15 +51,3 @@ class Shown:
             near = difflib.get_close_matches(_OTHERWISE.get(name, name), known, n=1, cutoff=0.5)
             hint = f"did you mean .{near[0]}?" if near else f"it has {', '.join(known)}"
             raise UnknownAttribute(f"{type(self).__name__} has no '{name}': {hint}")
-
-    def show(self) -> None:
-        """Print it as a table."""
-        importlib.import_module(_PRESENTER).show(self)
-
-    def plot(self, **options: Any) -> Any:
-        """Draw it: a picture that shows itself in a notebook and is kept with `.save(path)`."""
-        return importlib.import_module(_PRESENTER).plot(self, **options)
-
-    def _repr_html_(self) -> str:
-        text: str = importlib.import_module(_PRESENTER).html(self)
-        return text

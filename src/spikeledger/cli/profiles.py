@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -67,59 +67,4 @@ def show(
     if json:
         print_json(device.model_dump(mode="json"))
         return
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
-    console = Console()
-    console.print(f"{device.name}: {device.title}", markup=False, highlight=False, style="bold")
-    for text in (device.summary, device.caveat, f"runs {', '.join(device.runs)}; bill '{device.bill}'"):
-        if text:
-            console.print(text, markup=False, highlight=False)
-    for event, price, spread, kind, source in card(device):
-        console.print(f"\n{event}: {price} ({spread}), {kind}", markup=False, highlight=False, style="bold")
-        console.print(Padding(Text(source), (0, 0, 0, 2)))
-    console.print()
-    for event, reason in device.leaves_out.items():
-        console.print(f"not charged: {event} ({reason})", markup=False, highlight=False)
-
-
-def card(device: Any) -> list[tuple[str, str, str, str, str]]:
-    """Event, price, range, evidence and source of each number, as people read them."""
-    from .. import units
-
-    rows = [
-        (
-            event, units.joules(price.joules), f"{units.joules(price.low)} to {units.joules(price.high)}",
-            f"{price.scope}, {price.kind}", f"{price.source}. {price.note}".removesuffix(". "),
-        )
-        for event, price in device.prices.items()
-    ]  # fmt: skip
-    rows += [
-        (
-            f"memory {level.name}, {level.access_bits} bits", units.joules(level.joules),
-            f"{units.joules(level.low)} to {units.joules(level.high)}", level.kind,
-            f"{level.source}. {level.note}".removesuffix(". "),
-        )
-        for level in device.memory
-    ]  # fmt: skip
-    for name in ("static", "host"):
-        watts = getattr(device, name)
-        if watts is not None:
-            rows.append(
-                (
-                    name, units.si(watts.watts, "W"), f"{units.si(watts.low, 'W')} to {units.si(watts.high, 'W')}",
-                    watts.kind, f"{watts.source}. {watts.state}",
-                )
-            )  # fmt: skip
-    timing = device.timing
-    for what in ("step", "barrier", "sample", "batch", "layer", "dense_op") if timing is not None else ():
-        seconds = getattr(timing, f"seconds_per_{what}")
-        if seconds:
-            spread = f"{units.si(seconds * timing.low_factor, 's')} to {units.si(seconds * timing.high_factor, 's')}"
-            rows.append((f"second per {what}", units.si(seconds, "s"), spread, timing.kind, timing.source))
-    if device.limits is not None:
-        rows.append(
-            ("power limit", units.si(device.limits.watts, "W"), "at most", device.limits.kind, device.limits.source)
-        )
-    return rows
+    device.show()

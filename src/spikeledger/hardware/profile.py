@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..amounts import Amount
 from ..events import EVENTS
+from ..shown import Showing
 from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
 from .cores import Core, Mesh, Room, Seconds, room
 from .identities import Number, Price, identified
@@ -172,7 +173,7 @@ class State(Part):
     limits: Limits | None = None
 
 
-class HardwareProfile(Part):
+class HardwareProfile(Showing, Part):
     """One device: prices by event, static power, time, memory, how much it can do, and, of a chip, what fits on it."""
 
     name: str
@@ -369,3 +370,5 @@ class HardwareProfile(Part):
 
     def __repr__(self) -> str:
         return f"HardwareProfile({self.name!r}, {self.title!r}, {len(self.prices)} prices)"
+
+    __str__ = __repr__

@@ -9,14 +9,14 @@ from dataclasses import replace
 from ..amounts import Amount
 from ..errors import InputError
 from ..study.breakeven import PUBLISHED_LINES
-from ..study.comparison import Comparison
 from ..study.matches import TERM_NAMES, Cost, Match
+from ..study.saved import Verdicts
 from .axes import Scale, across, clipped, decades, joined, upwards
 from .drawing import SMALL, WIDTH, Box, Mark, Marker, Picture, Stroke, Strokes, Words, fits, shortened
 from .wording import joules, listed, percent, sentence, short, spread, verdict
 
 
-def plot_joules(comparison: Comparison) -> Picture:
+def plot_joules(comparison: Verdicts) -> Picture:
     """Joules a sample on each device, ANN above SNN: a mark at nominal, a band from low to high, on a log axis."""
     matches = list(comparison.matches)
     costs = [(match, kind, cost) for match in matches for kind, cost in sides(match)]
@@ -45,7 +45,7 @@ def plot_joules(comparison: Comparison) -> Picture:
     return picture
 
 
-def plot_terms(comparison: Comparison) -> Picture:
+def plot_terms(comparison: Verdicts) -> Picture:
     """Where the joules go: shares of operations, memory, routing and static power, one bar for each device and side."""
     rows = [(match, kind, cost) for match, kind, cost in priced(comparison) if cost.joules and cost.joules.nominal > 0]
     height = 30.0 + 54 * len(rows)
@@ -156,7 +156,7 @@ def sides(match: Match) -> tuple[tuple[str, Cost], tuple[str, Cost]]:
     return ("ann", match.ann), ("snn", match.snn)
 
 
-def priced(comparison: Comparison) -> Iterator[tuple[Match, str, Cost]]:
+def priced(comparison: Verdicts) -> Iterator[tuple[Match, str, Cost]]:
     """Each device and side once that has joules, as-published arithmetic apart."""
     seen = set()
     for match in comparison.matches:
@@ -219,7 +219,7 @@ def _by_layer(cost: Cost, most: int = 8) -> list[tuple[str, float]]:
     return rows if device is None else [*rows, ("static power", device)]
 
 
-def _who_is_lower(comparison: Comparison) -> str:
+def _who_is_lower(comparison: Verdicts) -> str:
     groups: dict[str, list[str]] = {}
     for match in comparison.matches:
         groups.setdefault(verdict(match.verdict, brief=True), []).append(match.name)

@@ -13,12 +13,14 @@ from typing import Any
 from .. import units
 from ..activity import Activity
 from ..errors import InputError
+from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger
 from ..printable import printable
 from ..study import summary
 from ..study.accountant import Account
 from ..study.comparison import Comparison
 from ..study.opponent import Opponents
+from ..study.saved import SavedComparison
 from ..study.sensitivity import Sensitivity
 from ..study.validation import HEADINGS as POINTS
 from ..study.validation import NOT_SHOWN, Validation
@@ -29,6 +31,9 @@ _NUMBERS = frozenset(
     ["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each", "SynOps", "loss",
      "train", "validation", "test", "epoch", "step", "took"]
 )  # fmt: skip
+
+#: a table whose cells fold into more lines than so is shown row by row
+_MOST_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -59,24 +64,40 @@ def show(result: Any) -> None:
 
 
 def show_sheet(found: Sheet) -> None:
-    """Print a sheet; on a narrow terminal its cells fold."""
+    """Print a sheet: as a table where its words fit side by side, else row by row, each number behind its heading."""
     from rich import box
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     out = Console()
     for index, line in enumerate(found.head):
         out.print(Text(printable(line), style="" if index else "bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in found.headings:
-        table.add_column(Text(heading), justify="right" if heading in _NUMBERS else "left", overflow="fold")
-    for row in found.rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    if found.rows:
+    if found.rows and not _fits(found, out.width):
+        for first, *cells in found.rows:
+            out.print(Text(printable(f"{found.headings[0]} {first}"), style="bold"))
+            said = (f"{name} {cell}" for name, cell in zip(found.headings[1:], cells, strict=True) if cell)
+            out.print(Padding(Text(printable("; ".join(said))), (0, 0, 0, 2)))
+    elif found.rows:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in found.headings:
+            table.add_column(Text(heading), justify="right" if heading in _NUMBERS else "left", overflow="fold")
+        for row in found.rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
         out.print(table)
     for line in found.notes:
         out.print(Text(printable(line)))
+
+
+def _fits(found: Sheet, width: int) -> bool:
+    """Whether a table breaks no word and no cell into more than a few lines."""
+    columns = list(zip(found.headings, *found.rows, strict=True))
+    words = [max(len(word) for cell in column for word in (cell.split() or [""])) for column in columns]
+    whole = [max(map(len, column)) for column in columns]
+    spare = width - 2 * len(columns) - sum(words)  # shared among the columns that fold
+    wanted = sum(whole) - sum(words)
+    return spare >= 0 and spare * _MOST_LINES >= wanted
 
 
 def html(result: Any) -> str:
@@ -134,7 +155,7 @@ def _account(account: Account) -> Sheet:
     return Sheet(tuple(account.summary().splitlines()), (), ())
 
 
-def _comparison(comparison: Comparison) -> Sheet:
+def _comparison(comparison: Comparison | SavedComparison) -> Sheet:
     return of_comparison(comparison.to_dict())
 
 
@@ -160,6 +181,54 @@ def of_ledger(saved: dict[str, Any]) -> Sheet:
     head = f"{saved['profile']}: estimated {units.joules(saved['joules_per_sample'])} a sample, bill '{saved['bill']}'"
     return Sheet((head,), ("layer", "event", "count", "joules", "share"), tuple(rows),
                  tuple(str(text) for text in saved["caveats"]))  # fmt: skip
+
+
+def _device(device: HardwareProfile) -> Sheet:
+    """A device's card: every number with its range, evidence and source."""
+    said = (f"{device.name}: {device.title}", device.summary, device.caveat,
+            f"runs {', '.join(device.runs)}; bill '{device.bill}'")  # fmt: skip
+    notes = tuple(f"not charged: {event} ({reason})" for event, reason in device.leaves_out.items())
+    return Sheet(tuple(text for text in said if text), ("event", "price", "range", "evidence", "source"),
+                 tuple(_card(device)), notes)  # fmt: skip
+
+
+def _card(device: HardwareProfile) -> list[tuple[str, str, str, str, str]]:
+    """Event, price, range, evidence and source of each number, as people read them."""
+    rows = [
+        (
+            event, units.joules(price.joules), f"{units.joules(price.low)} to {units.joules(price.high)}",
+            f"{price.scope}, {price.kind}", f"{price.source}. {price.note}".removesuffix(". "),
+        )
+        for event, price in device.prices.items()
+    ]  # fmt: skip
+    rows += [
+        (
+            f"memory {level.name}, {level.access_bits} bits", units.joules(level.joules),
+            f"{units.joules(level.low)} to {units.joules(level.high)}", level.kind,
+            f"{level.source}. {level.note}".removesuffix(". "),
+        )
+        for level in device.memory
+    ]  # fmt: skip
+    for name in ("static", "host"):
+        watts = getattr(device, name)
+        if watts is not None:
+            rows.append(
+                (
+                    name, units.si(watts.watts, "W"), f"{units.si(watts.low, 'W')} to {units.si(watts.high, 'W')}",
+                    watts.kind, f"{watts.source}. {watts.state}",
+                )
+            )  # fmt: skip
+    timing: Any = device.timing
+    for what in ("step", "barrier", "sample", "batch", "layer", "dense_op") if timing is not None else ():
+        seconds = getattr(timing, f"seconds_per_{what}")
+        if seconds:
+            spread = f"{units.si(seconds * timing.low_factor, 's')} to {units.si(seconds * timing.high_factor, 's')}"
+            rows.append((f"second per {what}", units.si(seconds, "s"), spread, timing.kind, timing.source))
+    if device.limits is not None:
+        rows.append(
+            ("power limit", units.si(device.limits.watts, "W"), "at most", device.limits.kind, device.limits.source)
+        )
+    return rows
 
 
 def _sensitivity(found: Sensitivity) -> Sheet:
@@ -234,7 +303,9 @@ def _range(reading: EnergyReading | None) -> str:
 
 
 _SHEETS: dict[type, Callable[[Any], Sheet]] = {
-    Activity: _activity, Ledger: _ledger, Comparison: _comparison, Account: _account, Sensitivity: _sensitivity,
+    HardwareProfile: _device, Activity: _activity, Ledger: _ledger, Comparison: _comparison,
+    SavedComparison: _comparison, Account: _account,
+    Sensitivity: _sensitivity,
     Opponents: _opponents, Validation: _validation, Fit: _fit, Readings: _monitor,
 }  # fmt: skip
 
@@ -267,6 +338,17 @@ def _plot_comparison(comparison: Comparison, what: str = "joules") -> Any:
     return known[what](comparison)
 
 
+def _plot_saved(saved: SavedComparison, what: str = "joules") -> Any:
+    from . import figures
+
+    known = {"joules": figures.plot_joules, "terms": figures.plot_terms}
+    if what not in known:
+        from ..errors import unknown_name
+
+        raise unknown_name("picture of a saved comparison", what, known)
+    return known[what](saved)
+
+
 def _plot_sensitivity(found: Sensitivity, **options: Any) -> Any:
     from .tornado import plot_tornado
 
@@ -274,6 +356,7 @@ def _plot_sensitivity(found: Sensitivity, **options: Any) -> Any:
 
 
 _PICTURES: dict[type, Callable[..., Any]] = {
-    Activity: _plot_activity, Ledger: _plot_ledger, Comparison: _plot_comparison, Sensitivity: _plot_sensitivity,
+    Activity: _plot_activity, Ledger: _plot_ledger, Comparison: _plot_comparison, SavedComparison: _plot_saved,
+    Sensitivity: _plot_sensitivity,
     Fit: training.plot_fit, Readings: training.plot_monitor,
 }  # fmt: skip

@@ -11,32 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..activity import Activity
-from ..errors import InputError, UnpricedError, unknown_name
+from ..errors import InputError, UnpricedError
 from ..hardware.profile import HardwareProfile
 from ..ledger import events, price
-from ..shown import Shown
-from ..writing import write_json
 from .accuracy import McNemar, mcnemar
 from .matches import Match
 from .opponent import Opponents, fair_opponents
 from .pairing import check_points, check_rate, match, pair
+from .saved import SCHEMA, SavedComparison, Verdicts, load
 from .sides import Side
 
 if TYPE_CHECKING:
-    import pandas
     from torch import nn
 
     from ..datasets import Dataset
     from ..methods import Methods
     from .widths import AtWidths, EqualAccuracy, Measured
 
-#: version of the dictionaries that `Comparison.to_dict` gives
-SCHEMA = "spikeledger-comparison/1"
 DEFAULT_PROFILES = ("horowitz-45nm", "loihi", "v100")
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Shown):
+class Comparison(Verdicts):
     """An ANN against an SNN on the same samples: who is right how often, and who costs less on which device."""
 
     data: str  # name of the data set
@@ -61,13 +57,6 @@ class Comparison(Shown):
         """How many samples both networks answered."""
         return self.ann.samples
 
-    def match(self, name: str) -> Match:
-        """One row by the profile's name, or `ann_profile:snn_profile`."""
-        for one in self.matches:
-            if one.name == name:
-                return one
-        raise unknown_name("profile of this comparison", name, [one.name for one in self.matches])
-
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, with a versioned schema."""
         return {
@@ -84,33 +73,14 @@ class Comparison(Shown):
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
         }  # fmt: skip
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write `to_dict()` as JSON, which `spikeledger show` displays."""
-        return write_json(Path(path), self.to_dict())
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SavedComparison:
+        """Read what `save` or `spikeledger compare` wrote: the file, or its folder; see `SavedComparison`."""
+        return load(path)
 
     def report(self, path: str | os.PathLike[str] = "report.html") -> Path:
         """Write the page: one file with pictures, verdicts and sources, for any browser."""
         return importlib.import_module("spikeledger.report.page").write_page(self, path)
-
-    def to_dataframe(self) -> pandas.DataFrame:
-        """One row a verdict: devices, joules a sample of both sides, their ratio, and what is said of it."""
-        import pandas
-
-        from .summary import HEADINGS
-
-        return pandas.DataFrame(list(self.rows()), columns=list(HEADINGS))
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """Devices, joules per sample of ANN and SNN, ANN / SNN and verdict, as people read them."""
-        from .summary import rows
-
-        return rows(self.to_dict())
-
-    def to_latex(self) -> str:
-        """The verdicts as a LaTeX table."""
-        from .summary import to_latex
-
-        return to_latex(self.to_dict())
 
     def methods(self) -> Methods:
         """What a paper has to say of its ledgers: a paragraph, the table of prices, and their works in BibTeX."""

@@ -78,7 +78,7 @@ class Opponent:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Opponents(Shown):
     """All of them, with the spiking network's own events per synapse and the lines that others published."""
 
@@ -126,6 +126,9 @@ class Opponents(Shown):
             f"the cheapest fair opponent ({self.best.label}) costs {self.best.joules} a sample, the SNN in "
             f"{self.twin.precision} {self.twin.joules}: {self.verdict}"
         )
+
+    def __repr__(self) -> str:
+        return f"Opponents({self})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""

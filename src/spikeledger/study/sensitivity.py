@@ -45,7 +45,7 @@ class Swing:
         return self.name.partition(": ")[2] or self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sensitivity(Shown):
     """Every number of a ledger that has a range, the one that matters most first.
 
@@ -83,6 +83,10 @@ class Sensitivity(Shown):
              "high": swing.at_high, "flips": swing.flips}
             for swing in self.swings
         ]  # fmt: skip
+
+    def __repr__(self) -> str:
+        low, high = (units.joules(value) for value in self.independent)
+        return f"Sensitivity({units.joules(self.nominal)}, {low} to {high} if prices err independently)"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""

@@ -122,7 +122,7 @@ class CheckedCount:
         return self.published == self.counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Validation(Shown):
     """The report card: points in joules, and operation counts."""
 
@@ -186,6 +186,9 @@ class Validation(Shown):
             f"the same source, of which static power alone holds "
             f"{sum(p.null_inside for p in events if p.basis != 'same source')}"
         )
+
+    def __repr__(self) -> str:
+        return f"Validation({self.sentence()})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values."""
