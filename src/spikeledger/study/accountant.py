@@ -27,6 +27,8 @@ from .counts import Count, activity_from_spikes
 
 #: share of the total above which one neuron is named
 DOMINANT_NEURON = 0.1
+#: layers without neurons that are listed one by one
+MOST_OTHERS = 8
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Account(Shown):
     neurons: tuple[NeuronShare, ...]  # above `DOMINANT_NEURON` of the dynamic energy
     advice: tuple[Advice, ...]
     notes: tuple[str, ...] = ()
+    others: tuple[tuple[str, str, float], ...] = ()  # what `rest` consists of: layer, what feeds it, joules; dearest first
 
     @property
     def joules(self) -> float:
@@ -76,9 +79,17 @@ class Account(Shown):
 
     @property
     def dominant(self) -> LayerShare | None:
-        """The layer that costs most; None where nothing was spent."""
+        """The population that costs most; None where none spent anything. See `dearest` for all layers."""
         dearest = max(self.layers, key=lambda layer: layer.joules, default=None)
         return dearest if dearest is not None and dearest.joules > 0 else None
+
+    @property
+    def dearest(self) -> tuple[str, float] | None:
+        """The layer that costs most, fed by neurons or by the input, and its share of the dynamic energy."""
+        dynamic = self.joules - self.static
+        paid = [(one.name, one.joules) for one in self.layers] + [(name, joules) for name, _, joules in self.others]
+        name, joules = max(paid, key=lambda each: each[1], default=("", 0.0))
+        return (name, joules / dynamic) if joules > 0 and dynamic else None
 
     @property
     def joules_per_spike(self) -> float | None:
@@ -95,19 +106,26 @@ class Account(Shown):
 
     def summary(self) -> str:
         """A few lines for people."""
-        lines = [f"Energy account ({self.ledger.profile.name}, estimated):"]
+        dynamic = self.joules - self.static
+        samples, whole = self.ledger.samples, "" if not self.static else "; shares of layers are of all but static power"
+        lines = [f"Energy account ({self.ledger.profile.name}, estimated, all {samples:,} samples{whole}):"]
         for one in self.layers:
             each = "silent" if one.joules_per_spike is None else f"{units.joules(one.joules_per_spike)}/spike"
             lines.append(
                 f"  {one.name}: {one.spikes:,} spikes, {each} = {units.joules(one.joules)} ({100 * one.share:.1f} %)"
             )
-        if self.rest:
-            lines.append(f"  input and operators without neurons: {units.joules(self.rest)}")
+        for name, source, joules in self.others[:MOST_OTHERS]:
+            fed = f", fed by {'the input' if source in ('input', 'encoder') else source}" if source else ""
+            lines.append(f"  {name}{fed}: {units.joules(joules)} ({100 * joules / dynamic:.1f} %)")
+        if self.others[MOST_OTHERS:]:
+            left = sum(joules for *_, joules in self.others[MOST_OTHERS:])
+            lines.append(f"  {len(self.others) - MOST_OTHERS} other layers without neurons: {units.joules(left)}")
         if self.static:
-            lines.append(f"  static power: {units.joules(self.static)}")
-        lines.append(f"  total: {units.joules(self.joules)}")
-        if self.dominant is not None:
-            lines.append(f"  dominant layer: {self.dominant.name} ({100 * self.dominant.share:.1f} %)")
+            lines.append(f"  static power: {units.joules(self.static)} ({100 * self.static / self.joules:.1f} % of the total)")
+        each = f", {units.joules(self.joules / samples)} a sample" if samples else ""
+        lines.append(f"  total: {units.joules(self.joules)}{each}")
+        if self.dearest is not None:
+            lines.append(f"  dominant layer: {self.dearest[0]} ({100 * self.dearest[1]:.1f} %)")
         lines += [
             f"  neuron {one.index} of {one.layer} alone takes {100 * one.share:.1f} % ({one.spikes:,} spikes)"
             for one in self.neurons
@@ -120,7 +138,8 @@ class Account(Shown):
         """Everything as plain values."""
         return {
             "profile": self.ledger.profile.name, "bill": self.ledger.bill, "joules": self.joules, "static": self.static,
-            "rest": self.rest, "dominant": None if self.dominant is None else self.dominant.name,
+            "rest": self.rest, "dominant": None if self.dearest is None else self.dearest[0],
+            "others": [{"name": name, "source": source, "joules": joules} for name, source, joules in self.others],
             "layers": [
                 {"name": one.name, "neurons": one.neurons, "spikes": one.spikes, "joules": one.joules,
                  "share": one.share, "joules_per_spike": one.joules_per_spike, "silent": one.silent}
@@ -153,14 +172,15 @@ def account(
     # one number for all neurons alike, an array once they differ: what a file claims allocates nothing
     rows: dict[str, NDArray[np.float64]] = {name: np.zeros((), np.float64) for name in names}
     caused = dict.fromkeys(names, 0.0)
-    static = rest = 0.0
+    static = 0.0
+    others: dict[str, float] = {}
     notes = [str(item) for item in activity.uncounted]
     for entry in ledger.entries:
         payer = _payer(activity, entry.layer)
         if term_of(entry.event) == "static":
             static += entry.joules
         elif payer not in rows:
-            rest += entry.joules
+            others[entry.layer] = others.get(entry.layer, 0.0) + entry.joules
         else:
             given = entry.per_neuron
             if given is None or given.size != sizes[payer]:
@@ -186,9 +206,12 @@ def account(
         share = 100 * static / ledger.joules
         notes.append(f"static power is {share:.0f} % of the total: fewer spikes do not change that, a shorter run does")
     dominant = tuple(_dominant(activity, shares, dynamic))
+    facts = activity.layers_by_name
+    parts = [(name or "device", facts[name].source if name in facts else "", joules) for name, joules in others.items()]
     return Account(
-        ledger, tuple(shares), rest, static, dominant, tuple(advise(activity, ledger, dominant)), tuple(notes)
-    )
+        ledger, tuple(shares), sum(others.values()), static, dominant, tuple(advise(activity, ledger, dominant)),
+        tuple(notes), tuple(sorted(parts, key=lambda part: -part[2])),
+    )  # fmt: skip
 
 
 def account_spikes(
