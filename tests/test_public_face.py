@@ -76,6 +76,8 @@ def test_words_of_the_field_are_understood(tried: Tried) -> None:
     assert network.timesteps == 6
     assert len(sl.fit(network, tried.loader, criterion=nn.CrossEntropyLoss(), **options).history) == 1
     assert sl.price(tried.activity, hardware="loihi").joules == tried.ledger.joules
+    assert sl.price(tried.activity, device="loihi").joules == tried.ledger.joules
+    assert sl.compare(tried.ann, tried.net, tried.data, device="loihi", widths=False).matches[0].name == "loihi"
 
 
 #: a call that cannot be -> words of the sentence
@@ -97,6 +99,17 @@ REFUSED: dict[str, tuple[Callable[[Tried], Any], str]] = {
     "no data": (lambda t: sl.compare(t.ann, t.net), "without data"),
     "activities compared": (lambda t: sl.compare(t.activity, t.activity, t.data), "takes a torch module"),
     "a device to train on": (lambda t: sl.fit(t.net, t.data, device="cuda"), "network.to('cuda')"),
+    "two SNNs": (lambda t: sl.compare(t.net, t.net, t.data, profiles=["loihi"]), "sl.sensitivity(sl.price"),
+    "two ANNs": (lambda t: sl.compare(t.ann, t.plain, t.data, profiles=["v100"]), "neither network has spiking"),
+    "T of a bill": (lambda t: sl.price(t.activity, "loihi", T=4), "a network has its steps"),
+    "T of training": (lambda t: sl.fit(t.net, t.data, num_steps=4), "a network has its steps"),
+    "T of a neuron": (lambda t: sl.LIF(T=4), "a network has its steps"),
+    "T of an encoder": (lambda t: sl.encoders.Rate(T=4), "say timesteps="),
+    "a threshold elsewhere": (lambda t: sl.IF(v_threshold=4), "say threshold="),
+    "a few samples to train on": (lambda t: sl.fit(t.net, t.data, n_samples=4), "data.subset(train="),
+    "a few samples of a set": (lambda t: sl.load_dataset("digits", samples=4), "data.subset(train="),
+    "a rate to price at": (lambda t: sl.price(t.activity, "loihi", lr=1), "sl.fit takes learning_rate="),
+    "a GPU to compare on": (lambda t: sl.compare(t.ann, t.net, t.data, device=torch.device("cpu")), "network.to('cuda')"),
     "an optimiser": (lambda t: sl.fit(t.net, t.data, optimizer="sgd"), "learning_rate"),
     "a time constant": (lambda t: sl.LIF(tau=2.0), "from_tau"),
     "a twin of an ANN": (lambda t: sl.zoo.twin(t.plain), "has no twin"),

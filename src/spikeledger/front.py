@@ -21,8 +21,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "steps": ("timesteps",), "time_steps": ("timesteps",), "time_window": ("timesteps",), "n_epochs": ("epochs",),
     "num_epochs": ("epochs",), "bs": ("batch_size",), "batchsize": ("batch_size",), "batch": ("batch_size",),
     "n_samples": ("samples",), "num_samples": ("samples",), "criterion": ("loss",), "loss_fn": ("loss",),
-    "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"), "y": ("labels",),
-    "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",), "devices": ("profiles",),
+    "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"),
+    "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",), "devices": ("profiles",), "device": ("profile", "profiles"),
     "random_state": ("seed",), "callbacks": ("callback",), "exclude": ("leave_out",), "skip": ("leave_out",),
 }  # fmt: skip
 #: what an argument that there is none of is answered with
@@ -32,6 +32,12 @@ ANSWERS: dict[str, str] = {
     "optimizer": "training uses Adam under one cycle of the rate: say learning_rate=, or write your own loop",
     "optimiser": "training uses Adam under one cycle of the rate: say learning_rate=, or write your own loop",
     "shuffle": "the order of the samples is drawn with seed=",
+    "T": "a network has its steps: build it with them, sl.zoo.mlp(..., timesteps=10)",
+    "timesteps": "a network has its steps: build it with them, sl.zoo.mlp(..., timesteps=10)",
+    "samples": "give fewer of them: data.subset(train=1000, test=200), or inputs[:100]",
+    "batch_size": "what runs a network takes batch_size=: sl.fit, sl.record, sl.evaluate, sl.compare",
+    "learning_rate": "sl.fit takes learning_rate=",
+    "epochs": "sl.fit takes epochs=",
     "placement": "give the placement in place of the network: it has its network and its device",
 }
 _FILES = (str, os.PathLike)
@@ -46,6 +52,8 @@ def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
         for word in [word for word in named if word not in parameters and word in WORDS]:
+            if word == "device" and _of_torch(named[word]):
+                continue
             ours = next((one for one in WORDS[word] if one in parameters and one not in named), None)
             if ours is not None:
                 named[ours] = named.pop(word)
@@ -66,6 +74,11 @@ def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _of_torch(value: Any) -> bool:
+    """Whether a device is one to compute on, and not one to price."""
+    return not isinstance(value, str) or value.split(":")[0] in ("cpu", "cuda", "mps", "xpu", "gpu", "auto")
+
+
 def _cannot_be(
     name: str, parameters: Mapping[str, Any], args: tuple[Any, ...], named: Mapping[str, Any], error: TypeError
 ) -> CallError:
@@ -75,7 +88,8 @@ def _cannot_be(
         if word in parameters:
             continue
         near = difflib.get_close_matches(word, parameters, n=1, cutoff=0.6)
-        hint = ANSWERS.get(word) or (f"did you mean '{near[0]}'?" if near else f"it has {', '.join(parameters)}")
+        answer = next((ANSWERS[one] for one in (word, *WORDS.get(word, ())) if one in ANSWERS), "")
+        hint = answer or (f"did you mean '{near[0]}'?" if near else f"it has {', '.join(parameters)}")
         return CallError(f"sl.{name} has no argument '{word}': {hint}")
     missing = [key for key in needed[len(args) :] if key not in named]
     if missing:

@@ -17,6 +17,7 @@ from spikeledger.report.present import of_comparison, show_sheet
 from spikeledger.study import summary
 from spikeledger.study.comparison import fair
 from spikeledger.study.observing import PARTS, start_of
+from spikeledger.study.pairing import match
 
 PROFILES = ("horowitz-45nm", "loihi", "v100", "published-paper-002-12nm", "v100:loihi")
 
@@ -82,11 +83,17 @@ def test_recorded_spikes_are_those_that_answered(digits: Any) -> None:
 
 
 def test_one_network_against_itself(digits: Any, networks: Any) -> None:
-    found = sl.compare(networks[0], networks[0], digits, profiles=["horowitz-45nm", "v100"])
-    assert found.mcnemar.p == 1
-    assert {one.verdict.winner for one in found.matches} == {""}
-    for one in found.matches:
-        assert one.ann.joules == one.snn.joules
+    activity = sl.record(networks[0], digits.test_inputs)
+    for name in ("horowitz-45nm", "v100"):
+        device = sl.load_profile(name)
+        found = match(activity, activity, device, device, name=name)
+        assert found.verdict.winner == "" and found.ann.joules == found.snn.joules
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 1), (1, 0)])
+def test_two_networks_alike_are_not_judged(digits: Any, networks: Any, first: int, second: int) -> None:
+    with pytest.raises(InputError, match="spiking neurons"):
+        sl.compare(networks[first], networks[second], digits, profiles=["loihi"], samples=5)
 
 
 def test_fewer_samples(digits: Any, networks: Any) -> None:
@@ -164,8 +171,9 @@ def test_the_fair_opponents_are_those_of_the_same_runs(comparison: sl.Comparison
 
 
 def test_without_an_ordinary_network_there_is_no_fair_opponent(digits: Any, networks: Any) -> None:
-    found = sl.compare(networks[1], networks[1], digits, profiles=["loihi:loihi"], samples=5)
-    assert found.opponents is None
+    made = sl.compare(*networks, digits, profiles=["loihi:loihi"], samples=5, widths=False)
+    assert fair(made.snn.activity, made.snn.activity) is None
+    found = replace(made, opponents=None)
     assert found.to_dict()["opponents"] is None
     assert "fair opponent" not in " ".join(summary.headlines(found.to_dict()))
     older = {key: value for key, value in found.to_dict().items() if key != "opponents"}

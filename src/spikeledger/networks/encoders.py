@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -9,14 +10,27 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, unknown_name
+from ..errors import CallError, InputError, unknown_name
 from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
 from ..listening.ear import called
 
+#: how others call the number of steps
+_STEPS = ("T", "num_steps", "n_steps", "steps", "time_steps", "time_window")
+
 
 class Encoder(nn.Module):
     """Samples `[B, *N]` in, a sequence `[T, B, *N]` out; `timesteps` is T."""
+
+    def __new__(cls, *args: Any, **named: Any) -> Any:
+        """Answer for arguments that there are none of, before anything is made."""
+        parameters = inspect.signature(cls.__init__).parameters
+        known, any_word = list(parameters)[1:], any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        for word in named:
+            if word not in known and not any_word:
+                hint = "say timesteps=" if word in _STEPS else f"it has {', '.join(known)}"
+                raise CallError(f"{cls.__name__} has no argument '{word}': {hint}")
+        return super().__new__(cls)
 
     def __init__(self, timesteps: int) -> None:
         super().__init__()

@@ -64,6 +64,10 @@ class Neuron(nn.Module):
                 + (
                     "say the decay of a step, beta=math.exp(-dt / tau), or use LIF.from_tau(tau_seconds, dt_seconds)"
                     if word.startswith("tau")
+                    else "say threshold="
+                    if word in ("v_threshold", "v_th", "thr", "theta", "spike_threshold")
+                    else "a network has its steps: sl.zoo.mlp(..., timesteps=10), or inputs [T, B, *N]"
+                    if word in ("T", "timesteps", "num_steps")
                     else "it has beta (of LIF), threshold, reset, reset_delay, refractory, inclusive, initial, window, "
                     "truncate, surrogate and slope"
                 )

@@ -70,7 +70,9 @@ class Account(Shown):
     neurons: tuple[NeuronShare, ...]  # above `DOMINANT_NEURON` of the dynamic energy
     advice: tuple[Advice, ...]
     notes: tuple[str, ...] = ()
-    others: tuple[tuple[str, str, float], ...] = ()  # what `rest` consists of: layer, what feeds it, joules; dearest first
+    others: tuple[
+        tuple[str, str, float], ...
+    ] = ()  # what `rest` consists of: layer, what feeds it, joules; dearest first
 
     @property
     def joules(self) -> float:
@@ -107,7 +109,10 @@ class Account(Shown):
     def summary(self) -> str:
         """A few lines for people."""
         dynamic = self.joules - self.static
-        samples, whole = self.ledger.samples, "" if not self.static else "; shares of layers are of all but static power"
+        samples, whole = (
+            self.ledger.samples,
+            "" if not self.static else "; shares of layers are of all but static power",
+        )
         lines = [f"Energy account ({self.ledger.profile.name}, estimated, all {samples:,} samples{whole}):"]
         for one in self.layers:
             each = "silent" if one.joules_per_spike is None else f"{units.joules(one.joules_per_spike)}/spike"
@@ -121,7 +126,9 @@ class Account(Shown):
             left = sum(joules for *_, joules in self.others[MOST_OTHERS:])
             lines.append(f"  {len(self.others) - MOST_OTHERS} other layers without neurons: {units.joules(left)}")
         if self.static:
-            lines.append(f"  static power: {units.joules(self.static)} ({100 * self.static / self.joules:.1f} % of the total)")
+            lines.append(
+                f"  static power: {units.joules(self.static)} ({100 * self.static / self.joules:.1f} % of the total)"
+            )
         each = f", {units.joules(self.joules / samples)} a sample" if samples else ""
         lines.append(f"  total: {units.joules(self.joules)}{each}")
         if self.dearest is not None:

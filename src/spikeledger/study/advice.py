@@ -86,7 +86,7 @@ def _candidates(activity: Activity, ledger: Ledger, dominant: Sequence[NeuronSha
         fewer = max(round(activity.timesteps * SHORTER), 1)
         yield _advice(
             f"running {fewer} steps in place of {activity.timesteps}", "", ledger, shorter(activity, fewer),
-            "every step is like the mean of all",
+            "every step is like the mean of all; measure the accuracy at that",
         )  # fmt: skip
     for one in dominant:
         rows = activity.per_neuron(one.layer, "spike").ravel().astype(np.float64)

@@ -171,8 +171,7 @@ def compare(
                 )
             )  # fmt: skip
     anns, snns = sides["ann"], sides["snn"]
-    if anns[0].activity.spiking and not snns[0].activity.spiking:
-        raise InputError("the first network has spiking neurons and the second has none: call compare(ann, snn, data)")
+    _check_kinds(anns[0].activity, snns[0].activity)
     measure = Measured(part, batch_size=batch_size, seed=seed)
     chosen = None
     if points is not None:
@@ -245,6 +244,18 @@ def _several(networks: nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module]
     if not found:
         raise InputError("a side of the comparison has no network: give at least one")
     return found
+
+
+def _check_kinds(ann: Activity, snn: Activity) -> None:
+    """One ordinary network and one spiking one, in this order; of two alike the ledgers are compared."""
+    if ann.spiking and not snn.spiking:
+        raise InputError("the first network has spiking neurons and the second has none: call compare(ann, snn, data)")
+    if ann.spiking == snn.spiking and not snn.uncounted:  # what was not counted may be neurons that nobody declared
+        both = "both networks have spiking neurons" if snn.spiking else "neither network has spiking neurons"
+        raise InputError(
+            f"{both}, and compare(ann, snn, data) judges an ordinary one against a spiking one: price two alike and compare "
+            "their ledgers, sl.sensitivity(sl.price(sl.record(a, x), 'loihi'), against=sl.price(sl.record(b, x), 'loihi'))",
+        )
 
 
 def _further(progress: Callable[[int, int], None], before: int, runs: int, done: int, total: int) -> None:
