@@ -22,7 +22,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "num_epochs": ("epochs",), "bs": ("batch_size",), "batchsize": ("batch_size",), "batch": ("batch_size",),
     "n_samples": ("samples",), "num_samples": ("samples",), "criterion": ("loss",), "loss_fn": ("loss",),
     "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"),
-    "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",), "devices": ("profiles",), "device": ("profile", "profiles"),
+    "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",),
+    "devices": ("profiles",), "device": ("profile", "profiles"),
     "random_state": ("seed",), "callbacks": ("callback",), "exclude": ("leave_out",), "skip": ("leave_out",),
 }  # fmt: skip
 #: what an argument that there is none of is answered with

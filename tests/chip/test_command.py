@@ -39,6 +39,20 @@ def test_list_and_check(network: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert "fits on" in capsys.readouterr().out
 
 
+def test_axes_of_a_shape_that_may_be_steps_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.py").write_text(
+        "import torch, spikeledger as sl\n"
+        "def make():\n    return torch.nn.Sequential(torch.nn.Linear(12, 5), sl.LIF(0.9))\n"
+    )
+    own = f"{tmp_path / 'own.py'}:make"
+    assert main(["chip", "check", own, "--chip", "loihi", "--shape", "7x12"]) == 0
+    told = capsys.readouterr()
+    assert "--shape 12 --timesteps 7" in told.err and " 35 neurons" in told.out.replace("(", " ")
+    assert main(["chip", "check", own, "--chip", "loihi", "--shape", "12", "--timesteps", "7"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "" and " 5 neurons" in told.out
+
+
 def test_place_draws_and_says_where(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "placed.png"
     assert main(["chip", "place", network, "--chip", "loihi", "--json", "--picture", str(picture)]) == 0

@@ -259,6 +259,20 @@ def test_pricing_and_showing_need_no_torch(activity_file: Path, words: list[str]
     assert "loihi" in done.stdout or "layer" in done.stdout
 
 
+def test_a_shell_completes_commands() -> None:
+    asked = {"_SPIKELEDGER_COMPLETE": "complete_bash", "COMP_WORDS": "spikeledger pr", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "spikeledger"], capture_output=True, text=True, env=_environment() | asked, timeout=60
+    )
+    assert done.stdout.split() == ["price", "profiles"]
+
+
+@pytest.mark.parametrize("words", [["-h"], ["price", "-h"], ["chip", "place", "-h"]])
+def test_h_is_help(run: Callable[..., Any], words: list[str]) -> None:
+    done = run(*words)
+    assert done.code == 0 and "--help" in done.out
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from spikeledger.cli.app import main; main(['--help']); "

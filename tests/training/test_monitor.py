@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ def test_a_run_of_an_older_release_is_taken_up(tmp_path: Path) -> None:
     file.write_text("".join(kept))
     history = load_checkpoint(tmp_path).history
     assert [row.reading for row in history] == [None, None] and history[0].joules_per_sample is not None
+
+
+def test_a_run_goes_on_with_the_samples_that_it_began_on_alone(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"profile": None, "progress": False, "checkpoint": tmp_path, "resume": True}
+    sl.fit(network(), DATA, epochs=2, **options)
+    for part, change in (
+        ("train_inputs", torch.flip(DATA.train_inputs, [0])),
+        ("test_labels", DATA.test_labels.roll(1)),
+    ):
+        with pytest.raises(SpikeLedgerError, match="other samples or labels"):
+            sl.fit(network(), dataclasses.replace(DATA, **{part: change}), epochs=2, **options)
+    assert len(sl.fit(network(), DATA, epochs=2, **options).history) == 2
+    file = tmp_path / "checkpoint.toml"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith("content")))
+    assert len(sl.fit(network(), DATA, epochs=2, **options).history) == 2  # of an older release
 
 
 def test_what_has_no_price_is_told_and_training_goes_on() -> None:

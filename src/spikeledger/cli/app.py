@@ -41,7 +41,7 @@ app = typer.Typer(
     name="spikeledger",
     help="What does a spike cost? Trains, records and prices spiking neural networks against ordinary ones.",
     epilog="Start here: spikeledger compare --data digits --network mlp-s",
-    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

@@ -276,10 +276,30 @@ def _mapped(
 
         sample = load_dataset(data, root=root).test_inputs[:1]
     else:
-        sample = sample_of(model, _sizes(shape))
+        sizes = _sizes(shape)
+        sample = sample_of(model, sizes)
+        if timesteps is None and sizes is not None:
+            _say_places(model, sizes)
     if timesteps is not None or step_by_step:
         sample = _sequence(model, sample, timesteps or 1, data)
     return map_network(model, sample, step_by_step=step_by_step)
+
+
+def _say_places(model: nn.Module, sizes: list[int]) -> None:
+    """Say what the axes before the last are to a network whose first layer takes the last one alone."""
+    from torch import nn
+
+    from .console import say
+
+    first = next(
+        (each for each in model.modules() if isinstance(each, nn.Linear) or "Conv" in type(each).__name__), None
+    )
+    if len(sizes) > 1 and isinstance(first, nn.Linear) and first.in_features == sizes[-1]:
+        before = "x".join(map(str, sizes[:-1]))
+        say(
+            f"note: the first layer takes {sizes[-1]} values, so {before} of --shape are places with the same weights, and "
+            f"neurons of their own each; if they are steps: --shape {sizes[-1]} --timesteps {before}"
+        )
 
 
 def _sequence(model: nn.Module, sample: Tensor, timesteps: int, data: str | None) -> Tensor:

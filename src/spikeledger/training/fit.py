@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import time
@@ -135,6 +136,7 @@ def fit(
             settings,
         )
         if checkpoint is not None:
+            run.settings["content"] = content(*train, *test)
             run.go_on(checkpoint, resume=resume)
         try:
             stopped = run.until(epochs, progress, checkpoint, heard)
@@ -145,6 +147,16 @@ def fit(
                 network.load_state_dict(run.best)
             reseed(network, seed)
     return Fit(run.history, best_of(run.history), stopped, device.name if device else None)
+
+
+def content(*arrays: Tensor) -> str:
+    """SHA-256 of samples and labels, in 16 digits: a name does not say that a data set is still the same."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {list(array.shape)};".encode())
+        raw = array.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        digest.update(memoryview(raw.numpy()))
+    return digest.hexdigest()[:16]
 
 
 class _Run:
@@ -181,6 +193,13 @@ class _Run:
         kept = load_checkpoint(folder)
         for name in sorted(self.settings.keys() | kept.settings.keys()):
             before, now = kept.settings.get(name), self.settings.get(name)
+            if name == "content" and before is None:  # of an older release: what it was trained on is not known
+                continue
+            if before != now and name == "content":
+                raise InputError(
+                    f"the run in '{folder}' began on other samples or labels, though as many: go on with the data that it "
+                    "began on, or begin elsewhere"
+                )
             if before != now:
                 raise InputError(
                     f"the run in '{folder}' has {name} {before}, not {now}: go on as it began, or elsewhere"
