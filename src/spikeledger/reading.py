@@ -38,6 +38,7 @@ class Kind:
     most: int
     error: type[SpikeLedgerError] = FileFormatError
     advice: str = "check the name"
+    shell: str = ""  # the same advice in the words of the command, where those differ
 
     def refused(self, path: str | os.PathLike[str], why: object) -> SpikeLedgerError:
         """The sentence for a file that cannot be used."""
@@ -63,7 +64,8 @@ def opened(path: str | os.PathLike[str], kind: Kind) -> Iterator[tuple[BufferedR
         # a pipe without a writer would keep an ordinary open waiting
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
-        raise kind.error(f"there is no {kind.name} '{_shown(path)}': {kind.advice}") from None
+        missing = f"there is no {kind.name} '{_shown(path)}': "
+        raise kind.error(missing + kind.advice, shell=missing + (kind.shell or kind.advice)) from None
     except OSError as error:
         raise kind.refused(path, error.strerror or error) from error
     except ValueError as error:  # a NUL, or half a character, in its name

@@ -21,7 +21,8 @@ from .rows import Layer, Tally, Uncounted
 
 _FORMAT = "spikeledger-activity"
 _VERSION = 1
-_KIND = Kind("activity file", 1 << 40, advice="record one with sl.record(...).save(path)")
+_KIND = Kind("activity file", 1 << 40, advice="record one with sl.record(...).save(path)",
+             shell="record one with spikeledger record NETWORK --out FILE.npz")  # fmt: skip
 #: of one layer in a file: more is a file that wants to fill the memory
 _MOST_NEURONS = 1 << 28
 #: how numbers stand in a file: counts in the fewest bytes that hold them, the rest as bytes

@@ -86,6 +86,8 @@ def find_network(where: str) -> nn.Module:
         InputError: a Python file that fails, or a function that gives no network.
     """
     path, colon, function = where.rpartition(":")
+    if where.endswith(".py"):
+        raise InputError(f"'{where}' is Python: name its function that gives the network, {where}:make_network")
     if not (colon and path.endswith(".py")):
         from ..training.checkpoints import load_network
 

@@ -59,7 +59,7 @@ def list_(json: options.Json = False) -> None:
         tell(f"{one.name:22} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
 
 
-@app.command("check")
+@app.command("check", short_help="Does it fit, and what binds.")
 def check(
     network: Source,
     chip: Annotated[str | None, typer.Option("--chip", "-c", help="One chip; else all of them.")] = None,
@@ -85,7 +85,7 @@ def check(
         tell(str(each))
 
 
-@app.command("place")
+@app.command("place", short_help="Put neurons on cores.")
 def place(
     network: Source, chip: Chip, data: Data = None, shape: Shape = None, timesteps: Timesteps = None,
     step_by_step: StepByStep = False, dt: Dt = None, method: Method = "annealed",
@@ -125,7 +125,7 @@ def place(
     tell(repr(placed))
 
 
-@app.command("simulate")
+@app.command("simulate", short_help="Run samples on a placed network.")
 def simulate(
     network: Source, chip: Chip,
     data: Annotated[str | None, typer.Option(help="Data set whose test samples are run.")] = None,

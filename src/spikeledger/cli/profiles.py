@@ -9,8 +9,8 @@ import typer
 from . import options, own
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-app.command("new")(own.new)
-app.command("check")(own.check)
+app.command("new", short_help="Write a profile to start from.")(own.new)
+app.command("check", short_help="What a profile lacks and rests on.")(own.check)
 
 
 @app.callback(invoke_without_command=True)
@@ -23,8 +23,19 @@ def profiles(
 
     Example: spikeledger profiles show loihi
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        listing(json=json, markdown=markdown)
+
+
+@app.command("list")
+def listing(
+    json: options.Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the docs.")] = False,
+) -> None:
+    """List the hardware profiles: name, kind of evidence, title.
+
+    Example: spikeledger profiles list
+    """
     from ..hardware.catalog import list_profiles, load_profile
     from .console import evidence, print_json, span
 
@@ -51,7 +62,7 @@ def profiles(
         print(f"    {span(one)}; {', '.join(evidence(one))}; runs {', '.join(one.runs)}")
 
 
-@app.command("show")
+@app.command("show", short_help="A device's card: prices and sources.")
 def show(
     profile: Annotated[str, typer.Argument(help="A name of 'spikeledger profiles', or a TOML file.")],
     json: options.Json = False,

@@ -43,7 +43,7 @@ def search() -> None:
     """Search over settings of an experiment; what was finished is never run again."""
 
 
-@app.command("run")
+@app.command("run", short_help="Search until the budget is spent.")
 def run(
     file: File, out: Out = None, cluster: Cluster = None, threads: Threads = 1, settings: Set = None,
     drop: Drop = False, optuna: Storage = None, tensorboard: Board = None, json: options.Json = False,
@@ -70,7 +70,7 @@ def run(
     _finish(found, f"spikeledger search {file}", optuna, tensorboard, json)
 
 
-@app.command("show")
+@app.command("show", short_help="What was found; page and pictures.")
 def show(folder: Folder, optuna: Storage = None, tensorboard: Board = None, json: options.Json = False) -> None:
     """Say what a search found, and write its page and its pictures again; needs no training.
 
@@ -81,7 +81,7 @@ def show(folder: Folder, optuna: Storage = None, tensorboard: Board = None, json
     _finish(read_search_folder(folder), f"spikeledger search show {folder}", optuna, tensorboard, json)
 
 
-@app.command("reprice")
+@app.command("reprice", short_help="Price the points on another device.")
 def reprice(
     folder: Folder,
     profile: Annotated[str, typer.Option(help="Another device: a name, or a TOML file.")],

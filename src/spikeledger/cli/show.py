@@ -13,6 +13,13 @@ from . import options
 if TYPE_CHECKING:
     from ..report.present import Sheet
 
+#: what other files of ours are, and who takes them
+_ELSE = {
+    ".html": "a page: open it in a browser",
+    ".toml": "no result: spikeledger profiles show takes a device, spikeledger study a study",
+    ".safetensors": "a network's weights: give their folder to spikeledger record",
+}
+
 
 def show(
     file: Annotated[Path, typer.Argument(help="An activity (.npz), or the JSON of a ledger or comparison.")],
@@ -25,9 +32,14 @@ def show(
     import zipfile
 
     from ..activity import Activity
+    from ..errors import InputError
     from ..reading import is_file
     from .console import print_json
 
+    if file.is_dir():
+        file = _in_folder(file)
+    if (else_is := _ELSE.get(file.suffix.lower())) and is_file(file):
+        raise InputError(f"'{file}' is {else_is}")
     if not is_file(file):  # says why: it is missing, its name is too long, it is a pipe
         read_json(file)
     if file.suffix == ".npz" or zipfile.is_zipfile(file):
@@ -41,6 +53,20 @@ def show(
     from ..report.present import of_comparison, of_ledger
 
     _show(of_comparison if found["schema"].startswith("spikeledger-comparison/") else of_ledger, found, file)
+
+
+def _in_folder(folder: Path) -> Path:
+    """The file of a folder that is shown: a comparison's."""
+    from ..errors import InputError
+    from ..reading import is_file
+
+    if is_file(folder / "comparison.json"):
+        return folder / "comparison.json"
+    if is_file(folder / "network.toml"):
+        raise InputError(
+            f"'{folder}' holds a network: count what it does with spikeledger record {folder} --out FILE.npz"
+        )
+    raise InputError(f"'{folder}' is a folder without a comparison: give a file, or the folder that compare wrote")
 
 
 def read_json(file: Path) -> dict[str, Any]:

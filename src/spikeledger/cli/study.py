@@ -34,7 +34,7 @@ def study() -> None:
     """Run studies: files that say which trials there are; what was finished is never run again."""
 
 
-@app.command("run")
+@app.command("run", short_help="Run the trials that are missing.")
 def run(
     file: File, out: Out = None, cluster: Cluster = None, threads: Threads = 1, settings: Set = None,
     drop: Drop = False, json: options.Json = False,
@@ -55,7 +55,7 @@ def run(
     _print(rows, asked.title, json)
 
 
-@app.command("status")
+@app.command("status", short_help="How far a study is.")
 def status(folder: Folder, json: options.Json = False) -> None:
     """Say how many of a study's trials are finished, which failed and why, and what the rest may take.
 
@@ -90,7 +90,7 @@ def status(folder: Folder, json: options.Json = False) -> None:
         tell(f"{len(store.set_aside)} files were cut and count as not run: {', '.join(store.set_aside)}")
 
 
-@app.command("show")
+@app.command("show", short_help="Print the finished trials.")
 def show(folder: Folder, json: options.Json = False) -> None:
     """Print the finished trials of a study: the settings that differ, and the results.
 

@@ -43,6 +43,7 @@ def train(
     Example: spikeledger train --data mnist --network mlp-s --epochs 5 --out my-network
     """
     from ..errors import InputError, unknown_name
+    from ..reading import is_file
     from . import building, console, folders
 
     if kind not in ("ann", "snn"):
@@ -83,6 +84,8 @@ def train(
                 penalties=[] if energy_budget is None else [losses.joules(device, target=energy_budget)],
             )  # fmt: skip
             if run.history:
+                if is_file(out / "network.toml"):
+                    console.say(f"the network that was in {out} is replaced")
                 save_network(out, one)
             if run.stopped:
                 raise KeyboardInterrupt

@@ -146,7 +146,7 @@ def _activity(activity: Activity) -> Sheet:
 
 
 def _ledger(ledger: Ledger) -> Sheet:
-    samples = f"counts and joules of all {ledger.samples:,} samples"
+    samples = f"counts and joules of all {ledger.samples:,} samples: {units.joules(ledger.joules)} together"
     return Sheet((ledger.headline(),), ("layer", "event", "count", "joules", "share"), tuple(ledger.rows()),
                  (samples, *ledger.caveats))  # fmt: skip
 

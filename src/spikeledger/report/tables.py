@@ -124,6 +124,7 @@ def show_ledger(ledger: Ledger, *, console: Console | None = None) -> None:
     head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Amount(low, nominal, high))})"
     out.print(Text(printable(head), style="bold"))
     out.print(_table(("layer", "event", "count", "joules", "share"), ledger.rows(), words=2))
+    out.print(_indented(f"Counts and joules of all {ledger.samples:,} samples: {joules(ledger.joules)} together."))
     for text in ledger.caveats:
         out.print(_indented(sentence(text)))
 

@@ -237,7 +237,10 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = folder / f"{kind}.toml"
     if not is_file(path):
         how = "sl.save_network(folder, network)" if kind == "network" else "sl.fit(..., checkpoint=folder)"
-        raise FileFormatError(f"there is no {kind} in '{folder}': write one with {how}")
+        missing = f"there is no {kind} in '{folder}': "
+        raise FileFormatError(
+            f"{missing}write one with {how}", shell=f"{missing}train one with spikeledger train --out {folder}"
+        )
     try:
         text = read_text(path, _TABLE)
         if not text.endswith(END):

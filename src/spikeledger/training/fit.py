@@ -155,7 +155,7 @@ def content(*arrays: Tensor) -> str:
     for array in arrays:
         digest.update(f"{array.dtype} {list(array.shape)};".encode())
         raw = array.detach().cpu().contiguous().view(-1).view(torch.uint8)
-        digest.update(memoryview(raw.numpy()))
+        digest.update(raw.numpy().data)
     return digest.hexdigest()[:16]
 
 
