@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .datasets import load_dataset as load_dataset
     from .hardware.catalog import list_profiles as list_profiles
     from .hardware.catalog import load_profile as load_profile
-    from .hardware.meter import Measured as Measured
     from .hardware.meter import metered as metered
     from .hardware.profile import HardwareProfile as HardwareProfile
     from .hardware.profile import Price as Price
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from .recording.record import recording as recording
     from .recording.rules import rule as rule
     from .stress import robustness as robustness
-    from .study import breakeven as breakeven
     from .study.accountant import account as account
     from .study.accountant import account_spikes as account_spikes
     from .study.comparison import Comparison as Comparison
@@ -138,10 +136,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "check_profile": ("hardware.template", "check_profile"),
     "write_template": ("hardware.template", "write_template"),
     "metered": ("hardware.meter", "metered"),
-    "Measured": ("hardware.meter", "Measured"),
     "compare": ("study.comparison", "compare"),
     "Comparison": ("study.comparison", "Comparison"),
-    "breakeven": ("study.breakeven", ""),
     "account": ("study.accountant", "account"),
     "account_spikes": ("study.accountant", "account_spikes"),
     "activity_from_events": ("study.counts", "activity_from_events"),
@@ -161,6 +157,7 @@ _SAID_OTHERWISE = {
     "list_devices": "list_profiles", "check": "fits", "Chip": "HardwareProfile", "Profile": "HardwareProfile",
     "report": "comparison.report('report.html')", "write_page": "comparison.report('report.html')",
     "plot_joules": "comparison.plot()", "plot": "result.plot()", "show": "result.show()", "Leaky": "LIF",
+    "Measured": "metered", "breakeven": "compare(...).match(name).break_even", "SavedComparison": "Comparison.load",
     "datasets": "load_dataset", "networks": "zoo", "errors": "errors (from spikeledger import errors)",
 }  # fmt: skip
 

@@ -38,7 +38,7 @@ WARM_SHARE, WARM_START = 0.3, 0.04
 LEARNING_RATES = {"spiking": 3e-3, "ordinary": 5e-3}
 #: what Adam keeps of each weight
 ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
-#: batches between two looks at the loss for the progress bar
+#: batches between two looks at the loss for the progress bar, at most
 GLANCE = 20
 
 
@@ -265,6 +265,7 @@ class _Run:
         self.budget.begin_epoch()
         membranes = reads_membranes(self.criterion)
         summed, penalised, right, seen = 0.0, 0.0, 0, 0
+        look = min(GLANCE, max(batches // 10, 1))  # a short epoch has a bar that moves too
         for done, (batch, rate) in enumerate(zip(order.split(size), rates, strict=True), start=1):
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -286,7 +287,7 @@ class _Run:
                     f"the loss was {float(loss.detach())} in epoch {number}, batch {done}: choose a learning rate "
                     f"below {self.settings['learning_rate']:g}"
                 )
-            if done % GLANCE == 0:
+            if done % look == 0:
                 watch.batch(done, summed / seen, right / seen)
         return summed / seen, right / seen, penalised / seen if self.budget.watches else None
 
