@@ -39,7 +39,14 @@ def verdicts(comparison: Comparison) -> Html:
     lines = [h("li", match.says, class_=match.verdict.winner or match.verdict.likely or "open") for match in own]
     if not own:
         lines = [h("li", "No device of our own was asked for, so there is no verdict on energy.", class_="open")]
-    return joined([h("ul", *lines, class_="answers"), h("div", *cards, class_="cards")])
+    if comparison.opponents is not None:
+        fair = comparison.opponents
+        lines.append(h("li", h("a", sentence(fair.brief), href="#opponent"), class_=fair.verdict.winner or "open"))
+    about = (
+        f"What one sample of {comparison.data} costs an ordinary network (ANN) and a spiking one (SNN), estimated on devices "
+        "by name: exact counts of what happened, times published prices. A range says how far the prices may be off."
+    )
+    return joined([h("p", about), h("ul", *lines, class_="answers"), h("div", *cards, class_="cards")])
 
 
 def cost(comparison: Comparison) -> Section:
