@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from .. import units
 from ..activity import Activity
@@ -68,13 +69,15 @@ def static(comparison: Comparison) -> Section:
     for match in comparison.matches:
         if match.as_published:
             continue
-        for name in VIEWS:
-            if name in match.views:
-                view = match.views[name]
-                said = sentence(verdict(view.verdict)) + (f" {sentence(view.note)}" if view.note else "")
-                rows.append(
-                    (joined([match.name, h("small", name)]), _cell(view.ann), _cell(view.snn), _ratio(view), said)
-                )
+        alike: dict[tuple[Any, ...], list[str]] = {}  # views that give the same are one row
+        for name in (name for name in VIEWS if name in match.views):
+            found = match.views[name]
+            alike.setdefault((found.ann, found.snn, found.verdict.text), []).append(name)
+        for names in alike.values():
+            view = match.views[names[0]]
+            said = sentence(verdict(view.verdict)) + (f" {sentence(view.note)}" if view.note else "")
+            device = joined([match.name, h("small", ", ".join(names))])
+            rows.append((device, _cell(view.ann), _cell(view.snn), _ratio(view), said))
     return section(
         "static", "With and without static power",
         h("p", "Power that flows whatever happens often decides. So the same runs are judged three times: as each "
