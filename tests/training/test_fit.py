@@ -12,8 +12,8 @@ from torch import nn
 import spikeledger as sl
 from spikeledger.errors import FileFormatError, InputError
 from spikeledger.networks.neurons import LIF
-from spikeledger.training.checkpoints import load_checkpoint
 from spikeledger.training import fit as fitting
+from spikeledger.training.checkpoints import load_checkpoint
 from spikeledger.training.fit import one_cycle
 from spikeledger.training.history import Epoch, Fit
 from spikeledger.training.losses import LOSSES
