@@ -223,8 +223,8 @@ def beside_table(results: dict[str, Any]) -> str:
         for row in rows if key.startswith("beside/") else ():
             lines.append(
                 f"| {key.removeprefix('beside/')} | {row['whose']} | {row['how']} | {row['timesteps']} | "
-                f"{row['latency_steps']} | {row['loss_points']:.2f} | {row['spikes']:.0f} | {row['synaptic_ops']:.0f} | {row['macs']:.0f} | "
-                f"{row['joules']:.3g} |"
+                f"{row['latency_steps']} | {row['loss_points']:.2f} | {row['spikes']:.0f} | "
+                f"{row['synaptic_ops']:.0f} | {row['macs']:.0f} | {row['joules']:.3g} |"
             )
     return "\n".join(lines)
 
