@@ -65,7 +65,7 @@ def test_where_the_two_cost_the_same() -> None:
 
 def test_scores_are_shares_and_every_row_names_a_network() -> None:
     for score in SCORES:
-        assert 0 < score.accuracy <= 1 and score.on in ("validation", "test")
+        assert 0 < score.accuracy <= 1 and score.on in ("validation", "test", "train")
     assert pytest.approx(1.4612, abs=1e-4) == FLOOR
     for line in lines():
         data, _, kind, steps = network_of(line.row.table, line.row.name)
