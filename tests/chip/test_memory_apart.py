@@ -40,7 +40,7 @@ def test_a_mapped_network_stays_as_it_was(make: Callable[[], tuple[nn.Module, to
 def test_mapping_and_writing_leave_the_memory_of_the_weights_to_torch(tmp_path: Path) -> None:
     net, spikes = convolution()
     sl.map(net, spikes[:, :1], layout="TB")
-    flat = nn.Sequential(nn.Linear(6, 4), sl.LIF(0.9))
+    flat = nn.Sequential(nn.Linear(6, 4), sl.LIF(0.9, reset="zero"))
     pytest.importorskip("nir", reason="NIR is not installed")
     write_nir(flat, tmp_path / "flat.nir", dt=1e-3)
     held = [*net.parameters(), *flat.parameters(), *net.buffers(), *flat.buffers()]
