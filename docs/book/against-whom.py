@@ -22,8 +22,8 @@ import spikeledger as sl
 data = sl.load_dataset("digits")
 snn = sl.zoo.mlp(64, 64, 10, timesteps=5)
 ann = sl.zoo.twin(snn)  # weights of the same shapes, ReLU in place of neurons
-sl.fit(snn, data, epochs=4, profile=None, progress=False)
-sl.fit(ann, data, epochs=4, profile=None, progress=False)
+sl.fit(snn, data, epochs=5, batch_size=32, profile=None, progress=False)
+sl.fit(ann, data, epochs=5, batch_size=32, profile=None, progress=False)
 found = sl.compare(ann, snn, data, profiles=["horowitz-45nm", "v100:loihi"], samples=200)
 for row in found.rows():
     print(" | ".join(row))
@@ -59,7 +59,7 @@ plt.show()
 # %%
 if found.opponents is not None:
     for one in found.opponents.rows:
-        print(f"{one.name:48s} {1e9 * one.ledger.joules_per_sample:10.2f} nJ")
+        print(f"{one.label:44s} {one.precision:8s} {one.ledger.profile.name:28s} {1e9 * one.joules.nominal:10.1f} nJ")
 
 # %% [markdown]
 # ## Where it stands in the code

@@ -25,7 +25,7 @@ from spikeledger.report.placements import draw_placement
 
 data = sl.load_dataset("digits")
 network = sl.zoo.mlp(64, 96, 10, timesteps=8, bias=False)
-sl.fit(network, data, epochs=4, profile=None, progress=False)
+sl.fit(network, data, epochs=5, batch_size=32, profile=None, progress=False)
 inputs, labels = data.test_inputs[:100], np.asarray(data.test_labels[:100])
 mapped = sl.map(network, inputs)
 print(mapped)
@@ -46,8 +46,8 @@ for name in chips:
         print(f"{name:10s} {where:22s} {right:5.1f} % right, {ran.activity.total('spike'):,} spikes")
 
 # %% [markdown]
-# In floats the chip sends the very spikes that torch sends. With few bits a weight is another weight, and some answers change;
-# a chip that has no bits of its own to speak of changes none.
+# In floats the chip sends the very spikes that torch sends. With few bits a weight is another weight: spikes change, and some
+# answers with them, for better or worse. Where a weight has many bits hardly a spike does.
 #
 # ## What it costs
 

@@ -20,7 +20,7 @@ import spikeledger as sl
 
 data = sl.load_dataset("digits")
 network = sl.zoo.mlp(64, 64, 10, timesteps=5)
-run = sl.fit(network, data, epochs=3, profile=None, progress=False)
+run = sl.fit(network, data, epochs=5, batch_size=32, profile=None, progress=False)
 print(f"{100 * sl.evaluate(network, data.test_inputs, data.test_labels).accuracy:.1f} % of the test digits right")
 
 # %% [markdown]

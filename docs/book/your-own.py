@@ -48,7 +48,7 @@ joules = 1e-12
 low = 5e-13
 high = 2e-12
 scope = "marginal"
-includes = ["state_read", "state_write"]
+includes = ["state_read", "state_write", "bias_add"]
 kind = "assumed"
 source = "made up for this page"
 
