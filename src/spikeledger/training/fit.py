@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import FileFormatError, InputError
+from ..errors import FileFormatError, InputError, unknown_name
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..networks.spiking import SpikingNetwork
 from .adam import Adam
 from .answers import answer, check_fits, checked_samples
 from .budget import LOOKED_AT, Budget
-from .checkpoints import Checkpoint, check_weights, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
+from .checkpoints import Checkpoint, check_weights, content, has_checkpoint, load_checkpoint, save_checkpoint, spec_of
 from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, reseed
 from .history import Epoch, Fit, best_of
 from .losses import Loss, Penalty, reads_membranes
 from .losses import loss as find_loss
 from .monitor import Heard, after_epoch, listeners
+from .passes import Pass, random_states, set_random_states
 from .progress import Progress, Watch, watching
 from .pruning import Pruning
 
@@ -40,6 +40,8 @@ LEARNING_RATES = {"spiking": 3e-3, "ordinary": 5e-3}
 ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
 #: batches between two looks at the loss for the progress bar, at most
 GLANCE = 20
+#: a checkpoint is written within an epoch too, where so many seconds have passed since the last one
+SECONDS_BETWEEN = 60.0
 
 
 class Labelled(Protocol):
@@ -63,6 +65,7 @@ def fit(
     seed: int = 0,
     batch_size: int = 128,
     learning_rate: float | None = None,
+    schedule: str = "one-cycle",
     loss: str | Loss = "rate",
     penalties: Sequence[Penalty] = (),
     prune: Pruning | None = None,
@@ -86,6 +89,7 @@ def fit(
         network: a spiking network, its ordinary twin, or any module that gives scores `[B, classes]`.
         data: inputs `[samples, *N]` and labels `[samples]` to train and to test.
         learning_rate: the highest one of the cycle; `LEARNING_RATES` of a spiking or an ordinary network by default.
+        schedule: `one-cycle`, or `constant`: the same rate at every step.
         loss: a name of `LOSSES`, or a callable `(Answer, labels) -> number`.
         penalties: what is added to the loss: `sl.losses.joules("loihi", target=1e-7)`, `synops`, `spike_rate`, or a
             callable `Batch -> number`.
@@ -94,7 +98,7 @@ def fit(
         validation: share of the training samples that is held out; with 0 the last epoch is the best, and so it is
             with penalties or pruning, for an earlier epoch spent more.
         profile: what joules an epoch are estimated on, from the first 256 test samples; None for none.
-        checkpoint: folder in which the run is kept after each epoch.
+        checkpoint: folder in which the run is kept after each epoch, and each minute of a long one.
         resume: go on with the run in that folder, to the same figures as without the break; start where there is none.
         callback: called with each finished `Epoch`: loss, accuracy, and in `epoch.reading` joules with their range, spikes
             and synaptic operations a sample, by layer; a function, one of `sl.loggers`, or several.
@@ -107,6 +111,10 @@ def fit(
     if learning_rate is None:
         learning_rate = LEARNING_RATES["spiking" if isinstance(network, SpikingNetwork) else "ordinary"]
     settings = _settings(network, epochs, seed, batch_size, learning_rate, loss, validation)
+    if schedule not in SCHEDULES:
+        raise unknown_name("schedule", str(schedule), SCHEDULES)
+    if schedule != "one-cycle":
+        settings["schedule"] = schedule
     criterion, heard = find_loss(loss), listeners(callback)
     device = None if profile is None else load_profile(profile)
     for part in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
@@ -149,16 +157,6 @@ def fit(
     return Fit(run.history, best_of(run.history), stopped, device.name if device else None)
 
 
-def content(*arrays: Tensor) -> str:
-    """SHA-256 of samples and labels, in 16 digits: a name does not say that a data set is still the same."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype} {list(array.shape)};".encode())
-        raw = array.detach().cpu().contiguous().view(-1).view(torch.uint8)
-        digest.update(raw.numpy().data)
-    return digest.hexdigest()[:16]
-
-
 class _Run:
     """The state of a training run: what a checkpoint keeps, and what an epoch changes."""
 
@@ -182,9 +180,13 @@ class _Run:
         self.optimizer = Adam(weights, lr=settings["learning_rate"], fused=fused)
         self.best: dict[str, Tensor] = {}
         self.history: tuple[Epoch, ...] = ()
+        self.passing = Pass()
+        self.folder: str | os.PathLike[str] | None = None
+        self.kept = time.monotonic()
 
     def go_on(self, folder: str | os.PathLike[str], *, resume: bool) -> None:
         """Take up the run in a folder, or begin one there with the weights as they are."""
+        self.folder = folder
         if not has_checkpoint(folder):
             self.keep(folder)
             return
@@ -207,8 +209,10 @@ class _Run:
         check_weights(self.network, kept.weights, folder)
         check_weights(self.network, kept.best, folder)
         _load_optimizer(self.optimizer, kept.optimizer, folder)
+        if kept.passing.done:
+            set_random_states(self.network, kept.passing.random)
         self.network.load_state_dict(dict(kept.weights))
-        self.best, self.history = dict(kept.best), kept.history
+        self.best, self.history, self.passing = dict(kept.best), kept.history, kept.passing
 
     def keep(self, folder: str | os.PathLike[str]) -> None:
         """Write everything that is needed to go on."""
@@ -216,7 +220,9 @@ class _Run:
         state = self.optimizer.state_dict()["state"]
         moments = {f"{number}/{name}": value for number, of in state.items() for name, value in of.items()}
         spec = spec_of(self.network)
-        save_checkpoint(folder, Checkpoint(weights, self.best or weights, moments, self.history, self.settings, spec))
+        run = Checkpoint(weights, self.best or weights, moments, self.history, self.settings, spec, self.passing)
+        save_checkpoint(folder, run)
+        self.kept = time.monotonic()
 
     def until(
         self, epochs: int, progress: Progress, folder: str | os.PathLike[str] | None, heard: Sequence[Heard] = ()
@@ -229,7 +235,7 @@ class _Run:
                     row = self.epoch(number, watch)
                     history = (*self.history, row)
                     best = _copied(self.network) if best_of(history) == number else self.best
-                    self.best, self.history = best, history
+                    self.best, self.history, self.passing = best, history, Pass()
                     if folder is not None:
                         self.keep(folder)
                     watch.epoch(row)
@@ -264,9 +270,14 @@ class _Run:
         rates = self.learning_rates(number, batches)
         self.budget.begin_epoch()
         membranes = reads_membranes(self.criterion)
-        summed, penalised, right, seen = 0.0, 0.0, 0, 0
         look = min(GLANCE, max(batches // 10, 1))  # a short epoch has a bar that moves too
+        now = self.passing
+        if now.done:
+            set_random_states(self.network, now.random)
+            self.budget.put(now.random)
         for done, (batch, rate) in enumerate(zip(order.split(size), rates, strict=True), start=1):
+            if done <= now.done:
+                continue
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             target = labels[batch].to(self.place)
@@ -278,24 +289,35 @@ class _Run:
             (loss if penalty is None else loss + penalty).backward()
             self.optimizer.step()
             self.budget.after(batches * (number - 1) + done, batches * self.settings["epochs"])
-            summed += float(loss.detach()) * len(batch)
-            penalised += 0.0 if penalty is None else float(penalty.detach()) * len(batch)
-            right += int((found.scores.detach().argmax(1) == target).sum())
-            seen += len(batch)
-            if not math.isfinite(summed):
+            now = now.plus(
+                float(loss.detach()), 0.0 if penalty is None else float(penalty.detach()), len(batch),
+                int((found.scores.detach().argmax(1) == target).sum()),
+            )  # fmt: skip
+            if not math.isfinite(now.loss):
                 raise InputError(
                     f"the loss was {float(loss.detach())} in epoch {number}, batch {done}: choose a learning rate "
                     f"below {self.settings['learning_rate']:g}"
                 )
             if done % look == 0:
-                watch.batch(done, summed / seen, right / seen)
-        return summed / seen, right / seen, penalised / seen if self.budget.watches else None
+                watch.batch(done, now.loss / now.seen, now.right / now.seen)
+            if self.folder is not None and done < batches and time.monotonic() - self.kept > SECONDS_BETWEEN:
+                self.keep_within(now)
+        return now.loss / now.seen, now.right / now.seen, now.penalty / now.seen if self.budget.watches else None
+
+    def keep_within(self, now: Pass) -> None:
+        """Write the run in the middle of an epoch, where all that the rest of it depends on can be written."""
+        self.kept = time.monotonic()
+        states = None if self.budget.watches or self.place.type != "cpu" else random_states(self.network)
+        if states is not None and self.folder is not None:
+            self.passing = now.at({**states, **self.budget.zeros()})
+            self.keep(self.folder)
 
     def learning_rates(self, number: int, batches: int) -> Iterator[float]:
         """The learning rate of each batch of an epoch."""
         steps = batches * self.settings["epochs"]
         first = batches * (number - 1)
-        return (self.settings["learning_rate"] * one_cycle(first + i, steps) for i in range(batches))
+        share = SCHEDULES[self.settings.get("schedule", "one-cycle")]
+        return (self.settings["learning_rate"] * share(first + i, steps) for i in range(batches))
 
 
 def one_cycle(step: int, steps: int) -> float:
@@ -304,6 +326,10 @@ def one_cycle(step: int, steps: int) -> float:
     if step < warm:
         return WARM_START + (1 - WARM_START) * (1 - math.cos(math.pi * step / warm)) / 2
     return (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
+
+
+#: share of the highest learning rate at a step of so many
+SCHEDULES: dict[str, Callable[[int, int], float]] = {"one-cycle": one_cycle, "constant": lambda step, steps: 1.0}
 
 
 def _settings(
