@@ -398,27 +398,3 @@ def test_a_failed_comparison_leaves_the_last_one_alone(place: Path, capfd: pytes
     (place / "out").mkdir()
     (place / "out" / "comparison.json").write_text("yesterday's")
     check(place, capfd, ["compare", "--out", "out", "--timesteps", "0"], "--timesteps is 0")
-
-
-def test_what_another_command_takes_is_said_in_the_words_of_the_shell(run: Callable[..., Any], tmp_path: Path) -> None:
-    assert run("train", "--epochs", "1", "--timesteps", "1", "--out", tmp_path / "net").code == 0
-    (tmp_path / "own.py").write_text("def make():\n    return 3\n")
-    (tmp_path / "page.html").write_text("<p>")
-    for words, says in (
-        (["show", tmp_path / "net"], "spikeledger record"),
-        (["show", tmp_path / "net" / "network.toml"], "profiles show"),
-        (["show", tmp_path / "page.html"], "browser"),
-        (["show", tmp_path], "without a comparison"),
-        (["price", tmp_path / "no.npz", "--profile", "loihi"], "spikeledger record NETWORK"),
-        (["chip", "check", tmp_path / "nowhere"], "spikeledger train --out"),
-        (["record", tmp_path / "own.py", "--data", "digits", "--out", tmp_path / "a.npz"], "own.py:make_network"),
-    ):
-        done = run(*words)
-        assert done.code == 2 and says in done.err and "sl." not in done.err and done.err.count("\n") == 1
-    again = run("train", "--epochs", "1", "--timesteps", "1", "--out", tmp_path / "net")
-    assert again.code == 0 and "is replaced" in again.err
-
-
-def test_no_summary_of_a_command_is_cut(run: Callable[..., Any]) -> None:
-    for words in ([], ["chip"], ["profiles"], ["study"], ["search"]):
-        assert "..." not in run(*words, "--help").out.split("Commands:")[1]

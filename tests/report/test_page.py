@@ -221,3 +221,21 @@ def test_an_unwritable_place_is_one_sentence(ordinary: Comparison, tmp_path: Pat
 
 def test_the_same_comparison_gives_the_same_page(ordinary: Comparison) -> None:
     assert page(ordinary) == page(ordinary)
+
+
+def test_the_first_screen_says_what_it_is_and_names_the_fair_opponent(ordinary: Comparison) -> None:
+    text = page(ordinary)
+    head = text[: text.index("<main")]
+    assert "A range says how far the prices may be off" in head
+    assert ordinary.opponents is not None and 'href="#opponent"' in head
+    assert units_free(ordinary.opponents.brief[1:]) in units_free(head)
+
+
+def units_free(text: str) -> str:
+    return re.sub(r"&[a-z]+;|\W", "", text)
+
+
+def test_views_that_say_the_same_are_one_row(ordinary: Comparison) -> None:
+    reader = Reader()
+    reader.feed(page(ordinary))
+    assert "static on, static off, equal static" in "|".join(reader.text)  # horowitz-45nm has no static power
