@@ -33,14 +33,21 @@ def plot_tornado(found: Match | Sensitivity, *, most: int = MOST_PRICES) -> Pict
     top, tall = 28.0, 40.0
     bottom = top + tall * len(bars) - 4
     said = _says(found, ranked, nominal, bars, share)
-    name = found.name if isinstance(found, Match) else " and ".join(filter(None, (_profile(ranked), ranked.against)))
-    picture = Picture(f"Which price decides: {name}", said, height=max(bottom, 40) + 36)
+    name = (
+        found.name if isinstance(found, Match) else " against ".join(filter(None, (_profile(ranked), ranked.against)))
+    )
+    title = name if difference and isinstance(found, Sensitivity) else f"Which price decides: {name}"
+    picture = Picture(title, said, height=max(bottom, 40) + 36)
     below, above = ("snn", "ann") if difference else ("operations", "operations")
     if difference:
-        left, right = ("SNN lower", "ANN lower") if isinstance(found, Match) else ("below zero", "above zero")
-        picture.add(Box(0, 3, 11, 11, below, round=2), Words(16, 13, left))
-        picture.add(Box(92, 3, 11, 11, above, round=2), Words(108, 13, right))
-    picture.add(Words(WIDTH, 13, "line: nominal prices", "muted", anchor="end"))
+        names = ("SNN", "ANN") if isinstance(found, Match) else _names(ranked)
+        at = 0.0
+        for role, one in zip((below, above), names, strict=True):
+            one = shortened(f"{one} lower", 150)
+            picture.add(Box(at, 3, 11, 11, role, round=2), Words(at + 16, 13, one))
+            at += max(92.0, 30 + len(one) * SMALL * 0.58)
+    line = (WIDTH, 13, "end") if not difference or isinstance(found, Match) else (0, bottom + 32, "start")
+    picture.add(Words(line[0], line[1], "line: nominal prices", "muted", anchor=line[2]))  # type: ignore[arg-type]
     if not bars:
         picture.add(Words(0, top + 12, "No price in this bill has a range.", "muted"))
         return picture
@@ -65,6 +72,11 @@ def plot_tornado(found: Match | Sensitivity, *, most: int = MOST_PRICES) -> Pict
     what = "estimated joules" if isinstance(found, Sensitivity) else "SNN − ANN, estimated joules a sample"
     picture.add(Words(WIDTH, bottom + 32, what, "muted", anchor="end"))
     return picture
+
+
+def _names(found: Sensitivity) -> tuple[str, str]:
+    """What the two ledgers are called: by their devices, or, on one device, in their order."""
+    return (found.profile, found.against) if found.profile != found.against else ("the first", "the second")
 
 
 def _ranked(match: Match) -> tuple[Sensitivity, float]:
