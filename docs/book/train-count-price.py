@@ -68,7 +68,9 @@ plt.show()
 
 # %%
 for swing in sl.sensitivity(alone).swings[:4]:
-    print(f"{swing.name:40s} {1e9 * swing.at_low / activity.samples:+8.1f} to {1e9 * swing.at_high / activity.samples:+8.1f} nJ")
+    print(
+        f"{swing.name:40s} {1e9 * swing.at_low / activity.samples:+8.1f} to {1e9 * swing.at_high / activity.samples:+8.1f} nJ"
+    )
 
 # %% [markdown]
 # ## When pricing refuses

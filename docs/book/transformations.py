@@ -73,7 +73,9 @@ sent = int(run.spikes[0].sum())
 matrix = run.activity.total("synaptic_op")
 factors = sent * 1 + 1000 * second.neurons
 print(f"{sent:,} spikes sent: {matrix:,} synaptic operations by the matrix; {factors:,} operations by its factors")
-print(f"estimated on Loihi, by the matrix: {1e6 * sl.price(run.activity, 'loihi').without('static').joules:.0f} µJ a second")
+print(
+    f"estimated on Loihi, by the matrix: {1e6 * sl.price(run.activity, 'loihi').without('static').joules:.0f} µJ a second"
+)
 
 # %% [markdown]
 # In factors the value is handed on as a number at each of the 1,000 steps, which is why that count does not fall with the

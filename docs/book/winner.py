@@ -31,7 +31,9 @@ for axis, strength in zip(axes, (0.0, 0.1, 1.0), strict=True):
     axis.eventplot([np.flatnonzero(row) for row in spikes.T], linelengths=0.8)
     axis.set(title=f"inhibition {strength:g}", xlabel="step")
     share = counts[strength].max() / counts[strength].sum()
-    print(f"inhibition {strength:g}: {spikes.sum():3d} spikes, {100 * share:.0f} % of them by neuron {counts[strength].argmax()}")
+    print(
+        f"inhibition {strength:g}: {spikes.sum():3d} spikes, {100 * share:.0f} % of them by neuron {counts[strength].argmax()}"
+    )
 axes[0].set_ylabel("neuron")
 plt.show()
 assert counts[1.0].argmax() == 9
@@ -49,7 +51,9 @@ for strength, fired in counts.items():
     events = {"inhibition": {"synaptic_op": inside}, "behind": {"synaptic_op": int(fired.sum()) * behind}}
     activity = sl.activity_from_events(events, timesteps=200)
     joules = sl.price(activity, "loihi").without("static").by_event()["synaptic_op"]
-    print(f"inhibition {strength:g}: {inside:6,} + {fired.sum() * behind:9,} synaptic operations, estimated {1e9 * joules:7.0f} nJ")
+    print(
+        f"inhibition {strength:g}: {inside:6,} + {fired.sum() * behind:9,} synaptic operations, estimated {1e9 * joules:7.0f} nJ"
+    )
 
 # %% [markdown]
 # ## Where it stands in the code

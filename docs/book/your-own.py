@@ -75,7 +75,9 @@ network, inputs = nn.Sequential(nn.Linear(32, 100), sl.LIF(0.9)), (torch.rand(20
 activity = sl.record(network, inputs)
 mine = sl.price(activity, folder / "drawer.toml")
 print(mine)
-by_hand = activity.total("synaptic_op") * 5e-12 + activity.total("neuron_update") * 1e-12 + activity.total("spike") * 2e-12
+by_hand = (
+    activity.total("synaptic_op") * 5e-12 + activity.total("neuron_update") * 1e-12 + activity.total("spike") * 2e-12
+)
 assert abs(mine.joules - by_hand) < 1e-9 * by_hand
 print(sl.fits(sl.map(network, inputs), folder / "drawer.toml"))
 
@@ -107,7 +109,9 @@ for name, neurons in (("LIF", sl.LIF(0.9, reset="zero")), ("Shy", Shy())):
     assert not ran.uncounted
     counts[name] = ran.spikes_per_step["1"]
     ledger = sl.price(ran, "horowitz-45nm")
-    print(f"{name}: {ran.total('spike', '1'):,} spikes, estimated {1e9 * ledger.joules_per_sample:.1f} nJ a sample at 45 nm")
+    print(
+        f"{name}: {ran.total('spike', '1'):,} spikes, estimated {1e9 * ledger.joules_per_sample:.1f} nJ a sample at 45 nm"
+    )
 figure, axis = plt.subplots(figsize=(6, 2.6))
 for name, each in counts.items():
     axis.plot(each, label=name)

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from ..amounts import Amount
 from ..events import EVENTS
 from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
-from .cores import Core, Mesh, Room, Seconds, room
+from .cores import Abilities, Core, Mesh, Room, Seconds, room
 from .identities import Number, Price, identified
 from .limits import Limits
 from .memory import Level
@@ -221,6 +221,8 @@ class HardwareProfile(Part):
     core: Core | None = None
     mesh: Mesh | None = None
     seconds: Seconds | None = None
+    #: of a chip: what its neurons and synapses can do; None where its file does not say
+    abilities: Abilities | None = None
 
     @field_validator("prices", "leaves_out")
     @classmethod
