@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spikeledger import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # percent.py
+sys.path.insert(0, str(Path(__file__).parent))  # percent.py, names.py
 
 project = "SpikeLedger"
 author = "The SpikeLedger maintainers"
@@ -14,7 +14,7 @@ copyright = "The SpikeLedger maintainers, Apache-2.0"
 version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "conf.py", "percent.py"]
+exclude_patterns = ["_build", "conf.py", "percent.py", "names.py", "reference/examples.py"]
 nitpicky = False
 
 myst_enable_extensions = ["dollarmath", "deflist"]
@@ -32,3 +32,11 @@ autodoc_member_order = "bysource"
 html_theme = "furo"
 html_title = f"SpikeLedger {version}"
 html_copy_source = False
+
+
+def setup(app):
+    """Write the pages of all public names before anything is read."""
+    import names
+
+    here = Path(__file__).parent / "reference"
+    names.write(here / "names", names.examples(here / "examples.py"))

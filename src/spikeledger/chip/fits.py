@@ -13,6 +13,7 @@ from ..errors import CapacityError
 from ..hardware.profile import HardwareProfile
 from ..mapping.map import map as map_network
 from ..mapping.mapped import Mapped
+from .abilities import lacks
 from .device import Device, list_devices, load_device
 from .packing import pack
 from .slices import Slices, cut, most_fan_in
@@ -73,6 +74,7 @@ class Viability:
     binding: str  # the limit of which the fullest core uses most
     share: float  # how much of it
     memory_bytes: float
+    lacks: tuple[str, ...] = ()  # what its neurons need, and the chip's file says that it has not; no matter of room
 
     @property
     def fits(self) -> bool:
@@ -107,10 +109,14 @@ class Viability:
                  "assumed": s.assumed, "help": s.help}
                 for s in self.shortages
             ],
-            "caveat": self.chip.core.caveat,
+            "lacks": list(self.lacks), "caveat": self.chip.core.caveat,
         }  # fmt: skip
 
     def __str__(self) -> str:
+        return f"{self._room}. By its file it has not: {'; '.join(self.lacks)}" if self.lacks else self._room
+
+    @property
+    def _room(self) -> str:
         if self.fits:
             mesh, limit = self.chip.mesh, "an assumed" if self.binding in self.chip.core.assumed else "the"
             used = f"{self.cores:,} of {mesh.cores:,} cores"
@@ -153,7 +159,7 @@ def _fits(network: Mapped, chip: Device) -> Viability:
     found = _counted(network, chip)
     unsure = {*chip.core.assumed, "cores"} if {"cores", "chips"} & {*chip.mesh.assumed} else {*chip.core.assumed}
     marked = (replace(each, assumed=each.limit in unsure) for each in found.shortages)
-    return replace(found, shortages=tuple(marked))
+    return replace(found, shortages=tuple(marked), lacks=lacks(network, chip))
 
 
 def _counted(network: Mapped, chip: Device) -> Viability:

@@ -59,6 +59,33 @@ def list_(json: options.Json = False) -> None:
         tell(f"{one.name:22} {one.mesh.cores:>6,} cores of {one.core.neurons:>6,} neurons  {one.title}")
 
 
+@app.command("abilities", short_help="Which chips have what neurons, codes and rules need.")
+def abilities(
+    chip: Annotated[list[str] | None, typer.Option("--chip", "-c", help="A chip, again for more; else all.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a table of Markdown.")] = False,
+    json: options.Json = False,
+) -> None:  # fmt: skip
+    """Say which chips have what each neuron, code, connection and learning rule needs, by the chips' own files.
+
+    Example: spikeledger chip abilities --chip loihi --chip odin
+    """
+    from ..chip import abilities as viable
+    from .console import print_json
+
+    rows = viable.viability(chip or None)
+    if json:
+        print_json(viable.to_dict(rows))
+        return
+    if markdown:
+        tell(viable.to_markdown(rows))
+        return
+    for row in rows:
+        tell(f"{row.kind}, {row.thing.replace('`', '')}")
+        for name, answer in row.answers.items():
+            lacking = ", ".join(viable.NEEDS[need] for need in row.missing[name])
+            tell(f"    {name:24} {answer}{f': it lacks {lacking}' if lacking else ''}")
+
+
 @app.command("check", short_help="Does it fit, and what binds.")
 def check(
     network: Source,

@@ -105,7 +105,7 @@ def _priced_as(table: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(name, str) or name not in _files():
         raise unknown_name("profile", str(name), _files())
     base = toml(_files()[name].read_text("utf-8"))
-    for part in ("core", "mesh", "seconds"):
+    for part in ("core", "mesh", "seconds", "abilities"):
         base.pop(part, None)
     return {**base, **{key: value for key, value in table.items() if key not in ("profile", "wording")}}
 

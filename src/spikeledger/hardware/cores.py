@@ -1,6 +1,6 @@
 """What a chip is made of: what one core holds, the mesh of cores, and, where they are published, the times of a step.
 
-Tables `[core]`, `[mesh]` and `[seconds]` of a device's file. Every table of numbers names its source, and in `assumed`
+Tables `[core]`, `[mesh]`, `[seconds]` and `[abilities]` of a device's file. Every table names its source, and in `assumed`
 the numbers that the source does not give.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -86,6 +86,18 @@ class Seconds(Facts):
     spike: float = Field(0.0, ge=0, le=1e6)
     hop: float = Field(0.0, ge=0, le=1e6)
     barrier: float = Field(0.0, ge=0, le=1e6)
+
+
+#: a membrane, a synaptic current, a synaptic conductance that decays by a share of itself; a threshold (or a current) that
+#: follows the neuron's own spikes; a time without spikes after a spike; weights that change while a network runs, by some
+#: rule, and by pair STDP
+Ability = Literal["leak", "current", "conductance", "adaptation", "refractory", "learning", "stdp"]
+
+
+class Abilities(Facts):
+    """What neurons and synapses of a chip can do beyond adding up weights and firing at a threshold."""
+
+    has: tuple[Ability, ...] = ()
 
 
 @dataclass(frozen=True)

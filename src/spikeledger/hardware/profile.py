@@ -15,7 +15,7 @@ from ..amounts import Amount
 from ..events import EVENTS
 from ..shown import Showing
 from .cited import Cited, Kind, Part, Ranged, Scope, check_range, finite, worst_kind
-from .cores import Core, Mesh, Room, Seconds, room
+from .cores import Abilities, Core, Mesh, Room, Seconds, room
 from .identities import Number, Price, identified
 from .limits import Limits
 from .memory import Level
@@ -222,6 +222,8 @@ class HardwareProfile(Showing, Part):
     core: Core | None = None
     mesh: Mesh | None = None
     seconds: Seconds | None = None
+    #: of a chip: what its neurons and synapses can do; None where its file does not say
+    abilities: Abilities | None = None
 
     @field_validator("prices", "leaves_out")
     @classmethod

@@ -171,7 +171,7 @@ def rule(operator: str, how: str | UserRule) -> str:
             operator's arguments and its result as `out`, and gives counts of events of the module that runs.
 
     Returns:
-        The operator's name. For one recording alone, pass `rules={name: how}` to `record` or `recording`.
+        The operator's name. For one recording alone, `record` and `recording` take the same as a dictionary, `rules`.
 
     Raises:
         InputError: an unknown kind.
