@@ -2,7 +2,7 @@
 
 import { Books } from "./books";
 import { coloursOf } from "./charts";
-import { countedOf, localEngine, type Pair, profileOf } from "./engine";
+import { countedOf, engineOf, localEngine, type Pair, profileOf, replayEngine } from "./engine";
 import { csv, json, picture, save } from "./export";
 import { flowOf, ledger, seconds, STATIC, type StaticMode, switched, totals } from "./joules";
 import { listenToPad, pixelsOfStrokes, type Stroke } from "./pad";
@@ -14,7 +14,7 @@ import { View } from "./view";
 
 Object.assign(globalThis, {
   spikeledger: {
-    encode, runOrdinary, runSpiking, localEngine, countedOf, profileOf, unpack, networkOf, pixelsOf, ledger, switched, totals,
+    encode, runOrdinary, runSpiking, localEngine, replayEngine, countedOf, profileOf, unpack, networkOf, pixelsOf, ledger, switched, totals,
     seconds, flowOf, costOf, extremes, judge, swings, pixelsOfStrokes,
   },
 });
@@ -24,7 +24,13 @@ const FIRST = { ann: "horowitz-45nm-int8", snn: "loihi" };
 
 async function start(packed: string): Promise<void> {
   const pack = await unpack(packed), { values } = pack;
-  const engine = localEngine(pack), prices = values.prices;
+  const prices = values.prices;
+  const engine = engineOf(pack, {
+    line: (open) => view.line(open),
+    changed: (says) => { view.say(says); if (!state.running) void again(); },
+    prices: (found) => { Object.assign(prices, found); books.reprice(); }, // its numbers stand at other places now
+    refused: (says) => view.say(says),
+  });
   const has = (side: "ann" | "snn", name: string): boolean => prices.sides[side].profiles.some((one) => one.name === name);
   const first: State = {
     ann: profileOf(prices, "ann", FIRST.ann).name, snn: profileOf(prices, "snn", FIRST.snn).name, timesteps: engine.timesteps,
@@ -74,8 +80,8 @@ async function start(packed: string): Promise<void> {
     if (turn === asked) take(found, 0);
   };
   const again = async (): Promise<void> => {
-    const turn = ++asked;
-    const found = pair.sample === null ? await engine.draw(pair.pixels, state.timesteps, state.seed) : await engine.show(pair.sample, state.timesteps, state.seed);
+    const turn = ++asked, { draw } = engine;
+    const found = pair.sample === null && draw ? await draw(pair.pixels, state.timesteps, state.seed) : await engine.show(pair.sample ?? 0, state.timesteps, state.seed);
     if (turn === asked) take(found, found.snn.timesteps);
   };
   const changed = (rerun = false): void => {
@@ -124,17 +130,17 @@ async function start(packed: string): Promise<void> {
   };
 
   // drawing
-  const pad = view.pad, pen = listenToPad(pad, strokes, () => {
+  const { draw } = engine, pad = view.pad;
+  if (draw) view.pen = listenToPad(pad, strokes, () => {
     drawing = strokes.length > 0;
     if (!drawing) return show();
     const pixels = pixelsOfStrokes(strokes, values.data), turn = ++asked;
-    void engine.draw(pixels, state.timesteps, state.seed).then((found) => {
+    void draw(pixels, state.timesteps, state.seed).then((found) => {
       if (turn === asked) take(found, found.snn.timesteps);
     });
   });
   pad.addEventListener("pointerup", () => { if (drawing) { book(); show(); } });
   view.strokes = strokes;
-  view.pen = pen;
 
   // controls
   const id = <T extends HTMLElement>(name: string): T => document.getElementById(name) as T;
@@ -144,7 +150,8 @@ async function start(packed: string): Promise<void> {
     strokes.length = 0;
     books.clear();
     run(false);
-    void engine.draw(new Float64Array(pair.pixels.length), state.timesteps, state.seed).then((found) => { drawing = true; take(found, 0); booked = true; view.totals(pair, end()); });
+    if (draw) void draw(new Float64Array(pair.pixels.length), state.timesteps, state.seed).then((found) => { drawing = true; take(found, 0); booked = true; view.totals(pair, end()); });
+    else view.totals(pair, end());
   });
   for (const side of ["ann", "snn"] as const)
     id<HTMLSelectElement>(`${side}-profile`).addEventListener("change", (event) => { state[side] = (event.target as HTMLSelectElement).value; changed(); });
@@ -166,12 +173,11 @@ async function start(packed: string): Promise<void> {
     Object.assign(state, on ? before : PUBLISHED);
     changed();
   });
-  const say = (text: string): void => { id("said").textContent = text; };
   id("link").addEventListener("click", () => {
     const link = location.href.replace(/#.*/, "") + writeState(state);
     history.replaceState(null, "", writeState(state));
     const done = navigator.clipboard?.writeText(link) ?? Promise.reject(new Error("no clipboard"));
-    done.then(() => say("The link is copied."), () => say("The link stands in the address bar."));
+    done.then(() => view.say("The link is copied."), () => view.say("The link stands in the address bar."));
   });
   id("csv").addEventListener("click", () => save("live.csv", new Blob([csv(books, values)], { type: "text/csv" })));
   id("json").addEventListener("click", () => save("live.json", new Blob([json(books, values, state)], { type: "application/json" })));
@@ -199,6 +205,7 @@ async function start(packed: string): Promise<void> {
   addEventListener("resize", redraw);
 
   take(await engine.show(state.sample % engine.count, state.timesteps, state.seed), 0);
+  if (!pair!.snn.by_step) id<HTMLInputElement>("t").disabled = true;
   cursor = state.running ? 0 : end();
   if (!state.running) book();
   view.controls();

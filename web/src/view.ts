@@ -10,7 +10,7 @@ import type { State } from "./state";
 import { type Digit, fillNumbers, fillSources, fillTornado, fillWho, neurons } from "./tables";
 import type { Document } from "./unpack";
 import { swings } from "./verdict";
-import { accuracy, clock, headline, span } from "./words";
+import { accuracy, clock, headline, provenance, span, where } from "./words";
 
 const SIDES = ["ann", "snn"] as const;
 
@@ -39,11 +39,24 @@ export class View {
     at<HTMLInputElement>("t").max = String(values.snn.timesteps ?? 1);
     const sure = at<HTMLSelectElement>("sure");
     sure.append(new Option("never: all steps", "0"), ...(values.snn.sure ?? []).map(([margin]) => new Option(`${margin} spike${margin > 1 ? "s" : ""} ahead`, String(margin))));
-    at("provenance").textContent =
-      `${values.data.name}; ${values.ann.label} against ${values.snn.label}. With int8 weights ${percent(values.ann.after)} and ${percent(values.snn.after)} ` +
-      `of ${count(values.snn.tested)} test digits are right; before, ${percent(values.ann.before)} and ${percent(values.snn.before)}. ` +
-      "The counts equal those of a recording by the library, integer for integer. Prices that could not be given here: " +
-      SIDES.map((side) => `${side.toUpperCase()} ${Object.keys(values.prices.sides[side].refused).join(", ") || "none"}`).join("; ") + ".";
+    at("provenance").textContent = provenance(values);
+    if (values.data.drawable === false || values.takes) {
+      at("pad-title").textContent = "What both read";
+      this.pad.removeAttribute("tabindex");
+      this.pad.setAttribute("aria-label", "The sample that both networks read");
+      this.pad.style.cursor = "auto";
+    }
+    at("hangs").textContent = where(values);
+  }
+
+  /** A remark beside the controls. */
+  say(text: string): void {
+    at("said").textContent = text;
+  }
+
+  /** Whether the server is there. */
+  line(open: boolean): void {
+    this.say(open ? "" : "The server does not answer; the page comes back to it by itself.");
   }
 
   recolour(): void {
@@ -97,7 +110,7 @@ export class View {
     const all = { ann: totals(books.prices, found.ann), snn: totals(books.prices, found.snn) };
     for (const side of SIDES) {
       const guess = at(`${side}-guess`), blank = side === "snn" && !scores.snn.some((one) => one > 0);
-      guess.textContent = blank || !begun ? "–" : classes[answers[side]];
+      guess.textContent = (blank && !done) || !begun ? "–" : classes[answers[side]];
       guess.classList.toggle("long", classes[answers[side]].length > 2);
       guess.classList.toggle("right", done && pair.label !== null && answers[side] === pair.label);
       guess.classList.toggle("wrong", done && pair.label !== null && answers[side] !== pair.label);
@@ -146,8 +159,8 @@ export class View {
   private sentences(pair: Pair, end: number): void {
     const { books, state } = this, prices = books.prices, number = books.seen.length || 1;
     if (!books.seen.length) {
-      at("headline").textContent = "Draw a digit, or press Run.";
-      at("hangs").textContent = "Both networks run inside this page. Nothing is sent anywhere.";
+      at("headline").textContent = this.pad.tabIndex < 0 ? "Press Run." : "Draw a digit, or press Run.";
+      at("hangs").textContent = where(this.pack.values);
       return;
     }
     const { who, hangs, verdict } = headline(books, state.ranges);
@@ -174,7 +187,7 @@ export class View {
     fillTornado(at("tornado") as HTMLTableElement, prices, nominal, swings(prices, ann, snn).slice(0, 6), verdict.hangs.map((one) => one.unknown));
     const counted = { ann: countedOf(pair.ann), snn: countedOf(pair.snn, end) }, found = books.ledgers(counted.ann, counted.snn);
     const each = slopes(prices, books.side("snn"), books.profile("snn"), counted.snn, state);
-    const dearest = neurons(pair.snn, each, this.pack.values.snn.names);
+    const dearest = neurons(pair.snn, each);
     fillWho(at("who") as HTMLTableElement, prices, [["ANN", found.ann], ["SNN", found.snn]], dearest);
     if (this.picked !== null) {
       const one = dearest.find(({ name, at: place }) => name === this.hidden(pair).name && place === this.picked);
@@ -193,7 +206,7 @@ export class View {
 
   private hidden(pair: Pair) {
     const { populations } = pair.snn;
-    return populations[populations.length > 2 ? 1 : 0];
+    return populations[populations.length > 1 && populations[0].size === pair.pixels.length ? 1 : 0];
   }
 
   private drawStrokes(size: number): void {

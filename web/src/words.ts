@@ -3,6 +3,7 @@
 import { count, percent, si, times } from "./format";
 import type { Books } from "./books";
 import type { Prices, Three } from "./joules";
+import type { Values } from "./unpack";
 import { judge, type Verdict } from "./verdict";
 
 export function short(title: string): string {
@@ -75,4 +76,24 @@ export function accuracy(books: Books, after: { ann: number; snn: number; tested
   const ann = books.right("ann"), snn = books.right("snn");
   const seen = ann.of ? `Right so far: ANN ${percent(ann.right / ann.of)}, SNN ${percent(snn.right / snn.of)} of ${count(ann.of)}. ` : "";
   return `${seen}On ${count(after.tested)} test digits: ${percent(after.ann)} and ${percent(after.snn)}.`;
+}
+
+/** Where the networks run. */
+export function where(values: Values): string {
+  return {
+    local: "Both networks run inside this page. Nothing is sent anywhere.",
+    replay: "Both networks were recorded, step by step; this page replays them. Nothing is sent anywhere.",
+    remote: "Both networks run on the machine that this page came from, and are recorded there.",
+  }[values.engine ?? "local"];
+}
+
+/** Which networks and data these are, and what the page knows of them. */
+export function provenance(values: Values): string {
+  const { data, ann, snn, prices } = values, own = (values.engine ?? "local") === "local";
+  const right = `${percent(ann.after)} and ${percent(snn.after)} of ${count(snn.tested)} test samples are right`;
+  const refused = (["ann", "snn"] as const).map((side) => `${side.toUpperCase()} ${Object.keys(prices.sides[side].refused).join(", ") || "none"}`);
+  return `${data.name}; ${ann.label} against ${snn.label}. ` +
+    (own ? `With int8 weights ${right}; before, ${percent(ann.before)} and ${percent(snn.before)}. ` : `${right}. `) +
+    `${own ? "The counts equal those of a recording by the library, integer for integer." : "All counts are a recording's."} ` +
+    `Prices that could not be given here: ${refused.join("; ")}.`;
 }

@@ -19,7 +19,7 @@ def live(
         Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
     ] = None,
     ann: Annotated[
-        str | None, typer.Option(help="An ordinary perceptron: a network's folder, or file.py:function.")
+        str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")
     ] = None,
     snn: Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")] = None,
     profiles: Annotated[
@@ -30,7 +30,7 @@ def live(
 ) -> None:
     """Write a page in which an ordinary and a spiking network read digits, and every joule can be followed.
 
-    The page needs no server, no network and no install: both networks run inside it.
+    The page needs no server, no network and no install: perceptrons run inside it, other networks are replayed.
 
     Example: spikeledger live --out live.html
     """
@@ -48,7 +48,6 @@ def live(
     from ..datasets import list_datasets, load_dataset
     from ..errors import unknown_name
     from ..live import networks
-    from ..live.document import local
     from ..live.page import write_live
 
     name, left, right = data or "digits", None, None
@@ -61,8 +60,8 @@ def live(
         left, right = building.find_network(ann), building.find_network(snn)
     if left is None or right is None:
         left, right = networks.shipped() if name == "digits" else networks.cached(part, say=console.say)
-    names = (networks.label_of(left), networks.label_of(right))
-    document = local(left, right, part, profiles=own, names=names)
+    with building.own_code():
+        document = networks.document_of(left, right, part, profiles=own)
     write_live(document, out)
     for note in document.notes:
         typer.echo(note)

@@ -148,12 +148,12 @@ def _samples(
     chosen = np.random.default_rng(seed + 1).permutation(chosen)
     return {
         "name": data.name, "classes": list(data.classes), "height": pictures.shape[1], "width": pictures.shape[2],
-        "levels": levels, **_framing(pictures), "count": len(chosen), "labels": data.test_labels.numpy()[chosen].tolist(),
+        "levels": levels, **framing(pictures), "count": len(chosen), "labels": data.test_labels.numpy()[chosen].tolist(),
         "pixels": document.place(pictures[chosen]),
     }  # fmt: skip
 
 
-def _framing(pictures: np.ndarray) -> dict[str, Any]:
+def framing(pictures: np.ndarray) -> dict[str, Any]:
     """How these pictures are framed, for drawings: the share of the frame that a digit fills, by what it is centred, its pen.
 
     A picture is centred by whichever of its mass and its box strays least from the middle.

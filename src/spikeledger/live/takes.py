@@ -181,7 +181,7 @@ def _by_step(
         arrived.append((layer.inputs, since if layer.inputs != "silent" else steps + 1))
     for (name, event), tally in activity.tallies.items():
         row = _series(activity, active, name, event, steps)
-        if row is None and not _uneven(activity, name, event, still):
+        if row is None and (steps == 1 or not _uneven(activity, name, event, still)):
             row = _shared(tally.count, steps)
         if row is None or len(row) != steps or int(row[-1]) != tally.count:
             return None, ()

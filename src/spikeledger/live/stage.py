@@ -1,0 +1,164 @@
+"""Any two networks on show: what either does with a sample, and the page's document of them, recorded or asked live."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .. import __version__
+from ..activity import Activity
+from ..datasets import Dataset
+from ..errors import InputError
+from ..hardware.profile import HardwareProfile
+from .answering import answering
+from .bills import all_bills
+from .document import SCHEMA, Document, framing
+from .takes import Take, take
+
+#: samples that a page shows of recordings, and of how many the accuracy is told
+RECORDED, TESTED = 40, 1000
+#: pictures are bytes
+_LEVELS = 255
+SIDES = ("ann", "snn")
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """An ordinary and a spiking network, and data whose test samples they read; both are left as they are.
+
+    Takes of one network run one after the other, whichever thread asks.
+    """
+
+    ann: nn.Module
+    snn: nn.Module
+    data: Dataset
+    names: tuple[str, str] = ("ANN", "SNN")
+    profiles: Sequence[str | HardwareProfile] = ()
+    catalogue: Sequence[str] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_busy", {side: threading.Lock() for side in SIDES})
+        for side, name in zip(SIDES, self.names, strict=True):
+            one = self.take(side, self.data.test_inputs[0], self.seed)
+            if one.activity.spiking != (side == "snn"):
+                raise InputError(
+                    "the page shows an ordinary network against a spiking one: give ann and snn in this order"
+                )
+            if one.scores.shape[1] != len(self.data.classes):
+                raise InputError(
+                    f"{name} answers {one.scores.shape[1]} classes, but '{self.data.name}' has {len(self.data.classes)}"
+                )
+
+    def network(self, side: str) -> nn.Module:
+        """One of both, `ann` or `snn`."""
+        return self.ann if side == "ann" else self.snn
+
+    def take(self, side: str, sample: Tensor, seed: int) -> Take:
+        """What a network does with one sample `[*N]`."""
+        busy: Mapping[str, threading.Lock] = self._busy  # type: ignore[attr-defined]
+        with busy[side]:
+            return take(self.network(side), sample, seed=seed)
+
+    def chosen(self, shown: int) -> NDArray[np.int64]:
+        """Test samples that are shown, drawn with the seed."""
+        return np.random.default_rng(self.seed).permutation(len(self.data.test_labels))[:shown]
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a drawing is a sample: grey pictures `[height, width]` or `[1, height, width]` of values in 0..1."""
+        inputs = self.data.test_inputs
+        flat = inputs.dim() == 3 or (inputs.dim() == 4 and inputs.shape[1] == 1)
+        return flat and float(inputs.min()) >= 0 and float(inputs.max()) <= 1
+
+    def document(self, engine: str, shown: int, takes: Sequence[Mapping[str, Take]]) -> Document:
+        """What a page holds: samples, accuracies, and bills for the classes of inputs that these takes had."""
+        document = Document({"schema": SCHEMA, "version": __version__, "engine": engine})
+        inputs, labels = self.data.test_inputs, self.data.test_labels
+        known = np.random.default_rng(self.seed + 1).permutation(len(labels))[:TESTED]
+        rows = torch.from_numpy(np.sort(known))
+        for side, name in zip(SIDES, self.names, strict=True):
+            asked = answering(self.network(side), inputs[rows], labels[rows], seed=self.seed)
+            first = takes[0][side]
+            document.values[side] = {
+                "label": name, "names": list(first.activity.layers), "before": asked.accuracy, **asked.plain(),
+                "timesteps": first.timesteps, "layers": [],
+                "fans": {layer: document.place(row.astype(np.int32)) for layer, row in _fans(first.activity)},
+            }  # fmt: skip
+            document.notes.append(f"{name}: {100 * asked.accuracy:.2f} % of {asked.tested:,} test samples right")
+        document.values["data"] = self._samples(document, shown)
+        document.values["prices"] = self.prices(takes)
+        return document
+
+    def prices(self, takes: Sequence[Mapping[str, Take]]) -> dict[str, Any]:
+        """All bills for the classes of inputs that these takes had."""
+        kinds = {side: set().union(*(one[side].kinds() for one in takes)) for side in SIDES}
+        first = (takes[0][side].activity for side in SIDES)
+        return all_bills(*first, profiles=self.profiles, catalogue=self.catalogue, kinds=kinds)
+
+    def _samples(self, document: Document, shown: int) -> dict[str, Any]:
+        chosen = self.chosen(shown)
+        pictures = pictures_of(self.data.test_inputs[torch.from_numpy(chosen)])
+        return {
+            "name": self.data.name, "classes": list(self.data.classes), "height": pictures.shape[1],
+            "width": pictures.shape[2], "levels": _LEVELS, **framing(pictures), "count": len(chosen),
+            "labels": self.data.test_labels.numpy()[chosen].tolist(), "pixels": document.place(pictures),
+            "drawable": self.drawable,
+        }  # fmt: skip
+
+
+def replay(
+    ann: nn.Module, snn: nn.Module, data: Dataset, *, profiles: Sequence[str | HardwareProfile] = (), seed: int = 0,
+    shown: int = RECORDED, names: tuple[str, str] = ("ANN", "SNN"), catalogue: Sequence[str] | None = None,
+) -> Document:  # fmt: skip
+    """The document of recordings: any two networks that `sl.compare` takes, convolutions and other libraries' too.
+
+    Args:
+        data: its test samples are shown (`shown` of them, drawn with `seed`).
+        profiles: besides those of the catalogue.
+        catalogue: names of the catalogue's profiles; all of them by default.
+
+    Raises:
+        InputError: networks that answer no score a class, or in another order.
+        UncountedError: what was not counted in a run.
+    """
+    stage = Stage(ann, snn, data, names, profiles, catalogue, seed)
+    takes = [
+        {side: stage.take(side, data.test_inputs[int(index)], seed + place) for side in SIDES}
+        for place, index in enumerate(stage.chosen(shown))
+    ]
+    document = stage.document("replay", shown, takes)
+    document.values["takes"] = [{side: one[side].plain(document.place) for side in SIDES} for one in takes]
+    document.notes.append(f"{len(takes)} recordings of each network are in the page")
+    return document
+
+
+def pictures_of(samples: Tensor) -> NDArray[np.uint8]:
+    """Samples as grey pictures `uint8 [samples, height, width]`: the means over all other axes, from the least to the most.
+
+    Values in 0..1 stay what they are. A sample without height and width is folded to a picture nearly square.
+    """
+    plain = samples.double().cpu().numpy()
+    if plain.ndim == 2:
+        width = int(np.ceil(np.sqrt(plain.shape[1])))
+        short = -plain.shape[1] % width
+        plain = np.pad(plain, ((0, 0), (0, short))).reshape(len(plain), -1, width)
+    plain = plain.mean(axis=tuple(range(1, plain.ndim - 2)))
+    if plain.min() < 0 or plain.max() > 1 or plain.max() == 0:
+        low, high = plain.min((1, 2), keepdims=True), plain.max((1, 2), keepdims=True)
+        plain = (plain - low) / np.where(high > low, high - low, 1)
+    return np.rint(plain * _LEVELS).astype(np.uint8)
+
+
+def _fans(activity: Activity) -> list[tuple[str, NDArray[np.int64]]]:
+    """Synapses that leave each place, of layers behind a population that is drawn."""
+    from .takes import MOST_DRAWN
+
+    return [(name, row.ravel()) for name, row in activity.fan_outs.items() if row.size <= MOST_DRAWN]
