@@ -28,6 +28,7 @@ from . import (
     robustness,
     search,
     sensitivity,
+    serve,
     show,
     study,
     train,
@@ -59,6 +60,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.add_typer(chip.app, name="chip")
 app.add_typer(profiles.app, name="profiles")
 app.command("live")(live.live)
+app.command("serve")(serve.serve)
 app.add_typer(study.app, name="study")
 app.add_typer(search.app, name="search")
 app.command("outlook")(outlook.outlook)

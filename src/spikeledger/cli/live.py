@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
 from . import options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..datasets import Dataset
 
 
 def live(
@@ -18,9 +23,7 @@ def live(
     comparison: Annotated[
         Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
     ] = None,
-    ann: Annotated[
-        str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")
-    ] = None,
+    ann: Annotated[str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")] = None,
     snn: Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")] = None,
     profiles: Annotated[
         str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
@@ -34,21 +37,41 @@ def live(
 
     Example: spikeledger live --out live.html
     """
-    if comparison is not None and (data or ann or snn):
-        raise InputError("--comparison brings its own data and networks: leave out --data, --ann and --snn")
-    if (ann is None) != (snn is None):
-        raise InputError(f"--{'ann' if snn is None else 'snn'} was given alone: give both networks")
-
-    from . import building, console, folders
+    check(data, comparison, ann, snn)
+    from . import building, folders
 
     folders.check_target(out)
     from ..hardware.catalog import load_profile
 
     own = [load_profile(one.strip()) for one in profiles.split(",") if one.strip()]
+    from ..live import networks
+    from ..live.page import write_live
+
+    left, right, part = networks_of(data, comparison, ann, snn, root)
+    with building.own_code():
+        document = networks.document_of(left, right, part, profiles=own)
+    write_live(document, out)
+    for note in document.notes:
+        typer.echo(note)
+    typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
+
+
+def check(data: str | None, comparison: Path | None, ann: str | None, snn: str | None) -> None:
+    """Refuse options that do not go together."""
+    if comparison is not None and (data or ann or snn):
+        raise InputError("--comparison brings its own data and networks: leave out --data, --ann and --snn")
+    if (ann is None) != (snn is None):
+        raise InputError(f"--{'ann' if snn is None else 'snn'} was given alone: give both networks")
+
+
+def networks_of(
+    data: str | None, comparison: Path | None, ann: str | None, snn: str | None, root: Path | None
+) -> tuple[nn.Module, nn.Module, Dataset]:
+    """Both networks that were asked for, or those that come with the data, and the data."""
     from ..datasets import list_datasets, load_dataset
     from ..errors import unknown_name
     from ..live import networks
-    from ..live.page import write_live
+    from . import building, console
 
     name, left, right = data or "digits", None, None
     if comparison is not None:
@@ -60,9 +83,4 @@ def live(
         left, right = building.find_network(ann), building.find_network(snn)
     if left is None or right is None:
         left, right = networks.shipped() if name == "digits" else networks.cached(part, say=console.say)
-    with building.own_code():
-        document = networks.document_of(left, right, part, profiles=own)
-    write_live(document, out)
-    for note in document.notes:
-        typer.echo(note)
-    typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
+    return left, right, part

@@ -81,21 +81,35 @@ class Stage:
     def document(self, engine: str, shown: int, takes: Sequence[Mapping[str, Take]]) -> Document:
         """What a page holds: samples, accuracies, and bills for the classes of inputs that these takes had."""
         document = Document({"schema": SCHEMA, "version": __version__, "engine": engine})
-        inputs, labels = self.data.test_inputs, self.data.test_labels
-        known = np.random.default_rng(self.seed + 1).permutation(len(labels))[:TESTED]
-        rows = torch.from_numpy(np.sort(known))
         for side, name in zip(SIDES, self.names, strict=True):
-            asked = answering(self.network(side), inputs[rows], labels[rows], seed=self.seed)
             first = takes[0][side]
             document.values[side] = {
-                "label": name, "names": list(first.activity.layers), "before": asked.accuracy, **asked.plain(),
-                "timesteps": first.timesteps, "layers": [],
+                "label": name, "names": list(first.activity.layers), "timesteps": first.timesteps, "layers": [],
                 "fans": {layer: document.place(row.astype(np.int32)) for layer, row in _fans(first.activity)},
             }  # fmt: skip
-            document.notes.append(f"{name}: {100 * asked.accuracy:.2f} % of {asked.tested:,} test samples right")
+        self.measure(document)
+        for side, name in zip(SIDES, self.names, strict=True):
+            told = document.values[side]
+            document.notes.append(f"{name}: {100 * told['after']:.2f} % of {told['tested']:,} test samples right")
         document.values["data"] = self._samples(document, shown)
         document.values["prices"] = self.prices(takes)
         return document
+
+    def measure(self, document: Document) -> None:
+        """Put into a document how often both networks are right, on some samples of the test set."""
+        labels = self.data.test_labels
+        rows = torch.from_numpy(np.sort(np.random.default_rng(self.seed + 1).permutation(len(labels))[:TESTED]))
+        busy: Mapping[str, threading.Lock] = self._busy  # type: ignore[attr-defined]
+        for side in SIDES:
+            with busy[side]:
+                found = answering(self.network(side), self.data.test_inputs[rows], labels[rows], seed=self.seed)
+            document.values[side] |= {"before": found.accuracy, **found.plain()}
+
+    def become(self, side: str, weights: Mapping[str, Tensor]) -> None:
+        """Give a network other weights, between two takes."""
+        busy: Mapping[str, threading.Lock] = self._busy  # type: ignore[attr-defined]
+        with busy[side]:
+            self.network(side).load_state_dict({name: value.detach().clone() for name, value in weights.items()})
 
     def prices(self, takes: Sequence[Mapping[str, Take]]) -> dict[str, Any]:
         """All bills for the classes of inputs that these takes had."""

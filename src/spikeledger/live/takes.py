@@ -33,7 +33,18 @@ MOST_DRAWN = 2048
 #: where the bytes of an array go: to an offset in a page's block, or into the message itself
 Put = Callable[[NDArray[Any]], int | str]
 
-_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Hardtanh)
+_ACTIVATIONS = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.GELU,
+    nn.SiLU,
+    nn.ELU,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Softplus,
+    nn.Hardtanh,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +121,12 @@ def take(network: nn.Module, sample: Tensor, *, seed: int) -> Take:
     if activity.samples != 1:
         raise InputError(f"one sample was recorded as {activity.samples}: give a network that takes samples [B, *N]")
     watch = _Watch(network)
-    with preserved(network), evaluation_mode(network), own_random_numbers(network, seed), listen(watch, operators=False):
+    with (
+        preserved(network),
+        evaluation_mode(network),
+        own_random_numbers(network, seed),
+        listen(watch, operators=False),
+    ):
         to_rest(network)
         reseed(network, seed)
         given = answer(network, batch)
@@ -148,7 +164,9 @@ class _Watch(Listener):
         if firing.currents is None:
             return
         currents = firing.currents.detach()
-        currents = currents[None] if firing.layout == "B" else currents.movedim(1, 0) if firing.layout == "BT" else currents
+        currents = (
+            currents[None] if firing.layout == "B" else currents.movedim(1, 0) if firing.layout == "BT" else currents
+        )
         self.active.setdefault(name, []).extend((currents != 0).reshape(len(currents), -1).sum(1).tolist())
 
 
@@ -227,7 +245,9 @@ def _populations(activity: Activity, watch: _Watch, scores: NDArray[np.float64])
         smallest = min(activity.rasters.items(), key=lambda one: one[1].shape[1], default=None)
         if not rasters and smallest is not None:
             rasters = dict([smallest])
-        return tuple(Shown(name, spikes=row.astype(np.uint8), next=behind.get(name, "")) for name, row in rasters.items())
+        return tuple(
+            Shown(name, spikes=row.astype(np.uint8), next=behind.get(name, "")) for name, row in rasters.items()
+        )
     small = [(name, row) for name, row in watch.values.items() if row.size <= MOST_DRAWN]
     layers = [Shown(name, values=row, next=behind.get(name, "")) for name, row in small]
     return (*layers, Shown("answer", values=scores[-1]))
