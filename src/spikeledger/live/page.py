@@ -33,8 +33,9 @@ def live_page(document: Document, *, connect: bool = False) -> str:
     if "</script" in script:
         raise AssertionError("the script would end its own element: build it anew")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = _POLICY.format(digest=digest) + ("; connect-src 'self'" if connect else "")
     parts = {
-        "policy": _POLICY.format(digest=digest) + ("; connect-src 'self'" if connect else ""), "style": roles_css() + room.joinpath("page.css").read_text("utf-8"),
+        "policy": policy, "style": roles_css() + room.joinpath("page.css").read_text("utf-8"),
         "payload": document.packed(), "script": script,
     }  # fmt: skip
     page = room.joinpath("live.html").read_text("utf-8")

@@ -30,7 +30,7 @@ from ..errors import InputError, SpikeLedgerError, retold
 from ..hardware.profile import HardwareProfile
 from .messages import LONGEST, Asked, asked, turn_of
 from .page import live_page
-from .stage import SIDES, Stage
+from .stage import SIDES, Stage, likely_kinds
 from .takes import Take, inline
 
 #: pages that are served at once, questions a second of each, and refused questions after which it is closed
@@ -51,14 +51,10 @@ class Theatre:
         self.prices = 0  # how often bills were made anew
         self._chosen = stage.chosen(_SAMPLES)
         self._kept: OrderedDict[tuple[Any, ...], str] = OrderedDict()
-        first = [
-            {side: stage.take(side, stage.data.test_inputs[int(at)], 0) for side in SIDES} for at in self._chosen[:4]
-        ]
-        self._told = {
-            side: [one[side] for one in first] for side in SIDES
-        }  # takes that stand for all classes of inputs
-        self._kinds = {side: set().union(*(one[side].kinds() for one in first)) for side in SIDES}
-        self._document = stage.document("remote", len(self._chosen), first)
+        shown = [stage.data.test_inputs[int(at)] for at in self._chosen[:4]]
+        self._takes = {side: [stage.take(side, one, 0) for one in shown] for side in SIDES}
+        self._kinds = {side: likely_kinds(self._takes[side]) for side in SIDES}
+        self._document = stage.document("remote", len(self._chosen), self._takes, self._kinds)
         self._page = (0, live_page(self._document, connect=True))
 
     @property
@@ -112,10 +108,7 @@ class Theatre:
         if one.kinds() <= self._kinds[side]:
             return
         self._kinds[side] |= one.kinds()
-        self._told[side].append(one)
-        longest = max(map(len, self._told.values()))
-        rows = [{name: told[min(at, len(told) - 1)] for name, told in self._told.items()} for at in range(longest)]
-        self._document.values["prices"] = self.stage.prices(rows)
+        self._document.values["prices"] = self.stage.prices(self._takes, self._kinds)
         self.prices += 1
 
     def changed(self) -> None:

@@ -20,6 +20,7 @@ from ..hardware.profile import HardwareProfile
 from .answering import answering
 from .bills import all_bills
 from .document import SCHEMA, Document, framing
+from .slopes import classes
 from .takes import Take, take
 
 #: samples that a page shows of recordings, and of how many the accuracy is told
@@ -27,6 +28,10 @@ RECORDED, TESTED = 40, 1000
 #: pictures are bytes
 _LEVELS = 255
 SIDES = ("ann", "snn")
+#: of so many classes of inputs, all are priced beforehand
+FEW = 16
+#: of each side, the classes that its weighted layers' inputs can have
+Kinds = Mapping[str, set[tuple[str, ...]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +83,11 @@ class Stage:
         flat = inputs.dim() == 3 or (inputs.dim() == 4 and inputs.shape[1] == 1)
         return flat and float(inputs.min()) >= 0 and float(inputs.max()) <= 1
 
-    def document(self, engine: str, shown: int, takes: Sequence[Mapping[str, Take]]) -> Document:
-        """What a page holds: samples, accuracies, and bills for the classes of inputs that these takes had."""
+    def document(self, engine: str, shown: int, takes: Mapping[str, Sequence[Take]], kinds: Kinds) -> Document:
+        """What a page holds: samples, accuracies, and bills for these classes of inputs."""
         document = Document({"schema": SCHEMA, "version": __version__, "engine": engine})
         for side, name in zip(SIDES, self.names, strict=True):
-            first = takes[0][side]
+            first = takes[side][0]
             document.values[side] = {
                 "label": name, "names": list(first.activity.layers), "timesteps": first.timesteps, "layers": [],
                 "fans": {layer: document.place(row.astype(np.int32)) for layer, row in _fans(first.activity)},
@@ -92,7 +97,7 @@ class Stage:
             told = document.values[side]
             document.notes.append(f"{name}: {100 * told['after']:.2f} % of {told['tested']:,} test samples right")
         document.values["data"] = self._samples(document, shown)
-        document.values["prices"] = self.prices(takes)
+        document.values["prices"] = self.prices(takes, kinds)
         return document
 
     def measure(self, document: Document) -> None:
@@ -111,10 +116,9 @@ class Stage:
         with busy[side]:
             self.network(side).load_state_dict({name: value.detach().clone() for name, value in weights.items()})
 
-    def prices(self, takes: Sequence[Mapping[str, Take]]) -> dict[str, Any]:
-        """All bills for the classes of inputs that these takes had."""
-        kinds = {side: set().union(*(one[side].kinds() for one in takes)) for side in SIDES}
-        first = (takes[0][side].activity for side in SIDES)
+    def prices(self, takes: Mapping[str, Sequence[Take]], kinds: Kinds) -> dict[str, Any]:
+        """All bills for these classes of inputs of the weighted layers; of the takes the facts of the layers are read."""
+        first = (takes[side][0].activity for side in SIDES)
         return all_bills(*first, profiles=self.profiles, catalogue=self.catalogue, kinds=kinds)
 
     def _samples(self, document: Document, shown: int) -> dict[str, Any]:
@@ -144,14 +148,31 @@ def replay(
         UncountedError: what was not counted in a run.
     """
     stage = Stage(ann, snn, data, names, profiles, catalogue, seed)
-    takes = [
-        {side: stage.take(side, data.test_inputs[int(index)], seed + place) for side in SIDES}
-        for place, index in enumerate(stage.chosen(shown))
+    chosen = [data.test_inputs[int(index)] for index in stage.chosen(shown)]
+    takes = {side: [stage.take(side, one, seed + place) for place, one in enumerate(chosen)] for side in SIDES}
+    document = stage.document("replay", shown, takes, {side: kinds_of(takes[side]) for side in SIDES})
+    document.values["takes"] = [
+        {side: one.plain(document.place) for side, one in zip(SIDES, pair, strict=True)}
+        for pair in zip(*takes.values(), strict=True)
     ]
-    document = stage.document("replay", shown, takes)
-    document.values["takes"] = [{side: one[side].plain(document.place) for side in SIDES} for one in takes]
-    document.notes.append(f"{len(takes)} recordings of each network are in the page")
+    document.notes.append(f"{len(chosen)} recordings of each network are in the page")
     return document
+
+
+def kinds_of(takes: Sequence[Take]) -> set[tuple[str, ...]]:
+    """The classes that the inputs of the weighted layers had in these takes, after any step."""
+    return set().union(*(one.kinds() for one in takes))
+
+
+def likely_kinds(takes: Sequence[Take]) -> set[tuple[str, ...]]:
+    """The same, and what another sample may bring: every class where there are few, else silence from any layer on."""
+    found = kinds_of(takes)
+    every = classes(takes[0].activity)
+    if len(every) <= FEW:
+        return found | set(every)
+    for one in tuple(found):
+        found |= {(*one[:place], *("silent",) * (len(one) - place)) for place in range(len(one) + 1)}
+    return found
 
 
 def pictures_of(samples: Tensor) -> NDArray[np.uint8]:
