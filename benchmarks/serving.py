@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 CLIENTS, RATE = 5, 20
+#: questions that a page leaves open at most; where it has as many it waits, which is told as `late`
+OPEN = 4
 
 
 def serve(port: Any) -> None:
@@ -31,10 +33,11 @@ def serve(port: Any) -> None:
 
 
 async def page(port: int, seconds: float, client: int) -> dict[str, Any]:
-    """One page that asks at its rate, whether or not the last answer has come."""
+    """One page that asks at its rate."""
     from websockets.asyncio.client import connect
 
     waits: list[float] = []
+    late = 0
     asked: dict[int, float] = {}
     async with connect(f"ws://127.0.0.1:{port}/live", max_size=None) as socket:
 
@@ -48,6 +51,9 @@ async def page(port: int, seconds: float, client: int) -> dict[str, Any]:
         begin = time.perf_counter()
         for turn in range(int(seconds * RATE)):
             await asyncio.sleep(max(0.0, begin + turn / RATE - time.perf_counter()))
+            late += len(asked) >= OPEN
+            while len(asked) >= OPEN:
+                await asyncio.sleep(0.002)
             asked[turn] = time.perf_counter()
             await socket.send(json.dumps({"ask": "sample", "turn": turn, "seed": turn + client, "sample": turn % 120}))
         took = time.perf_counter() - begin
@@ -58,9 +64,15 @@ async def page(port: int, seconds: float, client: int) -> dict[str, Any]:
         ear.cancel()
     waits.sort()
     return {
-        "rate": len(waits) / took, "gaps": len(asked), "wait_p50": waits[len(waits) // 2],
+        "rate": len(waits) / took, "gaps": len(asked), "late": late, "wait_p50": waits[len(waits) // 2],
         "wait_p95": waits[int(0.95 * len(waits))],
     }  # fmt: skip
+
+
+def _cpu(process: int) -> float:
+    """Seconds that a process has computed."""
+    row = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(row[11]) + int(row[12])) / 100
 
 
 async def memory(process: int, seconds: float) -> list[tuple[float, float]]:
@@ -111,10 +123,13 @@ async def hostile(port: int, count: int) -> dict[str, int]:
 
 async def measured(port: int, process: int, seconds: float, count: int, apart: bool) -> dict[str, Any]:
     pages = [page(port, seconds, 1000 * number if apart else 0) for number in range(CLIENTS)]
+    cpu = _cpu(process)
     *told, kept = await asyncio.gather(*pages, memory(process, seconds))
     third = len(kept) // 3 or 1
+    begun, ended = cpu, _cpu(process)
+    updates = sum(one["rate"] for one in told) * seconds
     return {
-        "seconds": seconds, "pages": told,
+        "seconds": seconds, "pages": told, "cpu_milliseconds_an_update": 1000 * (ended - begun) / updates,
         "megabytes": {"first": kept[0][1], "after_a_third": kept[third][1] if len(kept) > third else kept[-1][1],
                       "last": kept[-1][1]},
         "hostile": await hostile(port, count),

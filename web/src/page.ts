@@ -1,7 +1,7 @@
 // The page: what is shown when. `globalThis.spikeledger` is the engine for whoever wants to use it without the page.
 
 import { Books } from "./books";
-import { coloursOf } from "./charts";
+import { coloursOf, watchSizes } from "./charts";
 import { countedOf, engineOf, localEngine, type Pair, profileOf, replayEngine } from "./engine";
 import { csv, json, picture, save } from "./export";
 import { flowOf, ledger, seconds, STATIC, type StaticMode, switched, totals } from "./joules";
@@ -52,7 +52,9 @@ async function start(packed: string): Promise<void> {
     }
     return pair.snn.timesteps;
   };
+  const shared = (globalThis as unknown as { spikeledger: { times?: number[]; ready?: number } }).spikeledger;
   const show = (): void => view.show(pair, cursor, end());
+  const fast = (): boolean => state.running && state.speed > 60; // whole digits, without their steps
   const book = (): void => {
     if (booked) return;
     booked = true;
@@ -69,7 +71,9 @@ async function start(packed: string): Promise<void> {
     cursor = from;
     held = 0;
     booked = false;
+    const begin = performance.now();
     show();
+    shared.times?.push(performance.now() - begin);
   };
   const next = async (sample = state.sample + 1): Promise<void> => {
     strokes.length = 0;
@@ -77,7 +81,10 @@ async function start(packed: string): Promise<void> {
     state.sample = sample % engine.count;
     state.seed = (state.seed + 1) % 2 ** 31;
     const turn = ++asked, found = await engine.show(state.sample, state.timesteps, state.seed);
-    if (turn === asked) take(found, 0);
+    if (turn !== asked) return;
+    if (!fast()) return take(found, 0);
+    take(found, found.snn.timesteps);
+    book();
   };
   const again = async (): Promise<void> => {
     const turn = ++asked, { draw } = engine;
@@ -105,28 +112,29 @@ async function start(packed: string): Promise<void> {
       show();
     }
   };
-  const shared = (globalThis as unknown as { spikeledger: { times?: number[] } }).spikeledger;
   const frame = (now: number): void => {
     requestAnimationFrame(frame);
     const begin = performance.now();
-    moved(now);
+    view.work(now, moved(now));
     shared.times?.push(performance.now() - begin);
   };
-  const moved = (now: number): void => {
+  const moved = (now: number): boolean => {
     const passed = Math.min((now - last) / 1000, 0.1);
     last = now;
-    if (!state.running || document.hidden) return;
-    const fast = state.speed > 60;
+    if (!state.running || document.hidden) return false;
     if (cursor < end()) {
       const before = Math.floor(cursor);
-      cursor = fast ? end() : Math.min(cursor + passed * state.speed, end());
-      if (Math.floor(cursor) === before) return;
+      cursor = fast() ? end() : Math.min(cursor + passed * state.speed, end());
+      if (Math.floor(cursor) === before) return false;
       if (cursor >= end()) book();
       show();
-    } else {
-      held += passed;
-      if (held > (fast ? 0.05 : drawing ? 6 : 0.7)) { held = -1e9; void next(); }
+      return true;
     }
+    held += passed;
+    if (held <= (fast() ? 0.05 : drawing ? 6 : 0.7)) return false;
+    held = -1e9;
+    void next();
+    return true;
   };
 
   // drawing
@@ -202,7 +210,7 @@ async function start(packed: string): Promise<void> {
   });
   const redraw = (): void => { view.recolour(); show(); view.totals(pair, end()); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("resize", redraw);
+  watchSizes(redraw);
 
   take(await engine.show(state.sample % engine.count, state.timesteps, state.seed), 0);
   if (!pair!.snn.by_step) id<HTMLInputElement>("t").disabled = true;
@@ -211,6 +219,7 @@ async function start(packed: string): Promise<void> {
   view.controls();
   redraw();
   document.documentElement.dataset.ready = "yes";
+  shared.ready = performance.now();
   requestAnimationFrame(frame);
 }
 
