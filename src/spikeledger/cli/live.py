@@ -29,7 +29,16 @@ def live(
         str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
     ] = "",
     root: options.Root = None,
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("live.html"),
+    out: Annotated[
+        Path, typer.Option(help="The page; a film if it ends in .gif or .mp4, a still in .svg, .png or .pdf.")
+    ] = Path("live.html"),
+    on: Annotated[str, typer.Option(help="Of films and stills: the hardware, 'ann_profile:snn_profile'.")] = (
+        "horowitz-45nm-int8:loihi"
+    ),
+    samples: Annotated[int, typer.Option(help="Of films and stills: how many test samples.")] = 12,
+    still: Annotated[
+        str, typer.Option(help="Which still: analysis (accuracy, joules, power, ratio) or sparsity.")
+    ] = "analysis",
 ) -> None:
     """Write a page in which an ordinary and a spiking network read digits, and every joule can be followed.
 
@@ -47,6 +56,11 @@ def live(
     from ..live import networks
     from ..live.page import write_live
 
+    if out.suffix.lower() not in (".html", ".htm", ""):
+        from ..live.film import check_film
+
+        check_film(out, still)
+        return _film(out, on, samples, still, networks_of(data, comparison, ann, snn, root))
     left, right, part = networks_of(data, comparison, ann, snn, root)
     with building.own_code():
         document = networks.document_of(left, right, part, profiles=own)
@@ -54,6 +68,19 @@ def live(
     for note in document.notes:
         typer.echo(note)
     typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
+
+
+def _film(out: Path, on: str, samples: int, still: str, shown: tuple[nn.Module, nn.Module, Dataset]) -> None:
+    from ..live.film import film
+    from . import building
+
+    left, colon, right = on.rpartition(":")
+    if not (colon and left and right):
+        raise InputError(f"--on is '{on}', but needs the form ann_profile:snn_profile")
+    with building.own_code():
+        made = film(*shown, ann_profile=left, snn_profile=right, samples=samples)
+    made.save(out, still=still)  # type: ignore[arg-type]
+    typer.echo(f"{out}: {samples} samples, ANN on {made.titles['ann']}, SNN on {made.titles['snn']}")
 
 
 def check(data: str | None, comparison: Path | None, ann: str | None, snn: str | None) -> None:
