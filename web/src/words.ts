@@ -2,7 +2,7 @@
 
 import { count, percent, si, times } from "./format";
 import type { Books } from "./books";
-import type { Prices, Three } from "./joules";
+import { type Prices, type Three, totals } from "./joules";
 import type { Values } from "./unpack";
 import { judge, type Verdict } from "./verdict";
 
@@ -50,15 +50,17 @@ function told(prices: Prices, unknown: number): string {
 
 /** What static power does to a document's factor. */
 function published(books: Books): string {
-  const ratio = (mode: "computing" | "off"): number => {
-    const sums = { ann: 0, snn: 0 };
-    for (const one of books.seen) {
-      const found = books.ledgers(one.ann, one.snn, { ...books.setting, static: mode });
-      for (const side of ["ann", "snn"] as const) for (const each of found[side]) sums[side] += each.amount * each.unknowns.reduce((by, at) => by * (books.prices.unknowns[at][2] as number), 1);
+  const sums = { ann: { all: 0, still: 0 }, snn: { all: 0, still: 0 } };
+  for (const one of books.seen) {
+    const found = books.ledgers(one.ann, one.snn, { ...books.setting, static: "computing" });
+    for (const side of ["ann", "snn"] as const) {
+      sums[side].all += totals(books.prices, found[side])[1];
+      sums[side].still += totals(books.prices, found[side], "static")[1];
     }
-    return sums.ann / sums.snn;
-  };
-  return `With static power the factor is ${times(ratio("computing"))}; without it, ${times(ratio("off"))}.`;
+  }
+  const { ann, snn } = sums, share = (side: { all: number; still: number }): string => `${((100 * side.still) / side.all).toPrecision(4)} %`;
+  return `With static power the factor is ${times(ann.all / snn.all)}; without it, ${times((ann.all - ann.still) / (snn.all - snn.still))}: ` +
+    `power that is assumed is ${share(ann)} of the ANN's joules and ${share(snn)} of the SNN's.`;
 }
 
 export function span([low, , high]: Three, ranges: boolean): string {

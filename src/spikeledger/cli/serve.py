@@ -45,6 +45,5 @@ def serve(
     names = (label_of(left), label_of(right))
     with building.own_code():
         server = Server(left, right, part, host=host, port=port, token=token, names=names, profiles=own)
-    server.bind()
     console.tell(f"open {server.url}; Ctrl-C ends it")
     server.run()

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import copy
 import hmac
+import importlib.util
 import ipaddress
 import json
 import secrets
@@ -150,11 +151,17 @@ class Server:
         self.local = host in _LOOPBACK
         self.token = token or ("" if self.local else secrets.token_urlsafe(18))
         self._given = {"ann": ann, "snn": snn}
-        self.theatre = Theatre(Stage(_copied(ann), _copied(snn), data, names, profiles, catalogue))
-        self._app = Application(self.theatre, self.token, self._known_hosts())
         self._server: Any = None
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        _check_packages()
+        taken = self.bind()  # before the work, which takes seconds
+        try:
+            self.theatre = Theatre(Stage(_copied(ann), _copied(snn), data, names, profiles, catalogue))
+        except BaseException:
+            taken.close()
+            raise
+        self._app = Application(self.theatre, self.token, self._known_hosts())
 
     @property
     def url(self) -> str:
@@ -396,13 +403,15 @@ async def _lifespan(receive: Any, send: Any) -> None:
             return
 
 
+def _check_packages() -> None:
+    missing = [name for name in ("starlette", "uvicorn", "websockets") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"serving needs {', '.join(missing)}, which is not installed: pip install 'spikeledger[web]'")
+
+
 def _uvicorn(app: Application) -> Any:
-    try:
-        import starlette  # noqa: F401
-        import uvicorn
-        import websockets  # noqa: F401
-    except ImportError as error:
-        raise InputError("serving needs Starlette and uvicorn: pip install 'spikeledger[web]'") from error
+    import uvicorn
+
     return uvicorn.Server(uvicorn.Config(
         app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=LONGEST, ws_max_queue=8,
         ws_per_message_deflate=False, h11_max_incomplete_event_size=16_384, limit_concurrency=CLIENTS * 4,
