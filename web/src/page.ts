@@ -25,9 +25,10 @@ const FIRST = { ann: "horowitz-45nm-int8", snn: "loihi" };
 async function start(packed: string): Promise<void> {
   const pack = await unpack(packed), { values } = pack;
   const prices = values.prices;
+  let ready = false;
   const engine = engineOf(pack, {
     line: (open) => view.line(open),
-    changed: (says) => { view.say(says); if (!state.running) void again(); },
+    changed: (says) => { view.say(says); if (ready && !state.running) void again(); },
     prices: (found) => { Object.assign(prices, found); books.reprice(); }, // its numbers stand at other places now
     refused: (says) => view.say(says),
   });
@@ -41,7 +42,8 @@ async function start(packed: string): Promise<void> {
   for (const side of ["ann", "snn"] as const) if (!has(side, state[side])) state[side] = first[side];
   const books = new Books(prices, state), strokes: Stroke[] = [];
   const view = new View(pack, books, state);
-  let pair: Pair, cursor = 0, last = 0, held = 0, booked = false, drawing = false, asked = 0;
+  // nothing can be asked for before both have read the first sample
+  let pair = await engine.show(state.sample % engine.count, state.timesteps, state.seed), cursor = 0, last = 0, held = 0, booked = false, drawing = false, asked = 0;
 
   const end = (): number => {
     if (!state.sure) return pair.snn.timesteps;
@@ -212,12 +214,13 @@ async function start(packed: string): Promise<void> {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   watchSizes(redraw);
 
-  take(await engine.show(state.sample % engine.count, state.timesteps, state.seed), 0);
-  if (!pair!.snn.by_step) id<HTMLInputElement>("t").disabled = true;
+  take(pair, 0);
+  if (!pair.snn.by_step) id<HTMLInputElement>("t").disabled = true;
   cursor = state.running ? 0 : end();
   if (!state.running) book();
   view.controls();
   redraw();
+  ready = true;
   document.documentElement.dataset.ready = "yes";
   shared.ready = performance.now();
   requestAnimationFrame(frame);
