@@ -196,12 +196,16 @@ def test_a_page_that_shall_not_move_waits(visit: Open) -> None:
     assert page.inner_text("#run") == "Run"
 
 
-@pytest.mark.slow  # it reads a clock
-def test_an_update_takes_less_than_a_frame_of_a_slow_phone(visit: Open) -> None:
+@pytest.mark.slow  # it reads clocks
+def test_an_update_takes_less_than_a_frame_of_a_slow_phone(browser: Browser, visit: Open) -> None:
+    """Four times the processor time of a frame in which something changed: what a phone needs, whatever else runs here."""
     page = visit("#run=1&speed=61", width=390)
-    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
-    page.evaluate("spikeledger.times = []")
-    page.wait_for_timeout(8000)
-    times = sorted(page.evaluate("spikeledger.times"))
-    assert len(times) > 40
-    assert times[int(0.95 * len(times))] <= 16
+    assert page.evaluate("spikeledger.ready") < 4000  # 0.2 to 0.5 s where nobody else computes
+    page.wait_for_timeout(500)
+    browser.start_tracing(page=page, categories=["devtools.timeline"])
+    page.wait_for_timeout(5000)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    frames = sorted(one.get("tdur", 0) / 1000 for one in events if one["name"] == "FireAnimationFrame")
+    updates = [one for one in frames if one > 0.3]
+    assert len(updates) > 20
+    assert 4 * updates[int(0.95 * len(updates))] <= 16

@@ -14,10 +14,28 @@ export function coloursOf(): Colours {
 
 export type Pen = CanvasRenderingContext2D & { wide: number; high: number };
 
+const SIZES = new Map<HTMLCanvasElement, [number, number]>();
+
+/** Sizes of canvases are asked for once, for asking makes the browser lay out the page; `changed` hears of other ones. */
+export function watchSizes(changed: () => void): void {
+  const watcher = new ResizeObserver((entries) => {
+    let other = false;
+    for (const { target } of entries) {
+      const canvas = target as HTMLCanvasElement, [wide, high] = SIZES.get(canvas) ?? [0, 0];
+      if (canvas.clientWidth === wide && canvas.clientHeight === high) continue;
+      SIZES.delete(canvas);
+      other = true;
+    }
+    if (other) changed();
+  });
+  for (const canvas of document.querySelectorAll("canvas")) watcher.observe(canvas);
+}
+
 /** A cleared canvas in CSS pixels. */
 export function penOf(canvas: HTMLCanvasElement): Pen {
   const by = Math.min(devicePixelRatio || 1, 2);
-  const wide = canvas.clientWidth, high = canvas.clientHeight;
+  if (!SIZES.has(canvas)) SIZES.set(canvas, [canvas.clientWidth, canvas.clientHeight]);
+  const [wide, high] = SIZES.get(canvas) as [number, number];
   if (canvas.width !== Math.round(wide * by) || canvas.height !== Math.round(high * by)) {
     canvas.width = Math.round(wide * by);
     canvas.height = Math.round(high * by);

@@ -22,8 +22,12 @@ export function times(ratio: number): string {
   if (!Number.isFinite(ratio)) return "∞";
   if (ratio === 0) return "0";
   const digits = Math.abs(ratio - 1) < 0.1 ? 3 : 2;
-  return Number(ratio.toPrecision(digits)).toLocaleString("en", { maximumSignificantDigits: digits });
+  return DIGITS[digits - 2].format(Number(ratio.toPrecision(digits)));
 }
 
-export const count = (value: number): string => Math.round(value).toLocaleString("en");
+// made once: a formatter is dear, and numbers are said at every step
+const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const DIGITS = [2, 3].map((maximumSignificantDigits) => new Intl.NumberFormat("en", { maximumSignificantDigits }));
+
+export const count = (value: number): string => WHOLE.format(Math.round(value));
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -1,8 +1,8 @@
 // The page: what is shown when. `globalThis.spikeledger` is the engine for whoever wants to use it without the page.
 
 import { Books } from "./books";
-import { coloursOf } from "./charts";
-import { countedOf, localEngine, type Pair, profileOf } from "./engine";
+import { coloursOf, watchSizes } from "./charts";
+import { countedOf, engineOf, localEngine, type Pair, profileOf, replayEngine } from "./engine";
 import { csv, json, picture, save } from "./export";
 import { flowOf, ledger, seconds, STATIC, type StaticMode, switched, totals } from "./joules";
 import { listenToPad, pixelsOfStrokes, type Stroke } from "./pad";
@@ -14,7 +14,7 @@ import { View } from "./view";
 
 Object.assign(globalThis, {
   spikeledger: {
-    encode, runOrdinary, runSpiking, localEngine, countedOf, profileOf, unpack, networkOf, pixelsOf, ledger, switched, totals,
+    encode, runOrdinary, runSpiking, localEngine, replayEngine, countedOf, profileOf, unpack, networkOf, pixelsOf, ledger, switched, totals,
     seconds, flowOf, costOf, extremes, judge, swings, pixelsOfStrokes,
   },
 });
@@ -24,7 +24,14 @@ const FIRST = { ann: "horowitz-45nm-int8", snn: "loihi" };
 
 async function start(packed: string): Promise<void> {
   const pack = await unpack(packed), { values } = pack;
-  const engine = localEngine(pack), prices = values.prices;
+  const prices = values.prices;
+  let ready = false;
+  const engine = engineOf(pack, {
+    line: (open) => view.line(open),
+    changed: (says) => { view.say(says); if (ready && !state.running) void again(); },
+    prices: (found) => { Object.assign(prices, found); books.reprice(); }, // its numbers stand at other places now
+    refused: (says) => view.say(says),
+  });
   const has = (side: "ann" | "snn", name: string): boolean => prices.sides[side].profiles.some((one) => one.name === name);
   const first: State = {
     ann: profileOf(prices, "ann", FIRST.ann).name, snn: profileOf(prices, "snn", FIRST.snn).name, timesteps: engine.timesteps,
@@ -35,7 +42,8 @@ async function start(packed: string): Promise<void> {
   for (const side of ["ann", "snn"] as const) if (!has(side, state[side])) state[side] = first[side];
   const books = new Books(prices, state), strokes: Stroke[] = [];
   const view = new View(pack, books, state);
-  let pair: Pair, cursor = 0, last = 0, held = 0, booked = false, drawing = false, asked = 0;
+  // nothing can be asked for before both have read the first sample
+  let pair = await engine.show(state.sample % engine.count, state.timesteps, state.seed), cursor = 0, last = 0, held = 0, booked = false, drawing = false, asked = 0;
 
   const end = (): number => {
     if (!state.sure) return pair.snn.timesteps;
@@ -46,7 +54,9 @@ async function start(packed: string): Promise<void> {
     }
     return pair.snn.timesteps;
   };
+  const shared = (globalThis as unknown as { spikeledger: { times?: number[]; ready?: number } }).spikeledger;
   const show = (): void => view.show(pair, cursor, end());
+  const fast = (): boolean => state.running && state.speed > 60; // whole digits, without their steps
   const book = (): void => {
     if (booked) return;
     booked = true;
@@ -63,7 +73,9 @@ async function start(packed: string): Promise<void> {
     cursor = from;
     held = 0;
     booked = false;
+    const begin = performance.now();
     show();
+    shared.times?.push(performance.now() - begin);
   };
   const next = async (sample = state.sample + 1): Promise<void> => {
     strokes.length = 0;
@@ -71,11 +83,14 @@ async function start(packed: string): Promise<void> {
     state.sample = sample % engine.count;
     state.seed = (state.seed + 1) % 2 ** 31;
     const turn = ++asked, found = await engine.show(state.sample, state.timesteps, state.seed);
-    if (turn === asked) take(found, 0);
+    if (turn !== asked) return;
+    if (!fast()) return take(found, 0);
+    take(found, found.snn.timesteps);
+    book();
   };
   const again = async (): Promise<void> => {
-    const turn = ++asked;
-    const found = pair.sample === null ? await engine.draw(pair.pixels, state.timesteps, state.seed) : await engine.show(pair.sample, state.timesteps, state.seed);
+    const turn = ++asked, { draw } = engine;
+    const found = pair.sample === null && draw ? await draw(pair.pixels, state.timesteps, state.seed) : await engine.show(pair.sample ?? 0, state.timesteps, state.seed);
     if (turn === asked) take(found, found.snn.timesteps);
   };
   const changed = (rerun = false): void => {
@@ -99,42 +114,43 @@ async function start(packed: string): Promise<void> {
       show();
     }
   };
-  const shared = (globalThis as unknown as { spikeledger: { times?: number[] } }).spikeledger;
   const frame = (now: number): void => {
     requestAnimationFrame(frame);
     const begin = performance.now();
-    moved(now);
+    view.work(now, moved(now));
     shared.times?.push(performance.now() - begin);
   };
-  const moved = (now: number): void => {
+  const moved = (now: number): boolean => {
     const passed = Math.min((now - last) / 1000, 0.1);
     last = now;
-    if (!state.running || document.hidden) return;
-    const fast = state.speed > 60;
+    if (!state.running || document.hidden) return false;
     if (cursor < end()) {
       const before = Math.floor(cursor);
-      cursor = fast ? end() : Math.min(cursor + passed * state.speed, end());
-      if (Math.floor(cursor) === before) return;
+      cursor = fast() ? end() : Math.min(cursor + passed * state.speed, end());
+      if (Math.floor(cursor) === before) return false;
       if (cursor >= end()) book();
       show();
-    } else {
-      held += passed;
-      if (held > (fast ? 0.05 : drawing ? 6 : 0.7)) { held = -1e9; void next(); }
+      return true;
     }
+    held += passed;
+    if (held <= (fast() ? 0.05 : drawing ? 6 : 0.7)) return false;
+    held = -1e9;
+    void next();
+    return true;
   };
 
   // drawing
-  const pad = view.pad, pen = listenToPad(pad, strokes, () => {
+  const { draw } = engine, pad = view.pad;
+  if (draw) view.pen = listenToPad(pad, strokes, () => {
     drawing = strokes.length > 0;
     if (!drawing) return show();
     const pixels = pixelsOfStrokes(strokes, values.data), turn = ++asked;
-    void engine.draw(pixels, state.timesteps, state.seed).then((found) => {
+    void draw(pixels, state.timesteps, state.seed).then((found) => {
       if (turn === asked) take(found, found.snn.timesteps);
     });
   });
   pad.addEventListener("pointerup", () => { if (drawing) { book(); show(); } });
   view.strokes = strokes;
-  view.pen = pen;
 
   // controls
   const id = <T extends HTMLElement>(name: string): T => document.getElementById(name) as T;
@@ -144,7 +160,8 @@ async function start(packed: string): Promise<void> {
     strokes.length = 0;
     books.clear();
     run(false);
-    void engine.draw(new Float64Array(pair.pixels.length), state.timesteps, state.seed).then((found) => { drawing = true; take(found, 0); booked = true; view.totals(pair, end()); });
+    if (draw) void draw(new Float64Array(pair.pixels.length), state.timesteps, state.seed).then((found) => { drawing = true; take(found, 0); booked = true; view.totals(pair, end()); });
+    else view.totals(pair, end());
   });
   for (const side of ["ann", "snn"] as const)
     id<HTMLSelectElement>(`${side}-profile`).addEventListener("change", (event) => { state[side] = (event.target as HTMLSelectElement).value; changed(); });
@@ -166,12 +183,11 @@ async function start(packed: string): Promise<void> {
     Object.assign(state, on ? before : PUBLISHED);
     changed();
   });
-  const say = (text: string): void => { id("said").textContent = text; };
   id("link").addEventListener("click", () => {
     const link = location.href.replace(/#.*/, "") + writeState(state);
     history.replaceState(null, "", writeState(state));
     const done = navigator.clipboard?.writeText(link) ?? Promise.reject(new Error("no clipboard"));
-    done.then(() => say("The link is copied."), () => say("The link stands in the address bar."));
+    done.then(() => view.say("The link is copied."), () => view.say("The link stands in the address bar."));
   });
   id("csv").addEventListener("click", () => save("live.csv", new Blob([csv(books, values)], { type: "text/csv" })));
   id("json").addEventListener("click", () => save("live.json", new Blob([json(books, values, state)], { type: "application/json" })));
@@ -196,14 +212,17 @@ async function start(packed: string): Promise<void> {
   });
   const redraw = (): void => { view.recolour(); show(); view.totals(pair, end()); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  addEventListener("resize", redraw);
+  watchSizes(redraw);
 
-  take(await engine.show(state.sample % engine.count, state.timesteps, state.seed), 0);
+  take(pair, 0);
+  if (!pair.snn.by_step) id<HTMLInputElement>("t").disabled = true;
   cursor = state.running ? 0 : end();
   if (!state.running) book();
   view.controls();
   redraw();
+  ready = true;
   document.documentElement.dataset.ready = "yes";
+  shared.ready = performance.now();
   requestAnimationFrame(frame);
 }
 

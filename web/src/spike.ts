@@ -35,13 +35,15 @@ export interface Population {
   size: number;
   spikes: Uint8Array | null; // [T][size]
   values: Float64Array | null; // [size]
-  fan: Int32Array | null; // synapses that leave each of them; null of the last
+  next: string; // the weighted layer that it sends to; empty of the last
+  fan: Int32Array | null; // synapses that leave each of them; null where that is not known
 }
 
 /** What a network did with one sample. */
 export interface Run {
   timesteps: number;
   populations: Population[];
+  by_step: boolean; // whether counts are known after each step, or of the whole run alone
   answers: number[]; // by step
   scores: Float64Array; // [T][classes], cumulated spikes; one row of an ordinary network
   counts(step: number): Record<string, number>; // of the first `step` steps, by "layer|event"; "" is the sample itself
@@ -88,7 +90,7 @@ export function runSpiking(network: Network, inputs: Float64Array, timesteps: nu
   const first = layers[0].inputs, spikesIn = new Uint8Array(timesteps * first);
   for (let at = 0; at < spikesIn.length; at++) spikesIn[at] = inputs[at] ? 1 : 0;
   if (!graded) {
-    populations.push({ name: names[0], size: first, spikes: spikesIn, values: null, fan: layers[0].fan });
+    populations.push({ name: names[0], size: first, spikes: spikesIn, values: null, next: names[1], fan: layers[0].fan });
     tally(count(`${names[0]}|spike`), spikesIn, first, timesteps, null);
   }
   let arriving = spikesIn;
@@ -100,7 +102,7 @@ export function runSpiking(network: Network, inputs: Float64Array, timesteps: nu
     tally(count(`${name}|${index === 0 && graded ? "mac" : "synaptic_op"}`), arriving, layer.inputs, timesteps, layer.fan);
     tally(count(`${neuron}|spike`), sent, layer.outputs, timesteps, null);
     const fan = index + 1 < layers.length ? layers[index + 1].fan : null;
-    populations.push({ name: neuron, size: layer.outputs, spikes: sent, values: null, fan });
+    populations.push({ name: neuron, size: layer.outputs, spikes: sent, values: null, next: names[2 * index + 3] ?? "", fan });
     arriving = sent;
   });
   const classes = layers[layers.length - 1].outputs;
@@ -113,7 +115,7 @@ export function runSpiking(network: Network, inputs: Float64Array, timesteps: nu
   });
   const oneSize = graded ? classOf(inputs.subarray(0, first)) : "";
   return {
-    timesteps, populations, answers, scores,
+    timesteps, populations, answers, scores, by_step: true,
     counts: (t) => {
       const found: Record<string, number> = { "|": 1 };
       for (const name in series) found[name] = series[name][t];
@@ -155,13 +157,13 @@ export function runOrdinary(network: Network, values: Float64Array): Run {
       const relu = names[2 * index + 1];
       for (let j = 0; j < out.length; j++) out[j] = Math.max(out[j], 0);
       found[`${relu}|activation`] = layer.outputs;
-      populations.push({ name: relu, size: layer.outputs, spikes: null, values: out, fan: layers[index + 1].fan });
-    } else populations.push({ name, size: layer.outputs, spikes: null, values: out, fan: null });
+      populations.push({ name: relu, size: layer.outputs, spikes: null, values: out, next: names[2 * index + 2], fan: layers[index + 1].fan });
+    } else populations.push({ name, size: layer.outputs, spikes: null, values: out, next: "", fan: null });
     arriving = out;
   });
   const joined = kinds.join(",");
   return {
-    timesteps: 1, populations, answers: [largest(arriving)], scores: arriving,
+    timesteps: 1, populations, answers: [largest(arriving)], scores: arriving, by_step: true,
     counts: () => found, kinds: () => joined,
   };
 }

@@ -63,16 +63,15 @@ export function fillTornado(
 }
 
 /** Neurons by what they cost: their spikes, their updates, and the synapses that they set off. */
-export function neurons(run: Run, each: Record<string, number>, layers: string[]): Array<{ name: string; at: number; spikes: number; joules: number }> {
+export function neurons(run: Run, each: Record<string, number>): Array<{ name: string; at: number; spikes: number; joules: number }> {
   const found: Array<{ name: string; at: number; spikes: number; joules: number }> = [];
   run.populations.forEach((population) => {
     if (!population.spikes) return;
-    const next = layers[layers.indexOf(population.name) + 1];
     const fixed = (each[`${population.name}|neuron_update`] ?? 0) * run.timesteps;
     for (let i = 0; i < population.size; i++) {
       let spikes = 0;
       for (let t = 0; t < run.timesteps; t++) spikes += population.spikes[t * population.size + i];
-      const sent = spikes * (population.fan?.[i] ?? 0) * (each[`${next}|synaptic_op`] ?? 0);
+      const sent = spikes * (population.fan?.[i] ?? 0) * (each[`${population.next}|synaptic_op`] ?? 0);
       found.push({ name: population.name, at: i, spikes, joules: fixed + spikes * (each[`${population.name}|spike`] ?? 0) + sent });
     }
   });

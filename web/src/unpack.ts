@@ -2,6 +2,7 @@
 
 import type { Cell, Layer, Network } from "./spike";
 import type { Prices } from "./joules";
+import type { TakeValues } from "./recorded";
 
 export interface Samples {
   name: string;
@@ -15,6 +16,7 @@ export interface Samples {
   count: number;
   labels: number[];
   pixels: number;
+  drawable?: boolean; // whether a drawing is a sample; a page that runs by itself can always be drawn on
 }
 
 export interface NetworkValues {
@@ -28,6 +30,7 @@ export interface NetworkValues {
   encoder?: string;
   decoder?: string;
   timesteps?: number; // of a spiking network
+  fans?: Record<string, number>; // of recordings: synapses that leave each place before a layer
   by_step?: number[];
   sure?: Array<[number, number, number]>;
 }
@@ -35,6 +38,8 @@ export interface NetworkValues {
 export interface Values {
   schema: string;
   version: string;
+  engine?: "local" | "replay" | "remote";
+  takes?: Array<{ ann: TakeValues; snn: TakeValues }>; // of a replay, one a sample
   data: Samples;
   ann: NetworkValues;
   snn: NetworkValues;
@@ -70,6 +75,13 @@ export function networkOf(values: NetworkValues, bytes: ArrayBuffer): Network {
     label: values.label, names: values.names, layers, cells: values.cells ?? [], encoder: values.encoder ?? "",
     decoder: values.decoder ?? "", timesteps: values.timesteps ?? 1,
   };
+}
+
+/** Synapses that leave each place, by the layer that they go to. */
+export function fansOf(document: Document, side: "ann" | "snn"): Record<string, Int32Array> {
+  const { fans = {} } = document.values[side], offsets = Object.values(fans).sort((a, b) => a - b);
+  const end = (from: number): number => offsets[offsets.indexOf(from) + 1] ?? document.bytes.byteLength;
+  return Object.fromEntries(Object.entries(fans).map(([name, from]) => [name, new Int32Array(document.bytes, from, Math.floor((end(from) - from) / 4))]));
 }
 
 /** The numbers of one sample in [0, 1], and back to whole levels. */

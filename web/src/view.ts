@@ -9,10 +9,20 @@ import type { Stroke } from "./pad";
 import type { State } from "./state";
 import { type Digit, fillNumbers, fillSources, fillTornado, fillWho, neurons } from "./tables";
 import type { Document } from "./unpack";
-import { swings } from "./verdict";
-import { accuracy, clock, headline, span } from "./words";
+import { swings, type Verdict } from "./verdict";
+import { accuracy, clock, headline, provenance, span, where } from "./words";
 
 const SIDES = ["ann", "snn"] as const;
+
+/** A part of the page that is about all digits, and how often it is told anew while they run. */
+interface Job {
+  every: number; // milliseconds
+  run(pair: Pair, end: number): void;
+  due: boolean;
+  at: number;
+}
+
+const job = (every: number, run: Job["run"]): Job => ({ every, run, due: false, at: -Infinity });
 
 export class View {
   pad = at<HTMLCanvasElement>("pad");
@@ -21,9 +31,15 @@ export class View {
   private colours: Colours = coloursOf();
   private spans: Record<string, [number, number] | null> = {};
   private picked: number | null = null;
-  private told = -Infinity;
-  private drawn = -Infinity;
-  private later = 0;
+  private told = -Infinity; // when all was last told at once
+  private verdict: Verdict | null = null;
+  private last: { pair: Pair; end: number } | null = null;
+  private jobs: Job[] = [
+    job(250, () => this.series("history", this.books.joules, "J")), job(250, () => this.power()), job(250, () => this.ratio()),
+    job(250, () => this.series("cumulative", { ann: this.books.cumulated("ann"), snn: this.books.cumulated("snn") }, "J")),
+    job(250, () => this.seen()), job(1000, () => this.headline()), job(1000, () => this.tornado()),
+    job(1000, (pair, end) => this.who(pair, end)), job(1000, () => this.numbers()),
+  ];
 
   constructor(private pack: Document, private books: Books, private state: State) {
     const { values } = pack;
@@ -39,11 +55,24 @@ export class View {
     at<HTMLInputElement>("t").max = String(values.snn.timesteps ?? 1);
     const sure = at<HTMLSelectElement>("sure");
     sure.append(new Option("never: all steps", "0"), ...(values.snn.sure ?? []).map(([margin]) => new Option(`${margin} spike${margin > 1 ? "s" : ""} ahead`, String(margin))));
-    at("provenance").textContent =
-      `${values.data.name}; ${values.ann.label} against ${values.snn.label}. With int8 weights ${percent(values.ann.after)} and ${percent(values.snn.after)} ` +
-      `of ${count(values.snn.tested)} test digits are right; before, ${percent(values.ann.before)} and ${percent(values.snn.before)}. ` +
-      "The counts equal those of a recording by the library, integer for integer. Prices that could not be given here: " +
-      SIDES.map((side) => `${side.toUpperCase()} ${Object.keys(values.prices.sides[side].refused).join(", ") || "none"}`).join("; ") + ".";
+    at("provenance").textContent = provenance(values);
+    if (values.data.drawable === false || values.takes) {
+      at("pad-title").textContent = "What both read";
+      this.pad.removeAttribute("tabindex");
+      this.pad.setAttribute("aria-label", "The sample that both networks read");
+      this.pad.style.cursor = "auto";
+    }
+    at("hangs").textContent = where(values);
+  }
+
+  /** A remark beside the controls. */
+  say(text: string): void {
+    at("said").textContent = text;
+  }
+
+  /** Whether the server is there. */
+  line(open: boolean): void {
+    this.say(open ? "" : "The server does not answer; the page comes back to it by itself.");
   }
 
   recolour(): void {
@@ -97,44 +126,66 @@ export class View {
     const all = { ann: totals(books.prices, found.ann), snn: totals(books.prices, found.snn) };
     for (const side of SIDES) {
       const guess = at(`${side}-guess`), blank = side === "snn" && !scores.snn.some((one) => one > 0);
-      guess.textContent = blank || !begun ? "–" : classes[answers[side]];
+      guess.textContent = (blank && !done) || !begun ? "–" : classes[answers[side]];
       guess.classList.toggle("long", classes[answers[side]].length > 2);
       guess.classList.toggle("right", done && pair.label !== null && answers[side] === pair.label);
       guess.classList.toggle("wrong", done && pair.label !== null && answers[side] !== pair.label);
-      at(`${side}-joules`).textContent = si(all[side][1], "J");
-      at(`${side}-span`).textContent = span(all[side], state.ranges);
+      put(`${side}-joules`, si(all[side][1], "J"));
+      put(`${side}-span`, span(all[side], state.ranges));
       const time = seconds(books.prices, books.side(side), books.profile(side), counted[side]);
-      at(`${side}-clock`).textContent = clock(time, end / Math.min(state.speed, 60), "This hardware");
+      put(`${side}-clock`, clock(time, end / Math.min(state.speed, 60), "This hardware"));
     }
-    at("ann-says").textContent = `${count(sumOf(counted.ann.counts, "mac", "synaptic_op"))} multiply-accumulates of ${count(sumOf(counted.ann.counts, "dense_op"))}: zeros may be skipped`;
-    at("snn-says").textContent = `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`;
-    at("note").textContent = found.note;
+    put("ann-says", `${count(sumOf(counted.ann.counts, "mac", "synaptic_op"))} multiply-accumulates of ${count(sumOf(counted.ann.counts, "dense_op"))}: zeros may be skipped`);
+    put("snn-says", `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`);
+    put("note", found.note);
     this.spans.ruler = decades(SIDES.flatMap((side) => [...all[side]]), this.spans.ruler ?? null);
     drawRuler(at<HTMLCanvasElement>("ruler"), {
       ann: { all: all.ann, moving: totals(books.prices, moving.ann)[1] }, snn: { all: all.snn, moving: totals(books.prices, moving.snn)[1] },
     }, this.spans.ruler, state.ranges, colours);
   }
 
-  /** Everything that is about all digits: charts at most four times a second, sentences at most once. */
+  /** Everything that is about all digits has to be told anew: at once after a change of the controls, else by `work`. */
   totals(pair: Pair, end: number): void {
-    const { books, state, colours, pack } = this, now = performance.now();
-    clearTimeout(this.later);
-    this.later = window.setTimeout(() => this.totals(pair, end), 1000);
-    if (now - this.drawn < 250 && this.told > -Infinity) return;
-    this.drawn = now;
-    this.spans.history = decades(SIDES.flatMap((side) => books.joules[side].slice(-200).flat()), null);
-    drawSeries(at<HTMLCanvasElement>("history"), books.joules, this.spans.history, "J", state.ranges, colours);
+    this.last = { pair, end };
+    for (const job of this.jobs) job.due = true;
+    if (this.told > -Infinity) return;
+    this.told = performance.now();
+    for (const job of this.jobs) this.run(job, this.told);
+  }
+
+  /** One piece of what is due, so that no frame has to do it all: charts four times a second, sentences once.
+   * In a frame with news of this digit only what is late. */
+  work(now: number, busy: boolean): void {
+    const job = this.jobs.find((one) => one.due && now - one.at >= one.every * (busy ? 1.5 : 1));
+    if (job) this.run(job, now);
+  }
+
+  private run(job: Job, now: number): void {
+    job.due = false;
+    job.at = now;
+    if (this.last) job.run(this.last.pair, this.last.end);
+  }
+
+  private series(name: string, rows: Record<"ann" | "snn", Three[]>, unit: string): void {
+    const span = decades(SIDES.flatMap((side) => rows[side].slice(-200).flat()), null);
+    drawSeries(at<HTMLCanvasElement>(name), rows, span, unit, this.state.ranges, this.colours);
+  }
+
+  private power(): void {
+    const { joules } = this.books, { rate } = this.state;
     // joules/digit * digits/s = watts
-    const watts = { ann: books.joules.ann.slice(-200).map((one) => one.map((each) => each * state.rate) as Three), snn: books.joules.snn.slice(-200).map((one) => one.map((each) => each * state.rate) as Three) };
-    drawSeries(at<HTMLCanvasElement>("power"), watts, decades(SIDES.flatMap((side) => watts[side].flat()), null), "W", state.ranges, colours);
-    drawRatio(at<HTMLCanvasElement>("ratio"), books.ratios, decades([0.5, 2, ...books.ratios.slice(-200).flat()], null), state.ranges, colours);
-    const sums = { ann: books.cumulated("ann"), snn: books.cumulated("snn") };
-    drawSeries(at<HTMLCanvasElement>("cumulative"), sums, decades(SIDES.flatMap((side) => sums[side].slice(-200).flat()), null), "J", state.ranges, colours);
-    at("seen").textContent = accuracy(books, { ann: pack.values.ann.after, snn: pack.values.snn.after, tested: pack.values.snn.tested });
-    if (now - this.told < 1000) return;
-    clearTimeout(this.later);
-    this.told = now;
-    this.sentences(pair, end);
+    const watts = (rows: Three[]): Three[] => rows.slice(-200).map((one) => one.map((each) => each * rate) as Three);
+    this.series("power", { ann: watts(joules.ann), snn: watts(joules.snn) }, "W");
+  }
+
+  private ratio(): void {
+    const { ratios } = this.books;
+    drawRatio(at<HTMLCanvasElement>("ratio"), ratios, decades([0.5, 2, ...ratios.slice(-200).flat()], null), this.state.ranges, this.colours);
+  }
+
+  private seen(): void {
+    const { ann, snn } = this.pack.values;
+    put("seen", accuracy(this.books, { ann: ann.after, snn: snn.after, tested: snn.tested }));
   }
 
   pick(event: MouseEvent, pair: Pair): void {
@@ -143,20 +194,21 @@ export class View {
     this.told = -Infinity;
   }
 
-  private sentences(pair: Pair, end: number): void {
-    const { books, state } = this, prices = books.prices, number = books.seen.length || 1;
-    if (!books.seen.length) {
-      at("headline").textContent = "Draw a digit, or press Run.";
-      at("hangs").textContent = "Both networks run inside this page. Nothing is sent anywhere.";
+  private headline(): void {
+    const { books, state } = this, number = books.seen.length;
+    if (!number) {
+      this.verdict = null;
+      put("headline", this.pad.tabIndex < 0 ? "Press Run." : "Draw a digit, or press Run.");
+      put("hangs", where(this.pack.values));
       return;
     }
     const { who, hangs, verdict } = headline(books, state.ranges);
-    at("headline").textContent = who;
-    at("hangs").textContent = hangs;
+    this.verdict = verdict;
+    put("headline", who);
+    put("hangs", hangs);
     const rows: Array<[string, string, string]> = SIDES.map((side) => {
       const [low, nominal, high] = books.total(side);
-      const power = [low, nominal, high].map((one) => (one / number) * state.rate);
-      return [`${side.toUpperCase()}, all digits`, si(nominal, "J"), `${state.ranges ? `${si(low, "J")} to ${si(high, "J")}; ` : ""}${si(power[1], "W")} at ${times(state.rate)} a second`];
+      return [`${side.toUpperCase()}, all digits`, si(nominal, "J"), `${state.ranges ? `${si(low, "J")} to ${si(high, "J")}; ` : ""}${si((nominal / number) * state.rate, "W")} at ${times(state.rate)} a second`];
     });
     rows.push(["ANN ÷ SNN", times(books.total("ann")[1] / books.total("snn")[1]), state.ranges ? `${times(verdict.ratio[0])} to ${times(verdict.ratio[1])}, prices moved together` : "nominal only"]);
     at("totals").replaceChildren(...rows.map(([term, value, more]) => {
@@ -168,21 +220,33 @@ export class View {
       group.append(dt, dd);
       return group;
     }));
+  }
+
+  private tornado(): void {
+    const { books, verdict } = this, number = books.seen.length;
+    if (!verdict) return;
     const per = (cost: Map<string, number>): Map<string, number> => new Map([...cost].map(([key, value]) => [key, value / number]));
-    const [ann, snn] = [per(books.cost.ann), per(books.cost.snn)];
     const nominal = (books.total("snn")[1] - books.total("ann")[1]) / number;
-    fillTornado(at("tornado") as HTMLTableElement, prices, nominal, swings(prices, ann, snn).slice(0, 6), verdict.hangs.map((one) => one.unknown));
+    const found = swings(books.prices, per(books.cost.ann), per(books.cost.snn)).slice(0, 6);
+    fillTornado(at("tornado") as HTMLTableElement, books.prices, nominal, found, verdict.hangs.map((one) => one.unknown));
+  }
+
+  private who(pair: Pair, end: number): void {
+    const { books, state } = this, prices = books.prices;
+    if (!books.seen.length) return;
     const counted = { ann: countedOf(pair.ann), snn: countedOf(pair.snn, end) }, found = books.ledgers(counted.ann, counted.snn);
     const each = slopes(prices, books.side("snn"), books.profile("snn"), counted.snn, state);
-    const dearest = neurons(pair.snn, each, this.pack.values.snn.names);
+    const dearest = neurons(pair.snn, each);
     fillWho(at("who") as HTMLTableElement, prices, [["ANN", found.ann], ["SNN", found.snn]], dearest);
-    if (this.picked !== null) {
-      const one = dearest.find(({ name, at: place }) => name === this.hidden(pair).name && place === this.picked);
-      const whole = totals(prices, found.snn)[1];
-      if (one) at("who-says").textContent = `Neuron ${one.at}: ${one.spikes} spikes cost ${si(one.joules, "J")}, ${percent(one.joules / whole)} of this digit.`;
-    }
+    if (this.picked === null) return;
+    const one = dearest.find(({ name, at: place }) => name === this.hidden(pair).name && place === this.picked);
+    if (one) put("who-says", `Neuron ${one.at}: ${one.spikes} spikes cost ${si(one.joules, "J")}, ${percent(one.joules / totals(prices, found.snn)[1])} of this digit.`);
+  }
+
+  private numbers(): void {
+    const { books } = this, names = this.pack.values.data.classes;
     const digits = books.seen.slice(-20).map((seen, index): Digit => {
-      const place = Math.max(books.seen.length - 20, 0) + index, names = this.pack.values.data.classes;
+      const place = Math.max(books.seen.length - 20, 0) + index;
       return {
         label: seen.label ?? "drawn", answers: { ann: names[seen.answers.ann], snn: names[seen.answers.snn] }, timesteps: seen.snn.timesteps,
         joules: { ann: books.joules.ann[place], snn: books.joules.snn[place] },
@@ -193,7 +257,7 @@ export class View {
 
   private hidden(pair: Pair) {
     const { populations } = pair.snn;
-    return populations[populations.length > 2 ? 1 : 0];
+    return populations[populations.length > 1 && populations[0].size === pair.pixels.length ? 1 : 0];
   }
 
   private drawStrokes(size: number): void {
@@ -212,6 +276,12 @@ export class View {
       pen.stroke();
     }
   }
+}
+
+/** Say something, if it is something else than before. */
+function put(name: string, text: string): void {
+  const element = at(name);
+  if (element.textContent !== text) element.textContent = text;
 }
 
 function at<T extends HTMLElement>(name: string): T {

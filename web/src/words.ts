@@ -2,7 +2,8 @@
 
 import { count, percent, si, times } from "./format";
 import type { Books } from "./books";
-import type { Prices, Three } from "./joules";
+import { type Prices, type Three, totals } from "./joules";
+import type { Values } from "./unpack";
 import { judge, type Verdict } from "./verdict";
 
 export function short(title: string): string {
@@ -49,15 +50,17 @@ function told(prices: Prices, unknown: number): string {
 
 /** What static power does to a document's factor. */
 function published(books: Books): string {
-  const ratio = (mode: "computing" | "off"): number => {
-    const sums = { ann: 0, snn: 0 };
-    for (const one of books.seen) {
-      const found = books.ledgers(one.ann, one.snn, { ...books.setting, static: mode });
-      for (const side of ["ann", "snn"] as const) for (const each of found[side]) sums[side] += each.amount * each.unknowns.reduce((by, at) => by * (books.prices.unknowns[at][2] as number), 1);
+  const sums = { ann: { all: 0, still: 0 }, snn: { all: 0, still: 0 } };
+  for (const one of books.seen) {
+    const found = books.ledgers(one.ann, one.snn, { ...books.setting, static: "computing" });
+    for (const side of ["ann", "snn"] as const) {
+      sums[side].all += totals(books.prices, found[side])[1];
+      sums[side].still += totals(books.prices, found[side], "static")[1];
     }
-    return sums.ann / sums.snn;
-  };
-  return `With static power the factor is ${times(ratio("computing"))}; without it, ${times(ratio("off"))}.`;
+  }
+  const { ann, snn } = sums, share = (side: { all: number; still: number }): string => `${((100 * side.still) / side.all).toPrecision(4)} %`;
+  return `With static power the factor is ${times(ann.all / snn.all)}; without it, ${times((ann.all - ann.still) / (snn.all - snn.still))}: ` +
+    `power that is assumed is ${share(ann)} of the ANN's joules and ${share(snn)} of the SNN's.`;
 }
 
 export function span([low, , high]: Three, ranges: boolean): string {
@@ -75,4 +78,24 @@ export function accuracy(books: Books, after: { ann: number; snn: number; tested
   const ann = books.right("ann"), snn = books.right("snn");
   const seen = ann.of ? `Right so far: ANN ${percent(ann.right / ann.of)}, SNN ${percent(snn.right / snn.of)} of ${count(ann.of)}. ` : "";
   return `${seen}On ${count(after.tested)} test digits: ${percent(after.ann)} and ${percent(after.snn)}.`;
+}
+
+/** Where the networks run. */
+export function where(values: Values): string {
+  return {
+    local: "Both networks run inside this page. Nothing is sent anywhere.",
+    replay: "Both networks were recorded, step by step; this page replays them. Nothing is sent anywhere.",
+    remote: "Both networks run on the machine that this page came from, and are recorded there.",
+  }[values.engine ?? "local"];
+}
+
+/** Which networks and data these are, and what the page knows of them. */
+export function provenance(values: Values): string {
+  const { data, ann, snn, prices } = values, own = (values.engine ?? "local") === "local";
+  const right = `${percent(ann.after)} and ${percent(snn.after)} of ${count(snn.tested)} test samples are right`;
+  const refused = (["ann", "snn"] as const).map((side) => `${side.toUpperCase()} ${Object.keys(prices.sides[side].refused).join(", ") || "none"}`);
+  return `${data.name}; ${ann.label} against ${snn.label}. ` +
+    (own ? `With int8 weights ${right}; before, ${percent(ann.before)} and ${percent(snn.before)}. ` : `${right}. `) +
+    `${own ? "The counts equal those of a recording by the library, integer for integer." : "All counts are a recording's."} ` +
+    `Prices that could not be given here: ${refused.join("; ")}.`;
 }

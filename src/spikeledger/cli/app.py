@@ -28,6 +28,7 @@ from . import (
     robustness,
     search,
     sensitivity,
+    serve,
     show,
     study,
     train,
@@ -59,6 +60,7 @@ app.command("calibrate", short_help="Measure this machine's kernels once.")(cali
 app.add_typer(chip.app, name="chip", short_help="Fit, place and simulate on chips.")
 app.add_typer(profiles.app, name="profiles", short_help="List and show devices; write your own.")
 app.command("live", short_help="A page with both networks at work.")(live.live)
+app.command("serve", short_help="Your live networks in the page.")(serve.serve)
 app.add_typer(study.app, name="study", short_help="Run studies that are files.")
 app.add_typer(search.app, name="search", short_help="Find the network that costs least.")
 app.command("outlook", short_help="Brains, training runs, answers: joules.")(outlook.outlook)

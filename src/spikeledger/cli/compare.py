@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, SpikeLedgerError
 from . import options
 from .console import tell
 
@@ -146,7 +146,7 @@ def compare(
     show(comparison, details=details)
     tell(f"report: {out / 'report.html'}" + (f", and both networks at work: {out / 'live.html'}" if shown else ""))
     if not shown:
-        tell("no live.html: the page runs perceptrons of IF and LIF neurons alone")
+        tell("no live.html: not everything in these networks was counted")
 
 
 def _command(asked: dict[str, Any]) -> str:
@@ -159,14 +159,13 @@ def _command(asked: dict[str, Any]) -> str:
 
 
 def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:
-    """Write the page in which both networks run, where it can run them; an older one does not stay beside a new report."""
-    from ..live.document import local
-    from ..live.networks import label_of
+    """Write the page in which both networks run, or are replayed; an older one does not stay beside a new report."""
+    from ..live.networks import document_of
     from ..live.page import write_live
 
     try:
-        document = local(ann, snn, data, names=(label_of(ann), label_of(snn)))
-    except InputError:  # convolutions, other neurons: the report stands alone
+        document = document_of(ann, snn, data)
+    except SpikeLedgerError:  # not all of it was counted: the report stands alone
         (out / "live.html").unlink(missing_ok=True)
         return False
     write_live(document, out / "live.html")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
 from . import options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..datasets import Dataset
 
 
 def live(
@@ -18,38 +23,82 @@ def live(
     comparison: Annotated[
         Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
     ] = None,
-    ann: Annotated[
-        str | None, typer.Option(help="An ordinary perceptron: a network's folder, or file.py:function.")
-    ] = None,
+    ann: Annotated[str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")] = None,
     snn: Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")] = None,
     profiles: Annotated[
         str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
     ] = "",
     root: options.Root = None,
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("live.html"),
+    out: Annotated[
+        Path, typer.Option(help="The page; a film if it ends in .gif or .mp4, a still in .svg, .png or .pdf.")
+    ] = Path("live.html"),
+    on: Annotated[str, typer.Option(help="Of films and stills: the hardware, 'ann_profile:snn_profile'.")] = (
+        "horowitz-45nm-int8:loihi"
+    ),
+    samples: Annotated[int, typer.Option(help="Of films and stills: how many test samples.")] = 12,
+    still: Annotated[
+        str, typer.Option(help="Which still: analysis (accuracy, joules, power, ratio) or sparsity.")
+    ] = "analysis",
 ) -> None:
     """Write a page in which an ordinary and a spiking network read digits, and every joule can be followed.
 
-    The page needs no server, no network and no install: both networks run inside it.
+    The page needs no server, no network and no install: perceptrons run inside it, other networks are replayed.
 
     Example: spikeledger live --out live.html
     """
-    if comparison is not None and (data or ann or snn):
-        raise InputError("--comparison brings its own data and networks: leave out --data, --ann and --snn")
-    if (ann is None) != (snn is None):
-        raise InputError(f"--{'ann' if snn is None else 'snn'} was given alone: give both networks")
-
-    from . import building, console, folders
+    check(data, comparison, ann, snn)
+    from . import building, folders
 
     folders.check_target(out)
     from ..hardware.catalog import load_profile
 
     own = [load_profile(one.strip()) for one in profiles.split(",") if one.strip()]
+    from ..live import networks
+    from ..live.page import write_live
+
+    if out.suffix.lower() not in (".html", ".htm", ""):
+        from ..live.film import check_film
+
+        check_film(out, still)
+        return _film(out, on, samples, still, networks_of(data, comparison, ann, snn, root))
+    left, right, part = networks_of(data, comparison, ann, snn, root)
+    with building.own_code():
+        document = networks.document_of(left, right, part, profiles=own)
+    write_live(document, out)
+    for note in document.notes:
+        typer.echo(note)
+    typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
+
+
+def _film(out: Path, on: str, samples: int, still: str, shown: tuple[nn.Module, nn.Module, Dataset]) -> None:
+    from ..live.film import film
+    from . import building
+
+    left, colon, right = on.rpartition(":")
+    if not (colon and left and right):
+        raise InputError(f"--on is '{on}', but needs the form ann_profile:snn_profile")
+    with building.own_code():
+        made = film(*shown, ann_profile=left, snn_profile=right, samples=samples)
+    made.save(out, still=still)  # type: ignore[arg-type]
+    typer.echo(f"{out}: {samples} samples, ANN on {made.titles['ann']}, SNN on {made.titles['snn']}")
+
+
+def check(data: str | None, comparison: Path | None, ann: str | None, snn: str | None) -> None:
+    """Refuse options that do not go together."""
+    if comparison is not None and (data or ann or snn):
+        raise InputError("--comparison brings its own data and networks: leave out --data, --ann and --snn")
+    if (ann is None) != (snn is None):
+        raise InputError(f"--{'ann' if snn is None else 'snn'} was given alone: give both networks")
+
+
+def networks_of(
+    data: str | None, comparison: Path | None, ann: str | None, snn: str | None, root: Path | None
+) -> tuple[nn.Module, nn.Module, Dataset]:
+    """Both networks that were asked for, or those that come with the data, and the data."""
     from ..datasets import list_datasets, load_dataset
     from ..errors import unknown_name
     from ..live import networks
-    from ..live.document import local
-    from ..live.page import write_live
+    from . import building, console
 
     name, left, right = data or "digits", None, None
     if comparison is not None:
@@ -61,9 +110,4 @@ def live(
         left, right = building.find_network(ann), building.find_network(snn)
     if left is None or right is None:
         left, right = networks.shipped() if name == "digits" else networks.cached(part, say=console.say)
-    names = (networks.label_of(left), networks.label_of(right))
-    document = local(left, right, part, profiles=own, names=names)
-    write_live(document, out)
-    for note in document.notes:
-        typer.echo(note)
-    typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
+    return left, right, part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,7 @@ def all_bills(
     *,
     profiles: Sequence[str | HardwareProfile] = (),
     catalogue: Sequence[str] | None = None,
+    kinds: Mapping[str, Iterable[tuple[str, ...]]] | None = None,
 ) -> dict[str, Any]:
     """The bills of one sample of each network, on every profile that runs it.
 
@@ -55,12 +56,16 @@ def all_bills(
         snn: the same of the spiking one.
         profiles: besides those of the catalogue.
         catalogue: names of the catalogue's profiles; all of them by default.
+        kinds: of each side, the classes that its weighted layers' inputs can have; all that there are by default.
     """
     pool = _Pool()
     names = list_profiles() if catalogue is None else catalogue
     named: dict[str, HardwareProfile] = {name: load_profile(name) for name in names}
     named |= {one.name: one for one in map(load_profile, profiles)}
-    sides = {name: _side(name, activity, named, pool) for name, activity in (("ann", ann), ("snn", snn))}
+    sides = {
+        name: _side(name, activity, named, pool, classes(activity) if kinds is None else sorted(kinds[name]))
+        for name, activity in (("ann", ann), ("snn", snn))
+    }
     return {
         "events": list(EVENTS), "terms": {term: list(events) for term, events in TERMS.items()},
         "unknowns": [
@@ -71,10 +76,11 @@ def all_bills(
     }  # fmt: skip
 
 
-def _side(kind: str, activity: Activity, named: dict[str, HardwareProfile], pool: _Pool) -> dict[str, Any]:
+def _side(
+    kind: str, activity: Activity, named: dict[str, HardwareProfile], pool: _Pool, kinds: Sequence[tuple[str, ...]]
+) -> dict[str, Any]:
     if activity.uncounted:
         raise UncountedError(f"{len(activity.uncounted)} operators were not counted, so a page cannot price them")
-    kinds = classes(activity)
     runs = {",".join(each): in_classes(activity, each) for each in kinds}
     features: list[Feature] = list(dict.fromkeys(key for run in runs.values() for key in (ONE, *run.tallies)))
     layers = ["", *activity.layers, "(memory)", "(host)"]

@@ -18,17 +18,14 @@ from .. import __version__
 from ..datasets import Dataset
 from ..errors import InputError
 from ..hardware.profile import HardwareProfile
-from ..networks.spiking import SpikingNetwork
 from ..recording.record import record
-from ..training.evaluate import evaluate
+from .answering import answering
 from .bills import all_bills
 from .perceptrons import Perceptron, perceptron
 
 SCHEMA = "spikeledger-live/1"
 #: digits that a page shows by itself
 SHOWN = 120
-#: margins, in spikes, at which an answer may be given before the last step
-MARGINS = (1, 2, 3, 4, 6, 8)
 
 
 @dataclass(eq=False)
@@ -120,15 +117,13 @@ def _values(pictures: np.ndarray, levels: int, data: Dataset) -> Tensor:
 def _network(
     document: Document, side: Perceptron, given: nn.Module, data: Dataset, levels: int, label: str, seed: int
 ) -> dict[str, Any]:
-    before = evaluate(given, data.test_inputs, data.test_labels, seed=seed)
-    after = evaluate(side.network, data.test_inputs, data.test_labels, seed=seed)
+    before, after = (answering(one, data.test_inputs, data.test_labels, seed=seed) for one in (given, side.network))
     document.notes.append(
-        f"{label}: {100 * before.accuracy:.2f} % of {len(before.labels):,} test samples right, "
+        f"{label}: {100 * before.accuracy:.2f} % of {before.tested:,} test samples right, "
         f"{100 * after.accuracy:.2f} % with weights in int8"
     )
     found: dict[str, Any] = {
-        "label": label, "names": list(side.names), "before": before.accuracy, "after": after.accuracy,
-        "tested": len(before.labels),
+        "label": label, "names": list(side.names), "before": before.accuracy, **after.plain(),
         "layers": [
             {
                 "inputs": layer.values.shape[1], "outputs": layer.values.shape[0], "shift": layer.shift,
@@ -140,37 +135,10 @@ def _network(
         ],
     }  # fmt: skip
     if side.spiking:
-        by_step, sure = _sooner(side.network, data, seed)
         found |= {
             "cells": list(side.cells), "encoder": side.encoder, "decoder": side.decoder, "timesteps": side.timesteps,
-            "by_step": by_step, "sure": sure,
         }  # fmt: skip
     return found
-
-
-def _sooner(network: nn.Module, data: Dataset, seed: int) -> tuple[list[float], list[list[float]]]:
-    """Accuracy when read after each step, and for each margin the accuracy and the mean steps of stopping at it.
-
-    It stops once the first class has `margin` output spikes more than the second, or at the last step.
-    """
-    assert isinstance(network, SpikingNetwork)
-    network.reseed(seed)
-    counts: list[np.ndarray] = []
-    with torch.no_grad():
-        for some in data.test_inputs.split(512):
-            counts.append(network(some).cumsum(0).numpy())
-    whole = np.concatenate(counts, 1)  # [T, samples, classes]
-    labels = data.test_labels.numpy()
-    right = whole.argmax(-1) == labels
-    ranked = np.sort(whole, -1)
-    lead = ranked[..., -1] - ranked[..., -2] if whole.shape[-1] > 1 else ranked[..., -1]
-    sure: list[list[float]] = []
-    for margin in MARGINS:
-        there = lead >= margin
-        step = np.where(there.any(0), there.argmax(0), len(whole) - 1)
-        answered = np.take_along_axis(right, step[None], 0)[0]
-        sure.append([margin, float(answered.mean()), float(step.mean() + 1)])
-    return [float(share) for share in right.mean(1)], sure
 
 
 def _samples(
@@ -180,12 +148,12 @@ def _samples(
     chosen = np.random.default_rng(seed + 1).permutation(chosen)
     return {
         "name": data.name, "classes": list(data.classes), "height": pictures.shape[1], "width": pictures.shape[2],
-        "levels": levels, **_framing(pictures), "count": len(chosen), "labels": data.test_labels.numpy()[chosen].tolist(),
+        "levels": levels, **framing(pictures), "count": len(chosen), "labels": data.test_labels.numpy()[chosen].tolist(),
         "pixels": document.place(pictures[chosen]),
     }  # fmt: skip
 
 
-def _framing(pictures: np.ndarray) -> dict[str, Any]:
+def framing(pictures: np.ndarray) -> dict[str, Any]:
     """How these pictures are framed, for drawings: the share of the frame that a digit fills, by what it is centred, its pen.
 
     A picture is centred by whichever of its mass and its box strays least from the middle.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
 from torch import nn
 
 from ..datasets import Dataset
-from ..errors import FileFormatError
+from ..errors import FileFormatError, InputError
+from ..hardware.profile import HardwareProfile
+from ..listening.neurons import is_neuron
 from ..networks import zoo
 from ..networks.spiking import SpikingNetwork
 from ..reading import LARGEST_JSON, Kind, read_json
 from ..training.checkpoints import load_network, save_network
 from ..training.fit import fit
+from .document import Document, local
+from .stage import replay
 
 #: what is trained for a data set that no networks come with
 TIMESTEPS, EPOCHS = 20, 3
@@ -65,9 +69,31 @@ def compared(folder: Path) -> tuple[str, nn.Module, nn.Module]:
     return str(data), load_network(folder / "ann"), load_network(folder / "snn")
 
 
+def document_of(
+    ann: nn.Module, snn: nn.Module, data: Dataset, *, profiles: Sequence[str | HardwareProfile] = ()
+) -> Document:
+    """What a page of two networks holds: perceptrons that it runs by itself, or recordings of anything else, and why.
+
+    Raises:
+        InputError: networks that cannot be shown either way.
+    """
+    names = (label_of(ann), label_of(snn))
+    try:
+        return local(ann, snn, data, profiles=profiles, names=names)
+    except InputError as why:
+        document = replay(ann, snn, data, profiles=profiles, names=names)
+        document.notes.insert(0, f"the page replays recordings: {why}")
+        return document
+
+
 def label_of(network: nn.Module) -> str:
     """What the page calls a network: its kind, widths, and steps."""
-    widths = [part.out_features for part in network.modules() if isinstance(part, nn.Linear)]
-    first = next((part.in_features for part in network.modules() if isinstance(part, nn.Linear)), None)
-    shape = "-".join(map(str, [first, *widths] if first is not None else widths))
-    return f"SNN {shape}, T = {network.timesteps}" if isinstance(network, SpikingNetwork) else f"ANN {shape}"
+    layers = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d)]
+    widths = [str(part.out_features) if isinstance(part, nn.Linear) else f"c{part.out_channels}" for part in layers]
+    if layers and isinstance(layers[0], nn.Linear):
+        widths = [str(layers[0].in_features), *widths]
+    shape = "-".join(widths)
+    if isinstance(network, SpikingNetwork):
+        return f"SNN {shape}, T = {network.timesteps}"
+    spiking = any(is_neuron(part) for part in network.modules())
+    return f"{'SNN' if spiking else 'ANN'} {shape}"

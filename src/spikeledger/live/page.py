@@ -23,15 +23,19 @@ def write_live(document: Document, path: str | os.PathLike[str]) -> Path:
     return write_whole(Path(path), live_page(document))
 
 
-def live_page(document: Document) -> str:
-    """The page as text; its policy lets the script with this hash run, and nothing else load."""
+def live_page(document: Document, *, connect: bool = False) -> str:
+    """The page as text; its policy lets the script with this hash run, and nothing else load.
+
+    `connect` lets it speak with the server that it came from.
+    """
     room = resources.files(__package__)
     script = room.joinpath("page.js").read_text("utf-8")
     if "</script" in script:
         raise AssertionError("the script would end its own element: build it anew")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = _POLICY.format(digest=digest) + ("; connect-src 'self'" if connect else "")
     parts = {
-        "policy": _POLICY.format(digest=digest), "style": roles_css() + room.joinpath("page.css").read_text("utf-8"),
+        "policy": policy, "style": roles_css() + room.joinpath("page.css").read_text("utf-8"),
         "payload": document.packed(), "script": script,
     }  # fmt: skip
     page = room.joinpath("live.html").read_text("utf-8")
