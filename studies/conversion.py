@@ -4,7 +4,7 @@ Trains each ANN from three seeds, converts it for several T, and counts what the
 images; thresholds, corrections and the choice among methods come from training images alone. A run that is stopped goes on
 where it was: what a network lost is written as soon as it is known. The data sets are read from where `SPIKELEDGER_DATA`
 points. `--seeds 0 1 2 --only mlp-s conv-mnist` takes a part; `--keep FOLDER` keeps the trained ANNs, and finds them there.
-`--beside` puts SpikingJelly's converter beside ours on the same networks and images, where it is installed.
+`--what beside` puts SpikingJelly's converter beside ours on the same networks and images, where it is installed.
 """
 
 from __future__ import annotations
@@ -158,10 +158,7 @@ def fine_tuned(ann: nn.Module, data: sl.Dataset, epochs: int, seed: int) -> nn.M
     return Plain(graph)
 
 
-IMAGES = 2000  # that the two converters answer step by step
-
-
-def beside(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
+def beside(name: str, seed: int, keep: Path | None, images: int) -> list[dict[str, Any]]:
     """SpikingJelly's recipes and ours, from the same calibration samples, on the same first test images."""
     sys.modules.setdefault("requests", types.ModuleType("requests"))  # for downloads alone, and not always installed
     from spikingjelly.activation_based import ann2snn, functional
@@ -179,7 +176,7 @@ def beside(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
 
     data = sl.load_dataset(CASES[name].data)
     ann, _ = trained_ann(name, seed, data, keep)
-    inputs, labels = data.test_inputs[:IMAGES], data.test_labels[:IMAGES]
+    inputs, labels = data.test_inputs[:images], data.test_labels[:images]
     samples, truth = data.train_inputs[::30], data.train_labels[::30]
     batches = list(samples.split(500))
     right = answers(ann, inputs) == labels
@@ -197,7 +194,7 @@ def beside(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
         own = answers(network, inputs) == labels
         activity = sl.record(network, inputs[:200], batch_size=50)
         rows.append({
-            "whose": whose, "how": how, "timesteps": steps, "latency_steps": latency,
+            "whose": whose, "how": how, "images": len(inputs), "timesteps": steps, "latency_steps": latency,
             "loss_points": 100 * float((right.float() - own.float()).mean()), "spikes": activity.per_sample("spike"),
             "synaptic_ops": activity.per_sample("synaptic_op"), "macs": activity.per_sample("mac"),
             "joules": sl.price(activity, "horowitz-45nm").joules_per_sample,
@@ -216,7 +213,7 @@ def beside(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
 def beside_table(results: dict[str, Any]) -> str:
     """Both converters as a Markdown table."""
     lines = [
-        f"| network | converter | recipe | T | steps | points lost on {IMAGES:,} images | spikes | SynOps | MAC | J |",
+        "| network | converter | recipe | T | steps | points lost | spikes | SynOps | MAC | J |",
         "| --- " * 10 + "|",
     ]
     for key, rows in results.items():
@@ -252,19 +249,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--beside", action="store_true")
+    parser.add_argument("--what", nargs="+", default=["losses"], choices=["losses", "beside"])
+    parser.add_argument("--images", type=int, default=2000, help="that both converters answer step by step")
     args = parser.parse_args()
     results: dict[str, Any] = json.loads(args.results.read_text()) if args.results.exists() else {}
     for seed in args.seeds:
         for name in args.only:
-            if f"{name}/{seed}" not in results:
+            if "losses" in args.what and f"{name}/{seed}" not in results:
                 results[f"{name}/{seed}"] = study(name, seed, args.keep)
                 write_whole(args.results, json.dumps(results, indent=1))
-            if args.beside and f"beside/{name}/{seed}" not in results:
-                results[f"beside/{name}/{seed}"] = beside(name, seed, args.keep)
+            if "beside" in args.what and f"beside/{name}/{seed}" not in results:
+                results[f"beside/{name}/{seed}"] = beside(name, seed, args.keep, args.images)
                 write_whole(args.results, json.dumps(results, indent=1))
     print(table(results))
-    if args.beside:
+    if "beside" in args.what:
         print(beside_table(results))
 
 

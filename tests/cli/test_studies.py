@@ -115,3 +115,10 @@ def test_bad_input_is_one_sentence(
     with open_runner("busy"):
         ran = run(*arguments)
     assert ran.code == 2 and said in ran.err and ran.err.count("\n") == 1 and not ran.out
+
+
+def test_the_published_comparison_is_written_without_a_study_and_refused_of_another(run: Run, tmp_path: Path) -> None:
+    told = run("study", "report", "--out", tmp_path / "paper", "--json")
+    assert told.code == 0 and json.loads(told.out)["page"].endswith("paper.html")
+    assert "not run" in (tmp_path / "paper" / "tables.md").read_text()
+    assert run("study", "report", tmp_path / "none").code == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -107,7 +107,7 @@ def convert(
     input: Input = "direct",
     read_out: ReadOut = "membrane",
     initial: float = 0.5,
-    correct: Correction = "bias",
+    correct: Correction | None = None,
     most_loss: float = 0.2,
     epochs: int = 1,
     seed: int = 0,
@@ -131,8 +131,9 @@ def convert(
         input: `direct`: the image as current; `spikes`: pixels are neurons.
         read_out: `membrane`: the sum of what reaches the outputs; `rate`: output neurons fire, as a chip wants it.
         initial: membrane before the first step, in thresholds.
-        correct: `bias` or `weights`: mend each layer for the spikes that it really gets; `none`.
-        most_loss: points of accuracy that `auto` may lose; with 0 it takes what comes nearest to the ANN's scores.
+        correct: `bias` or `weights`: mend each layer for the spikes that it really gets; `none`. By default `auto` tries all
+            three on its nearest thresholds, and any other method mends biases.
+        most_loss: points of accuracy that `auto` may lose; with 0 it takes what comes nearest to the ANN's answers.
         epochs: of `qcfs`.
 
     Raises:
@@ -141,7 +142,7 @@ def convert(
     for what, given, known in (
         ("granularity", granularity, ("layer", "channel")), ("schedule", schedule, ("layers", "together")),
         ("input", input, ("direct", "spikes")), ("read-out", read_out, ("membrane", "rate")),
-        ("correction", correct, ("none", "bias", "weights")),
+        ("correction", correct or "none", ("none", "bias", "weights")),
     ):  # fmt: skip
         if given not in known:
             raise unknown_name(what, str(given), known)
@@ -156,9 +157,11 @@ def convert(
     graph = read(ann, samples)
     if timesteps is None and method != "auto":
         raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
-    asked = _Asked(timesteps or 0, granularity, schedule, input, read_out, initial, correct, method)
+    asked = _Asked(timesteps or 0, granularity, schedule, input, read_out, initial, correct or "bias", method)
     if method == "auto":
-        return _cheapest(graph, samples, labels, asked, most_loss)
+        return _cheapest(
+            graph, samples, labels, asked, most_loss, ("none", "bias", "weights") if correct is None else (correct,)
+        )
     if method == "qcfs":
         from .finetune import fine_tuned
 
@@ -254,8 +257,10 @@ def _neurons(graph: Graph, name: str) -> int:
     return count
 
 
-def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float) -> Converted:
-    """Thresholds from one half of the samples, the choice on the other."""
+def _cheapest(
+    graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float, corrections: Sequence[Correction]
+) -> Converted:  # fmt: skip
+    """Thresholds from one half of the samples, the choice on the other; corrections are tried on the nearest thresholds."""
     if len(samples) < 4:
         raise InputError(
             f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
@@ -266,58 +271,57 @@ def _cheapest(graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Aske
         own = answer(graph, held)
     truth = own.argmax(1) if labels is None else labels[cut:]
     best = float((own.argmax(1) == truth).float().mean())
-    tried: list[dict[str, Any]] = []
+    tried: list[tuple[_Asked, dict[str, Any]]] = []
+
+    def attempt(one: _Asked) -> dict[str, Any]:
+        network = _made(graph, fits, one)
+        scores = _scores(network, held)
+        right = float((scores.argmax(1) == truth).float().mean())
+        # by rates the scores have another size: then only answers can be compared
+        far = _divergence(scores, own) if one.read_out == "membrane" else 1 - right
+        activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
+        operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
+        told = {
+            "method": one.method, "granularity": one.granularity, "correct": one.correct, "timesteps": one.steps,
+            "loss_points": 100 * (best - right), "divergence": far, "operations_per_sample": operations,
+        }  # fmt: skip
+        tried.append((one, told))
+        return told
+
     for steps in (asked.steps,) if asked.steps else STEPS:
+        here = len(tried)
         for rule, granularity in CANDIDATES:
-            one = _Asked(
-                steps, granularity, asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct, rule
-            )
-            network = _made(graph, fits, one)
-            scores = _scores(network, held)
-            right = float((scores.argmax(1) == truth).float().mean())
-            # by rates the scores have another size: then only answers can be compared
-            error = float((scores - own).square().mean()) if asked.read_out == "membrane" else 1 - right
-            activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
-            operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
-            tried.append(
-                {
-                    "method": rule,
-                    "granularity": granularity,
-                    "timesteps": steps,
-                    "loss_points": 100 * (best - right),
-                    "score_error": error,
-                    "operations_per_sample": operations,
-                }
-            )
-        if most_loss > 0 and any(each["loss_points"] <= most_loss and each["timesteps"] == steps for each in tried):
+            attempt(replace(asked, steps=steps, method=rule, granularity=granularity, correct=corrections[0]))
+        nearest, _ = min(tried[here:], key=lambda each: each[1]["divergence"])
+        for correct in corrections[1:]:
+            attempt(replace(nearest, correct=correct))
+        if most_loss > 0 and any(told["loss_points"] <= most_loss for _, told in tried[here:]):
             break  # more steps cost more
-    allowed = [each for each in tried if each["loss_points"] <= most_loss]
-    if not most_loss:
-        allowed = []
-    chosen = (
-        min(allowed, key=lambda each: each["operations_per_sample"])
-        if allowed
-        else min(tried, key=lambda each: each["loss_points" if most_loss else "score_error"])
-    )
-    reason = (
-        f"fewest operations of {len(tried)} with at most {most_loss:g} points lost"
-        if allowed
-        else (
-            f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
-            if most_loss
-            else f"nearest to the ANN's scores of {len(tried)}"
-        )
-    )
+    allowed = [each for each in tried if 0 < most_loss >= each[1]["loss_points"]]
+    if allowed:
+        final, chosen = min(allowed, key=lambda each: each[1]["operations_per_sample"])
+        reason = f"fewest operations of {len(tried)} with at most {most_loss:g} points lost"
+    elif most_loss:
+        final, chosen = min(tried, key=lambda each: each[1]["loss_points"])
+        reason = f"least lost of {len(tried)}, none of which stays within {most_loss:g} points"
+    else:
+        final, chosen = min(tried, key=lambda each: each[1]["divergence"])
+        reason = f"nearest to the ANN's answers of {len(tried)}"
     against = "the ANN's own answers" if labels is None else "their labels"
+    mended = (
+        "" if final.correct == "none" else f" with mended {final.correct if final.correct == 'weights' else 'biases'}"
+    )
     said = (
-        f"{chosen['method']} by {chosen['granularity']}, T = {chosen['timesteps']}: {reason} "
+        f"{final.method} by {final.granularity}, T = {final.steps}{mended}: {reason} "
         f"({chosen['loss_points']:.2f} on {len(held)} held-out samples, by {against})"
     )
-    final = _Asked(
-        chosen["timesteps"], chosen["granularity"], asked.schedule, asked.input, asked.read_out, asked.initial, asked.correct,
-        chosen["method"],
-    )  # fmt: skip
-    return _made(graph, samples, final, said=said, tried=tuple(tried))
+    return _made(graph, samples, final, said=said, tried=tuple(told for _, told in tried))
+
+
+def _divergence(scores: Tensor, own: Tensor) -> float:
+    """Mean Kullback-Leibler divergence of the answers, as shares of a softmax, from the ANN's."""
+    shares, wanted = scores.log_softmax(1), own.log_softmax(1)
+    return float(nn.functional.kl_div(shares, wanted, reduction="batchmean", log_target=True))
 
 
 def _scores(network: Converted, samples: Tensor) -> Tensor:

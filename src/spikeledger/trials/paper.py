@@ -18,6 +18,13 @@ SIZES = {1: {"S": "mlp-s", "M": "mlp-m", "L": "mlp-l"}, 3: {"S": "cnn-s", "M": "
 KINDS = ("ann", "snn", "converted", "robustness")
 #: channels of the data sets that are no digits or clothes
 COLOURED = {"cifar-10": 3}
+#: samples to train and to test, as published: an archive may hold less
+FULL = {
+    "mnist": (60_000, 10_000),
+    "fashion-mnist": (60_000, 10_000),
+    "cifar-10": (50_000, 10_000),
+    "digits": (1437, 360),
+}
 
 
 def _start(settings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -80,11 +87,10 @@ def compare(
     from ..training.checkpoints import load_network, save_network
 
     part = load_dataset(data)
-    full = (len(part.train_inputs), len(part.test_inputs))
     part = part.subset(train=train, test=test, seed=0) if train or test else part
     sizes = {
         "train_samples": len(part.train_inputs), "test_samples": len(part.test_inputs),
-        "all_samples": full == (len(part.train_inputs), len(part.test_inputs)),
+        "all_samples": FULL.get(data) == (len(part.train_inputs), len(part.test_inputs)),
     }  # fmt: skip
     if kind == "robustness":
         three = {
