@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LARGEST_JSON = 1 << 28  # bytes: more is no ledger and no comparison of ours
 LARGEST_TOML = 1 << 20
 _MOST_PARTS = 100  # of a dotted key: the parser's time grows with their square
+_LONGEST_HEADER = 10_000  # of an array: as numpy itself
 _MOST_DIGITS = 300  # of a number in JSON: more is beyond every float
 
 
@@ -168,21 +169,25 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     Raises:
         ValueError: it is no header of version 1.0 or 2.0, or not one of plain numbers.
     """
-    import tokenize
+    import ast
+    import struct
 
     import numpy as np
 
     try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version == (2, 0):
-            shape, by_column, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise ValueError(f"its header has version {version[0]}.{version[1]}")
+        # numpy's own reader takes more than numpy writes, with a warning, and raises whatever Python's tokeniser does
+        start = file.read(8)
+        size = {b"\x93NUMPY\x01\x00": "<H", b"\x93NUMPY\x02\x00": "<I"}[start]
+        (length,) = struct.unpack(size, file.read(struct.calcsize(size)))
+        header = file.read(length) if length <= _LONGEST_HEADER else b""
+        told = ast.literal_eval(header.decode("latin1").strip())
+        shape, by_column, dtype = told["shape"], told["fortran_order"], np.dtype(told["descr"])
+        if len(told) != 3 or not isinstance(shape, tuple) or not isinstance(by_column, bool):
+            raise ValueError("it says other things than numpy does")
+        if not isinstance(told["descr"], str) or not all(isinstance(size, int) for size in shape):
+            raise ValueError("it holds no plain numbers")
     except (
-        ValueError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, EOFError, OverflowError, TypeError,
-        KeyError, IndexError, AttributeError,
+        ValueError, SyntaxError, RecursionError, MemoryError, OverflowError, TypeError, KeyError, struct.error,
     ) as error:  # fmt: skip
         raise ValueError(f"its header is none of numpy's ({_line(error)})") from error
     if dtype.kind not in "biuf" or dtype.itemsize > 8:

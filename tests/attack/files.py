@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from attack.loaders import LOADERS, Files, Loader
 from spikeledger.errors import SpikeLedgerError
@@ -149,18 +148,15 @@ def main() -> None:
     warnings.simplefilter("error")
     faulthandler.enable()
     names, told = given.loader or list(LOADERS), {}
+    shares = sum(LOADERS[name].share for name in names)
     for name in names:
-        found = attack(name, max(1, given.files // len(names)), given.first)
+        found = attack(name, -(-given.files * LOADERS[name].share // shares), given.first)
         print(f"{name}: {found}", flush=True)
         told[name] = {**vars(found), "escaped": dict(found.escaped)}
         if given.out:
             given.out.write_text(json.dumps(told, indent=1))
+    print(f"{sum(each['files'] for each in told.values()):,} files in {sum(each['seconds'] for each in told.values()):,.0f} s")
     sys.exit(any(each["escaped"] for each in told.values()))
-
-
-def summed(found: Any) -> int:
-    """How many escaped."""
-    return sum(map(len, found.escaped.values()))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ class Loader:
     damage: Damage
     read: Callable[[Path], object]
     needs: str = ""  # a package that may not be there
+    share: int = 4  # of the files of an attack: the quicker it reads, the more
 
 
 def every(damage: Callable[[Random, bytes], bytes]) -> Damage:
@@ -541,25 +542,25 @@ def use_weights(path: Path) -> None:
 
 
 LOADERS: dict[str, Loader] = {
-    "activity": Loader(lambda: [{"a.npz": saved(one.save, "a.npz")} for one in activities()], every(rezipped), use_activity),
+    "activity": Loader(lambda: [{"a.npz": saved(one.save, "a.npz")} for one in activities()], every(rezipped), use_activity, share=1),
     "ledger": Loader(lambda: told()[:2], every(as_json), use_ledger),
-    "shown": Loader(told, every(as_json), use_json),
+    "shown": Loader(told, every(as_json), use_json, share=1),
     "network": Loader(networks, stamped, use_network),
-    "run": Loader(runs, stamped, use_run),
-    "resumed run": Loader(lambda: runs()[:1], stamped, resumed),
+    "run": Loader(runs, stamped, use_run, share=1),
+    "resumed run": Loader(lambda: runs()[:1], stamped, resumed, share=1),
     "stopped command": Loader(stopped, every(as_what_it_is), gone_on),
-    "profile": Loader(profiles, every(recoded), use_profile),
+    "profile": Loader(profiles, every(recoded), use_profile, share=1),
     "study": Loader(lambda: [{"a.toml": STUDY}], every(recoded), use_study),
     "search": Loader(lambda: [{"a.toml": SEARCH}], every(recoded), use_search),
-    "finished trials": Loader(studied, every(as_what_it_is), use_store),
-    "idx": Loader(idx_files, every(unzipped), lambda path: read_idx(path / "a.idx")),
-    "npy": Loader(lambda: list(npy_files()), every(npy_damage), use_npy),
+    "finished trials": Loader(studied, every(as_what_it_is), use_store, share=1),
+    "idx": Loader(idx_files, every(unzipped), lambda path: read_idx(path / "a.idx"), share=10),
+    "npy": Loader(lambda: list(npy_files()), every(npy_damage), use_npy, share=10),
     "randman": Loader(spike_times, every(damaged), lambda path: load_randman(path, steps=5)),
-    "cifar": Loader(cifar_files, every(unzipped), use_cifar),
-    "flowers": Loader(flowers_files, every(unzipped), use_flowers, "PIL"),
-    "events": Loader(event_files, every(damaged), use_events),
-    "nir": Loader(nir_files, every(damaged), use_nir, "nir"),
-    "calibration": Loader(calibration, every(as_json), use_calibration),
-    "kept comparison": Loader(kept_comparison, every(as_what_it_is), lambda path: compared(path)),
-    "weights": Loader(weights, every(damaged), use_weights),
+    "cifar": Loader(cifar_files, every(unzipped), use_cifar, share=10),
+    "flowers": Loader(flowers_files, every(unzipped), use_flowers, "PIL", share=10),
+    "events": Loader(event_files, every(damaged), use_events, share=10),
+    "nir": Loader(nir_files, every(damaged), use_nir, "nir", share=1),
+    "calibration": Loader(calibration, every(as_json), use_calibration, share=10),
+    "kept comparison": Loader(kept_comparison, every(as_what_it_is), lambda path: compared(path), share=1),
+    "weights": Loader(weights, every(damaged), use_weights, share=10),
 }  # fmt: skip

@@ -12,13 +12,13 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..reading import Kind, is_file, read_bytes
+from ..reading import Kind, is_file, opened, read_bytes
 from .files import DATA_FOLDER_VARIABLE, PublishedFile, read_published
 
 RECORD: Final = 1 + 3 * 32 * 32
@@ -77,8 +77,8 @@ def read_cifar(path: Path, *, sha256: str | None = SHA256) -> tuple[Images, Imag
         return _joined({name: _bytes(path, name) for name in (*TRAIN, TEST)}, path)
     try:
         if sha256 is not None:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            with opened(path, Kind("archive", _MOST_BYTES, DataError)) as (file, _):
+                if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
                     raise DataError(f"{path} is not the published {ARCHIVE}: its SHA-256 is another; download it again")
         with tarfile.open(path, "r:gz") as archive:
             return _joined({name: _member(archive, name, path) for name in (*TRAIN, TEST)}, path)

@@ -204,10 +204,10 @@ def _points(plan: Plan, store: Store, arm: Arm) -> list[dict[str, Any]]:
     file = store.folder / "rounds" / plan.identity / f"{arm.name}-{arm.rounds:05}.json"
     if file.is_file():
         try:
-            found: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["points"]
+            found: list[dict[str, Any]] = read_json(file, Kind("round of a search", LARGEST_JSON))["points"]
             for chosen in found:
                 remember(arm.seen, chosen)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileFormatError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileFormatError(f"'{file}' cannot be read ({error}): remove it, and it is proposed again") from error
     else:
         found = propose(plan, arm.name, arm.rounds, arm.memory, arm.seen)
