@@ -215,7 +215,9 @@ class Ledger(Shown):
     def __add__(self, other: object) -> Ledger:
         """What two runs cost together, on one device with one bill and the same steps."""
         if not isinstance(other, Ledger):
-            return NotImplemented
+            raise CallError(
+                f"a ledger and a {type(other).__name__} cannot be added: price both on the same device first"
+            )
         mine, theirs = ((one.profile, one.bill, one.timesteps, one.left_out) for one in (self, other))
         if mine != theirs:
             raise InputError(

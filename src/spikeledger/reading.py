@@ -53,6 +53,22 @@ def is_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder of that name; False too where nobody may look, and for names that no system can have."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether anything has that name; False too where nobody may look."""
+    try:
+        return bool(Path(path).lstat())
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def opened(path: str | os.PathLike[str], kind: Kind) -> Iterator[tuple[BufferedReader, int]]:
     """A file and how many bytes it has.
@@ -181,19 +197,20 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         (length,) = struct.unpack(size, file.read(struct.calcsize(size)))
         header = file.read(length) if length <= _LONGEST_HEADER else b""
         told = ast.literal_eval(header.decode("latin1").strip())
-        shape, by_column, dtype = told["shape"], told["fortran_order"], np.dtype(told["descr"])
+        shape, by_column, kind = told["shape"], told["fortran_order"], told["descr"]
         if len(told) != 3 or not isinstance(shape, tuple) or not isinstance(by_column, bool):
             raise ValueError("it says other things than numpy does")
-        if not isinstance(told["descr"], str) or not all(isinstance(size, int) for size in shape):
-            raise ValueError("it holds no plain numbers")
+        if not isinstance(kind, str) or not re.fullmatch(r"[<>|=]?[biuf]\d{1,2}", kind):
+            raise ValueError(f"it holds {kind!s:.20}, and a network needs numbers")
+        if not all(type(size) is int and size >= 0 for size in shape) or len(shape) > 32:
+            raise ValueError(f"its shape is {list(shape)[:8]}")
+        dtype = np.dtype(kind)
     except (
         ValueError, SyntaxError, RecursionError, MemoryError, OverflowError, TypeError, KeyError, struct.error,
     ) as error:  # fmt: skip
         raise ValueError(f"its header is none of numpy's ({_line(error)})") from error
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+    if dtype.itemsize > 8:
         raise ValueError(f"it holds {dtype}, and a network needs numbers of at most 64 bits")
-    if any(isinstance(size, bool) or size < 0 for size in shape) or len(shape) > 32:
-        raise ValueError(f"its shape is {list(shape)[:8]}")
     return shape, by_column, dtype
 
 

@@ -155,7 +155,9 @@ def main() -> None:
         told[name] = {**vars(found), "escaped": dict(found.escaped)}
         if given.out:
             given.out.write_text(json.dumps(told, indent=1))
-    print(f"{sum(each['files'] for each in told.values()):,} files in {sum(each['seconds'] for each in told.values()):,.0f} s")
+    print(
+        f"{sum(each['files'] for each in told.values()):,} files in {sum(each['seconds'] for each in told.values()):,.0f} s"
+    )
     sys.exit(any(each["escaped"] for each in told.values()))
 
 

@@ -8,7 +8,10 @@ from random import Random
 from typing import Any
 
 #: numbers at the edges of what a machine word, a float or a reader can hold
-NUMBERS = [0, 1, -1, 2, 7, 127, 128, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32, 2**40, 2**53, 2**62, 2**63 - 1, 2**63, 2**64, 10**30]  # fmt: skip
+NUMBERS = [
+    0, 1, -1, 2, 7, 127, 128, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32, 2**40, 2**53, 2**62, 2**63 - 1, 2**63, 2**64,
+    10**30,
+]  # fmt: skip
 #: what stands for a number in TOML, JSON or a header, and should not
 ODD_NUMBERS = [
     "nan", "inf", "-inf", "NaN", "Infinity", "1e999", "-1e308", "5e-324", "1e308", "0x1F", "1_000", "-0", "0.5", "1.5", "-7",
@@ -22,7 +25,7 @@ ODD_TEXTS = [
 #: pieces that file formats are made of
 TOKENS = [
     b"\x93NUMPY\x01\x00", b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"\x89HDF\r\n\x1a\n", b"GCOL", b"TREE",
-    b"\xff" * 8, b"\x00" * 8, b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"(((((", b"[[[[", b"{'descr': '|O'", b"<f16", b">i8", b"\r\n",
+    b"\xff" * 8, b"\x00" * 8, b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"(((((", b"[[[[", b"{'descr': '|O'", b"<f16", b">i8",
 ]  # fmt: skip
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _WORD = re.compile(r"[A-Za-z_][\w-]*")

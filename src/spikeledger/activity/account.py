@@ -160,7 +160,7 @@ class Activity(Shown):
 
     def only(self, layers: Iterable[str]) -> Activity:
         """The part of the account that belongs to some layers."""
-        keep = [self.layer(name).name for name in layers]
+        keep = dict.fromkeys(self.layer(name).name for name in layers)
         return dataclasses.replace(
             self,
             layers_by_name={name: self.layers_by_name[name] for name in keep},

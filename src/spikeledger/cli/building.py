@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, SpikeLedgerError, retold, unknown_name
+from ..reading import is_file
 from .options import ENCODERS, at_least
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _made_by(path: Path, function: str) -> nn.Module:
 
     from torch import nn
 
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no file '{path}': give a network's folder, or file.py:function")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, SpikeLedgerError
-from ..reading import LARGEST_TOML, Kind, is_file, read_json
+from ..reading import LARGEST_TOML, Kind, is_file, is_folder, read_json
 from ..writing import closed, write_json
 
 #: of the results' folder: where a run lies until its results are whole
@@ -31,7 +31,7 @@ def prepare(folder: Path) -> Path:
 def check_target(path: Path) -> Path:
     """Check that a file could be written at `path`, without leaving anything there."""
     try:
-        if path.is_dir():
+        if is_folder(path):
             raise InputError(f"'{path}' is a folder: give the name of a file in it")
         with tempfile.TemporaryFile(dir=path.parent):
             pass

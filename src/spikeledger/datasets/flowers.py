@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -87,7 +88,7 @@ def _jpegs(folder: Path, numbers: Iterable[int]) -> Iterable[tuple[str, bytes]]:
             if name not in held:
                 raise DataError(f"{archive} holds no picture {name}: it is another archive")
             yield name, held[name]
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise DataError(
             f"the pictures of Flowers-102 cannot be read in {folder} ({error}): put {ARCHIVE} there"
         ) from error

@@ -45,7 +45,7 @@ def read_numbers(path: str | os.PathLike[str], name: str) -> NDArray[np.float64]
                     raise ValueError(f"an array in it has more than {_MOST_UNZIPPED:,} bytes")
                 kind, element = next(_elements(element, order), (0, b""))
             if kind == _ARRAY:
-                flags, sizes, label, *numbers = _elements(element, order)
+                _flags, _sizes, label, *numbers = _elements(element, order)
                 if label[1] == name.encode():
                     return _values(numbers[0], order)
     except (ValueError, IndexError, OverflowError, struct.error, zlib.error) as error:
@@ -70,5 +70,5 @@ def _values(element: tuple[int, bytes], order: str) -> NDArray[np.float64] | NDA
     kind, content = element
     if kind not in _NUMBERS:
         raise ValueError("an array in it holds no numbers")
-    found = np.frombuffer(content, np.dtype(_NUMBERS[kind]).newbyteorder(order))
-    return found.astype(np.float64 if found.dtype.kind == "f" else np.int64)
+    found = np.frombuffer(content, np.dtype(_NUMBERS[kind]).newbyteorder(order))  # type: ignore[arg-type]
+    return found.astype(np.float64) if found.dtype.kind == "f" else found.astype(np.int64)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..events import EVENTS, TERMS
+from ..reading import is_there
 from ..writing import write_whole
 from .catalog import load_profile
 from .profile import HardwareProfile
@@ -99,7 +100,7 @@ def write_template(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.suffix != ".toml":
         target = target.with_name(target.name + ".toml")
-    if target.exists():
+    if is_there(target):
         raise InputError(f"'{target}' is there already: choose another name")
     text = _TEMPLATE.format(file=target.name, name=target.stem, events=", ".join(EVENTS))
     return write_whole(target, text)

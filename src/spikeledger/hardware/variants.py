@@ -285,7 +285,7 @@ def _changed(profile: HardwareProfile, name: str, title: str, **update: Any) -> 
     # built anew: a copy would keep what the old one has worked out
     fields = {field: getattr(profile, field) for field in HardwareProfile.model_fields}
     try:
-        return HardwareProfile(**{**fields, "name": name, "title": title, **update})
+        return HardwareProfile.model_validate({**fields, "name": name, "title": title, **update})
     except ValidationError as error:
         said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
         raise ProfileError(f"'{name}' is no possible device: {said}") from error

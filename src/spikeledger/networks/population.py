@@ -19,7 +19,6 @@ from ..kernels.surrogates import Derivative, Surrogate
 from ..kernels.surrogates import surrogate as find_surrogate
 from ..listening.ear import called
 
-
 #: for which a neuron may wait: more is no refractory period, and float32 counts no further
 MOST_STEPS = 1 << 24
 

@@ -96,7 +96,9 @@ class Experiment:
             if name not in usual:
                 raise unknown_name(f"setting of '{self.name}'", name, usual)
             if not is_plain(value):
-                raise InputError(f"the setting {name} is {value!r}, but a file of trials keeps finite numbers and texts")
+                raise InputError(
+                    f"the setting {name} is {value!r}, but a file of trials keeps finite numbers and texts"
+                )
             if not alike(value, usual[name]):
                 raise InputError(f"the setting {name} is {value!r}, but must be {_wanted(usual[name])}")
         settings = {name: _as_usual(given.get(name, value), value) for name, value in usual.items()}
