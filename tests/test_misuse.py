@@ -84,6 +84,7 @@ act.layer("nowhere")
 act.per_neuron("fc1", "mcas")
 act.sumary
 act + led
+act + 3
 sl.Activity.load(folder / "none.npz")
 sl.Activity.load(folder)
 act.save(folder / "no" / "such" / "folder.npz")
