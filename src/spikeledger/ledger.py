@@ -283,7 +283,7 @@ def price(
             activity, profile, elsewhere, bill=bill, leave_out=leave_out, allow_uncounted=allow_uncounted
         )
     device = asked = load_profile(profile)
-    name = bill or device.bill
+    name = device.bill if bill is None else bill
     if name not in BILLS:
         raise unknown_name("bill", name, BILLS)
     chips = chips_for(activity, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -26,8 +27,10 @@ def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any])
         place = target.resolve() if target.is_symlink() else target
         mode = place.stat().st_mode if place.exists() else stat.S_IFREG | (0o666 & ~_umask())
         if stat.S_ISCHR(mode):
+            whole = io.BytesIO()  # what writes an archive goes back in it, which a device cannot
+            _put(content, whole)
             with place.open("wb") as device:
-                _put(content, device)
+                device.write(whole.getvalue())
             return target
         if not stat.S_ISREG(mode):
             raise InputError(f"'{target}' is no file, and is left as it is: choose another name")

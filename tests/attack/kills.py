@@ -60,7 +60,9 @@ def train(place: Path) -> None:
 
 
 def compare(place: Path) -> None:
-    sys.exit(command(["compare", *SMALL, "--epochs", "4", "--samples", "20", "--profiles", "loihi", "--out", str(place)]))
+    sys.exit(
+        command(["compare", *SMALL, "--epochs", "4", "--samples", "20", "--profiles", "loihi", "--out", str(place)])
+    )
 
 
 def study(place: Path) -> None:

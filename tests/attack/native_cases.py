@@ -132,7 +132,9 @@ def packing(draw: Random) -> None:
 def on_a_chip(draw: Random) -> None:
     """The chip simulator's native core against the one in numpy, spike by spike."""
     network, shape = random_network(draw.randrange(10**9))
-    inputs = chip_spikes(draw.randint(2, 9), draw.randint(1, 2), *shape, seed=draw.randrange(10**6), rate=draw.choice((0.03, 0.2)))
+    inputs = chip_spikes(
+        draw.randint(2, 9), draw.randint(1, 2), *shape, seed=draw.randrange(10**6), rate=draw.choice((0.03, 0.2))
+    )
     fast, slow = (simulated(network, inputs, backend=backend) for backend in ("native", "reference"))
     assert np.array_equal(fast.output, slow.output)
     agree(fast.activity, slow.activity)

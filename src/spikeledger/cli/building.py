@@ -34,7 +34,6 @@ def check(
             raise unknown_name(kind, given, known)
     at_least("timesteps", timesteps, 1)
     at_least("epochs", epochs, 1)
-    at_least("seed", seed, 0)
 
 
 def check_backend(name: str) -> AbstractContextManager[None]:

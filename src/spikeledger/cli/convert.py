@@ -48,7 +48,7 @@ def convert(
         raise InputError("nothing would be kept: give --out for the network, or --over for a report")
     for folder in (out, pictures):
         if folder is not None:
-            folders.prepare(folder)
+            folders.check_folder(folder)
     from ..conversion import convert as convert_ann
     from ..datasets import load_dataset
     from ..training.checkpoints import save_network

@@ -98,6 +98,8 @@ _WIDE = 30.0
 def write_template(path: str | os.PathLike[str]) -> Path:
     """Write a commented profile to start from; never over a file that is there."""
     target = Path(path)
+    if not target.name:
+        raise InputError(f"'{target}' is a folder: give the name of a file in it")
     if target.suffix != ".toml":
         target = target.with_name(target.name + ".toml")
     if is_there(target):

@@ -31,7 +31,7 @@ from typing import Any
 import filelock
 
 from ..errors import FileFormatError, InputError
-from ..reading import LARGEST_JSON, Kind, read_bytes, read_json, read_text
+from ..reading import LARGEST_JSON, Kind, is_file, read_bytes, read_json, read_text
 from ..writing import closed, write_whole
 from .trial import Outcome, Trial, key_of
 
@@ -95,14 +95,14 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str], *, make: bool = True) -> None:
         self.folder = Path(folder)
         self.set_aside: list[str] = []
-        if not make and not (self.folder / "id").is_file():
+        if not make and not is_file(self.folder / "id"):
             raise InputError(f"'{self.folder}' is no study's folder: 'spikeledger study run FILE' makes one")
         try:
             for name in ("trials", "files", "failed", "running"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise closed(self.folder, error) from error
-        if not (self.folder / "id").is_file():
+        if not is_file(self.folder / "id"):
             write_whole(self.folder / "id", uuid.uuid4().hex)
         self.study_id = read_text(self.folder / "id", _SMALL)
         self.rows: dict[str, Row] = {}
