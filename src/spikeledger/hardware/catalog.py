@@ -100,6 +100,7 @@ def profile_of(table: dict[str, Any], where: str) -> HardwareProfile:
 def _priced_as(table: dict[str, Any]) -> dict[str, Any]:
     """A chip's own tables over those of the profile that it names: so a board of one's own has a device's prices."""
     name = table["profile"]
+    name = _FORMER.get(name, name) if isinstance(name, str) else name
     if not isinstance(name, str) or name not in _files():
         raise unknown_name("profile", str(name), _files())
     base = toml(_files()[name].read_text("utf-8"))
