@@ -68,10 +68,7 @@ def test_comparisons(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("path", sorted((OLD / "profiles").glob("*.toml")), ids=lambda path: path.stem)
 def test_profiles_and_chips(path: Path) -> None:
     found = load_profile(path)
-    assert (
-        found.prices
-        and sl.price(sl.Activity.load(OLD / "first" / "activity.npz"), found, allow_uncounted=True).joules > 0
-    )
+    assert found.prices
     assert (found.core is not None) == path.stem.startswith("chip-")
     if path.stem == "v100":
         assert found.timing is not None and found.timing.seconds_per_event == {"dense_op": 4.25e-13}

@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from attack.loaders import LOADERS, Files, Loader
+from attack.kinds import Files, Loader
+from attack.loaders import LOADERS
 from spikeledger.errors import SpikeLedgerError
 
 SECONDS = 5.0  # of the processor, for one file
