@@ -12,6 +12,8 @@ namespace spikeledger::SPIKELEDGER_SET {
 inline Lanes root(Lanes value) {
 #if defined(__AVX512F__)
   return (Lanes)_mm512_sqrt_ps((__m512)value);
+#elif defined(__AVX2__)
+  return {(Lanes::Half)_mm256_sqrt_ps((__m256)value.low), (Lanes::Half)_mm256_sqrt_ps((__m256)value.high)};
 #else
   for (int lane = 0; lane < kLanes; ++lane) value[lane] = std::sqrt(value[lane]);
   return value;

@@ -78,7 +78,10 @@ class Twister {
       y ^= (y << 7) & 0x9d2c5680u;
       y ^= (y << 15) & 0xefc60000u;
       y ^= y >> 18;
-      store(numbers_ + i, __builtin_convertvector((IntLanes)(y & 0xffffffu), Lanes) * splat(0x1p-24f));
+      y &= 0xffffffu;
+      IntLanes whole;
+      std::memcpy(&whole, &y, sizeof whole);
+      store(numbers_ + i, to_floats(whole) * splat(0x1p-24f));
     }
   }
 

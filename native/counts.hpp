@@ -61,7 +61,7 @@ inline void count_columns(const uint64_t* words, int64_t rows, int64_t columns, 
       }
       for (; row < last; ++row) add(eight(words + row * width + word, wide, end), 0);
       for (int64_t at = 0; at < wide; ++at) {
-        const IntLanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        const IntLanes lane = lane_numbers();
         IntLanes sums[4] = {};
         for (int place = 0; place < places; ++place)
           for (int part = 0; part < 4; ++part) {
@@ -105,10 +105,7 @@ inline int census(const Look& look) {
   const auto first_of = [&](const float* values) {  // the first that is not zero, or zero
     for (int64_t place = 0; place < look.places; place += kLanes) {
       const Lanes some = load(values + place, look.places - place);
-      const IntLanes present = some != zero;
-      int32_t any = 0;
-      for (int lane = 0; lane < kLanes; ++lane) any |= present[lane];
-      if (any == 0) continue;
+      if (bits_of(some != zero) == 0) continue;
       for (int lane = 0; lane < kLanes; ++lane)
         if (some[lane] != 0.0f) return std::abs(some[lane]);
     }
@@ -160,9 +157,7 @@ inline int census(const Look& look) {
       if (look.step_counts != nullptr) look.step_counts[step] += sum;
     }
   }
-  int32_t any = 0;
-  for (int lane = 0; lane < kLanes; ++lane) any |= odd[lane];
-  return any != 0 ? kGraded : kSpikes;
+  return bits_of(odd) != 0 ? kGraded : kSpikes;
 }
 
 }  // namespace spikeledger::SPIKELEDGER_SET

@@ -12,7 +12,7 @@ namespace spikeledger::SPIKELEDGER_SET {
 constexpr int64_t kChunkWords = 4;          // inputs of a chunk in words: 256 rows of 32 columns are 32 KiB
 constexpr int64_t kStride = kWide * 4;      // bytes of a panel's row
 constexpr int kTogether = 4;                // lists are padded to a multiple, with a row of zeros
-constexpr int kOverhang = 32 + kTogether;    // what may be stored past a list's end
+constexpr int kOverhang = kPlacesAtOnce + kTogether;    // what may be stored past a list's end
 constexpr int kMostGroups = kChunkWords * 64 / kTogether;
 
 // The events of one chunk of inputs. Rows are sorted by the length of their list, so that the processor foresees the ends
@@ -23,49 +23,6 @@ struct Chunk {
   int64_t ends[kMostGroups + 1] = {};  // end in `order` of the rows with so many groups of events
   Buffer<uint16_t> offsets;         // of the panel's rows, in bytes
 };
-
-#if defined(__AVX512VBMI2__)
-// Places of the ones, 32 at a time, without a branch; whole vectors are stored, and the next one overwrites the rest.
-inline uint16_t* list_word(uint64_t bits, uint16_t base, uint16_t* at) {
-  alignas(64) static constexpr auto kPlaces = [] {
-    std::array<uint16_t, 32> places{};
-    for (size_t bit = 0; bit < 32; ++bit) places[bit] = static_cast<uint16_t>(bit * kStride);
-    return places;
-  }();
-  const __m512i places = _mm512_load_si512(kPlaces.data());
-  for (int half = 0; half < 2; ++half, bits >>= 32) {
-    const auto here = static_cast<uint32_t>(bits);
-    const __m512i shifted = _mm512_add_epi16(places, _mm512_set1_epi16(static_cast<int16_t>(base + half * 32 * kStride)));
-    _mm512_storeu_si512(at, _mm512_maskz_compress_epi16(here, shifted));
-    at += std::popcount(here);
-  }
-  return at;
-}
-#else
-// Places of the ones of each byte, from a table; eight are stored whatever there are, and the next byte overwrites the rest.
-struct BytePlaces {
-  uint16_t places[256][8];
-};
-constexpr BytePlaces kBytePlaces = [] {
-  BytePlaces table{};
-  for (int byte = 0; byte < 256; ++byte)
-    for (int bit = 0, next = 0; bit < 8; ++bit)
-      if ((byte >> bit & 1) != 0) table.places[byte][next++] = static_cast<uint16_t>(bit * kStride);
-  return table;
-}();
-
-inline uint16_t* list_word(uint64_t bits, uint16_t base, uint16_t* at) {
-  typedef uint16_t Eight __attribute__((vector_size(16)));
-  for (int byte = 0; byte < 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * kStride)) {
-    Eight places;
-    std::memcpy(&places, kBytePlaces.places[bits & 255], sizeof places);
-    places += base;
-    std::memcpy(at, &places, sizeof places);
-    at += std::popcount(bits & 255);
-  }
-  return at;
-}
-#endif
 
 inline void list_events(const Product& p, const Part& part, Chunk& chunk) {
   const int64_t width = words_of(p.inner);
@@ -107,7 +64,7 @@ inline void list_events(const Product& p, const Part& part, Chunk& chunk) {
     list_at[length] += length * kTogether;
     uint16_t* at = list;
     for (int64_t word = 0; word < chunk.words; ++word)
-      at = list_word(p.words[row * width + chunk.first_word + word], static_cast<uint16_t>(word * 64 * kStride), at);
+      at = places_of_ones<kStride>(p.words[row * width + chunk.first_word + word], static_cast<uint16_t>(word * 64 * kStride), at);
     const uint64_t nones = none * 0x0001000100010001ull;
     std::memcpy(at, &nones, sizeof nones);
   });

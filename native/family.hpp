@@ -35,14 +35,14 @@ inline Trace advance(const Cells& p, Lives& now, Lanes current, int64_t at, int6
     held = held - threshold * now.fired;
     step.charge = step.charge - threshold * now.fired;
   }
-  if (p.refractory > 0) step.charge = now.waiting > none ? held : step.charge;
+  if (p.refractory > 0) step.charge = pick(now.waiting > none, held, step.charge);
   Lanes bar = threshold;
   if (p.strength != nullptr) bar = bar + load(p.strength + at, here) * now.adaptation;
   step.fired = p.bar < p.threshold ? one - step_above(bar, step.charge) : step_above(step.charge, bar);
   if (p.refractory > 0) {
-    step.fired = now.waiting > none ? none : step.fired;
+    step.fired = pick(now.waiting > none, none, step.fired);
     const Lanes less = now.waiting - one;
-    now.waiting = step.fired > none ? splat(static_cast<float>(p.refractory)) : (less > none ? less : none);
+    now.waiting = pick(step.fired > none, splat(static_cast<float>(p.refractory)), pick(less > none, less, none));
   }
   now.membrane = step.charge;
   if (!p.delayed && p.reset == kSubtract) now.membrane = step.charge - threshold * step.fired;
@@ -163,7 +163,7 @@ class Group {
       to_spike = to_spike + to_adaptation;
     }
     Lanes to_distance = to_spike * derivative_of(grad.surrogate, charge - bar, grad.slope);
-    to_distance = waits ? none : to_distance;
+    to_distance = pick(waits, none, to_distance);
     flow = flow + to_distance;
     if (p_.strength != nullptr) {
       const Lanes adaptation = load(trace + 4 * lanes_);
@@ -171,9 +171,9 @@ class Group {
       add(sums[3], g, at, none - to_distance * adaptation, here);
       store(state(2, g) + n, load(p_.rho + at, here) * to_adaptation - load(p_.strength + at, here) * to_distance);
     }
-    Lanes to_current = waits ? none : flow;
+    Lanes to_current = pick(waits, none, flow);
     add(sums[0], g, at, to_current * before, here);
-    store(state(0, g) + n, waits ? flow : load(p_.beta + at, here) * flow);
+    store(state(0, g) + n, pick(waits, flow, load(p_.beta + at, here) * flow));
     if (p_.alpha != nullptr) {
       to_current = to_current + load(state(1, g) + n);
       add(sums[1], g, at, to_current * load(trace + 3 * lanes_), here);

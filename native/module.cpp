@@ -54,7 +54,7 @@ std::vector<const Kernels*> usable() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
     found.push_back(&kAvx2);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi2"))
+      __builtin_cpu_supports("avx512dq"))
     found.push_back(&kAvx512);
   if (found.back() == &kAvx512 && with_tiles() != nullptr && may_use_tiles()) found.push_back(with_tiles());
 #endif

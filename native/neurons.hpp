@@ -84,8 +84,8 @@ void fire_as(const Population& p, const Firing& out) {
 
 // exp on 16 lanes: 2^k times a polynomial on [-ln2/2, ln2/2]; relative error below 2e-7
 inline Lanes exponential(Lanes x) {
-  x = x > splat(88.0f) ? splat(88.0f) : x;
-  x = x < splat(-87.0f) ? splat(-87.0f) : x;
+  x = pick(x > splat(88.0f), splat(88.0f), x);
+  x = pick(x < splat(-87.0f), splat(-87.0f), x);
   const Lanes shifted = x * splat(1.44269504f) + splat(12582912.0f);
   const Lanes k = shifted - splat(12582912.0f);
   const Lanes r = (x - k * splat(0.693359375f)) - k * splat(-2.12194440e-4f);
@@ -96,7 +96,7 @@ inline Lanes exponential(Lanes x) {
   y = y * r + splat(1.6666665459e-1f);
   y = y * r + splat(5.0000001201e-1f);
   y = y * r * r + r + splat(1.0f);
-  const IntLanes power = (__builtin_convertvector(k, IntLanes) + 127) << 23;
+  const IntLanes power = (to_whole(k) + 127) << 23;
   return y * (Lanes)power;
 }
 
@@ -114,7 +114,7 @@ inline Lanes derivative(Lanes x, float slope) {
     return splat(slope) * e * reciprocal(s * s);
   } else if constexpr (surrogate == kTriangle) {
     const Lanes height = one - splat(slope) * magnitude(x);
-    return height > splat(0.0f) ? height : splat(0.0f);
+    return pick(height > splat(0.0f), height, splat(0.0f));
   } else {
     return splat(slope);
   }

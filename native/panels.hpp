@@ -33,17 +33,10 @@ inline int64_t parts_for(int64_t blocks, int64_t splittable, int64_t rows, int t
 }
 
 // A matrix of floats is turned in blocks of 16 x 16: in four rounds, rows whose numbers differ in one bit exchange halves.
-template <int half, int... lane>
-inline void exchange(Lanes& low, Lanes& high, std::integer_sequence<int, lane...>) {
-  const Lanes a = low, b = high;
-  low = __builtin_shufflevector(a, b, ((lane & half) == 0 ? lane : 16 + (lane ^ half))...);
-  high = __builtin_shufflevector(a, b, ((lane & half) == 0 ? (lane ^ half) : 16 + lane)...);
-}
-
 template <int half>
 inline void exchange_rows(Lanes* rows) {
   for (int row = 0; row < kLanes; ++row)
-    if ((row & half) == 0) exchange<half>(rows[row], rows[row + half], std::make_integer_sequence<int, kLanes>{});
+    if ((row & half) == 0) exchange<half>(rows[row], rows[row + half]);
 }
 
 inline void turn_floats(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {

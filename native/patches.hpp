@@ -231,7 +231,7 @@ class EventLists {
         const auto before = static_cast<uint32_t>(at - start);
         for (; place <= wide && bit < word * 64 + 64; ++place, bit += c.channels)
           begins[place] = before + static_cast<uint32_t>(std::popcount(words[word] & low_bits(bit - word * 64)));
-        at = list_places(words[word], static_cast<uint16_t>(word * 64), at);
+        at = places_of_ones<1>(words[word], static_cast<uint16_t>(word * 64), at);
       }
       for (; place <= wide; ++place) begins[place] = static_cast<uint32_t>(at - start);
     }
@@ -265,26 +265,6 @@ class EventLists {
   }
 
  private:
-  // Places of the ones; more than there are may be written past the end
-  static uint16_t* list_places(uint64_t bits, uint16_t base, uint16_t* at) {
-#if defined(__AVX512VBMI2__)
-    alignas(64) static constexpr auto kPlaces = [] {
-      std::array<uint16_t, 32> places{};
-      for (size_t bit = 0; bit < 32; ++bit) places[bit] = static_cast<uint16_t>(bit);
-      return places;
-    }();
-    const __m512i places = _mm512_add_epi16(_mm512_load_si512(kPlaces.data()), _mm512_set1_epi16(static_cast<int16_t>(base)));
-    for (int half = 0; half < 2; ++half, bits >>= 32) {
-      const __m512i shifted = _mm512_add_epi16(places, _mm512_set1_epi16(static_cast<int16_t>(half * 32)));
-      _mm512_storeu_si512(at, _mm512_maskz_compress_epi16(static_cast<uint32_t>(bits), shifted));
-      at += std::popcount(static_cast<uint32_t>(bits));
-    }
-#else
-    for (; bits != 0; bits &= bits - 1) *at++ = static_cast<uint16_t>(base + std::countr_zero(bits));
-#endif
-    return at;
-  }
-
   int64_t first_ = 0;
   Buffer<uint16_t> events_;
   Buffer<uint32_t> begins_;

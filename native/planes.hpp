@@ -41,9 +41,7 @@ inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint
       words[row * width + word] = bits;
       found += std::popcount(bits);
     }
-    int32_t any = 0;
-    for (int lane = 0; lane < kLanes; ++lane) any |= odd[lane];
-    if (any != 0) return -1;
+    if (bits_of(odd) != 0) return -1;
   }
   return found;
 }
@@ -54,9 +52,9 @@ inline Lanes ones_of(const uint64_t* row, int64_t column) {
 #if defined(__AVX512F__)
   return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f));
 #else
-  const IntLanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const IntLanes lane = lane_numbers();
   const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
-  return __builtin_convertvector(bit, Lanes);
+  return to_floats(bit);
 #endif
 }
 

@@ -1,13 +1,17 @@
-// Sixteen float lanes in the compiler's own vector type: one AVX-512 register, two AVX2 ones, four of SSE or NEON.
+// Sixteen float lanes: in the compiler's own vector type, one AVX-512 register or four of SSE or NEON; or a pair of AVX2's.
 // Included once for each instruction set, inside its own namespace: SPIKELEDGER_SET.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <type_traits>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -16,6 +20,12 @@
 namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int kLanes = 16;
+}
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#include "pair.hpp"
+#else
+namespace spikeledger::SPIKELEDGER_SET {
 typedef float Lanes __attribute__((vector_size(64)));
 typedef float LooseLanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef int32_t IntLanes __attribute__((vector_size(64)));
@@ -23,6 +33,46 @@ typedef int32_t IntLanes __attribute__((vector_size(64)));
 inline Lanes splat(float value) { return value - Lanes{}; }  // less zero is nothing; plus zero would turn -0 into 0
 inline Lanes load(const float* from) { return *reinterpret_cast<const LooseLanes*>(from); }
 inline void store(float* to, Lanes value) { *reinterpret_cast<LooseLanes*>(to) = value; }
+
+// a where the mask is set, else b
+inline Lanes pick(IntLanes mask, Lanes a, Lanes b) { return mask ? a : b; }
+inline Lanes to_floats(IntLanes numbers) { return __builtin_convertvector(numbers, Lanes); }
+inline IntLanes to_whole(Lanes numbers) { return __builtin_convertvector(numbers, IntLanes); }
+
+// One bit a lane of a mask
+inline uint64_t bits_of(IntLanes mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi32_mask((__m512i)mask);
+#else
+  uint64_t bits = 0;
+  for (int lane = 0; lane < kLanes; ++lane) bits |= static_cast<uint64_t>(mask[lane] & 1) << lane;
+  return bits;
+#endif
+}
+
+// Lanes whose number has the bit `half` change places between two rows.
+template <int half, int... lane>
+inline void exchange_in(Lanes& low, Lanes& high, std::integer_sequence<int, lane...>) {
+  const Lanes a = low, b = high;
+  low = __builtin_shufflevector(a, b, ((lane & half) == 0 ? lane : 16 + (lane ^ half))...);
+  high = __builtin_shufflevector(a, b, ((lane & half) == 0 ? (lane ^ half) : 16 + lane)...);
+}
+
+template <int half>
+inline void exchange(Lanes& low, Lanes& high) {
+  exchange_in<half>(low, high, std::make_integer_sequence<int, kLanes>{});
+}
+}  // namespace spikeledger::SPIKELEDGER_SET
+#endif
+
+namespace spikeledger::SPIKELEDGER_SET {
+
+inline IntLanes lane_numbers() {
+  static constexpr int32_t kNumbers[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  IntLanes numbers;
+  std::memcpy(&numbers, kNumbers, sizeof numbers);
+  return numbers;
+}
 
 // The first `count` lanes; the others are zero.
 inline Lanes load(const float* from, int64_t count) {
@@ -52,17 +102,7 @@ inline uint64_t above(Lanes value, Lanes threshold) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask((__m512)value, (__m512)threshold, _CMP_GT_OQ);
 #else
-  const IntLanes which = value > threshold;
-  uint64_t bits = 0;
-#if defined(__AVX2__)
-  __m256i half[2];
-  std::memcpy(half, &which, sizeof which);
-  bits = static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(half[0]))) |
-         static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(half[1])))) << 8;
-#else
-  for (int lane = 0; lane < kLanes; ++lane) bits |= static_cast<uint64_t>(which[lane] & 1) << lane;
-#endif
-  return bits;
+  return bits_of(value > threshold);
 #endif
 }
 
@@ -74,31 +114,16 @@ inline uint64_t ones(Lanes value, IntLanes& odd) {
   const __mmask16 neither = _mm512_mask_cmp_ps_mask(static_cast<__mmask16>(~one), x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
   odd = (IntLanes)_mm512_mask_set1_epi32((__m512i)odd, neither, -1);
   return one;
-#elif defined(__AVX2__)
-  __m256 half[2], seen[2];  // the compiler takes vectors of 64 bytes apart, lane by lane
-  std::memcpy(half, &value, sizeof half);
-  std::memcpy(seen, &odd, sizeof seen);
-  uint64_t bits = 0;
-  for (int which = 0; which < 2; ++which) {
-    const __m256 one = _mm256_cmp_ps(half[which], _mm256_set1_ps(1.0f), _CMP_EQ_OQ);
-    const __m256 other = _mm256_cmp_ps(half[which], _mm256_setzero_ps(), _CMP_NEQ_UQ);
-    seen[which] = _mm256_or_ps(seen[which], _mm256_andnot_ps(one, other));
-    bits |= static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_ps(one))) << (8 * which);
-  }
-  std::memcpy(&odd, seen, sizeof odd);
-  return bits;
 #else
   const IntLanes one = value == splat(1.0f);
   odd |= ~(one | (value == splat(0.0f)));
-  uint64_t bits = 0;
-  for (int lane = 0; lane < kLanes; ++lane) bits |= static_cast<uint64_t>(one[lane] & 1) << lane;
-  return bits;
+  return bits_of(one);
 #endif
 }
 
 // 1 where value > threshold, else 0
 inline Lanes step_above(Lanes value, Lanes threshold) {
-  return value > threshold ? splat(1.0f) : splat(0.0f);
+  return pick(value > threshold, splat(1.0f), splat(0.0f));
 }
 
 // a b + c, where the last bit is nobody's: in one rounding, if the processor can
@@ -115,7 +140,7 @@ inline Lanes larger(Lanes a, Lanes b) {
 #if defined(__AVX512F__)
   return (Lanes)_mm512_max_ps((__m512)a, (__m512)b);
 #else
-  return a > b ? a : b;
+  return pick(a > b, a, b);
 #endif
 }
 
@@ -123,11 +148,11 @@ inline Lanes smaller(Lanes a, Lanes b) {
 #if defined(__AVX512F__)
   return (Lanes)_mm512_min_ps((__m512)a, (__m512)b);
 #else
-  return a < b ? a : b;
+  return pick(a < b, a, b);
 #endif
 }
 
-inline Lanes magnitude(Lanes value) { return value < splat(0.0f) ? -value : value; }
+inline Lanes magnitude(Lanes value) { return pick(value < splat(0.0f), -value, value); }
 
 // 1 / value, to the last bit or two, for values of at least 1: a division takes several times as long
 inline Lanes reciprocal(Lanes value) {
@@ -140,6 +165,44 @@ inline Lanes reciprocal(Lanes value) {
   return splat(1.0f) / value;
 #endif
 }
+
+// The places of the ones of a word, `base` and a multiple of `stride` each, without a branch: whole vectors are stored, and
+// the next one overwrites the rest. So up to `kPlacesAtOnce` are written past the last.
+constexpr int kPlacesAtOnce = 16;
+#if defined(__AVX512F__)
+template <int stride>
+inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
+  const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  __m512i places = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32(stride)), _mm512_set1_epi32(base));
+  for (int quarter = 0; quarter < 4; ++quarter, bits >>= 16) {
+    const auto here = static_cast<__mmask16>(bits);  // of 16 bits each only processors with VBMI2 press them together
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(here, places)));
+    at += std::popcount(static_cast<uint16_t>(bits));
+    places = _mm512_add_epi32(places, _mm512_set1_epi32(16 * stride));
+  }
+  return at;
+}
+#else
+template <int stride>
+inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
+  typedef uint16_t Eight __attribute__((vector_size(16)));
+  static constexpr auto kOfByte = [] {
+    std::array<std::array<uint16_t, 8>, 256> table{};
+    for (size_t byte = 0; byte < 256; ++byte)
+      for (size_t bit = 0, next = 0; bit < 8; ++bit)
+        if ((byte >> bit & 1) != 0) table[byte][next++] = static_cast<uint16_t>(bit * stride);
+    return table;
+  }();
+  for (int byte = 0; byte < 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * stride)) {
+    Eight places;
+    std::memcpy(&places, kOfByte[bits & 255].data(), sizeof places);
+    places += base;
+    std::memcpy(at, &places, sizeof places);
+    at += std::popcount(bits & 255);
+  }
+  return at;
+}
+#endif
 
 // A buffer that a thread keeps between calls: fresh pages cost more than the work done in them.
 template <typename T>

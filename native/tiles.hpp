@@ -26,7 +26,10 @@ inline Whole whole(Lanes value) {
   return (Whole)_mm512_cvtps_epi32((__m512)value);
 #else
   for (int lane = 0; lane < kLanes; ++lane) value[lane] = std::nearbyint(value[lane]);
-  return (Whole)__builtin_convertvector(value, IntLanes);
+  const IntLanes numbers = to_whole(value);
+  Whole found;
+  std::memcpy(&found, &numbers, sizeof found);
+  return found;
 #endif
 }
 
@@ -221,7 +224,7 @@ struct Expanded {
   static Lanes floats(const int32_t* from) {
     IntLanes numbers;
     std::memcpy(&numbers, from, sizeof numbers);
-    return __builtin_convertvector(numbers, Lanes);
+    return to_floats(numbers);
   }
 };
 

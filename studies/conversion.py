@@ -3,20 +3,25 @@
 Trains each ANN from three seeds, converts it for several T, and counts what the quantised network answers on all test
 images; thresholds, corrections and the choice among methods come from training images alone. A run that is stopped goes on
 where it was: what a network lost is written as soon as it is known. The data sets are read from where `SPIKELEDGER_DATA`
-points. `--seeds 0 1 2 --only mlp-s conv-mnist` takes a part.
+points. `--seeds 0 1 2 --only mlp-s conv-mnist` takes a part; `--keep FOLDER` keeps the trained ANNs, and finds them there.
+`--beside` puts SpikingJelly's converter beside ours on the same networks and images, where it is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import sys
 import time
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import spikeledger as sl
@@ -87,14 +92,26 @@ def answers(network: nn.Module, inputs: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def study(case: Case, seed: int) -> list[dict[str, Any]]:
-    """One row for each conversion of one trained ANN."""
-    data = sl.load_dataset(case.data)
+def trained_ann(name: str, seed: int, data: sl.Dataset, keep: Path | None) -> tuple[nn.Module, float]:
+    """The ANN of a case, trained or found where it was kept, and the CPU seconds that training took now."""
+    case, began = CASES[name], time.process_time()
     ann = case.make(seed)
-    began = time.process_time()
+    file = None if keep is None else keep / f"{name}-{seed}.safetensors"
+    if file is not None and file.exists():
+        ann.load_state_dict(load_file(file))
+        return ann.eval(), 0.0
     sl.fit(ann, data, epochs=case.epochs, seed=seed, validation=0, profile=None, progress=False)
-    ann.eval()
-    trained = time.process_time() - began
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(ann.state_dict(), file)
+    return ann.eval(), time.process_time() - began
+
+
+def study(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
+    """One row for each conversion of one trained ANN."""
+    case = CASES[name]
+    data = sl.load_dataset(case.data)
+    ann, trained = trained_ann(name, seed, data, keep)
     right = answers(ann, data.test_inputs) == data.test_labels
     rows: list[dict[str, Any]] = [
         {"what": "ann", "accuracy": 100 * float(right.float().mean()), "cpu_seconds": trained}
@@ -109,7 +126,8 @@ def study(case: Case, seed: int) -> list[dict[str, Any]]:
             "what": "snn", "timesteps": steps, "options": options, "said": network.conversion.said,
             "loss_points": 100 * float((right.float() - own.float()).mean()), "latency_steps": network.timesteps,
             "spikes": activity.per_sample("spike"), "synaptic_ops": activity.per_sample("synaptic_op"),
-            "macs": activity.per_sample("mac"), "cpu_seconds": time.process_time() - began,
+            "macs": activity.per_sample("mac"), "joules": sl.price(activity, "horowitz-45nm").joules_per_sample,
+            "cpu_seconds": time.process_time() - began,
         }  # fmt: skip
         if options.get("method") == "qcfs":  # the same ANN trained as long without quantising: the control
             epochs = int(options.get("epochs", 1))
@@ -122,8 +140,6 @@ def study(case: Case, seed: int) -> list[dict[str, Any]]:
 
 def fine_tuned(ann: nn.Module, data: sl.Dataset, epochs: int, seed: int) -> nn.Module:
     """The ANN trained on as QCFS trains, but with its own ReLUs."""
-    import copy
-
     from spikeledger.conversion.finetune import trained
     from spikeledger.conversion.graph import Graph, answer
     from spikeledger.conversion.reading import read
@@ -142,12 +158,83 @@ def fine_tuned(ann: nn.Module, data: sl.Dataset, epochs: int, seed: int) -> nn.M
     return Plain(graph)
 
 
+IMAGES = 2000  # that the two converters answer step by step
+
+
+def beside(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
+    """SpikingJelly's recipes and ours, from the same calibration samples, on the same first test images."""
+    sys.modules.setdefault("requests", types.ModuleType("requests"))  # for downloads alone, and not always installed
+    from spikingjelly.activation_based import ann2snn, functional
+
+    class Steps(nn.Module):
+        """The same image at every step; the mean of what came out."""
+
+        def __init__(self, network: nn.Module, steps: int) -> None:
+            super().__init__()
+            self.network, self.steps = network, steps
+
+        def forward(self, images: Tensor) -> Tensor:
+            functional.reset_net(self.network)
+            return torch.stack([self.network(images) for _ in range(self.steps)]).mean(0)
+
+    data = sl.load_dataset(CASES[name].data)
+    ann, _ = trained_ann(name, seed, data, keep)
+    inputs, labels = data.test_inputs[:IMAGES], data.test_labels[:IMAGES]
+    samples, truth = data.train_inputs[::30], data.train_labels[::30]
+    batches = list(samples.split(500))
+    right = answers(ann, inputs) == labels
+    recipes: dict[str, Callable[[], Any]] = {
+        "rate, max": lambda: ann2snn.RateCodingRecipe(batches, mode="Max"),
+        "rate, 99.9 %": lambda: ann2snn.RateCodingRecipe(batches, mode="99.9%"),
+        "rate, 99.9 % by channel, half, pooled before": lambda: ann2snn.RateCodingRecipe(
+            batches, mode="99.9%", channel_wise=True, half_threshold=True, pre_spike_maxpool=True
+        ),
+        "local threshold balancing": lambda: ann2snn.LocalThresholdBalancingRecipe(batches),
+    }
+    rows = []
+
+    def note(whose: str, how: str, steps: int, network: nn.Module, latency: int) -> None:
+        own = answers(network, inputs) == labels
+        activity = sl.record(network, inputs[:200], batch_size=50)
+        rows.append({
+            "whose": whose, "how": how, "timesteps": steps, "latency_steps": latency,
+            "loss_points": 100 * float((right.float() - own.float()).mean()), "spikes": activity.per_sample("spike"),
+            "synaptic_ops": activity.per_sample("synaptic_op"), "macs": activity.per_sample("mac"),
+            "joules": sl.price(activity, "horowitz-45nm").joules_per_sample,
+        })  # fmt: skip
+
+    for steps in (4, 8, 16):
+        for how, recipe in recipes.items():
+            network = ann2snn.FXConverter(recipe()).convert(copy.deepcopy(ann)).eval()
+            note("SpikingJelly", how, steps, Steps(network, steps), steps)
+        for schedule in ("layers", "together"):
+            made = sl.convert(ann, (samples, truth), timesteps=steps, schedule=schedule, most_loss=0)
+            note("ours", schedule, steps, made, made.timesteps)
+    return rows
+
+
+def beside_table(results: dict[str, Any]) -> str:
+    """Both converters as a Markdown table."""
+    lines = [
+        f"| network | converter | recipe | T | steps | points lost on {IMAGES:,} images | spikes | SynOps | MAC | J |",
+        "| --- " * 10 + "|",
+    ]
+    for key, rows in results.items():
+        for row in rows if key.startswith("beside/") else ():
+            lines.append(
+                f"| {key.removeprefix('beside/')} | {row['whose']} | {row['how']} | {row['timesteps']} | "
+                f"{row['latency_steps']} | {row['loss_points']:.2f} | {row['spikes']:.0f} | "
+                f"{row['synaptic_ops']:.0f} | {row['macs']:.0f} | {row['joules']:.3g} |"
+            )
+    return "\n".join(lines)
+
+
 def table(results: dict[str, Any]) -> str:
     """Losses of all seeds as a Markdown table."""
     by_row: dict[tuple[str, str, str], list[float]] = {}
     for key, rows in results.items():
         name = key.split("/")[0]
-        for row in rows:
+        for row in rows if name != "beside" else ():
             what = "ANN, accuracy" if row["what"] == "ann" else f"T = {row['timesteps']}"
             options = ", ".join(f"{k} {v}" for k, v in row.get("options", {}).items())
             by_row.setdefault((name, what, options), []).append(row.get("loss_points", row.get("accuracy")))
@@ -164,14 +251,21 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--beside", action="store_true")
     args = parser.parse_args()
     results: dict[str, Any] = json.loads(args.results.read_text()) if args.results.exists() else {}
     for seed in args.seeds:
         for name in args.only:
             if f"{name}/{seed}" not in results:
-                results[f"{name}/{seed}"] = study(CASES[name], seed)
+                results[f"{name}/{seed}"] = study(name, seed, args.keep)
+                write_whole(args.results, json.dumps(results, indent=1))
+            if args.beside and f"beside/{name}/{seed}" not in results:
+                results[f"beside/{name}/{seed}"] = beside(name, seed, args.keep)
                 write_whole(args.results, json.dumps(results, indent=1))
     print(table(results))
+    if args.beside:
+        print(beside_table(results))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ from typing import IO, Any
 
 from .errors import InputError
 
+_TEMPORARY = ".spikeledger."
+#: what a file is called that a kill left half-written
+TORN = f"{_TEMPORARY}*"
+
 
 def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any]) -> Path:
     """Write a file by way of a temporary name beside it; `content` is its bytes, its text, or what writes into it.
@@ -34,7 +38,7 @@ def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any])
             return target
         if not stat.S_ISREG(mode):
             raise InputError(f"'{target}' is no file, and is left as it is: choose another name")
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".spikeledger.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=_TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
             try:
                 _put(content, file)

@@ -95,7 +95,7 @@ def result(place: Path) -> dict[str, bytes]:
         if not path.is_file() or name in ("out/id", "out/.lock"):
             continue
         told = path.read_bytes()
-        if name.startswith("out/trials/"):
+        if name.startswith("out/trials/") and name.endswith(".json"):
             told = json.dumps(json.loads(told)["values"]).encode()
         found[name] = told if not name.endswith((".html", ".svg", ".png")) else b""
     return found

@@ -308,3 +308,20 @@ def test_10_the_share_of_clipped_values_is_told() -> None:
     for part, most in zip(network.conversion.populations, whole.conversion.populations, strict=True):
         assert part.clipped > most.clipped
         assert 0 <= most.rate_error < 1
+
+
+@pytest.mark.parametrize("initial", [0.0, 0.5])
+@pytest.mark.parametrize("schedule", ["layers", "together"])
+def test_spiking_max_pooling_is_counted_and_priced_however_sparse_it_is(schedule: str, initial: float) -> None:
+    torch.manual_seed(0)
+    ann = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(16, 3),
+    ).eval()  # fmt: skip
+    images = torch.rand(8, 1, 8, 8)
+    network = sl.convert(ann, images, method="max", timesteps=3, schedule=schedule, initial=initial)
+    activity = sl.record(network, images[:1])
+    assert not activity.uncounted
+    steps = network.timesteps
+    assert activity.total("pool_read") == steps * (4 * 64 + 4 * 16)  # every place of every window, at every step
+    assert sl.price(activity, "horowitz-45nm").joules > 0

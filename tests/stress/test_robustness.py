@@ -164,7 +164,8 @@ def test_captum_agrees() -> None:
     samples, labels = torch.rand(40, 6), torch.randint(0, 3, (40,))
     other = attack.FGSM(ann, loss_func=nn.CrossEntropyLoss(reduction="none"), lower_bound=0, upper_bound=1)
     other.zero_thresh = 0.0
-    torch.testing.assert_close(other.perturb(samples, 0.1, labels), fgsm(ann, samples, labels, 0.1))
+    theirs = other.perturb(samples.clone().requires_grad_(), 0.1, labels).detach()
+    torch.testing.assert_close(theirs, fgsm(ann, samples, labels, 0.1))
 
 
 def test_curves_and_refusals(trained: dict, digits: Dataset, tmp_path) -> None:

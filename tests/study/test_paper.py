@@ -8,9 +8,10 @@ from spikeledger.study.paper import (
     corrected_ann,
     corrected_snn,
     lines,
-    to_latex,
-    to_markdown,
+    most_steps,
+    most_steps_as_published,
 )
+from spikeledger.study.paper_scores import FLOOR, SCORES, network_of
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,27 @@ def test_corrected(widths: tuple, ann: float, snn: dict) -> None:
 def test_its_slips_are_named_and_scale_as_they_do() -> None:
     assert as_the_paper_computes(20, 266) == pytest.approx(16 * as_the_paper_computes(5, 266), rel=1e-2)  # T twice
     assert break_even() == pytest.approx(2.76, abs=5e-3)
-    text = to_markdown(lines())
-    assert text.count("\n") == len(lines()) + 1
-    assert "S\\_SNN" in to_latex(lines(6))
+
+
+def test_where_the_two_cost_the_same() -> None:
+    for widths in ((784, 256, 10), (784, 512, 256, 64, 10), (20, 30, 7)):
+        steps = most_steps(widths)
+        assert steps * corrected_snn(widths, 1) == pytest.approx(corrected_ann(widths))
+    neurons, macs = 266, 203_520
+    steps = most_steps_as_published((784, 256, 10))
+    assert as_the_paper_computes(1, 0, 0) < 1e-17
+    assert steps**2 * as_the_paper_computes(1, neurons) == pytest.approx(as_the_paper_computes(0, 0, macs), rel=1e-2)
+
+
+def test_scores_are_shares_and_every_row_names_a_network() -> None:
+    for score in SCORES:
+        assert 0 < score.accuracy <= 1 and score.on in ("validation", "test", "train")
+    assert pytest.approx(1.4612, abs=1e-4) == FLOOR
+    for line in lines():
+        data, _, kind, steps = network_of(line.row.table, line.row.name)
+        assert (kind == "ann") == (steps == 1) == (line.row.timesteps == 0 and not line.row.name.startswith("S_V")
+                                                   and not line.row.name.startswith("S_Mob"))  # fmt: skip
+        assert data in ("mnist", "cifar-10", "flowers-102")
 
 
 def test_the_trial_runs_from_its_file(tmp_path, monkeypatch) -> None:

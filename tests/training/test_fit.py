@@ -12,6 +12,7 @@ from torch import nn
 import spikeledger as sl
 from spikeledger.errors import FileFormatError, InputError
 from spikeledger.networks.neurons import LIF
+from spikeledger.training import fit as fitting
 from spikeledger.training.checkpoints import load_checkpoint
 from spikeledger.training.fit import one_cycle
 from spikeledger.training.history import Epoch, Fit
@@ -123,6 +124,32 @@ def test_a_run_that_was_interrupted_ends_with_the_figures_of_one_that_was_not(
     assert same(state(again), state(whole))
     assert same(state(sl.load_network(tmp_path)), state(whole))
     assert quick(make(seed=5), epochs=4, checkpoint=tmp_path, resume=True) == expected  # nothing is left to do
+
+
+@pytest.mark.parametrize("kind", ["spiking", "ordinary", "pruned"])
+def test_a_run_killed_inside_an_epoch_goes_on_inside_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(seed: int = 0) -> nn.Module:
+        network = sl.zoo.mlp(36, 20, 4, timesteps=3, dropout=0.3, seed=seed)
+        if kind == "pruned":  # zeros that are there from the first step on stay so
+            with torch.no_grad():
+                network.layers.fc1.weight[:, ::3] = 0
+        return sl.zoo.twin(network, seed=seed) if kind == "ordinary" else network
+
+    whole = make()
+    expected = quick(whole, epochs=2)
+    monkeypatch.setattr(fitting, "SECONDS_BETWEEN", -1.0)
+    for epoch in (0, 1):  # stopped in the first epoch, and again in the second
+        broken = make(seed=3 * epoch)
+        stop = _Interrupt(broken, after_epoch=epoch, inside=True)
+        quick(broken, epochs=2, checkpoint=tmp_path, resume=True, progress=stop)
+        kept = load_checkpoint(tmp_path)
+        assert (kept.epoch, kept.passing.done) == (epoch, 2)
+    again = make(seed=9)
+    assert quick(again, epochs=2, checkpoint=tmp_path, resume=True) == expected
+    assert same(state(again), state(whole))
+    assert load_checkpoint(tmp_path).passing.done == 0
 
 
 class _Interrupt:

@@ -102,6 +102,30 @@ def show(folder: Folder, json: options.Json = False) -> None:
     _print([store.rows[key] for key in plan["trials"] if key in store.rows], plan["title"], json)
 
 
+@app.command("report")
+def report(
+    folders: Annotated[list[Path] | None, typer.Argument(help="Folders that the published comparison was run into.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables, the figures and the page.")] = Path("paper"),
+    json: options.Json = False,
+) -> None:  # fmt: skip
+    """Write the published comparison beside ours: tables 1 to 7, figures 7 to 17, and one page.
+
+    Without a folder, what is printed and what its arithmetic gives; all that is trained is then said to be not run.
+
+    Example: spikeledger study report paper-mnist --out paper
+    """
+    from ..report.paper_page import read_trials, write_paper
+    from .console import print_json
+
+    page = write_paper(folders or [], out)
+    if json:
+        print_json({"page": str(page), "said": read_trials(folders or [])[1]})
+        return
+    for each in read_trials(folders or [])[1]:
+        tell(each)
+    tell(f"{page}, and beside it tables.md, tables.tex, times.md and the figures")
+
+
 def changes(given: list[str] | None) -> dict[str, Any]:
     """The settings of `--set`, whose values are TOML; what is none is a text."""
     from ..errors import InputError

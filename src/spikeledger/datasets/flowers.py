@@ -9,6 +9,7 @@ flower classification over a large number of classes", ICVGIP 2008).
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zlib
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, unknown_name
 from ..reading import Kind, is_file, read_bytes
+from .files import DATA_FOLDER_VARIABLE
 from .matlab import read_numbers
 
 ARCHIVE: Final = "102flowers.tgz"
@@ -30,11 +32,29 @@ MD5: Final = {
     ARCHIVE: "52808999861908f626f3c1f4e79d11fa", LABELS: "e0620be6f572b9609742df49c70aed4d",
     SPLIT: "a5357ecc9cb78c4bef273ce3793fc85c",
 }  # fmt: skip
+#: pictures of each part, as published
+SIZES: Final = {"train": 1020, "validation": 1020, "test": 6149}
 PARTS: Final = {"train": "trnid", "validation": "valid", "test": "tstid"}
 Part = Literal["train", "validation", "test"]
 _MOST_PIXELS = 1 << 24  # of one picture
 _MOST_BYTES = 1 << 24  # of one JPEG
 _PICTURE = Kind("picture of Flowers-102", _MOST_BYTES, DataError, "put the archive there")
+
+
+def find_flowers(root: str | Path | None = None) -> Path:
+    """The folder that holds the labels: `root` or `SPIKELEDGER_DATA`, or `flowers-102` in it.
+
+    Raises:
+        DataError: there is none.
+    """
+    given = root or os.environ.get(DATA_FOLDER_VARIABLE)
+    for folder in () if given is None else (Path(given), Path(given) / "flowers-102"):
+        if is_file(folder / LABELS):
+            return folder
+    raise DataError(
+        f"Flowers-102 was not found{f' in {given}' if given else ''}: put {ARCHIVE}, {LABELS} and {SPLIT} into a folder "
+        f"and name it by {DATA_FOLDER_VARIABLE}"
+    )
 
 
 def read_flowers(

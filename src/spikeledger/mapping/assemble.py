@@ -180,7 +180,10 @@ def _projection(
         shared[key] = _synapses(arrival, operator, weight, target.size, plain, straight)
     synapses = shared[key]
     fan = Fan.from_pairs(
-        arrival.neurons, arrival.places, arrival.scales.astype(weight.detach().numpy().dtype), source.size
+        arrival.neurons,
+        arrival.places,
+        arrival.scales.astype(torch.empty(0, dtype=weight.dtype).numpy().dtype),
+        source.size,
     )
     if fan is not None and np.any(np.diff(fan.starts) > 1):
         if fan.sources * synapses.targets > _MOST_MERGED:
@@ -201,7 +204,7 @@ def _projection(
 def _synapses(
     arrival: Arrival, operator: Operator, weight: torch.Tensor, targets: int, plain: bool, straight: bool
 ) -> Synapses:
-    array = weight.detach().cpu().numpy()
+    array = weight.detach().cpu().clone().numpy()  # what is mapped stays, also if the network goes on to learn
     if operator.kind == "linear":
         if not plain:
             moved = np.zeros((targets, array.shape[1]), array.dtype)

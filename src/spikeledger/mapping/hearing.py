@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -164,5 +163,5 @@ def _numbers(value: Any) -> Any:
     """A number, or an array that broadcasts over the neurons; it keeps the precision that torch computes with."""
     if not isinstance(value, Tensor):
         return float(value)
-    array = value.detach().cpu().numpy()
-    return float(array.reshape(-1)[0].item()) if array.size == 1 else np.array(array)
+    array = value.detach().cpu().clone().numpy()  # the network's memory stays its own
+    return float(array.reshape(-1)[0].item()) if array.size == 1 else array

@@ -260,11 +260,13 @@ def _filtered(nir: Any, synapse: Integrators, membrane: Integrators, shape: tupl
 
 
 def _array(value: Tensor) -> np.ndarray:
-    return value.detach().cpu().contiguous().numpy()
+    return (
+        value.detach().cpu().clone(memory_format=torch.contiguous_format).numpy()
+    )  # the network's memory stays its own
 
 
 def _numbers(value: Any) -> Any:
-    return value.detach().cpu().double().numpy() if isinstance(value, Tensor) else float(value)
+    return value.detach().cpu().to(torch.float64, copy=True).numpy() if isinstance(value, Tensor) else float(value)
 
 
 def _pair(value: Any) -> tuple[int, int]:

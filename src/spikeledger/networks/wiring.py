@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown_name
+from ..listening.neurons import not_a_neuron
 from .decoders import MembraneDecoder, RateDecoder
 from .encoders import Direct, Once
 from .event_driven import EventDriven
@@ -37,6 +38,10 @@ class TotalMax(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         totals: Tensor = self.pool(spikes.cumsum(0))
         return torch.diff(totals, dim=0, prepend=torch.zeros_like(totals[:1]))
+
+
+#: it passes spikes on, as any max pooling does: what it reads is counted, and no membrane is updated
+not_a_neuron(TotalMax)
 
 
 class Factor(nn.Module):

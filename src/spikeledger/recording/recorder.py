@@ -238,14 +238,17 @@ class Recorder(Listener):
         books = self.books
         try:
             firing = part.kind.read(module, args, output)
-            if firing.currents is not None:
-                books.ask(books.origin(firing.currents))
-                books.spend(books.origin(firing.currents))
-                if part.quiet:  # what arrives goes through weights first
-                    firing = firing._replace(currents=None)
+            arriving = firing.currents
+            origin = books.origin(arriving) if arriving is not None else None
+            books.ask(origin)
+            books.spend(origin)
+            if part.quiet:  # what arrives goes through weights first
+                firing = firing._replace(currents=None)
             for state in leaves(args):
-                books.spend(books.know.origin(state))
-            origin = books.know.origin(args[0]) if args else None
+                if state is not arriving:
+                    books.spend(books.know.origin(state))
+            if args and args[0] is not arriving:
+                origin = books.know.origin(args[0])
             source = origin.source if origin is not None and origin.kind == "currents" else None
             site = self.calls.site(path, tuple(firing.spikes.shape[len(firing.layout) :]), source)
             self.calls.starts(site, path, firing.layout == "B")

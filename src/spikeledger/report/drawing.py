@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 Anchor = Literal["start", "middle", "end"]
-Shape = Literal["disc", "diamond"]
+Shape = Literal["disc", "diamond", "square", "triangle"]
 Stroke = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 WIDTH = 360.0  # pixels: a phone's page without its margins
@@ -150,7 +150,12 @@ class Marker:
         axes.add_patch(patch)
 
     def _corners(self) -> list[tuple[float, float]]:
+        if self.shape == "square":
+            x, y, r = self.x, self.y, self.radius * 0.9
+            return [(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
         x, y, r = self.x, self.y, self.radius * 1.25
+        if self.shape == "triangle":
+            return [(x, y - r), (x + r, y + 0.8 * r), (x - r, y + 0.8 * r)]
         return [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
 
 

@@ -90,6 +90,12 @@ class Robustness:
                 return f"under the worst attack of {level:g} on {self.samples:,} samples: {told}{flat}{masked}."
         return "no attack took a third of the answers from any of these networks."
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Robustness:
+        """What `to_dict` gave."""
+        rows = tuple(Row(**row) for row in told["rows"])
+        return cls(rows, told["samples"], told["clean"], told["without_gradient"], told["masked"])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as files and JSON hold them."""
         return {

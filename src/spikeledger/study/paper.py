@@ -51,17 +51,18 @@ class Line:
     why: str
 
 
-_S, _M, _L = (784, 256, 10), (784, 512, 256, 64, 10), (784, 2000, 500, 64, 16, 10)
+#: widths of the perceptrons
+S, M, L = (784, 256, 10), (784, 512, 256, 64, 10), (784, 2000, 500, 64, 16, 10)
 _NOT_THE_NET = (
     "implies 6.918 million multiplications, and the network that is stated has 2.601 million: another one was counted"
 )
 TABLES: tuple[Published, ...] = (
-    *(Published(6, f"S_SNN_{t}", _S, t, kwh, neurons=266) for t, kwh in ((5, 1.0736e-14), (20, 1.7151e-13), (50, 1.0716e-12))),
-    Published(6, "S_ANN", _S, 0, 9.0453e-13, macs=203_520),
-    *(Published(6, f"M_SNN_{t}", _M, t, kwh, neurons=842) for t, kwh in ((5, 3.3936e-14), (20, 5.4271e-13), (50, 3.3916e-12))),
-    Published(6, "M_ANN", _M, 0, 2.4459e-12, macs=550_336),
-    *(Published(6, f"D_SNN_{t}", _L, t, kwh, neurons=2590) for t, kwh in ((5, 1.0434e-13), (20, 1.6691e-12), (50, 1.0432e-11))),
-    Published(6, "D_ANN", _L, 0, 3.0747e-11, note=_NOT_THE_NET),
+    *(Published(6, f"S_SNN_{t}", S, t, kwh, neurons=266) for t, kwh in ((5, 1.0736e-14), (20, 1.7151e-13), (50, 1.0716e-12))),
+    Published(6, "S_ANN", S, 0, 9.0453e-13, macs=203_520),
+    *(Published(6, f"M_SNN_{t}", M, t, kwh, neurons=842) for t, kwh in ((5, 3.3936e-14), (20, 5.4271e-13), (50, 3.3916e-12))),
+    Published(6, "M_ANN", M, 0, 2.4459e-12, macs=550_336),
+    *(Published(6, f"D_SNN_{t}", L, t, kwh, neurons=2590) for t, kwh in ((5, 1.0434e-13), (20, 1.6691e-12), (50, 1.0432e-11))),
+    Published(6, "D_ANN", L, 0, 3.0747e-11, note=_NOT_THE_NET),
     *(Published(7, f"M_SNN_{t}", (), t, kwh, neurons=53_458) for t, kwh in
       ((5, 2.1555e-12), (20, 3.4487e-11), (50, 2.1554e-10))),
     Published(7, "M_CNN", (), 0, 3.9011e-11, macs=8_777_472),
@@ -98,6 +99,23 @@ def corrected_snn(
     return ACCUMULATE * timesteps * (events + sum(widths[1:])) / _JOULES_PER_KWH
 
 
+def kwh(accumulations: float, multiplications: float) -> float:
+    """`(0.58 pJ AC + 1.6 pJ MAC) / 3.6e6`."""
+    return (ACCUMULATE * accumulations + MULTIPLY * multiplications) / _JOULES_PER_KWH
+
+
+def most_steps(widths: Sequence[int], multiply: float = MULTIPLY, accumulate: float = ACCUMULATE) -> float:
+    """T at which the corrected SNN costs what the ANN does: `E_mac W / (E_ac (sum of rate x fan-out + N))`."""
+    a_step = corrected_snn(widths, 1) * _JOULES_PER_KWH / ACCUMULATE
+    return multiply * _weights(widths) / (accumulate * a_step)
+
+
+def most_steps_as_published(widths: Sequence[int]) -> float:
+    """T at which their arithmetic finds the two alike: T is in it twice, so `sqrt(E_mac MAC / (E_ac N))`."""
+    neurons = sum(widths[1:])
+    return float((MULTIPLY * (_weights(widths) + neurons - widths[-1]) / (ACCUMULATE * neurons)) ** 0.5)
+
+
 def break_even(multiply: float = MULTIPLY, accumulate: float = ACCUMULATE) -> float:
     """Events a synapse below which an SNN's operations cost less than the ANN's: `E_mac / E_ac`."""
     return multiply / accumulate
@@ -124,29 +142,3 @@ def _line(row: Published) -> Line:
 
 def _weights(widths: Sequence[int]) -> int:
     return sum(a * b for a, b in pairwise(widths))
-
-
-def to_markdown(found: Sequence[Line]) -> str:
-    """The rows as a table."""
-    head = "| table | row | as published, kWh | its arithmetic | corrected | why they differ |\n" + "| --- " * 6 + "|"
-    rows = [
-        f"| {line.row.table} | {line.row.name} | {line.as_published:.5g} | {_told(line.its_arithmetic)} | "
-        f"{_told(line.corrected)} | {line.why} |"
-        for line in found
-    ]
-    return "\n".join([head, *rows])
-
-
-def to_latex(found: Sequence[Line]) -> str:
-    """The rows as a LaTeX tabular."""
-    rows = [
-        f"{line.row.table} & {line.row.name.replace('_', chr(92) + '_')} & {line.as_published:.5g} & "
-        f"{_told(line.its_arithmetic)} & {_told(line.corrected)} \\\\"
-        for line in found
-    ]
-    head = "table & row & as published, kWh & its arithmetic & corrected \\\\ \\hline"
-    return "\n".join(["\\begin{tabular}{llrrr}", head, *rows, "\\end{tabular}"])
-
-
-def _told(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.5g}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError
+from ..errors import FileFormatError, InputError
 from ..listening.neurons import Layout
 from ..recording.record import record
 from .answers import sequences
@@ -90,6 +90,24 @@ class Budget:
             self._facts = None  # what arrives where has changed since
             self.pruning.apply(self.network, self.facts, *due)
             self._facts, self._masks = None, pruned(self.network)
+
+    def zeros(self) -> dict[str, Tensor]:
+        """The zeros that stay so until the epoch ends, by the number of their weights."""
+        return {f"zeros/{number}": mask != 0 for number, (_, mask) in enumerate(self._masks)}
+
+    def put(self, zeros: Mapping[str, Tensor]) -> None:
+        """Take up what `zeros` gave, in the middle of an epoch."""
+        weights = [each for each in zeros if each.startswith("zeros/")]
+        if len(weights) != len(self._masks) or any(
+            zeros.get(f"zeros/{number}", torch.empty(0)).shape != mask.shape
+            for number, (_, mask) in enumerate(self._masks)
+        ):
+            raise FileFormatError(
+                "a checkpoint's zeros are not of this network's weights: train again in another folder"
+            )
+        self._masks = [
+            (weight, zeros[f"zeros/{number}"].to(mask.dtype)) for number, (weight, mask) in enumerate(self._masks)
+        ]
 
     def settings(self) -> dict[str, str]:
         """What has to be the same when a run goes on."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ from ..networks import zoo
 from ..reading import Kind, is_file, read_bytes, read_text, toml
 from ..writing import closed, write_whole
 from .history import Epoch, best_of
+from .passes import Pass
 
 VERSION = 1
+#: what is told of an epoch that is not finished
+_SUMS: dict[str, type] = {"done": int, "loss": float, "penalty": float, "right": int, "seen": int}
 #: larger files are refused unread: no TOML file of ours, and no weights that one machine trains
 _TABLE = Kind("table", 4 * 2**20)
 _WEIGHTS = Kind("file of weights", 16 * 2**30)
@@ -44,7 +47,7 @@ _WRONG = (
 class Checkpoint:
     """A training run after some epochs: enough to go on to the same figures as if it had never stopped.
 
-    Random numbers are not in it: those of an epoch follow from the seed and the epoch's number.
+    Random numbers of a whole epoch are not in it: they follow from the seed and the epoch's number.
     """
 
     weights: Mapping[str, Tensor]  # the network's state after the last epoch
@@ -53,6 +56,7 @@ class Checkpoint:
     history: tuple[Epoch, ...]
     settings: Mapping[str, Any]  # what has to be the same when the run goes on
     spec: Mapping[str, Any] | None = None  # how the zoo built the network
+    passing: Pass = field(default_factory=Pass)  # how far the epoch after the last has come
 
     @property
     def epoch(self) -> int:
@@ -75,7 +79,11 @@ def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint) -> P
     tensors |= {f"best/{name}": tensor for name, tensor in checkpoint.best.items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in checkpoint.optimizer.items()}
     rows = [{name: value for name, value in asdict(row).items() if value is not None} for row in checkpoint.history]
-    table = {"settings": dict(checkpoint.settings), "history": rows}
+    table: dict[str, Any] = {"settings": dict(checkpoint.settings), "history": rows}
+    if checkpoint.passing.done:
+        passing = checkpoint.passing
+        table["passing"] = {name: getattr(passing, name) for name in _SUMS}
+        tensors |= {f"random/{name}": tensor for name, tensor in passing.random.items()}
     return _write(Path(folder), "checkpoint", {**table, **_network_table(checkpoint.spec)}, tensors)
 
 
@@ -95,13 +103,30 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
             numbers = [value for value in asdict(row).values() if value is not None]
             if not all(type(value) in (int, float) for value in numbers):
                 raise ValueError(f"epoch {row.number} holds something that is not a number")
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}, "random": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        return Checkpoint(**parts, history=history, settings=dict(table["settings"]), spec=table.get("network"))
+        passing = _passing(table.get("passing"), parts.pop("random"))
+        return Checkpoint(
+            **parts, history=history, settings=dict(table["settings"]), spec=table.get("network"), passing=passing
+        )
     except _WRONG as error:
         raise _damaged(Path(folder), "checkpoint", error) from error
+
+
+def _passing(told: Any, random: Mapping[str, Tensor]) -> Pass:
+    """How far an epoch has come, by what the table tells of it."""
+    if told is None:
+        return Pass()
+    if sorted(told) != sorted(_SUMS):
+        raise ValueError("it does not say how far its epoch has come")
+    for name, kind in _SUMS.items():
+        if type(told[name]) is not kind or not 0 <= abs(told[name]) < 1e300 or (kind is int and told[name] < 0):
+            raise ValueError(f"its unfinished epoch has a {name} that is not a number")
+    if not 0 < told["done"] <= told["seen"]:
+        raise ValueError("it has begun an epoch and seen nothing")
+    return Pass(**told, random=random)
 
 
 def has_checkpoint(folder: str | os.PathLike[str]) -> bool:

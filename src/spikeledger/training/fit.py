@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import FileFormatError, InputError, SpikeLedgerError
+from ..errors import FileFormatError, InputError, SpikeLedgerError, unknown_name
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import price
@@ -27,6 +27,7 @@ from .evaluate import device_of, evaluate, evaluation_mode, own_random_numbers, 
 from .history import Epoch, Fit, best_of
 from .losses import Loss, Penalty, reads_membranes
 from .losses import loss as find_loss
+from .passes import Pass, random_states, set_random_states
 from .progress import Progress, Watch, watching
 from .pruning import Pruning
 
@@ -41,6 +42,8 @@ LEARNING_RATES = {"spiking": 3e-3, "ordinary": 5e-3}
 ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
 #: batches between two looks at the loss for the progress bar
 GLANCE = 20
+#: a checkpoint is written within an epoch too, where so many seconds have passed since the last one
+SECONDS_BETWEEN = 60.0
 
 
 class Labelled(Protocol):
@@ -64,6 +67,7 @@ def fit(
     seed: int = 0,
     batch_size: int = 128,
     learning_rate: float | None = None,
+    schedule: str = "one-cycle",
     loss: str | Loss = "rate",
     penalties: Sequence[Penalty] = (),
     prune: Pruning | None = None,
@@ -86,6 +90,7 @@ def fit(
         network: a spiking network, its ordinary twin, or any module that gives scores `[B, classes]`.
         data: inputs `[samples, *N]` and labels `[samples]` to train and to test.
         learning_rate: the highest one of the cycle; `LEARNING_RATES` of a spiking or an ordinary network by default.
+        schedule: `one-cycle`, or `constant`: the same rate at every step.
         loss: a name of `LOSSES`, or a callable `(Answer, labels) -> number`.
         penalties: what is added to the loss: `sl.losses.joules("loihi", target=1e-7)`, `synops`, `spike_rate`, or a
             callable `Batch -> number`.
@@ -94,7 +99,7 @@ def fit(
         validation: share of the training samples that is held out; with 0 the last epoch is the best, and so it is
             with penalties or pruning, for an earlier epoch spent more.
         profile: what joules an epoch are estimated on, from the first 256 test samples; None for none.
-        checkpoint: folder in which the run is kept after each epoch.
+        checkpoint: folder in which the run is kept after each epoch, and each minute of a long one.
         resume: go on with the run in that folder, to the same figures as without the break; start where there is none.
         progress: bars and lines on standard error; a callable gets each finished `Epoch` instead; False for silence.
 
@@ -105,6 +110,10 @@ def fit(
     if learning_rate is None:
         learning_rate = LEARNING_RATES["spiking" if isinstance(network, SpikingNetwork) else "ordinary"]
     settings = _settings(network, epochs, seed, batch_size, learning_rate, loss, validation)
+    if schedule not in SCHEDULES:
+        raise unknown_name("schedule", str(schedule), SCHEDULES)
+    if schedule != "one-cycle":
+        settings["schedule"] = schedule
     criterion = find_loss(loss)
     device = None if profile is None else load_profile(profile)
     for part in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
@@ -169,9 +178,13 @@ class _Run:
         self.optimizer = Adam(weights, lr=settings["learning_rate"], fused=fused)
         self.best: dict[str, Tensor] = {}
         self.history: tuple[Epoch, ...] = ()
+        self.passing = Pass()
+        self.folder: str | os.PathLike[str] | None = None
+        self.kept = time.monotonic()
 
     def go_on(self, folder: str | os.PathLike[str], *, resume: bool) -> None:
         """Take up the run in a folder, or begin one there with the weights as they are."""
+        self.folder = folder
         if not has_checkpoint(folder):
             self.keep(folder)
             return
@@ -187,8 +200,10 @@ class _Run:
         check_weights(self.network, kept.weights, folder)
         check_weights(self.network, kept.best, folder)
         _load_optimizer(self.optimizer, kept.optimizer, folder)
+        if kept.passing.done:
+            set_random_states(self.network, kept.passing.random)
         self.network.load_state_dict(dict(kept.weights))
-        self.best, self.history = dict(kept.best), kept.history
+        self.best, self.history, self.passing = dict(kept.best), kept.history, kept.passing
 
     def keep(self, folder: str | os.PathLike[str]) -> None:
         """Write everything that is needed to go on."""
@@ -196,7 +211,9 @@ class _Run:
         state = self.optimizer.state_dict()["state"]
         moments = {f"{number}/{name}": value for number, of in state.items() for name, value in of.items()}
         spec = spec_of(self.network)
-        save_checkpoint(folder, Checkpoint(weights, self.best or weights, moments, self.history, self.settings, spec))
+        run = Checkpoint(weights, self.best or weights, moments, self.history, self.settings, spec, self.passing)
+        save_checkpoint(folder, run)
+        self.kept = time.monotonic()
 
     def until(self, epochs: int, progress: Progress, folder: str | os.PathLike[str] | None) -> bool:
         """Train to the last epoch; whether Ctrl-C came first."""
@@ -207,7 +224,7 @@ class _Run:
                     row = self.epoch(number, watch)
                     history = (*self.history, row)
                     best = _copied(self.network) if best_of(history) == number else self.best
-                    self.best, self.history = best, history
+                    self.best, self.history, self.passing = best, history, Pass()
                     if folder is not None:
                         self.keep(folder)
                     watch.epoch(row)
@@ -238,8 +255,13 @@ class _Run:
         rates = self.learning_rates(number, batches)
         self.budget.begin_epoch()
         membranes = reads_membranes(self.criterion)
-        summed, penalised, right, seen = 0.0, 0.0, 0, 0
+        now = self.passing
+        if now.done:
+            set_random_states(self.network, now.random)
+            self.budget.put(now.random)
         for done, (batch, rate) in enumerate(zip(order.split(size), rates, strict=True), start=1):
+            if done <= now.done:
+                continue
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             target = labels[batch].to(self.place)
@@ -251,24 +273,35 @@ class _Run:
             (loss if penalty is None else loss + penalty).backward()
             self.optimizer.step()
             self.budget.after(batches * (number - 1) + done, batches * self.settings["epochs"])
-            summed += float(loss.detach()) * len(batch)
-            penalised += 0.0 if penalty is None else float(penalty.detach()) * len(batch)
-            right += int((found.scores.detach().argmax(1) == target).sum())
-            seen += len(batch)
-            if not math.isfinite(summed):
+            now = now.plus(
+                float(loss.detach()), 0.0 if penalty is None else float(penalty.detach()), len(batch),
+                int((found.scores.detach().argmax(1) == target).sum()),
+            )  # fmt: skip
+            if not math.isfinite(now.loss):
                 raise InputError(
                     f"the loss was {float(loss.detach())} in epoch {number}, batch {done}: choose a learning rate "
                     f"below {self.settings['learning_rate']:g}"
                 )
             if done % GLANCE == 0:
-                watch.batch(done, summed / seen, right / seen)
-        return summed / seen, right / seen, penalised / seen if self.budget.watches else None
+                watch.batch(done, now.loss / now.seen, now.right / now.seen)
+            if self.folder is not None and done < batches and time.monotonic() - self.kept > SECONDS_BETWEEN:
+                self.keep_within(now)
+        return now.loss / now.seen, now.right / now.seen, now.penalty / now.seen if self.budget.watches else None
+
+    def keep_within(self, now: Pass) -> None:
+        """Write the run in the middle of an epoch, where all that the rest of it depends on can be written."""
+        self.kept = time.monotonic()
+        states = None if self.budget.watches or self.place.type != "cpu" else random_states(self.network)
+        if states is not None and self.folder is not None:
+            self.passing = now.at({**states, **self.budget.zeros()})
+            self.keep(self.folder)
 
     def learning_rates(self, number: int, batches: int) -> Iterator[float]:
         """The learning rate of each batch of an epoch."""
         steps = batches * self.settings["epochs"]
         first = batches * (number - 1)
-        return (self.settings["learning_rate"] * one_cycle(first + i, steps) for i in range(batches))
+        share = SCHEDULES[self.settings.get("schedule", "one-cycle")]
+        return (self.settings["learning_rate"] * share(first + i, steps) for i in range(batches))
 
 
 def one_cycle(step: int, steps: int) -> float:
@@ -277,6 +310,10 @@ def one_cycle(step: int, steps: int) -> float:
     if step < warm:
         return WARM_START + (1 - WARM_START) * (1 - math.cos(math.pi * step / warm)) / 2
     return (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
+
+
+#: share of the highest learning rate at a step of so many
+SCHEDULES: dict[str, Callable[[int, int], float]] = {"one-cycle": one_cycle, "constant": lambda step, steps: 1.0}
 
 
 def _recorded(

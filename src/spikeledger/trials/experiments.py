@@ -16,7 +16,7 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,10 +31,11 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
     "neuro4ml": ("neuro4ml", "exercise"),
     "network": ("network", "network"),
     "paper": ("paper", "compare"),
+    "paper-flowers": ("flowers", "compare_flowers"),
 }
 
 Settings = Mapping[str, Any]
-Begins = Callable[[dict[str, Any]], "dict[str, Any] | None"]
+Begins = Callable[[dict[str, Any]], "dict[str, Any] | Sequence[dict[str, Any]] | None"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Work:
     Attributes:
         folder: survives a kill and is there again when the trial is; vanishes when it is finished.
         keep: what lies here in the end is kept with the result.
-        start: what was kept of the trial that this one begins with; empty for others.
+        start: what was kept of the trial that this one begins with; of several, in folders `0`, `1`, ...; empty for others.
     """
 
     folder: Path
@@ -56,7 +57,7 @@ def experiment(*, start: Begins | None = None, check: Callable[[dict[str, Any]],
     """Say of a function which trial each of its trials begins with, and which settings cannot be.
 
     Args:
-        start: settings -> the settings of the trial that has to be finished before, or None.
+        start: settings -> the settings of the trial that has to be finished before, a list of several, or None.
         check: raises InputError where a value cannot be; called for all trials before the first one runs.
     """
 
@@ -110,10 +111,11 @@ class Experiment:
             check(settings)
         return settings
 
-    def begins_with(self, settings: Settings) -> dict[str, Any] | None:
-        """The settings of the trial that one with these settings begins with."""
+    def begins_with(self, settings: Settings) -> list[dict[str, Any]]:
+        """The settings of the trials that one with these settings begins with."""
         start = getattr(self.function, "start", None)
-        return None if start is None else start(dict(settings))
+        found = None if start is None else start(dict(settings))
+        return [] if found is None else [dict(found)] if isinstance(found, Mapping) else [dict(each) for each in found]
 
 
 def find_experiment(name: str, beside: Path | None = None) -> Experiment:

@@ -66,10 +66,7 @@ class Runner:
         """
         waiting: dict[str, Trial] = {}
         for trial in trials:
-            each: Trial | None = trial
-            while each is not None and each.key not in self.store.rows:
-                waiting[each.key] = each
-                each = each.start
+            self._need(trial, waiting)
         failed: set[str] = set()
         running: dict[Future[Outcome], Trial] = {}
         attempts: dict[str, int] = {}
@@ -116,16 +113,26 @@ class Runner:
                         self._tell(News("finished", trial, row=self.store.finish(trial, outcome)))
         return [self.store.rows.get(trial.key) for trial in trials]
 
+    def _need(self, trial: Trial, waiting: dict[str, Trial]) -> None:
+        """Put a trial that is not finished, and those that it begins with, among the waiting."""
+        if trial.key not in self.store.rows and trial.key not in waiting:
+            waiting[trial.key] = trial
+            for each in trial.starts:
+                self._need(each, waiting)
+
     def _ready(self, waiting: Mapping[str, Trial], failed: set[str]) -> Trial | None:
         """The first trial that can begin."""
-        return next(
-            (each for each in waiting.values() if each.start is None or each.start.key in self.store.rows), None
-        )
+        return next((each for each in waiting.values() if all(one.key in self.store.rows for one in each.starts)), None)
 
     def _order(self, trial: Trial) -> Order:
+        several = len(trial.starts) > 1
+        start = {
+            f"{number}/{name}" if several else name: content
+            for number, each in enumerate(trial.starts)
+            for name, content in self.store.kept(each.key).items()
+        }
         return Order(
-            trial.key, trial.experiment.name, trial.experiment.source, trial.settings,
-            self.store.kept(trial.start.key) if trial.start is not None else {},
+            trial.key, trial.experiment.name, trial.experiment.source, trial.settings, start,
             str(self.store.folder.resolve()), self.store.study_id, self._threads,
         )  # fmt: skip
 

@@ -32,7 +32,7 @@ import filelock
 
 from ..errors import FileFormatError, InputError
 from ..reading import LARGEST_JSON, Kind, is_file, read_bytes, read_json, read_text
-from ..writing import closed, write_whole
+from ..writing import TORN, closed, write_whole
 from .trial import Outcome, Trial, key_of
 
 SCHEMA = "spikeledger-trial/1"
@@ -139,8 +139,8 @@ class Store:
             for name in self.set_aside:  # cut files make way for their trial's next result
                 with contextlib.suppress(OSError):
                     (self.folder / "trials" / name).replace(self.folder / "failed" / f"{name}.cut")
-            for folder in ("trials", "failed"):
-                for torn in (self.folder / folder).glob(".*.json.*"):  # a write that a kill interrupted
+            for pattern in (TORN, f"trials/{TORN}", f"failed/{TORN}", f"files/**/{TORN}"):
+                for torn in self.folder.glob(pattern):  # a write that a kill interrupted
                     torn.unlink(missing_ok=True)
             yield
         finally:

@@ -52,10 +52,7 @@ class Study:
         found: dict[str, Trial] = {}
         for variant in self.variants or [{}]:
             for settings in spread({**self.settings, **variant}, self.experiment.usual):
-                chain = [make_trial(self.experiment, settings)]
-                while chain[-1].start is not None:
-                    chain.append(chain[-1].start)
-                for trial in reversed(chain):
+                for trial in _in_order(make_trial(self.experiment, settings)):
                     found.setdefault(trial.key, trial)
         return list(found.values())
 
@@ -117,6 +114,13 @@ def study_of(written: Mapping[str, Any], path: Path, changes: Mapping[str, Any],
         {**settings, **{k: v for k, v in changes.items() if k in settings or not any(k in each for each in variants)}},
         [{**variant, **{k: v for k, v in changes.items() if k in variant}} for variant in variants],
     )  # fmt: skip
+
+
+def _in_order(trial: Trial) -> Iterator[Trial]:
+    """A trial after all that it begins with."""
+    for each in trial.starts:
+        yield from _in_order(each)
+    yield trial
 
 
 def spread(settings: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

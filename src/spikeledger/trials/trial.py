@@ -23,11 +23,11 @@ from .experiments import Experiment, Settings, Work, from_source
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """An experiment with all its settings, and the trial that it begins with."""
+    """An experiment with all its settings, and the trials that it begins with."""
 
     experiment: Experiment
     settings: Settings
-    start: Trial | None = None
+    starts: tuple[Trial, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -37,12 +37,13 @@ class Trial:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the key is the hash of."""
+        keys = [each.key for each in self.starts]
         return {
             "experiment": self.experiment.name,
             "code": self.experiment.code,
             "settings": dict(self.settings),
             "files": {each: _digest(Path(each)) for each in sorted(_files(self.settings.values()))},
-            "start": None if self.start is None else self.start.key,
+            "start": keys[0] if len(keys) == 1 else keys or None,
         }
 
 
@@ -60,9 +61,9 @@ def make_trial(experiment: Experiment, given: Settings) -> Trial:
     """
     settings = experiment.complete(given)
     before = experiment.begins_with(settings)
-    if before is not None and before == settings:
+    if settings in before:
         raise InputError(f"a trial of '{experiment.name}' cannot begin with itself: {settings}")
-    return Trial(experiment, settings, None if before is None else make_trial(experiment, before))
+    return Trial(experiment, settings, tuple(make_trial(experiment, each) for each in before))
 
 
 def _files(values: Any) -> Iterator[str]:
@@ -89,7 +90,7 @@ class Order:
     experiment: str
     source: str | None
     settings: Settings
-    start: Mapping[str, bytes]  # files that were kept of the trial that this one begins with
+    start: Mapping[str, bytes]  # files that were kept of the trials that this one begins with
     study: str  # the study's folder, for a worker that sees it too
     study_id: str
     threads: int | None
