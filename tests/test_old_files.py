@@ -1,4 +1,4 @@
-"""Files of an early 0.1 still load and still say the same; they lie in tests/saved/early as that version wrote them."""
+"""Files of an early 0.1 still load and still say the same; they lie in tests/old/early as that version wrote them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from repository import ROOT
 from spikeledger.errors import FileFormatError, SpikeLedgerError
 from spikeledger.training.checkpoints import load_checkpoint
 
-EARLY = ROOT / "tests" / "saved" / "early"
+EARLY = ROOT / "tests" / "old" / "early"
 #: what the early version said of its own activity
 COUNTS = {
     "spike": 692, "neuron_update": 960, "active_update": 960, "synaptic_op": 5643, "dense_op": 10800, "bias_add": 960,

@@ -24,13 +24,24 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+#: letters of a message
+_LONGEST = 1400
+
 
 class SpikeLedgerError(Exception):
     """What a user can mend; the message is one sentence for that user, `shell` the same in the words of the command."""
 
     def __init__(self, message: str = "", *, shell: str = "") -> None:
-        super().__init__(message)
-        self.shell = shell or message
+        super().__init__(_sentence(message))
+        self.shell = _sentence(shell or message)
+
+
+def _sentence(text: str) -> str:
+    """One line of a readable length: what a message repeats of a file may be of any length, and hold line feeds."""
+    line = " ".join(text.splitlines())
+    if len(line) <= _LONGEST:
+        return line
+    return f"{line[: _LONGEST - 320]} [...] {line[-300:]}"  # what was given stands first, and what to do last
 
 
 class InputError(SpikeLedgerError, ValueError):

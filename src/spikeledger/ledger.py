@@ -215,7 +215,9 @@ class Ledger(Shown):
     def __add__(self, other: object) -> Ledger:
         """What two runs cost together, on one device with one bill and the same steps."""
         if not isinstance(other, Ledger):
-            return NotImplemented
+            raise CallError(
+                f"a ledger and a {type(other).__name__} cannot be added: price both on the same device first"
+            )
         mine, theirs = ((one.profile, one.bill, one.timesteps, one.left_out) for one in (self, other))
         if mine != theirs:
             raise InputError(
@@ -281,7 +283,7 @@ def price(
             activity, profile, elsewhere, bill=bill, leave_out=leave_out, allow_uncounted=allow_uncounted
         )
     device = asked = load_profile(profile)
-    name = bill or device.bill
+    name = device.bill if bill is None else bill
     if name not in BILLS:
         raise unknown_name("bill", name, BILLS)
     chips = chips_for(activity, device)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LARGEST_JSON = 1 << 28  # bytes: more is no ledger and no comparison of ours
 LARGEST_TOML = 1 << 20
 _MOST_PARTS = 100  # of a dotted key: the parser's time grows with their square
+_LONGEST_HEADER = 10_000  # of an array: as numpy itself
 _MOST_DIGITS = 300  # of a number in JSON: more is beyond every float
 
 
@@ -49,6 +50,22 @@ def is_file(path: str | os.PathLike[str]) -> bool:
     """Whether there is a file of that name; False too for names that no system can have."""
     try:
         return stat.S_ISREG(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder of that name; False too where nobody may look, and for names that no system can have."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether anything has that name; False too where nobody may look."""
+    try:
+        return bool(Path(path).lstat())
     except (OSError, ValueError):
         return False
 
@@ -170,27 +187,32 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     Raises:
         ValueError: it is no header of version 1.0 or 2.0, or not one of plain numbers.
     """
-    import tokenize
+    import ast
+    import struct
 
     import numpy as np
 
     try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version == (2, 0):
-            shape, by_column, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise ValueError(f"its header has version {version[0]}.{version[1]}")
+        # numpy's own reader takes more than numpy writes, with a warning, and raises whatever Python's tokeniser does
+        start = file.read(8)
+        size = {b"\x93NUMPY\x01\x00": "<H", b"\x93NUMPY\x02\x00": "<I"}[start]
+        (length,) = struct.unpack(size, file.read(struct.calcsize(size)))
+        header = file.read(length) if length <= _LONGEST_HEADER else b""
+        told = ast.literal_eval(header.decode("latin1").strip())
+        shape, by_column, kind = told["shape"], told["fortran_order"], told["descr"]
+        if len(told) != 3 or not isinstance(shape, tuple) or not isinstance(by_column, bool):
+            raise ValueError("it says other things than numpy does")
+        if not isinstance(kind, str) or not re.fullmatch(r"[<>|=]?[biuf]\d{1,2}", kind):
+            raise ValueError(f"it holds {kind!s:.20}, and a network needs numbers")
+        if not all(type(size) is int and size >= 0 for size in shape) or len(shape) > 32:
+            raise ValueError(f"its shape is {list(shape)[:8]}")
+        dtype = np.dtype(kind)
     except (
-        ValueError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, EOFError, OverflowError, TypeError,
-        KeyError, IndexError, AttributeError,
+        ValueError, SyntaxError, RecursionError, MemoryError, OverflowError, TypeError, KeyError, struct.error,
     ) as error:  # fmt: skip
         raise ValueError(f"its header is none of numpy's ({_line(error)})") from error
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+    if dtype.itemsize > 8:
         raise ValueError(f"it holds {dtype}, and a network needs numbers of at most 64 bits")
-    if any(isinstance(size, bool) or size < 0 for size in shape) or len(shape) > 32:
-        raise ValueError(f"its shape is {list(shape)[:8]}")
     return shape, by_column, dtype
 
 

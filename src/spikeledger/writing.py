@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from .errors import InputError
+
+_TEMPORARY = ".spikeledger."
+#: what a file is called that a kill left half-written
+TORN = f"{_TEMPORARY}*"
 
 
 def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any]) -> Path:
@@ -26,12 +31,14 @@ def write_whole(target: Path, content: bytes | str | Callable[[IO[bytes]], Any])
         place = target.resolve() if target.is_symlink() else target
         mode = place.stat().st_mode if place.exists() else stat.S_IFREG | (0o666 & ~_umask())
         if stat.S_ISCHR(mode):
+            whole = io.BytesIO()  # what writes an archive goes back in it, which a device cannot
+            _put(content, whole)
             with place.open("wb") as device:
-                _put(content, device)
+                device.write(whole.getvalue())
             return target
         if not stat.S_ISREG(mode):
             raise InputError(f"'{target}' is no file, and is left as it is: choose another name")
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".spikeledger.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=_TEMPORARY, delete=False) as file:
             temporary = Path(file.name)
             try:
                 _put(content, file)

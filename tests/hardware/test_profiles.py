@@ -242,7 +242,7 @@ def test_a_price_is_ordered_and_finite_or_refused(low: float, joules: float, hig
     good = all(0 <= value <= 1e-3 for value in (low, joules, high)) and low <= joules <= high
     try:
         Price(joules=joules, low=low, high=high, kind="assumed", source="a source that is long")
-    except ValueError:
+    except ProfileError:
         assert not good
     else:
         assert good

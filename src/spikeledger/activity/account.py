@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, unknown_name
+from ..errors import CallError, InputError, unknown_name
 from ..events import EVENTS
 from ..shown import Shown
 from .files import read, write
@@ -140,6 +140,8 @@ class Activity(Shown):
 
     def __add__(self, other: Activity) -> Activity:
         """The account of both runs together: other samples of the same network over the same number of steps."""
+        if not isinstance(other, Activity):
+            raise CallError(f"an activity and a {type(other).__name__} cannot be added: record both runs")
         if self.timesteps != other.timesteps:
             raise InputError(
                 f"activities of {self.timesteps} and {other.timesteps} timesteps cannot be added: "
@@ -160,7 +162,7 @@ class Activity(Shown):
 
     def only(self, layers: Iterable[str]) -> Activity:
         """The part of the account that belongs to some layers."""
-        keep = [self.layer(name).name for name in layers]
+        keep = dict.fromkeys(self.layer(name).name for name in layers)
         return dataclasses.replace(
             self,
             layers_by_name={name: self.layers_by_name[name] for name in keep},

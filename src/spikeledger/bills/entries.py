@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..amounts import Amount
-from ..events import term_of
+from ..events import EVENTS, term_of
 from ..hardware.profile import Price
 
 
@@ -58,6 +58,8 @@ class Entry:
     def from_dict(cls, saved: Mapping[str, Any]) -> Entry:
         """An entry of a saved ledger, without its neurons and its price's source."""
         count = float(saved["count"])
+        if saved["event"] not in list(EVENTS):
+            raise ValueError(f"nobody counts '{saved['event']!s:.40}'")
         ends = (float(saved[end]) / (count or 1.0) for end in ("low", "joules", "high"))
         each = Amount.of(f"{saved['layer']}: {saved['event']}", *ends)
         return cls(str(saved["layer"]), str(saved["event"]), count, each, None, note=str(saved["note"]))

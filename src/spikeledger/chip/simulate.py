@@ -198,6 +198,8 @@ def arriving(mapped: Mapped, inputs: Any, *, seed: int) -> dict[str, NDArray[Any
         return _given(mapped, inputs)
     from ..mapping.sequences import sequences
 
+    if hasattr(inputs, "__array__"):
+        _finite(np.asarray(inputs))  # a code makes silence of what is no number
     sequence = sequences(mapped.source, inputs, layout=mapped.layout, seed=seed)
     return dict.fromkeys(mapped.inputs or ("input",), _finite(sequence.detach().cpu().numpy()))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -88,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What the user can mend is one sentence on stderr; a bug stays a traceback.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    _prepare_streams()
     try:
         code = app(args=given, prog_name="spikeledger", standalone_mode=False)
         sys.stdout.flush()
@@ -102,6 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = 130
     except BrokenPipeError:
         return _unread()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise
+        _unread()
+        return _complain(f"what was to be written has no room: {error.strerror}; free some, or write elsewhere")
     except SystemExit as error:  # what typer's parent makes of a broken pipe
         if isinstance(error.__context__, BrokenPipeError):
             return _unread()
@@ -109,6 +117,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == 130:  # some releases of typer turn Ctrl-C into this code, others into Abort
         print("spikeledger: stopped; what was done is kept", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+def _prepare_streams() -> None:
+    """Streams that were closed before we began lead nowhere, and a letter that one cannot write becomes an escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # as long as we run
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _unread() -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, SpikeLedgerError, retold, unknown_name
+from ..reading import is_file
 from .options import ENCODERS, at_least
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def check(
             raise unknown_name(kind, given, known)
     at_least("timesteps", timesteps, 1)
     at_least("epochs", epochs, 1)
-    at_least("seed", seed, 0)
 
 
 def check_backend(name: str) -> AbstractContextManager[None]:
@@ -101,7 +101,7 @@ def _made_by(path: Path, function: str) -> nn.Module:
 
     from torch import nn
 
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no file '{path}': give a network's folder, or file.py:function")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

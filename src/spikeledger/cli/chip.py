@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..mapping.mapped import Mapped
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_MOST_VALUES = 1 << 26  # of one sample
 
 Source = Annotated[
     str, typer.Argument(help="Folder that 'spikeledger train' wrote, your own file.py:function, or a NIR file (.nir).")
@@ -127,7 +130,7 @@ def place(
     from .console import print_json, progress
 
     if picture is not None:
-        folders.check_target(picture)
+        folders.check_picture(picture)
     mapped = _mapped(network, data, shape, dt, root, timesteps, step_by_step)
     with progress("placing") as moved:
         moved(0, 1)
@@ -189,9 +192,10 @@ def simulate(
     options.at_least("threads", threads, 1)
     if (data is None) == (inputs is None):
         raise InputError("samples come from --data or from --inputs: give one of them")
-    for path in (out, picture):
-        if path is not None:
-            folders.check_target(path)
+    if out is not None:
+        folders.check_target(out)
+    if picture is not None:
+        folders.check_picture(picture)
     model = _model(network, dt)
     labels = None
     if data is not None:
@@ -349,8 +353,8 @@ def _sizes(shape: str | None) -> list[int] | None:
         sizes = [int(part) for part in shape.lower().split("x")]
     except ValueError:
         sizes = [0]
-    if min(sizes) < 1:
-        raise InputError(f"--shape is '{shape}', but needs whole numbers such as 1x28x28")
+    if min(sizes) < 1 or math.prod(sizes) > _MOST_VALUES:
+        raise InputError(f"--shape is '{shape:.60}', but needs whole numbers such as 1x28x28")
     return sizes
 
 

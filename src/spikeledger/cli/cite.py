@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import FileFormatError, InputError
+from ..reading import is_folder, is_there
 from . import options
 from .console import tell
 
@@ -39,11 +40,11 @@ def cite(
     from . import folders
     from .console import print_json
 
-    if not file.exists():
+    if not is_there(file):
         raise FileFormatError(f"there is no file '{file}': give an activity, or the folder of a comparison")
     table = ""
     folder = file.parent if file.name == "comparison.json" else file
-    if folder.is_dir():
+    if is_folder(folder):
         ledgers, table = _of_comparison(folder, profile, bill, allow_uncounted)
     elif not profile:
         raise InputError(

@@ -48,7 +48,7 @@ def convert(
         raise InputError("nothing would be kept: give --out for the network, or --over for a report")
     for folder in (out, pictures):
         if folder is not None:
-            folders.check_target(folder)
+            folders.check_folder(folder)
     from ..conversion import convert as convert_ann
     from ..datasets import load_dataset
     from ..training.checkpoints import save_network
@@ -80,7 +80,7 @@ def convert(
         if pictures is not None:
             from ..report import curves
 
-            pictures.mkdir(parents=True, exist_ok=True)
+            folders.prepare(pictures)
             curves.plot_conversion_accuracy(report).save(pictures / "accuracy.svg")
             curves.plot_conversion_joules(report).save(pictures / "joules.svg")
         if not json:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, SpikeLedgerError
-from ..reading import LARGEST_TOML, Kind, is_file, read_json
+from ..reading import LARGEST_TOML, Kind, is_file, is_folder, is_there, read_json
 from ..writing import closed, write_json
 
 #: of the results' folder: where a run lies until its results are whole
@@ -28,10 +28,30 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
+def check_folder(folder: Path) -> Path:
+    """Check that files could be written into a folder, and make none."""
+    try:
+        if is_there(folder) and not is_folder(folder):
+            raise InputError(f"'{folder}' is no folder: give another name")
+        nearest = next(each for each in (folder, *folder.absolute().parents) if is_folder(each))
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise closed(folder, error) from error
+    return folder
+
+
+def check_picture(path: Path) -> Path:
+    """Check that a picture could be written at `path`, before hours of work end at a name that matplotlib does not know."""
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise InputError(f"'{path}' is no picture that is written here: give the name of a .png, .svg or .pdf file")
+    return check_target(path)
+
+
 def check_target(path: Path) -> Path:
     """Check that a file could be written at `path`, without leaving anything there."""
     try:
-        if path.is_dir():
+        if is_folder(path):
             raise InputError(f"'{path}' is a folder: give the name of a file in it")
         with tempfile.TemporaryFile(dir=path.parent):
             pass

@@ -9,6 +9,13 @@ import typer
 
 from ..errors import InputError
 
+
+def _seed(seed: int) -> int:
+    if not 0 <= seed < 2**63:
+        raise InputError(f"--seed is {seed}, but needs to be at least 0 and below 2^63")
+    return seed
+
+
 Data = Annotated[str, typer.Option(help="Data set: digits, mnist, fashion-mnist, cifar-10.")]
 Root = Annotated[
     Path | None, typer.Option(help="Folder with the data set's files; else SPIKELEDGER_DATA, else they are downloaded.")
@@ -18,7 +25,10 @@ Neuron = Annotated[str, typer.Option(help="Neurons: lif, if, plif (learned decay
 Timesteps = Annotated[int, typer.Option(help="Steps that the spiking network takes for a sample.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the training samples.")]
 Encoder = Annotated[str, typer.Option(help="How values become spikes: rate, latency, direct.")]
-Seed = Annotated[int, typer.Option(help="Of weights, order and encoder: the same seed gives the same figures.")]
+Seed = Annotated[
+    int,
+    typer.Option(help="Of weights, order and encoder: the same seed gives the same figures.", callback=_seed),
+]
 Samples = Annotated[int | None, typer.Option(help="How many test samples, drawn with the seed; all by default.")]
 Bill = Annotated[
     str | None, typer.Option(help="Which events are charged: full, ops-only, ...; each profile's own by default.")

@@ -48,7 +48,6 @@ def record(
         raise InputError("samples come from --data or from --inputs: give one of them")
     options.at_least("samples", samples, 1)
     options.at_least("timesteps", timesteps, 1)
-    options.at_least("seed", seed, 0)
     for name, given, known in (("pooling mode", pooling, ("fold", "separate")), ("layout", layout, ("B", "TB", "BT"))):
         if given is not None and given not in known:
             raise unknown_name(name, given, known)

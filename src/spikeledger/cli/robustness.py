@@ -39,7 +39,7 @@ def robustness(
     except ValueError as error:
         raise InputError(f"--epsilons is '{epsilons}', but takes numbers from 0 to 1: 0,0.05,0.1") from error
     if pictures is not None:
-        folders.check_target(pictures)
+        folders.check_folder(pictures)
     from ..datasets import load_dataset
     from ..stress import robustness as compare
 
@@ -59,7 +59,7 @@ def robustness(
     if pictures is not None:
         from ..report import curves
 
-        pictures.mkdir(parents=True, exist_ok=True)
+        folders.prepare(pictures)
         for kind in kinds:
             curves.plot_noise(found, kind).save(pictures / f"noise-{kind}.svg")
         for name in named if attacks != "none" else ():

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from . import options
+from . import folders, options
 
 
 def sensitivity(
@@ -37,6 +37,8 @@ def sensitivity(
     if other is not None and against is None:
         raise InputError("--other names an activity for the other device: name that device with --against")
     options.check_distribution(distribution)
+    if picture is not None:
+        folders.check_picture(picture)
     run = Activity.load(activity)
     ledger = price(run, profile, bill=bill, allow_uncounted=allow_uncounted)
     rival = None

@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..reading import Kind, is_file, read_bytes
+from ..reading import Kind, is_file, is_folder, opened, read_bytes
 from .files import DATA_FOLDER_VARIABLE, PublishedFile, read_published
 
 RECORD: Final = 1 + 3 * 32 * 32
@@ -59,7 +60,7 @@ def find_cifar(root: str | Path | None = None, mirrors: Sequence[str] | None = N
     given = root if root is not None else os.environ.get(DATA_FOLDER_VARIABLE)
     for folder in (Path("cifar-10") / FOLDER, Path(FOLDER)) if given else ():
         unpacked = Path(str(given)).expanduser() / folder
-        if unpacked.is_dir():
+        if is_folder(unpacked):
             return read_cifar(unpacked)
     found: tuple[Images, Images] = read_published(PUBLISHED, root=root, mirrors=mirrors)
     return found
@@ -73,16 +74,16 @@ def read_cifar(path: Path, *, sha256: str | None = SHA256) -> tuple[Images, Imag
     Raises:
         DataError: a file that is missing, cut, of another kind, or not the published one.
     """
-    if path.is_dir():
+    if is_folder(path):
         return _joined({name: _bytes(path, name) for name in (*TRAIN, TEST)}, path)
     try:
         if sha256 is not None:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            with opened(path, Kind("archive", _MOST_BYTES, DataError)) as (file, _):
+                if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
                     raise DataError(f"{path} is not the published {ARCHIVE}: its SHA-256 is another; download it again")
         with tarfile.open(path, "r:gz") as archive:
             return _joined({name: _member(archive, name, path) for name in (*TRAIN, TEST)}, path)
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read as {ARCHIVE} ({error}): give the binary archive, not the one of pickles"
         ) from error

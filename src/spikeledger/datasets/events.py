@@ -77,7 +77,7 @@ def framed(events: Any, sensor: tuple[int, int, int], timesteps: int) -> NDArray
     else:
         p = events["p"].astype(np.int64) if "p" in names else np.zeros(len(t), np.int64)
         y = _inside(events["y"].astype(np.int64), high, "y")
-        frames[step, np.minimum(p, polarities - 1), y, _inside(x, wide, "x")] = 1
+        frames[step, np.clip(p, 0, polarities - 1), y, _inside(x, wide, "x")] = 1
     return frames
 
 

@@ -29,6 +29,7 @@ from typing import Any
 from spikeledger.datasets.clocks import Clock, opener
 from spikeledger.datasets.idx import read_idx
 from spikeledger.errors import DataError, InputError
+from spikeledger.reading import is_file, is_folder
 
 DATA_FOLDER_VARIABLE = "SPIKELEDGER_DATA"
 MIRROR_VARIABLE = "SPIKELEDGER_MIRROR"
@@ -95,14 +96,11 @@ def read_published(file: PublishedFile, *, root: str | Path | None = None, mirro
 
 
 def _find(file: PublishedFile, root: Path, origin: str) -> Path:
-    try:
-        for folder in (*(root / folder for folder in file.folders), root):
-            for name in (file.name, file.name.removesuffix(".gz")):
-                if (folder / name).is_file():
-                    return folder / name
-        state = "is not there" if root.is_dir() else "is not there, nor is that folder"
-    except OSError as error:
-        state = f"cannot be looked for ({error.strerror})"
+    for folder in (*(root / folder for folder in file.folders), root):
+        for name in (file.name, file.name.removesuffix(".gz")):
+            if is_file(folder / name):
+                return folder / name
+    state = "is not there" if is_folder(root) else "is not there, nor is that folder"
     raise DataError(
         f"{file.title} {state} in {root} (from {origin}): point {origin} at a folder that holds it, "
         f"or leave {origin} out to download it"
@@ -110,7 +108,7 @@ def _find(file: PublishedFile, root: Path, origin: str) -> Path:
 
 
 def _read_cached(file: PublishedFile, target: Path) -> Any:
-    if target.is_file():
+    if is_file(target):
         try:
             return file.read(target)
         except DataError:  # the disk lost some of it; the download replaces it
@@ -278,7 +276,7 @@ def _reason(error: BaseException, clock: Clock) -> str:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    return path.stat().st_size if is_file(path) else 0
 
 
 @contextmanager

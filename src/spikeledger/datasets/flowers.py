@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, unknown_name
-from ..reading import is_file
+from ..reading import Kind, is_file, read_bytes
 from .files import DATA_FOLDER_VARIABLE
+from .matlab import read_numbers
 
 ARCHIVE: Final = "102flowers.tgz"
 LABELS: Final = "imagelabels.mat"
@@ -36,6 +38,7 @@ PARTS: Final = {"train": "trnid", "validation": "valid", "test": "tstid"}
 Part = Literal["train", "validation", "test"]
 _MOST_PIXELS = 1 << 24  # of one picture
 _MOST_BYTES = 1 << 24  # of one JPEG
+_PICTURE = Kind("picture of Flowers-102", _MOST_BYTES, DataError, "put the archive there")
 
 
 def find_flowers(root: str | Path | None = None) -> Path:
@@ -80,29 +83,19 @@ def read_flowers(
 
 
 def _numbers(path: Path, name: str) -> NDArray[np.int64]:
-    from scipy.io import loadmat
-
-    try:
-        found = loadmat(path, variable_names=[name])[name]
-    except KeyError as error:
-        raise DataError(f"{path} holds no '{name}': it is another file") from error
-    except Exception as error:  # a broken file makes it raise anything
-        raise DataError(
-            f"{path} cannot be read as a MATLAB file ({error}): put the published {path.name} there"
-        ) from error
-    values = np.asarray(found)
-    if values.dtype.kind not in "iuf" or not values.size:
-        raise DataError(f"'{name}' in {path} holds no numbers: it is another file")
-    return values.astype(np.int64).ravel()
+    values = read_numbers(path, name)
+    if not values.size or not bool(((values >= 0) & (values < 1 << 31)).all()):
+        raise DataError(f"'{name}' in {path} holds no numbers of labels or images: it is another file")
+    return values.astype(np.int64)
 
 
 def _jpegs(folder: Path, numbers: Iterable[int]) -> Iterable[tuple[str, bytes]]:
     names = [f"jpg/image_{number:05d}.jpg" for number in numbers]
     archive = folder / ARCHIVE
     try:
-        if not archive.is_file():
+        if not is_file(archive):
             for name in names:
-                yield name, _within((folder / name).read_bytes(), name)
+                yield name, read_bytes(folder / name, _PICTURE)
             return
         with tarfile.open(archive, "r:gz") as opened:
             held: dict[str, bytes] = {}
@@ -115,16 +108,10 @@ def _jpegs(folder: Path, numbers: Iterable[int]) -> Iterable[tuple[str, bytes]]:
             if name not in held:
                 raise DataError(f"{archive} holds no picture {name}: it is another archive")
             yield name, held[name]
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise DataError(
             f"the pictures of Flowers-102 cannot be read in {folder} ({error}): put {ARCHIVE} there"
         ) from error
-
-
-def _within(raw: bytes, name: str) -> bytes:
-    if len(raw) > _MOST_BYTES:
-        raise DataError(f"{name} has {len(raw):,} bytes, more than any picture of Flowers-102")
-    return raw
 
 
 def _picture(raw: bytes, name: str, size: int) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from ..errors import InputError, ProfileError, unknown_name
 from ..events import EVENTS
 from ..reading import LARGEST_TOML, Kind, is_file, read_text, toml
+from .cited import faults
 from .profile import HardwareProfile
 
 GROUP = "spikeledger.profiles"
@@ -85,10 +86,7 @@ def profile_of(table: dict[str, Any], where: str) -> HardwareProfile:
     try:
         return HardwareProfile.model_validate(_priced_as(table) if "profile" in table else table)
     except ValidationError as error:
-        listed = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
+        listed = faults(error)
         # a table's own faults hide its unknown names, and all faults are told at once
         for part in ("prices", "leaves_out"):
             names = table.get(part)
@@ -102,6 +100,7 @@ def profile_of(table: dict[str, Any], where: str) -> HardwareProfile:
 def _priced_as(table: dict[str, Any]) -> dict[str, Any]:
     """A chip's own tables over those of the profile that it names: so a board of one's own has a device's prices."""
     name = table["profile"]
+    name = _FORMER.get(name, name) if isinstance(name, str) else name
     if not isinstance(name, str) or name not in _files():
         raise unknown_name("profile", str(name), _files())
     base = toml(_files()[name].read_text("utf-8"))

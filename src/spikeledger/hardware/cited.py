@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
 from ..amounts import Amount
+from ..errors import CallError, ProfileError
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
 
 Scope = Literal["marginal", "all_in"]
 Kind = Literal["measured", "simulated", "claimed", "assumed"]
@@ -17,7 +23,31 @@ Kind = Literal["measured", "simulated", "claimed", "assumed"]
 KINDS: tuple[Kind, ...] = ("measured", "simulated", "claimed", "assumed")
 
 
-class Part(BaseModel):
+def faults(error: ValidationError) -> list[str]:
+    """Every fault that pydantic found, each with its place."""
+    return [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors()
+    ]
+
+
+class _Retelling(ModelMetaclass):
+    """Makes parts that a user writes out in Python; what is wrong with one is our sentence and not pydantic's table."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        if args:
+            raise CallError(f"sl.{cls.__name__} takes its fields by name: {cls.__name__}({', '.join(_asked(cls))})")
+        try:
+            return super().__call__(**fields)
+        except ValidationError as error:
+            raise ProfileError(f"this {cls.__name__} cannot be: {'; '.join(faults(error))}") from error
+
+
+def _asked(kind: Any) -> list[str]:
+    return [f"{name}=..." for name, field in kind.model_fields.items() if field.is_required()]
+
+
+class Part(BaseModel, metaclass=_Retelling):
     """A part of a profile: frozen, and a field that it does not know is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

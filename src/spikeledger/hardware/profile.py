@@ -97,6 +97,15 @@ class Timing(Cited):
     high_factor: float = 1.0
     id: str = ""  # which clockwork this is: variants of one board share its range
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_in_version_0_1(cls, table: Any) -> Any:
+        """The first profiles knew the seconds of one event only, by a name of its own."""
+        if isinstance(table, dict) and "seconds_per_dense_op" in table and "seconds_per_event" not in table:
+            table = dict(table)
+            table["seconds_per_event"] = {"dense_op": table.pop("seconds_per_dense_op")}
+        return table
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         unknown = [event for event in self.seconds_per_event if event not in EVENTS]

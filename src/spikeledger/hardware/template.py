@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..events import EVENTS, TERMS
+from ..reading import is_there
 from ..writing import write_whole
 from .catalog import load_profile
 from .profile import HardwareProfile
@@ -97,9 +98,11 @@ _WIDE = 30.0
 def write_template(path: str | os.PathLike[str]) -> Path:
     """Write a commented profile to start from; never over a file that is there."""
     target = Path(path)
+    if not target.name:
+        raise InputError(f"'{target}' is a folder: give the name of a file in it")
     if target.suffix != ".toml":
         target = target.with_name(target.name + ".toml")
-    if target.exists():
+    if is_there(target):
         raise InputError(f"'{target}' is there already: choose another name")
     text = _TEMPLATE.format(file=target.name, name=target.stem, events=", ".join(EVENTS))
     return write_whole(target, text)

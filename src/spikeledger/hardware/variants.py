@@ -189,6 +189,10 @@ def skipping(profile: HardwareProfile, zeros: Literal["none", "spikes", "all"]) 
     return _changed(profile, f"{profile.name}@{zeros}", f"{profile.title}, {words[zeros]}", skips=zeros)
 
 
+#: samples in flight
+_MOST_BATCHED = 1 << 30
+
+
 def at_batch(profile: HardwareProfile, batch: int, *, utilisation: float | None = None) -> HardwareProfile:
     """A GPU or CPU with another number of samples in flight: what a launch costs is shared by the batch.
 
@@ -197,8 +201,8 @@ def at_batch(profile: HardwareProfile, batch: int, *, utilisation: float | None 
     """
     if profile.timing is None:
         raise InputError(f"'{profile.name}' has no [timing], so a batch changes nothing there")
-    if batch < 1:
-        raise InputError(f"a batch of {batch} is none: give 1 or more")
+    if not 1 <= batch <= _MOST_BATCHED:
+        raise InputError(f"a batch of {batch} is none: give 1 or more, and at most {_MOST_BATCHED:,}")
     update: dict[str, Any] = {"batch": batch}
     if utilisation is not None:
         if not 0 < utilisation <= 1:
@@ -285,7 +289,7 @@ def _changed(profile: HardwareProfile, name: str, title: str, **update: Any) -> 
     # built anew: a copy would keep what the old one has worked out
     fields = {field: getattr(profile, field) for field in HardwareProfile.model_fields}
     try:
-        return HardwareProfile(**{**fields, "name": name, "title": title, **update})
+        return HardwareProfile.model_validate({**fields, "name": name, "title": title, **update})
     except ValidationError as error:
         said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
         raise ProfileError(f"'{name}' is no possible device: {said}") from error

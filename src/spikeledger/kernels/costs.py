@@ -19,13 +19,16 @@ from pathlib import Path
 
 import torch
 
-from ..errors import InputError
+from ..errors import FileFormatError, InputError
+from ..reading import Kind, read_json
 from ..writing import closed, write_whole
 from . import native as core
 
 LANES, PASS, SUMS, WIDE, CHUNK, TOGETHER, EXPANDED = 16, 48, 512, 32, 256, 32, 2**20
 #: of the methods, what the native core calls them by
 METHODS = {"subsets": 0, "events": 1, "tiles": 2}
+#: a processor so much faster or slower than a common one is a file that is none of ours
+_MOST_SCALED = 1e4
 #: the instruction set whose processors multiply tiles; the others can, too slowly to be asked
 TILES = "amx"
 
@@ -90,10 +93,11 @@ def measured() -> Prices:
     if not core.instruction_set():
         return PRICES
     try:
-        kept = json.loads(_kept().read_text(encoding="utf-8"))
-        if kept["machine"] == _machine():
-            return _scaled(float(kept["subsets"]), float(kept["events"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = read_json(_kept(), Kind("calibration", 1 << 16))
+        factors = float(kept["subsets"]), float(kept["events"])
+        if kept["machine"] == _machine() and all(1 / _MOST_SCALED < each < _MOST_SCALED for each in factors):
+            return _scaled(*factors)
+    except (FileFormatError, ValueError, KeyError, TypeError, OverflowError):
         pass
     return PRICES
 

@@ -7,6 +7,7 @@ network of the file's own size can have. Only then are arrays read, and the node
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,33 @@ def _claimed(h5py: Any, item: Any, shown: str, path: Path) -> int:
         code = settings.get_filter(number)[0]
         if code not in _FILTERS:
             raise FileFormatError(f"'{path}' packs '{shown}' with filter {code}, which is not read: use gzip")
+    if text and kind.kind == "O":
+        _check_lengths(h5py, item, settings, shown, path)
     chunk = int(np.prod(item.chunks, dtype=object)) if item.chunks else 0
     return max(count, chunk) * max(kind.itemsize, 64 if text else 1)
+
+
+def _check_lengths(h5py: Any, item: Any, settings: Any, shown: str, path: Path) -> None:
+    """Refuse texts that say they are longer than the file: HDF5 takes their word, and the memory, before it looks.
+
+    A text of any length stands as sixteen bytes: its length, and the place of its letters in a heap.
+    """
+    size, raw = path.stat().st_size, b""
+    packed = [settings.get_filter(number)[0] for number in range(settings.get_nfilters())]
+    layout, start = settings.get_layout(), item.id.get_offset()
+    if layout == h5py.h5d.CONTIGUOUS and start is not None:
+        with path.open("rb") as file:
+            file.seek(start)
+            raw = file.read(16 * max(item.size, 1))
+    elif layout == h5py.h5d.CHUNKED and packed in ([], [h5py.h5z.FILTER_DEFLATE]):
+        for number in range(item.id.get_num_chunks()):
+            _, chunk = item.id.read_direct_chunk(item.id.get_chunk_info(number).chunk_offset)
+            raw += zlib.decompressobj().decompress(chunk, 16 * _MOST_TEXTS) if packed else chunk
+    elif layout != h5py.h5d.CONTIGUOUS:
+        raise FileFormatError(f"'{path}' packs the texts '{shown}' in a way that is not read: write them as they are")
+    longest = int(np.frombuffer(raw[: len(raw) // 16 * 16], "<u4")[::4].max(initial=0))
+    if longest > size:
+        raise FileFormatError(f"'{path}' claims a text of {longest:,} letters in '{shown}', and is {size:,} bytes long")
 
 
 def _values(h5py: Any, group: Any) -> dict[str, Any]:

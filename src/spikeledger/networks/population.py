@@ -19,6 +19,9 @@ from ..kernels.surrogates import Derivative, Surrogate
 from ..kernels.surrogates import surrogate as find_surrogate
 from ..listening.ear import called
 
+#: for which a neuron may wait: more is no refractory period, and float32 counts no further
+MOST_STEPS = 1 << 24
+
 
 class Neuron(nn.Module):
     """A population of spiking neurons: currents `[T, B, *N]` in, spikes (0 or 1) of the same shape out.
@@ -76,9 +79,10 @@ class Neuron(nn.Module):
             raise unknown_name("reset", reset, RESETS)
         if not (math.isfinite(threshold) and threshold > 0):
             raise InputError(f"a neuron's threshold is {threshold}, but must be a finite number above 0")
-        if not (isinstance(refractory, int) and refractory >= 0):
+        if not (isinstance(refractory, int) and 0 <= refractory <= MOST_STEPS):
             raise InputError(
-                f"a neuron's refractory period is {refractory}, but must be a whole number of steps, 0 or more"
+                f"a neuron's refractory period is {refractory}, but must be a whole number of steps, 0 or more, and at "
+                f"most {MOST_STEPS:,}"
             )
         if truncate is not None and not (isinstance(truncate, int) and truncate > 0):
             raise InputError(f"gradients are to stop after {truncate} steps, but it must be a whole number, 1 or more")

@@ -78,6 +78,11 @@ class SpikingNetwork(nn.Module):
     def _coded(self, inputs: Tensor) -> Tensor | Spikes:
         """The encoder's spikes; as bits where it can give them, the layers can take them, and nobody looks."""
         if self.encoder is None:
+            if inputs.dim() < 3:
+                raise InputError(
+                    f"a network without an encoder got inputs of shape {list(inputs.shape)}, but takes spikes or values over "
+                    "time, [T, B, *N]: give it an encoder, or sequences"
+                )
             return inputs
         if type(self.encoder) is Rate and isinstance(self.layers, EventDriven) and unseen(self):
             planes = self.encoder.planes(inputs)

@@ -197,6 +197,8 @@ def _spiking(
 ) -> SpikingNetwork:
     if min((*input_shape, classes, *plan.hidden), default=0) < 1:
         raise InputError(f"every width must be at least 1, not {[*input_shape, *plan.hidden, classes]}")
+    if not 0 <= plan.dropout <= 1:
+        raise InputError(f"dropout is {plan.dropout}, but must be a share from 0 to 1")
     if timesteps < 1:
         raise InputError(f"a spiking network was asked for {timesteps} timesteps, but needs at least 1")
     if isinstance(neuron, str) and neuron not in NEURONS:

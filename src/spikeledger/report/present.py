@@ -133,9 +133,9 @@ def _cell(text: str) -> str:
 
 
 def _activity(activity: Activity) -> Sheet:
-    rows = []
+    rows, happened = [], activity.events  # which looks at every tally
     for name, layer in activity.layers_by_name.items():
-        events = [event for event in activity.events if activity.total(event, name)]
+        events = [event for event in happened if activity.total(event, name)]
         for event in events or [""]:
             count = f"{activity.total(event, name):,}" if event else "0"
             synapses = f"{layer.synapses:,}" if layer.synapses else ""

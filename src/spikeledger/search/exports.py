@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..reading import is_there
 from ..writing import closed
 from .running import Search
 
@@ -22,7 +23,7 @@ def write_optuna(search: Search, path: Path) -> Path:
         from optuna.storages.journal import JournalFileBackend
     except ImportError as error:
         raise InputError("this needs the package 'optuna': pip install 'spikeledger[search]'") from error
-    if path.exists():
+    if is_there(path):
         raise InputError(f"'{path}' is there already: give the name of a new file")
     aims = search.aims
     directions: Any = ["maximize"] * len(aims.maximise) + ["minimize"] * len(aims.minimise)

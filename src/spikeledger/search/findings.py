@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..reading import is_folder
 from ..trials.store import Row
 from .pareto import Values, dominates, front, hypervolume, knee
 from .running import Search, Tried
@@ -203,7 +204,7 @@ def copy_front(found: Findings) -> list[Path]:
         found.search.store.kept(point.row.key)  # checks them
         target = place / f"{number:02}"
         source = found.search.store.folder / "files" / point.row.key
-        if source.is_dir():
+        if is_folder(source):
             shutil.copytree(source, target)
             made.append(target)
     return made

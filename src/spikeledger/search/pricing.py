@@ -13,6 +13,7 @@ from ..errors import FileFormatError, InputError
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import price
+from ..reading import is_file
 from ..trials.store import Row
 from .pareto import front
 from .running import Search
@@ -100,6 +101,6 @@ def _activity(search: Search, row: Row) -> Activity:
     if KEPT not in row.files:
         raise InputError(f"the trials of '{search.title}' kept no {KEPT}: an experiment saves it into work.keep")
     path = search.store.path(row.key, KEPT)
-    if not path.is_file():
+    if not is_file(path):
         raise FileFormatError(f"'{path}' is missing, so the trial cannot be priced again")
     return Activity.load(path)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError, InputError
-from ..reading import LARGEST_JSON, Kind, read_json
+from ..reading import LARGEST_JSON, Kind, is_file, read_json
 from ..trials.runner import News, Runner, TrialsFailed, open_runner
 from ..trials.store import Row, Store
 from ..writing import write_whole
@@ -202,12 +202,12 @@ def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
 def _points(plan: Plan, store: Store, arm: Arm) -> list[dict[str, Any]]:
     """The points of an arm's next round: those that were written, else proposed now and written."""
     file = store.folder / "rounds" / plan.identity / f"{arm.name}-{arm.rounds:05}.json"
-    if file.is_file():
+    if is_file(file):
         try:
-            found: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["points"]
+            found: list[dict[str, Any]] = read_json(file, Kind("round of a search", LARGEST_JSON))["points"]
             for chosen in found:
                 remember(arm.seen, chosen)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileFormatError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FileFormatError(f"'{file}' cannot be read ({error}): remove it, and it is proposed again") from error
     else:
         found = propose(plan, arm.name, arm.rounds, arm.memory, arm.seen)

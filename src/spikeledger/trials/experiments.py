@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import json
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,10 @@ class Experiment:
         for name, value in given.items():
             if name not in usual:
                 raise unknown_name(f"setting of '{self.name}'", name, usual)
+            if not is_plain(value):
+                raise InputError(
+                    f"the setting {name} is {value!r}, but a file of trials keeps finite numbers and texts"
+                )
             if not alike(value, usual[name]):
                 raise InputError(f"the setting {name} is {value!r}, but must be {_wanted(usual[name])}")
         settings = {name: _as_usual(given.get(name, value), value) for name, value in usual.items()}
@@ -154,6 +159,15 @@ def from_source(name: str, source: str | None) -> Experiment:
         names = [key for key, value in vars(made).items() if callable(value) and not key.startswith("_")]
         raise unknown_name(f"function of '{path}'", function, names)
     return Experiment(name, own, f"sha256 {digest}", source)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether JSON can keep a value: no date, nothing infinite, no half of a character."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def alike(value: Any, usual: Any) -> bool:

@@ -31,11 +31,15 @@ from typing import Any
 import filelock
 
 from ..errors import FileFormatError, InputError
-from ..writing import closed, write_whole
+from ..reading import LARGEST_JSON, Kind, is_file, read_bytes, read_json, read_text
+from ..writing import TORN, closed, write_whole
 from .trial import Outcome, Trial, key_of
 
 SCHEMA = "spikeledger-trial/1"
 _BY = "driver.json"
+_SMALL = Kind("file of a study", 1 << 16)
+_ROW = Kind("trial", LARGEST_JSON)
+_KEPT = Kind("file of a trial", 1 << 40)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +95,16 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str], *, make: bool = True) -> None:
         self.folder = Path(folder)
         self.set_aside: list[str] = []
-        if not make and not (self.folder / "id").is_file():
+        if not make and not is_file(self.folder / "id"):
             raise InputError(f"'{self.folder}' is no study's folder: 'spikeledger study run FILE' makes one")
         try:
             for name in ("trials", "files", "failed", "running"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise closed(self.folder, error) from error
-        if not (self.folder / "id").is_file():
+        if not is_file(self.folder / "id"):
             write_whole(self.folder / "id", uuid.uuid4().hex)
-        self.study_id = (self.folder / "id").read_text("utf-8")
+        self.study_id = read_text(self.folder / "id", _SMALL)
         self.rows: dict[str, Row] = {}
         for path in sorted((self.folder / "trials").iterdir()):
             if path.suffix == ".json" and not path.name.startswith("."):
@@ -109,7 +113,7 @@ class Store:
     def _read(self, path: Path) -> None:
         try:
             row = _row(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (FileFormatError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.set_aside.append(path.name)
             return
         self.rows[row.key] = row
@@ -135,8 +139,8 @@ class Store:
             for name in self.set_aside:  # cut files make way for their trial's next result
                 with contextlib.suppress(OSError):
                     (self.folder / "trials" / name).replace(self.folder / "failed" / f"{name}.cut")
-            for folder in ("trials", "failed"):
-                for torn in (self.folder / folder).glob(".*.json.*"):  # a write that a kill interrupted
+            for pattern in (TORN, f"trials/{TORN}", f"failed/{TORN}", f"files/**/{TORN}"):
+                for torn in self.folder.glob(pattern):  # a write that a kill interrupted
                     torn.unlink(missing_ok=True)
             yield
         finally:
@@ -174,8 +178,8 @@ class Store:
         """Key -> why the trial gave no result, of those that were tried last and failed."""
         found = {}
         for path in sorted((self.folder / "failed").glob("[!.]*.json")):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                found[path.stem] = str(json.loads(path.read_text("utf-8"))["error"])
+            with contextlib.suppress(FileFormatError, KeyError, TypeError):
+                found[path.stem] = str(read_json(path, _ROW)["error"])
         return found
 
     def path(self, key: str, name: str) -> Path:
@@ -192,8 +196,8 @@ class Store:
         for name, digest in self.rows[key].files.items():
             path = self.path(key, name)
             try:
-                content = path.read_bytes()
-            except OSError as error:
+                content = read_bytes(path, _KEPT)
+            except FileFormatError as error:
                 raise _changed(path, self.folder, key) from error
             if hashlib.sha256(content).hexdigest() != digest:
                 raise _changed(path, self.folder, key)
@@ -209,20 +213,24 @@ def _changed(path: Path, folder: Path, key: str) -> FileFormatError:
 
 def _row(path: Path) -> Row:
     """A row's file; wrong in any way that a cut or an edit leaves, it raises."""
-    told = json.loads(path.read_text("utf-8"))
+    told = read_json(path, _ROW)
     if told.pop("schema") != SCHEMA:
         raise ValueError("another schema")
     row = Row(**told)
     if row.key != path.stem or key_of(row.identity) != row.key or not isinstance(row.values, dict):
         raise ValueError("its settings are not those of its name")
+    if not all(isinstance(each, str) for each in (row.host, *row.files, *row.files.values())):
+        raise ValueError("a number stands where a name belongs")
+    if not all(type(each) in (int, float) for each in (row.seconds, row.cpu_seconds, row.finished)):
+        raise ValueError("something else stands where seconds belong")
     return row
 
 
 def _who(path: Path) -> str:
     try:
-        told = json.loads(path.read_text("utf-8"))
+        told = read_json(path, _SMALL)
         return f" (process {told['process']} on '{told['host']}' since {told['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileFormatError, KeyError, TypeError):
         return ""
 
 

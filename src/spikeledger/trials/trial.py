@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, SpikeLedgerError
+from ..reading import is_file
 from .experiments import Experiment, Settings, Work, from_source
 
 
@@ -68,7 +69,7 @@ def make_trial(experiment: Experiment, given: Settings) -> Trial:
 def _files(values: Any) -> Iterator[str]:
     """Paths of files among settings: a profile of one's own counts by what is in it."""
     for value in values:
-        if isinstance(value, str) and ("/" in value or value.endswith(".toml")) and Path(value).is_file():
+        if isinstance(value, str) and ("/" in value or value.endswith(".toml")) and is_file(value):
             yield value
         elif isinstance(value, list | tuple):
             yield from _files(value)
