@@ -261,7 +261,8 @@ def main() -> None:
             if "beside" in args.what and f"beside/{name}/{seed}" not in results:
                 results[f"beside/{name}/{seed}"] = beside(name, seed, args.keep, args.images)
                 write_whole(args.results, json.dumps(results, indent=1))
-    print(table(results))
+    if "losses" in args.what:
+        print(table(results))
     if "beside" in args.what:
         print(beside_table(results))
 
