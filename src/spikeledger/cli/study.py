@@ -102,7 +102,7 @@ def show(folder: Folder, json: options.Json = False) -> None:
     _print([store.rows[key] for key in plan["trials"] if key in store.rows], plan["title"], json)
 
 
-@app.command("report")
+@app.command("report", short_help="The published comparison beside ours.")
 def report(
     folders: Annotated[list[Path] | None, typer.Argument(help="Folders that the published comparison was run into.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables, the figures and the page.")] = Path("paper"),
