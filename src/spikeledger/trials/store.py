@@ -142,6 +142,9 @@ class Store:
             for pattern in (TORN, f"trials/{TORN}", f"failed/{TORN}", f"files/**/{TORN}"):
                 for torn in self.folder.glob(pattern):  # a write that a kill interrupted
                     torn.unlink(missing_ok=True)
+            for begun in (self.folder / "running").iterdir():  # and the folders of trials that had just been finished
+                if begun.name in self.rows:
+                    shutil.rmtree(begun, ignore_errors=True)
             yield
         finally:
             (self.folder / _BY).unlink(missing_ok=True)
