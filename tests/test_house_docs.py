@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,11 @@ def test_every_module_is_in_where_is_it() -> None:
             )
             rows.append(f"| {about.splitlines()[0] if about else '...'} | `{name(path)}` |")
     assert not rows, "rows that docs/where-is-it.md lacks:\n" + "\n".join(rows)
+
+
+def test_where_is_it_is_what_the_files_say() -> None:
+    written = runpy.run_path(str(ROOT / "docs" / "where_is_it.py"))["page"]()
+    assert WHERE.read_text(encoding="utf-8") == written, "run: python docs/where_is_it.py"
 
 
 def test_what_the_docs_tell_people_to_make_can_be_made() -> None:
