@@ -14,7 +14,7 @@ copyright = "The SpikeLedger maintainers, Apache-2.0"
 version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "conf.py", "percent.py", "names.py", "reference/examples.py"]
+exclude_patterns = ["_build", "conf.py", "percent.py", "names.py", "where_is_it.py", "reference/examples.py"]
 nitpicky = False
 
 myst_enable_extensions = ["dollarmath", "deflist"]

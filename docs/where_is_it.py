@@ -21,10 +21,7 @@ ROOMS = (
 #: what is no program
 DATA = {
     "hardware": [("a device each: prices, cores, mesh, times, sources", "src/spikeledger/hardware/profiles")],
-    "outlook": [
-        ("brains, training runs, queries and grids, with their sources", "src/spikeledger/outlook/outlook.toml")
-    ],
-    "datasets": [("the digits, inside the package", "src/spikeledger/datasets/digits.npz")],
+    "outlook": [("brains, training runs, queries and grids, with their sources", "src/spikeledger/outlook/sources")],
     "live": [
         ("the page's frame", "src/spikeledger/live/live.html"),
         ("its looks", "src/spikeledger/live/page.css"),
@@ -47,9 +44,7 @@ def first_sentence(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         told = ast.get_docstring(ast.parse(text)) or _chapter(text)
-    elif path.suffix == ".md":
-        told = text.partition("\n")[0].removeprefix("# ")
-    elif path.suffix == ".toml":
+    elif path.suffix in {".md", ".toml"}:
         told = text.partition("\n")[0].removeprefix("# ")
     else:
         told = "\n".join(line.removeprefix("//").strip() for line in text.split("\n#")[0].split("\n\n")[0].splitlines())
@@ -64,6 +59,7 @@ def _chapter(text: str) -> str:
 
 
 def rows(paths: list[Path]) -> Iterator[tuple[str, str]]:
+    """What each file says, and where it is."""
     for path in sorted(paths):
         yield first_sentence(path), path.relative_to(ROOT).as_posix()
 
@@ -75,6 +71,7 @@ def programs(folder: Path, pattern: str) -> list[Path]:
 
 
 def section(title: str, about: str, lines: list[tuple[str, str]]) -> str:
+    """A heading and its rows."""
     table = "\n".join(f"| {what} | `{where}` |" for what, where in lines)
     return f"### {title}\n\n{about}| what | where |\n| --- | --- |\n{table}\n"
 
