@@ -64,12 +64,13 @@ if found.opponents is not None:
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.compare`, `sl.fair_opponents`, `sl.equal_accuracy`, `sl.breakeven`; `found.report("report.html")` writes the page.
+# `sl.compare`, `sl.fair_opponents`, `sl.equal_accuracy`, `found.match(name).break_even`;
+# `found.report("report.html")` writes the page.
 #
 # ## What to try
 #
 # 1. Train the SNN for ten times as many epochs. What must be done to the ANN before you compare?
-# 2. At which number of steps does the SNN lose on one technology? `sl.breakeven` knows.
+# 2. At which number of steps does the SNN lose on one technology? `found.match(name).break_even` knows.
 # 3. Take any paper that states a saving. On what did its ANN run?
 #
 # **Sources.** Horowitz 2014, ISSCC, doi:10.1109/ISSCC.2014.6757323 (energies at 45 nm); Davidson & Furber 2021, Front.

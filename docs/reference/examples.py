@@ -215,10 +215,6 @@ path = sl.write_template("another.toml")
 with sl.metered() as meter:  # real meters, where there are any; "not measured" otherwise
     network(inputs)
 
-# %% sl.Measured
-read = sl.Measured({"package": 1.5}, seconds=2.0)
-print(read)
-
 # %% sl.compare
 comparison = sl.compare(ann, network, data, profiles=["horowitz-45nm"], samples=50, widths=False)
 print(comparison)
@@ -227,8 +223,15 @@ print(comparison)
 assert isinstance(comparison, sl.Comparison)
 comparison.save("comparison.json")
 
-# %% sl.breakeven
-print(sl.breakeven.__doc__)
+# %% sl.EnergyMonitor
+monitor = sl.EnergyMonitor(network, profile="loihi", every=10)  # in your own training loop
+reading = monitor.step(inputs)
+assert reading.joules_low <= reading.joules_per_sample <= reading.joules_high
+
+# %% sl.loggers
+told = []
+sl.EnergyMonitor(network, "loihi", callback=[told.append]).step(inputs)  # or sl.loggers.tensorboard("runs/one")
+assert len(told) == 1
 
 # %% sl.account
 print(sl.account(activity, "loihi").summary())

@@ -107,7 +107,7 @@ def test_the_command_ranks_and_draws(
     assert main([*asked, "--against", "truenorth", "--other", "run.npz", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["against"] == "truenorth"
     for wrong, says in (
-        (["--picture", "tornado.doc"], "cannot be saved as"),
+        (["--picture", "tornado.doc"], "no picture that is written here"),
         (["--picture", "nowhere/tornado.svg"], "cannot write"),
         (["--other", "run.npz"], "with --against"),
     ):

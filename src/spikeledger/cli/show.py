@@ -33,10 +33,10 @@ def show(
 
     from ..activity import Activity
     from ..errors import InputError
-    from ..reading import is_file
+    from ..reading import is_file, is_folder
     from .console import print_json
 
-    if file.is_dir():
+    if is_folder(file):
         file = _in_folder(file)
     if (else_is := _ELSE.get(file.suffix.lower())) and is_file(file):
         raise InputError(f"'{file}' is {else_is}")

@@ -16,7 +16,7 @@ from ..activity import Activity
 from ..amounts import Amount
 from ..errors import FileFormatError, InputError, unknown_name
 from ..ledger import Ledger
-from ..reading import LARGEST_JSON, Kind, read_json
+from ..reading import LARGEST_JSON, Kind, is_folder, read_json
 from ..shown import Shown
 from ..writing import write_json
 from . import summary
@@ -131,7 +131,7 @@ def load(path: str | os.PathLike[str]) -> SavedComparison:
         FileFormatError: missing, cut, or no comparison.
     """
     file = Path(path)
-    if file.is_dir():
+    if is_folder(file):
         file = file / "comparison.json"
     told = read_json(file, Kind("comparison", LARGEST_JSON, advice="give a folder that 'spikeledger compare' wrote"))
     schema = told.get("schema") if isinstance(told, dict) else None
