@@ -136,17 +136,17 @@ def compare(
                 save_network(out / side, made[best])
                 for name, one in zip(names, made.values(), strict=True) if len(names) > 1 else ():
                     save_network(out / f"{side}-{name}", one)
-            shown = _live(anns[comparison.ann.name], snns[comparison.snn.name], part, out)
-            _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=shown)
+            no_page = _live(anns[comparison.ann.name], snns[comparison.snn.name], part, out)
+            _write(comparison, told, out, f"{command}\n# neurons ran on: {ran_on}", live=not no_page)
     if json:
         console.print_json(told)
         return
     from ..report.tables import show
 
     show(comparison, details=details)
-    tell(f"report: {out / 'report.html'}" + (f", and both networks at work: {out / 'live.html'}" if shown else ""))
-    if not shown:
-        tell("no live.html: not everything in these networks was counted")
+    tell(f"report: {out / 'report.html'}" + ("" if no_page else f", and both networks at work: {out / 'live.html'}"))
+    if no_page:
+        tell(f"no live.html: {no_page}")
 
 
 def _command(asked: dict[str, Any]) -> str:
@@ -158,18 +158,18 @@ def _command(asked: dict[str, Any]) -> str:
     return line + "".join(f" --{name} {value}" for name, value in rest.items())
 
 
-def _live(ann: Any, snn: Any, data: Any, out: Path) -> bool:
-    """Write the page in which both networks run, or are replayed; an older one does not stay beside a new report."""
+def _live(ann: Any, snn: Any, data: Any, out: Path) -> str:
+    """Write the page in which both networks run, or are replayed; else why not, and no older one stays beside the report."""
     from ..live.networks import document_of
     from ..live.page import write_live
 
     try:
         document = document_of(ann, snn, data)
-    except SpikeLedgerError:  # not all of it was counted: the report stands alone
+    except SpikeLedgerError as error:  # the report stands alone
         (out / "live.html").unlink(missing_ok=True)
-        return False
+        return str(error)
     write_live(document, out / "live.html")
-    return True
+    return ""
 
 
 def _write(comparison: Comparison, told: dict[str, Any], out: Path, command: str, *, live: bool) -> None:

@@ -20,14 +20,10 @@ def live(
     data: Annotated[
         str | None, typer.Option(help="Data set: digits (its networks come along), mnist, fashion-mnist.")
     ] = None,
-    comparison: Annotated[
-        Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
-    ] = None,
-    ann: Annotated[str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")] = None,
-    snn: Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")] = None,
-    profiles: Annotated[
-        str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
-    ] = "",
+    comparison: options.Compared = None,
+    ann: options.Ordinary = None,
+    snn: options.Spiking = None,
+    profiles: options.OwnProfiles = "",
     root: options.Root = None,
     out: Annotated[
         Path, typer.Option(help="The page; a film if it ends in .gif or .mp4, a still in .svg, .png or .pdf.")

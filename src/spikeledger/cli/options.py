@@ -20,6 +20,14 @@ Data = Annotated[str, typer.Option(help="Data set: digits, mnist, fashion-mnist,
 Root = Annotated[
     Path | None, typer.Option(help="Folder with the data set's files; else SPIKELEDGER_DATA, else they are downloaded.")
 ]
+Compared = Annotated[
+    Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
+]
+Ordinary = Annotated[str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")]
+Spiking = Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")]
+OwnProfiles = Annotated[
+    str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
+]
 Network = Annotated[str, typer.Option(help="Network: mlp-s, mlp-m, mlp-l, cnn-s, cnn-m.")]
 Neuron = Annotated[str, typer.Option(help="Neurons: lif, if, plif (learned decay), synaptic, adaptive.")]
 Timesteps = Annotated[int, typer.Option(help="Steps that the spiking network takes for a sample.")]

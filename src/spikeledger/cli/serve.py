@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,14 +12,10 @@ from .live import check, networks_of
 
 def serve(
     data: Annotated[str | None, typer.Option(help="Data set: digits, mnist, fashion-mnist, cifar-10.")] = None,
-    comparison: Annotated[
-        Path | None, typer.Option(help="A folder that 'spikeledger compare' wrote: its networks and its data.")
-    ] = None,
-    ann: Annotated[str | None, typer.Option(help="An ordinary network: its folder, or file.py:function.")] = None,
-    snn: Annotated[str | None, typer.Option(help="A spiking one, in the same way; give both.")] = None,
-    profiles: Annotated[
-        str, typer.Option(help="Profiles of your own besides the catalogue: TOML files, comma-separated.")
-    ] = "",
+    comparison: options.Compared = None,
+    ann: options.Ordinary = None,
+    snn: options.Spiking = None,
+    profiles: options.OwnProfiles = "",
     root: options.Root = None,
     host: Annotated[
         str, typer.Option(help="Where to listen; a token is needed unless it is this machine.")
