@@ -17,7 +17,7 @@ from repository import PACKAGE, ROOT, modules, name
 #: these may import anything, and nobody imports the last two
 FREE = {"__init__", "__main__", "cli", "live"}
 #: these everyone may import
-WORDS = {"errors", "units", "amounts", "events", "reading", "writing", "printable", "shown"}
+WORDS = {"errors", "arguments", "units", "amounts", "events", "reading", "writing", "printable", "shown"}
 #: and this one every room that may use torch
 OF_TORCH = {"torch_private"}
 #: an activity can be priced on a machine without torch

@@ -87,7 +87,7 @@ REFUSED: dict[str, tuple[Callable[[Tried], Any], str]] = {
     "a text": (lambda t: sl.record(t.net, "digits"), "load it first"),
     "a class": (lambda t: sl.record(nn.Linear, t.x), "not its class"),
     "swapped": (lambda t: sl.record(t.x, t.net), "takes a torch module"),
-    "steps as text": (lambda t: sl.record(t.net, t.x, timesteps="5"), "no whole number"),
+    "steps as text": (lambda t: sl.record(t.net, t.x, timesteps="5"), "a whole number"),
     "own steps contradicted": (lambda t: sl.record(t.net, t.x, timesteps=10), "makes 4 steps of each sample itself"),
     "no profile": (lambda t: sl.price(t.activity), "without profile: call sl.price(activity, profile"),
     "several profiles": (lambda t: sl.price(t.activity, ["loihi", "v100"]), "takes one device"),

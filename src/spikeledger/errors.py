@@ -88,6 +88,12 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
     return InputError(f"unknown {kind} '{given}': {hint}")
 
 
+def of_kind(value: object) -> str:
+    """What a value is, in a sentence: "None", "a dict", "an Activity"."""
+    kind = type(value).__name__
+    return "None" if value is None else f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+
+
 def retold(error: BaseException) -> str:
     """What somebody else's code raised: its kind, the first line of what it said, and the user's own line, if any.
 

@@ -13,7 +13,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .errors import CallError, InputError
+from .arguments import plain
+from .errors import CallError, InputError, of_kind
 
 #: words of the field -> ours, tried where the function has ours
 WORDS: dict[str, tuple[str, ...]] = {
@@ -66,6 +67,7 @@ def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             for word in ANSWERS:
                 if word in bound.kwargs and word not in parameters:
                     raise CallError(f"sl.{name} has no argument '{word}': {ANSWERS[word]}")
+        plain(f"sl.{name}", parameters, bound.arguments)
         for argument, value in bound.arguments.items():
             take = _TAKES.get((name, argument)) or _TAKES.get(("", argument))
             if take is not None:
@@ -179,7 +181,7 @@ def _profiles(name: str, value: Any) -> Any:
 
 
 def _not(name: str, value: Any, wanted: str, remedy: str) -> InputError:
-    return CallError(f"sl.{name} was given a {type(value).__name__} where it takes {wanted}: {remedy}")
+    return CallError(f"sl.{name} was given {of_kind(value)} where it takes {wanted}: {remedy}")
 
 
 #: (function, argument) -> what makes of a value what the function takes; "" stands for every function

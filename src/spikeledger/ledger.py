@@ -19,7 +19,7 @@ from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .bills.chips import chips_for
 from .bills.entries import Entry as Entry
 from .bills.unpriced import named, unpriced
-from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, unknown_name
+from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, of_kind, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
 from .hardware.profile import HardwareProfile, Price, Static
@@ -216,7 +216,7 @@ class Ledger(Shown):
         """What two runs cost together, on one device with one bill and the same steps."""
         if not isinstance(other, Ledger):
             raise CallError(
-                f"a ledger and a {type(other).__name__} cannot be added: price both on the same device first"
+                f"a ledger and {of_kind(other)} cannot be added: price both on the same device first"
             )
         mine, theirs = ((one.profile, one.bill, one.timesteps, one.left_out) for one in (self, other))
         if mine != theirs:
@@ -228,6 +228,10 @@ class Ledger(Shown):
         return replace(
             self, entries=self.entries + other.entries, samples=self.samples + other.samples, caveats=caveats
         )
+
+    def __radd__(self, other: object) -> Ledger:
+        """So that `sum(ledgers)` adds them, from its 0 on."""
+        return self if type(other) is int and other == 0 else self + other
 
     def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
         """Layer, event, count, joules and share, as people read them, dearest first."""

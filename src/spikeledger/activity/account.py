@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CallError, InputError, unknown_name
+from ..errors import CallError, InputError, of_kind, unknown_name
 from ..events import EVENTS
 from ..shown import Shown
 from .files import read, write
@@ -141,7 +141,7 @@ class Activity(Shown):
     def __add__(self, other: Activity) -> Activity:
         """The account of both runs together: other samples of the same network over the same number of steps."""
         if not isinstance(other, Activity):
-            raise CallError(f"an activity and a {type(other).__name__} cannot be added: record both runs")
+            raise CallError(f"an activity and {of_kind(other)} cannot be added: record both runs")
         if self.timesteps != other.timesteps:
             raise InputError(
                 f"activities of {self.timesteps} and {other.timesteps} timesteps cannot be added: "
@@ -149,6 +149,10 @@ class Activity(Shown):
             )
         steps = {name: added(self.spikes_per_step[name], other.spikes_per_step[name]) for name in self.spikes_per_step}
         return _merge(self, other, samples=self.samples + other.samples, timesteps=self.timesteps, steps=steps)
+
+    def __radd__(self, other: Any) -> Activity:
+        """So that `sum(activities)` adds them, from its 0 on."""
+        return self if type(other) is int and other == 0 else self + other
 
     def then(self, other: Activity) -> Activity:
         """The account of both runs one after the other: the same samples, later steps."""

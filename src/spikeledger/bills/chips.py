@@ -28,7 +28,7 @@ def chips_for(activity: Activity, device: HardwareProfile) -> int:
         each = getattr(room, what)
         if each is None or count <= each * chips:
             continue
-        chips = -(-count // each)
+        chips = -(-count // each) if each else room.chips + 1  # a memory smaller than one of them holds none
         if chips > room.chips:
             held = f"{each:,} {what} a chip" + (f" and {room.chips:,} chips" if room.chips > 1 else "")
             raise UnpricedError(

@@ -9,6 +9,7 @@ that stands within a rounding error of its threshold may answer differently.
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -174,6 +175,10 @@ def run(
         activity, rasters[running.output], placement,
         counts.core_synapses, counts.core_spikes, counts.packets, counts.hops, rasters, after,
     )  # fmt: skip
+
+
+#: what users call takes what `run` takes, and says so
+simulate.__signature__ = inspect.signature(run).replace(return_annotation="Activity")  # type: ignore[attr-defined]
 
 
 def _placed(network: Any, mapped: Mapped, device: Any) -> Placement | None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..arguments import plain
 from ..errors import CallError, InputError, unknown_name
 from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
@@ -24,12 +25,15 @@ class Encoder(nn.Module):
 
     def __new__(cls, *args: Any, **named: Any) -> Any:
         """Answer for arguments that there are none of, before anything is made."""
-        parameters = inspect.signature(cls.__init__).parameters
+        signature = inspect.signature(cls.__init__)
+        parameters = signature.parameters
         known, any_word = list(parameters)[1:], any(one.kind is one.VAR_KEYWORD for one in parameters.values())
         for word in named:
             if word not in known and not any_word:
                 hint = "say timesteps=" if word in _STEPS else f"it has {', '.join(known)}"
                 raise CallError(f"{cls.__name__} has no argument '{word}': {hint}")
+        if len(args) < len(known):  # else Python's own error follows
+            plain(cls.__name__, parameters, signature.bind_partial(None, *args, **named).arguments)
         return super().__new__(cls)
 
     def __init__(self, timesteps: int) -> None:
@@ -49,8 +53,8 @@ class _Stream(threading.local):
     """A generator for each thread: who runs a network while others record it draws numbers of their own."""
 
     def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed = int(seed)
+        self.generator = torch.Generator().manual_seed(self.seed)
 
     def get_state(self) -> Tensor:
         return self.generator.get_state()
@@ -81,7 +85,7 @@ class Rate(Encoder):
         if kind not in ("bernoulli", "poisson"):
             raise unknown_name("rate code", kind, ("bernoulli", "poisson"))
         self.kind = kind
-        self.seed = seed
+        self.seed = int(seed)
         self._stream = _Stream(seed)
 
     @property

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 from .decoders import Decoder
 from .decoders import decoder as find_decoder
@@ -58,6 +59,7 @@ PLANS: dict[str, Plan] = {
 }
 
 
+@checked("sl.zoo.mlp")
 def mlp(
     *widths: int,
     neuron: str | Callable[[], Neuron] = "lif",
@@ -84,6 +86,7 @@ def mlp(
     return network
 
 
+@checked("sl.zoo.build")
 def build(
     name: str,
     input_shape: Sequence[int] | int,
@@ -130,6 +133,7 @@ def rebuild(spec: Mapping[str, Any]) -> nn.Module:
     return twin(network, seed=seed) if is_twin else network
 
 
+@checked("sl.zoo.twin")
 def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
     """The ordinary network with the same weights' shapes: ReLU in place of neurons, none after the last layer.
 
