@@ -15,9 +15,14 @@ from spikeledger.arguments import checked
 from spikeledger.errors import InputError
 
 
-@checked("tried")
+@checked
 def tried(
-    *widths: int, seed: int = 0, share: float = 0.5, folder: str | Path = ".", quick: bool = False, name: str | None = None
+    *widths: int,
+    seed: int = 0,
+    share: float = 0.5,
+    folder: str | Path = ".",
+    quick: bool = False,
+    name: str | None = None,
 ) -> tuple[Any, ...]:
     return widths, seed, share, folder, quick, name
 
@@ -40,15 +45,15 @@ def test_numbers_are_floats(half: Any) -> None:
         ({"seed": -3}, "from 0"), ({"seed": 2**63}, "below 2^63"), ({"seed": 2.0}, "whole number"),
         ({"seed": True}, "whole number"), ({"seed": "7"}, "whole number"), ({"seed": None}, "is None"),
         ({"seed": torch.rand(2)}, "a Tensor"), ({"share": math.nan}, "finite"), ({"share": 10**400}, "a number"),
-        ({"share": "half"}, "a number"), ({"share": np.zeros(3)}, "an ndarray"), ({"folder": b"x"}, "a path"),
+        ({"share": "half"}, "a number"), ({"share": np.zeros(3)}, "a ndarray"), ({"folder": b"x"}, "a path"),
         ({"folder": 3}, "a path"), ({"quick": "no"}, "True or False"), ({"name": 3}, "a name"),
-        ({"nmae": "x"}, "(*widths, seed=, share=, folder=, quick=, name=)"),
+        ({"nmae": "x"}, "did you mean 'name'"), ({"zz": 1}, "it has widths, seed, share, folder, quick, name"),
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_one_sentence(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError) as caught:
         tried(**wrong)
-    assert says in str(caught.value) and str(caught.value).startswith("tried")
+    assert says in str(caught.value) and str(caught.value).startswith("sl.tried")
 
 
 def test_what_may_be_none_may_be_none() -> None:

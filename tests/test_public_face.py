@@ -73,7 +73,7 @@ def test_data_sets_have_many_forms(tried: Tried, form: str) -> None:
 def test_words_of_the_field_are_understood(tried: Tried) -> None:
     options: dict[str, Any] = {"lr": 0.01, "n_epochs": 1, "bs": 16, "progress": False}
     network = sl.zoo.mlp(12, 8, 3, T=6)
-    assert network.timesteps == 6
+    assert network.timesteps == 6 and sl.encoders.Rate(T=7).timesteps == 7
     assert len(sl.fit(network, tried.loader, criterion=nn.CrossEntropyLoss(), **options).history) == 1
     assert sl.price(tried.activity, hardware="loihi").joules == tried.ledger.joules
     assert sl.price(tried.activity, device="loihi").joules == tried.ledger.joules
@@ -104,7 +104,6 @@ REFUSED: dict[str, tuple[Callable[[Tried], Any], str]] = {
     "T of a bill": (lambda t: sl.price(t.activity, "loihi", T=4), "a network has its steps"),
     "T of training": (lambda t: sl.fit(t.net, t.data, num_steps=4), "a network has its steps"),
     "T of a neuron": (lambda t: sl.LIF(T=4), "a network has its steps"),
-    "T of an encoder": (lambda t: sl.encoders.Rate(T=4), "say timesteps="),
     "a threshold elsewhere": (lambda t: sl.IF(v_threshold=4), "say threshold="),
     "a few samples to train on": (lambda t: sl.fit(t.net, t.data, n_samples=4), "data.subset(train="),
     "a few samples of a set": (lambda t: sl.load_dataset("digits", samples=4), "data.subset(train="),
@@ -114,7 +113,7 @@ REFUSED: dict[str, tuple[Callable[[Tried], Any], str]] = {
     "a time constant": (lambda t: sl.LIF(tau=2.0), "from_tau"),
     "a twin of an ANN": (lambda t: sl.zoo.twin(t.plain), "has no twin"),
     "a chip of an ANN": (lambda t: sl.map(t.plain, t.x[:1]), "does not run on|no spiking neurons"),
-    "arguments turned": (lambda t: sl.simulate(t.net, "loihi", t.x), "takes a device"),
+    "arguments turned": (lambda t: sl.simulate(t.net, "loihi", t.x), "takes samples"),
     "a GPU as a chip": (lambda t: sl.fits(t.net, "v100"), "no chip to place"),
     "ledgers in an order": (lambda t: t.ledger < t.ledger, "ranges"),
     "a sum of two devices": (lambda t: t.ledger + sl.price(t.activity, "loihi-2"), "cannot be added"),

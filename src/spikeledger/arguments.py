@@ -1,4 +1,4 @@
-"""Plain arguments: what a signature says is a number, a name or a path is one, and is handed on as Python's own.
+"""Calls: the field's words for an argument become ours, and what a signature says is a number, a name or a path is one.
 
 The annotation is the rule, so that it stands in one place: `seed: int` takes 3, `np.int64(3)` and a tensor of one whole
 number, and refuses 3.5, True and "3" by one sentence. What is not plain is left to the function itself.
@@ -6,12 +6,13 @@ number, and refuses 3.5, True and "3" by one sentence. What is not plain is left
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import math
 import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from .errors import CallError, InputError, of_kind
@@ -20,55 +21,138 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: seeds are what every generator takes: torch's take 64 bits with a sign, numpy's none below 0
 MOST_SEEDS = 2**63
+_SELF = ("self", "cls")
+
+#: words of the field -> ours, tried where the function has ours
+WORDS: dict[str, tuple[str, ...]] = {
+    "lr": ("learning_rate",), "T": ("timesteps",), "num_steps": ("timesteps",), "n_steps": ("timesteps",),
+    "steps": ("timesteps",), "time_steps": ("timesteps",), "time_window": ("timesteps",), "n_epochs": ("epochs",),
+    "num_epochs": ("epochs",), "bs": ("batch_size",), "batchsize": ("batch_size",), "batch": ("batch_size",),
+    "n_samples": ("samples",), "num_samples": ("samples",), "criterion": ("loss",), "loss_fn": ("loss",),
+    "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"),
+    "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",),
+    "devices": ("profiles",), "device": ("profile", "profiles"),
+    "random_state": ("seed",), "callbacks": ("callback",), "exclude": ("leave_out",), "skip": ("leave_out",),
+}  # fmt: skip
+#: what an argument that there is none of is answered with
+ANSWERS: dict[str, str] = {
+    "device": "networks run where their weights are: move them first, network.to('cuda')",
+    **dict.fromkeys(
+        ("tau", "tau_mem", "tau_m"),
+        "say the decay of a step, beta=math.exp(-dt / tau), or use LIF.from_tau(tau_seconds, dt_seconds)",
+    ),
+    **dict.fromkeys(("v_threshold", "v_th", "thr", "theta", "spike_threshold"), "say threshold="),
+    "optimizer": "training uses Adam under one cycle of the rate: say learning_rate=, or write your own loop",
+    "optimiser": "training uses Adam under one cycle of the rate: say learning_rate=, or write your own loop",
+    "shuffle": "the order of the samples is drawn with seed=",
+    "T": "a network has its steps: build it with them, sl.zoo.mlp(..., timesteps=10)",
+    "timesteps": "a network has its steps: build it with them, sl.zoo.mlp(..., timesteps=10)",
+    "samples": "give fewer of them: data.subset(train=1000, test=200), or inputs[:100]",
+    "batch_size": "what runs a network takes batch_size=: sl.fit, sl.record, sl.evaluate, sl.compare",
+    "learning_rate": "sl.fit takes learning_rate=",
+    "epochs": "sl.fit takes epochs=",
+    "placement": "give the placement in place of the network: it has its network and its device",
+}
 
 
-def plain(name: str, parameters: Mapping[str, inspect.Parameter], arguments: dict[str, Any]) -> None:
-    """Check the plain ones of a call's arguments, and make them Python's own, in place.
+def bound(
+    name: str, signature: inspect.Signature, args: tuple[Any, ...], named: dict[str, Any]
+) -> inspect.BoundArguments:
+    """The arguments of a call by their names, the plain ones as Python's own.
 
     Raises:
-        CallError: one is of another kind than its annotation says.
+        CallError: an argument is missing, unknown or of another kind than its annotation says.
         InputError: a number that is none, or a seed that no generator takes.
     """
-    for argument, value in arguments.items():
-        parameter = parameters[argument]
-        kind = parameter.annotation if isinstance(parameter.annotation, str) else ""
-        optional = kind.endswith(" | None") or parameter.default is None
-        take = _TAKES.get(kind.removesuffix(" | None"))
-        if take is None or (value is None and optional):
+    parameters = signature.parameters
+    for word in [word for word in named if word not in parameters and word in WORDS]:
+        if word == "device" and _of_torch(named[word]):
             continue
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            arguments[argument] = tuple(take(f"{name}'s {argument}", one) for one in value)
-        elif parameter.kind is not parameter.VAR_KEYWORD:
-            arguments[argument] = take(f"{name}'s {argument}", value)
-        if argument == "seed" and value is not None and not 0 <= arguments[argument] < MOST_SEEDS:
-            raise InputError(f"{name}'s seed is {value}: give a whole number from 0 to below 2^63")
+        ours = next((one for one in WORDS[word] if one in parameters and one not in named), None)
+        if ours is not None:
+            named[ours] = named.pop(word)
+    try:
+        found = signature.bind(*args, **named)
+    except TypeError as error:
+        raise _cannot_be(name, parameters, args, named, error) from None
+    if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        for word in ANSWERS:
+            if word in found.kwargs and word not in parameters:
+                raise CallError(f"{name} has no argument '{word}': {ANSWERS[word]}")
+    for argument, value in found.arguments.items():
+        found.arguments[argument] = _plain(f"{name}'s {argument}", parameters[argument], value)
+    return found
 
 
-def checked(name: str) -> Callable[[Function], Function]:
-    """A function whose plain arguments are checked whoever calls it, under the name that users know it by."""
-
-    def wrap(function: Function) -> Function:
-        signature = inspect.signature(function)
-
-        @functools.wraps(function)
-        def call(*args: Any, **named: Any) -> Any:
-            try:
-                bound = signature.bind(*args, **named)
-            except TypeError as error:
-                raise CallError(f"{name} cannot be called so ({error}): it is {name}{signature_of(signature)}") from None
-            plain(name, signature.parameters, bound.arguments)
-            return function(*bound.args, **bound.kwargs)
-
-        return call  # type: ignore[return-value]
-
-    return wrap
+def _plain(what: str, parameter: inspect.Parameter, value: Any) -> Any:
+    kind = parameter.annotation if isinstance(parameter.annotation, str) else ""
+    take = _TAKES.get(kind.removesuffix(" | None"))
+    if take is None or parameter.kind is parameter.VAR_KEYWORD:
+        return value
+    if value is None and (kind.endswith(" | None") or parameter.default is None):
+        return None
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return tuple(take(what, one) for one in value)
+    found = take(what, value)
+    if parameter.name == "seed" and not 0 <= found < MOST_SEEDS:
+        raise InputError(f"{what} is {value}: give a whole number from 0 to below 2^63")
+    return found
 
 
-def signature_of(signature: inspect.Signature) -> str:
-    """The names that a call takes, without their kinds: `(*widths, neuron=, timesteps=)`."""
-    forms = {inspect.Parameter.VAR_POSITIONAL: "*{}", inspect.Parameter.KEYWORD_ONLY: "{}="}
-    told = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    return f"({', '.join(forms.get(p.kind, '{}').format(p.name) for p in told)})"
+def checked(function: Function, name: str = "") -> Function:
+    """A function, or a method of a class, whose calls are `bound` whoever makes them."""
+    signature = inspect.signature(function)
+    made, method = function.__name__ == "__init__", next(iter(signature.parameters), "") in _SELF
+    said = name or (function.__qualname__ if method else f"sl.{function.__name__}")
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        found = bound(type(args[0]).__name__ if made else said, signature, args, named)
+        return function(*found.args, **found.kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def _of_torch(value: Any) -> bool:
+    """Whether a device is one to compute on, and not one to price."""
+    return not isinstance(value, str) or value.split(":")[0] in ("cpu", "cuda", "mps", "xpu", "gpu", "auto")
+
+
+def _cannot_be(
+    name: str, parameters: Mapping[str, Any], args: tuple[Any, ...], named: Mapping[str, Any], error: TypeError
+) -> CallError:
+    ours = [key for key, one in parameters.items() if key not in _SELF and one.kind is not one.VAR_KEYWORD]
+    needed = [
+        key for key in ours if parameters[key].default is inspect.Parameter.empty and parameters[key].kind in (0, 1)
+    ]
+    form = f"{name}({', '.join(needed)}{', ...' if len(ours) > len(needed) else ''})"
+    for word in named:
+        if word in parameters:
+            continue
+        near = difflib.get_close_matches(word, ours, n=1, cutoff=0.6)
+        answer = next((ANSWERS[one] for one in (word, *WORDS.get(word, ())) if one in ANSWERS), "")
+        hint = answer or (f"did you mean '{near[0]}'?" if near else f"it has {', '.join(ours)}")
+        return CallError(f"{name} has no argument '{word}': {hint}")
+    missing = [key for key in needed[len(args) - (next(iter(parameters), "") in _SELF) :] if key not in named]
+    if missing:
+        return CallError(f"{name} was called without {' and '.join(missing)}: call {form}{_example(name, missing)}")
+    return CallError(f"{name} cannot be called so ({error}): call {form}")
+
+
+def _example(name: str, missing: list[str]) -> str:
+    if "profile" in missing:
+        return ", with a device such as 'loihi' (sl.list_profiles() names them)"
+    return ", with a data set such as sl.load_dataset('digits')" if "data" in missing else ""
+
+
+def a_tensor(who: object, value: Any) -> Any:
+    """A dense tensor, as it is; what is none meets one sentence before torch meets it."""
+    name = who if isinstance(who, str) else type(who).__name__
+    if not hasattr(value, "dim"):
+        raise CallError(f"{name} takes a tensor, and was given {of_kind(value)}: torch.as_tensor(...) makes one")
+    if getattr(value, "is_sparse", False) is True:
+        raise CallError(f"{name} takes a dense tensor, and was given a sparse one: x.to_dense() makes one")
+    return value
 
 
 def _given(what: str, value: Any, wanted: str) -> CallError:
@@ -115,7 +199,68 @@ def _path(what: str, value: Any) -> Any:
     return value
 
 
+def _as_it_is(what: str, value: Any) -> Any:
+    return value
+
+
+def _or_tensor(what: str, value: Any) -> Any:
+    """A number, or an array of them, which is looked at where it is used."""
+    return value if hasattr(value, "ndim") or isinstance(value, list | tuple) else _number(what, value)
+
+
+def _callable(what: str, value: Any) -> Any:
+    if not callable(value):
+        raise _given(what, value, "a function")
+    return value
+
+
+def _several(
+    take: Callable[[str, Any], Any], wanted: str, *, text: bool = False, whole: int | None = None
+) -> Callable[[str, Any], Any]:
+    """Each of several; `text` alone may stand for itself, and there are `whole` of them where that is said."""
+
+    def each(what: str, value: Any) -> Any:
+        if text and isinstance(value, str):
+            return value
+        if isinstance(value, str | bytes) or not (isinstance(value, Iterable) or hasattr(value, "__getitem__")):
+            raise _given(what, value, wanted)
+        found = tuple(take(f"one of {what}", one) for one in value)
+        if whole is not None and len(found) != whole:
+            raise _given(what, value, wanted)
+        return found
+
+    return each
+
+
+def _mapping(wanted: str, *, alone: Callable[[str, Any], Any] | None = None) -> Callable[[str, Any], Any]:
+    def take(what: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return value
+        if alone is None:
+            raise _given(what, value, wanted)
+        return alone(what, value)
+
+    return take
+
+
 _TAKES: dict[str, Callable[[str, Any], Any]] = {
-    "int": _whole, "float": _number, "bool": _switch, "str": _name,
+    "int": _whole, "float": _number, "bool": _switch, "str": _name, "float | Tensor": _or_tensor,
+    "tuple[int, int]": _several(_whole, "two whole numbers, such as (0, 8)", whole=2),
+    "tuple[str, str]": _several(_name, "two names, such as ('ANN', 'SNN')", whole=2),
+    "Iterable[str]": _several(_name, "names, such as ['spike']", text=True),
+    "Sequence[str]": _several(_name, "names, such as ['spike']", text=True),
+    "Sequence[float]": _several(_number, "numbers, such as [0.1, 0.2]"),
+    "Sequence[tuple[int, int]]": _several(_as_it_is, "pairs of whole numbers, such as [(784, 10)]"),
+    "Sequence[Count]": _several(_as_it_is, "counts, one a layer"),
+    "Iterable[Measurement]": _several(_as_it_is, "measurements, as sl.validate().points has them"),
+    "Sequence[int] | int": _mapping("", alone=lambda what, value: (
+        value if isinstance(value, int) else list(_several(_whole, "whole numbers, such as [1, 28, 28]")(what, value))
+    )),
+    "float | Mapping[str, float]": _mapping("", alone=_number),
+    "Mapping[str, Sequence[float]]": _mapping("a dict of numbers by name"),
+    "Mapping[str, str | HardwareProfile]": _mapping("a dict of devices by layer, such as {'fc1': 'v100'}"),
+    "Mapping[str, str | UserRule]": _mapping("a dict of rules by operator"),
+    "Mapping[str, Mapping[str, Count]]": _mapping("a dict by layer of counts by event, {'fc1': {'spike': 120}}"),
+    "Callable[[int, int], None]": _callable,
     "str | os.PathLike[str]": _path, "str | Path": _path,
 }  # fmt: skip

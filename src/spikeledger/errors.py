@@ -80,9 +80,11 @@ class CapacityError(SpikeLedgerError, MemoryError):
     """A network that does not fit a chip."""
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str]) -> InputError:
+def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
     """The error for a name that does not exist, with the nearest one that does: ``did you mean 'mnist'?``"""
     names = sorted(known)
+    if not isinstance(given, str):
+        return InputError(f"a {kind} was given as {given!r:.60}, but is one of {', '.join(names) or 'none'}")
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
     return InputError(f"unknown {kind} '{given}': {hint}")

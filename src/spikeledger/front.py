@@ -6,104 +6,40 @@ name, a loader or a pair becomes what the function works on, and a call that can
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .arguments import plain
+from .arguments import bound
 from .errors import CallError, InputError, of_kind
 
-#: words of the field -> ours, tried where the function has ours
-WORDS: dict[str, tuple[str, ...]] = {
-    "lr": ("learning_rate",), "T": ("timesteps",), "num_steps": ("timesteps",), "n_steps": ("timesteps",),
-    "steps": ("timesteps",), "time_steps": ("timesteps",), "time_window": ("timesteps",), "n_epochs": ("epochs",),
-    "num_epochs": ("epochs",), "bs": ("batch_size",), "batchsize": ("batch_size",), "batch": ("batch_size",),
-    "n_samples": ("samples",), "num_samples": ("samples",), "criterion": ("loss",), "loss_fn": ("loss",),
-    "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"),
-    "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",),
-    "devices": ("profiles",), "device": ("profile", "profiles"),
-    "random_state": ("seed",), "callbacks": ("callback",), "exclude": ("leave_out",), "skip": ("leave_out",),
-}  # fmt: skip
-#: what an argument that there is none of is answered with
-ANSWERS: dict[str, str] = {
-    "device": "networks run where their weights are: move them first, network.to('cuda')",
-    "tau": "say the decay: beta=math.exp(-dt / tau), or sl.LIF.from_tau(tau_seconds, dt_seconds)",
-    "optimizer": "training uses Adam under one cycle of the rate: say learning_rate=, or write your own loop",
-    "optimiser": "training uses Adam under one cycle of the rate: say learning_rate=, or write your own loop",
-    "shuffle": "the order of the samples is drawn with seed=",
-    "T": "a network has its steps: build it with them, sl.zoo.mlp(..., timesteps=10)",
-    "timesteps": "a network has its steps: build it with them, sl.zoo.mlp(..., timesteps=10)",
-    "samples": "give fewer of them: data.subset(train=1000, test=200), or inputs[:100]",
-    "batch_size": "what runs a network takes batch_size=: sl.fit, sl.record, sl.evaluate, sl.compare",
-    "learning_rate": "sl.fit takes learning_rate=",
-    "epochs": "sl.fit takes epochs=",
-    "placement": "give the placement in place of the network: it has its network and its device",
-}
 _FILES = (str, os.PathLike)
 
 
 def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function as the package offers it, under the name `sl.name`."""
     signature = inspect.signature(function)
-    parameters = signature.parameters
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    takes = {
+        argument: _TAKES.get((name, argument)) or _BY_KIND.get(str(one.annotation).removesuffix(" | None"))
+        for argument, one in signature.parameters.items()
+    }
+    optional = {
+        key for key, one in signature.parameters.items() if one.default is None or "None" in str(one.annotation)
+    }
 
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
-        for word in [word for word in named if word not in parameters and word in WORDS]:
-            if word == "device" and _of_torch(named[word]):
-                continue
-            ours = next((one for one in WORDS[word] if one in parameters and one not in named), None)
-            if ours is not None:
-                named[ours] = named.pop(word)
-        try:
-            bound = signature.bind(*args, **named)
-        except TypeError as error:
-            raise _cannot_be(name, parameters, args, named, error) from None
-        if takes_any:
-            for word in ANSWERS:
-                if word in bound.kwargs and word not in parameters:
-                    raise CallError(f"sl.{name} has no argument '{word}': {ANSWERS[word]}")
-        plain(f"sl.{name}", parameters, bound.arguments)
-        for argument, value in bound.arguments.items():
-            take = _TAKES.get((name, argument)) or _TAKES.get(("", argument))
-            if take is not None:
-                bound.arguments[argument] = take(name, value)
-        return function(*bound.args, **bound.kwargs)
+        found = bound(f"sl.{name}", signature, args, named)
+        for argument, value in found.arguments.items():
+            value, take = _array(value), takes[argument]
+            if take is not None and not (value is None and argument in optional):
+                value = take(name, value)
+            found.arguments[argument] = value
+        return function(*found.args, **found.kwargs)
 
     return call
-
-
-def _of_torch(value: Any) -> bool:
-    """Whether a device is one to compute on, and not one to price."""
-    return not isinstance(value, str) or value.split(":")[0] in ("cpu", "cuda", "mps", "xpu", "gpu", "auto")
-
-
-def _cannot_be(
-    name: str, parameters: Mapping[str, Any], args: tuple[Any, ...], named: Mapping[str, Any], error: TypeError
-) -> CallError:
-    needed = [key for key, one in parameters.items() if one.default is one.empty and one.kind in (0, 1)]
-    form = f"sl.{name}({', '.join(needed)}{', ...' if len(parameters) > len(needed) else ''})"
-    for word in named:
-        if word in parameters:
-            continue
-        near = difflib.get_close_matches(word, parameters, n=1, cutoff=0.6)
-        answer = next((ANSWERS[one] for one in (word, *WORDS.get(word, ())) if one in ANSWERS), "")
-        hint = answer or (f"did you mean '{near[0]}'?" if near else f"it has {', '.join(parameters)}")
-        return CallError(f"sl.{name} has no argument '{word}': {hint}")
-    missing = [key for key in needed[len(args) :] if key not in named]
-    if missing:
-        return CallError(f"sl.{name} was called without {' and '.join(missing)}: call {form}{_example(name, missing)}")
-    return CallError(f"sl.{name} cannot be called so ({error}): call {form}")
-
-
-def _example(name: str, missing: list[str]) -> str:
-    if "profile" in missing:
-        return ", with a device such as 'loihi' (sl.list_profiles() names them)"
-    return ", with a data set such as sl.load_dataset('digits')" if "data" in missing else ""
 
 
 # -- what arguments take -------------------------------------------------------------------------------------------------
@@ -122,7 +58,7 @@ def _activity(name: str, value: Any) -> Any:
 def _ledger(name: str, value: Any) -> Any:
     from .ledger import Ledger
 
-    if value is None or isinstance(value, Ledger):
+    if isinstance(value, Ledger):
         return value
     raise _not(name, value, "a ledger", "price it first: ledger = sl.price(activity, 'loihi')")
 
@@ -132,6 +68,8 @@ def _network(name: str, value: Any) -> Any:
 
     if isinstance(value, nn.Module):
         return value
+    if isinstance(value, type):
+        raise _not(name, value, "a torch module", f"not its class: make one first, {value.__name__}(...)")
     raise _not(name, value, "a torch module", f"call sl.{name} with the network first")
 
 
@@ -177,22 +115,72 @@ def _profiles(name: str, value: Any) -> Any:
         return [value]
     if not isinstance(value, list | tuple):
         raise _not(name, value, "devices", "give a list of names, such as ['loihi', 'v100']")
-    return value
+    return [_profile(name, one) for one in value]
 
 
 def _not(name: str, value: Any, wanted: str, remedy: str) -> InputError:
     return CallError(f"sl.{name} was given {of_kind(value)} where it takes {wanted}: {remedy}")
 
 
-#: (function, argument) -> what makes of a value what the function takes; "" stands for every function
+def _array(value: Any) -> Any:
+    """A table, a column or an array that is read backwards as one that torch can take; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(_array, value)) if type(value) is tuple else value
+    if type(value).__module__.split(".")[0] in ("pandas", "polars"):
+        value = value.to_numpy()
+    backwards = type(value).__module__ == "numpy" and any(step < 0 for step in getattr(value, "strides", ()))
+    return value.copy() if backwards else value
+
+
+def _calibration(name: str, value: Any) -> Any:
+    import torch
+
+    return (
+        _labelled(name, value)
+        if isinstance(value, str)
+        else value
+        if isinstance(value, tuple | list)
+        else (torch.as_tensor(value) if type(value).__module__ == "numpy" else value)
+    )
+
+
+def _inputs(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, _FILES):
+        raise _not(name, value, "samples", "give a tensor or an array, such as data.test_inputs[:10]")
+    return value
+
+
+def _by_name(name: str, value: Any) -> Any:
+    """Networks by their names; one alone is called after its class."""
+    if not isinstance(value, Mapping):
+        value = {type(_network(name, value)).__name__: value}
+    return {str(key): _network(name, one) for key, one in value.items()}
+
+
+def _dtype(name: str, value: Any) -> Any:
+    import torch
+
+    if not isinstance(value, torch.dtype):
+        raise _not(name, value, "a number format of torch", "such as torch.float64")
+    return value
+
+
+def _penalties(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        raise _not(name, value, "penalties", "make one: sl.losses.synops(target=5e4)")
+    return (value,) if callable(value) else value
+
+
+#: annotation -> what makes of a value what the function takes
+_BY_KIND: dict[str, Callable[[str, Any], Any]] = {
+    "Activity": _activity, "Ledger": _ledger, "nn.Module": _network, "Dataset": _labelled, "Labelled": _labelled,
+    "Dataset | tuple[Tensor, Tensor]": _labelled, "Mapping[str, nn.Module]": _by_name,
+    "str | os.PathLike[str] | HardwareProfile": _profile, "str | HardwareProfile": _profile,
+    "str | os.PathLike[str] | HardwareProfile | Device": _device, "Sequence[str | HardwareProfile]": _profiles,
+    "nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module]": _several, "torch.dtype": _dtype,
+    "Sequence[Penalty]": _penalties, "Tensor | Dataset | Sequence[Tensor]": _calibration,
+}  # fmt: skip
+#: (function, argument) -> the same, where the annotation does not tell
 _TAKES: dict[tuple[str, str], Callable[[str, Any], Any]] = {
-    ("price", "activity"): _activity, ("account", "activity"): _activity, ("price", "profile"): _profile,
-    ("account", "profile"): _profile, ("account_spikes", "profile"): _profile, ("check_profile", "profile"): _profile,
-    ("load_profile", "name_or_path"): _profile, ("check_profile", "path"): _profile,
-    ("sensitivity", "ledger"): _ledger, ("sensitivity", "against"): _ledger,
-    ("fair_opponents", "ann"): _activity, ("fair_opponents", "snn"): _activity,
-    ("compare", "ann"): _several, ("compare", "snn"): _several, ("compare", "data"): _labelled,
-    ("compare", "profiles"): _profiles, ("fit", "network"): _network, ("fit", "data"): _labelled,
-    ("equal_accuracy", "data"): _labelled, ("place", "device"): _device, ("simulate", "device"): _device,
-    ("fits", "device"): _device, ("prune", "network"): _network,
+    ("fits", "device"): _device, ("simulate", "inputs"): _inputs,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from . import units
 from .activity import Activity
 from .amounts import Amount
+from .arguments import checked
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .bills.chips import chips_for
 from .bills.entries import Entry as Entry
@@ -177,6 +178,7 @@ class Ledger(Shown):
 
         return pandas.DataFrame(self.to_dict()["entries"])
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict()` as JSON, which `spikeledger show` displays."""
         return write_json(Path(path), self.to_dict())
@@ -203,6 +205,7 @@ class Ledger(Shown):
             raise FileFormatError(f"this saved ledger is not whole ({error!r}): price the activity again") from error
 
     @classmethod
+    @checked
     def load(cls, path: str | os.PathLike[str]) -> Ledger:
         """Read what `save` wrote; see `from_dict`."""
         return cls.from_dict(read_json(path, Kind("ledger", LARGEST_JSON)))
@@ -215,9 +218,7 @@ class Ledger(Shown):
     def __add__(self, other: object) -> Ledger:
         """What two runs cost together, on one device with one bill and the same steps."""
         if not isinstance(other, Ledger):
-            raise CallError(
-                f"a ledger and {of_kind(other)} cannot be added: price both on the same device first"
-            )
+            raise CallError(f"a ledger and {of_kind(other)} cannot be added: price both on the same device first")
         mine, theirs = ((one.profile, one.bill, one.timesteps, one.left_out) for one in (self, other))
         if mine != theirs:
             raise InputError(

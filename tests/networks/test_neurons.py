@@ -124,7 +124,7 @@ def test_from_tau() -> None:
     ("deed", "says"),
     [
         (lambda: sl.LIF(1.5), "[0, 1]"),
-        (lambda: sl.LIF(float("nan")), "[0, 1]"),
+        (lambda: sl.LIF(float("nan")), "finite number"),
         (lambda: sl.LIF(threshold=0.0), "above 0"),
         (lambda: sl.IF(reset="soft"), "unknown reset 'soft'"),
         (lambda: sl.LIF(surrogate="atn"), "did you mean 'atan'?"),

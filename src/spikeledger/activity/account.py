@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import checked
 from ..errors import CallError, InputError, of_kind, unknown_name
 from ..events import EVENTS
 from ..shown import Shown
@@ -138,7 +139,7 @@ class Activity(Shown):
         updates = self.total("neuron_update", layer)
         return self.total("spike", layer) / updates if updates else 0.0
 
-    def __add__(self, other: Activity) -> Activity:
+    def __add__(self, other: object) -> Activity:
         """The account of both runs together: other samples of the same network over the same number of steps."""
         if not isinstance(other, Activity):
             raise CallError(f"an activity and {of_kind(other)} cannot be added: record both runs")
@@ -150,7 +151,7 @@ class Activity(Shown):
         steps = {name: added(self.spikes_per_step[name], other.spikes_per_step[name]) for name in self.spikes_per_step}
         return _merge(self, other, samples=self.samples + other.samples, timesteps=self.timesteps, steps=steps)
 
-    def __radd__(self, other: Any) -> Activity:
+    def __radd__(self, other: object) -> Activity:
         """So that `sum(activities)` adds them, from its 0 on."""
         return self if type(other) is int and other == 0 else self + other
 
@@ -185,11 +186,13 @@ class Activity(Shown):
                 self.tallies.items() if name in self.layers_by_name]  # fmt: skip
         return pandas.DataFrame(rows, columns=["layer", "operator", "event", "count"])
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the account to one file (`.npz`, uncompressed), by way of a temporary name."""
         return write({field.name: getattr(self, field.name) for field in dataclasses.fields(self)}, Path(path))
 
     @classmethod
+    @checked
     def load(cls, path: str | os.PathLike[str]) -> Activity:
         """Read an account written by `save`; executes nothing and allocates no more than the file is long."""
         return read(Path(path), cls)

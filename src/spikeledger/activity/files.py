@@ -153,7 +153,9 @@ def _layer(row: dict[str, Any]) -> Layer:
         _number(int, size)
     _number(float, layer.magnitude)
     if max(math.prod(layer.shape), layer.outputs) > _MOST_NEURONS:
-        raise ValueError(f"layer '{layer.name}' has {layer.shape} neurons or {layer.outputs} outputs: more than any network")
+        raise ValueError(
+            f"layer '{layer.name}' has {layer.shape} neurons or {layer.outputs} outputs: more than any network"
+        )
     if layer.inputs not in ("silent", "spikes", "graded", "") or not isinstance(layer.spiking, bool):
         raise ValueError(f"layer '{layer.name}' has inputs {layer.inputs!r} and spiking {layer.spiking!r}")
     for text in (layer.name, layer.operator, layer.source):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Rule = Literal["fan_out", "published"]
 Precision = Literal["float32", "float64", "chip"]
 RULES: tuple[Rule, ...] = ("fan_out", "published")
+BACKENDS = ("auto", "native", "reference")
 PRECISIONS: tuple[Precision, ...] = ("float32", "float64", "chip")
 
 
@@ -130,7 +131,13 @@ def run(
     for what, given, known in (("rule", rule, RULES), ("precision", precision, PRECISIONS)):
         if given not in known:
             raise unknown_name(what, given, known)
+    if backend not in BACKENDS:
+        raise unknown_name("back end of a chip", backend, BACKENDS)
     mapped = map_network(network, _shape_only(inputs), layout=layout)
+    keep = (keep,) if isinstance(keep, str) else tuple(keep)
+    for name in keep:
+        if name not in mapped.populations:
+            raise unknown_name("population", name, mapped.populations)
     values = arriving(mapped, inputs, seed=seed)
     placement = _placed(network, mapped, device)
     chip = placement.chip if placement is not None else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikeledger.arguments import checked
 from spikeledger.errors import InputError, UnknownAttribute
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Dataset:
             )
 
     @classmethod
+    @checked
     def from_arrays(
         cls,
         name: str,
@@ -121,6 +123,7 @@ class Dataset:
         """Shape of one sample, ``(1, 28, 28)`` for MNIST."""
         return tuple(self.train_inputs.shape[1:])
 
+    @checked
     def subset(self, *, train: int | None = None, test: int | None = None, seed: int = 0) -> Dataset:
         """A smaller data set of samples drawn without replacement; with the same seed the smaller is in the larger.
 
@@ -141,8 +144,6 @@ class Dataset:
                     f"data set '{self.name}' has {len(labels):,} {part} samples and {count:,} are asked for: "
                     f"ask for 1 to {len(labels):,}"
                 )
-            if seed < 0:
-                raise InputError(f"the seed is {seed}: give a whole number from 0 on")
             chosen = np.random.default_rng(seed).permutation(len(labels))[:count]
             drawn |= {f"{part}_inputs": inputs[chosen], f"{part}_labels": labels[chosen]}
         return replace(self, **drawn)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..arguments import a_tensor, checked
 from ..errors import InputError, unknown_name
 
 
@@ -21,7 +22,7 @@ class RateDecoder(Decoder):
     """Rate: the score of a class is how often its neuron fired a step, `sum_t S[t] / T`, in [0, 1]."""
 
     def forward(self, spikes: Tensor) -> Tensor:
-        return self.of_rates(spikes.mean(0))
+        return self.of_rates(a_tensor(self, spikes).mean(0))
 
     def of_rates(self, rates: Tensor) -> Tensor:
         """Scores `[B, classes]` from how often each neuron fired a step, `[B, N]`."""
@@ -36,20 +37,21 @@ class MembraneDecoder(Decoder):
 
     offset: Tensor
 
+    @checked
     def __init__(self, classes: int, levels: int = 1) -> None:
         super().__init__()
         self.levels = levels
         self.register_buffer("offset", torch.zeros(classes))
 
     def forward(self, spikes: Tensor) -> Tensor:
-        return spikes.sum(0) / self.levels + self.offset
+        return a_tensor(self, spikes).sum(0) / self.levels + self.offset
 
 
 class LatencyDecoder(Decoder):
     """First spike: the earlier, the better, `1 - t_first / T`; a neuron that never fired scores 0."""
 
     def forward(self, spikes: Tensor) -> Tensor:
-        return earliness(spikes)
+        return earliness(a_tensor(self, spikes))
 
 
 def earliness(spikes: Tensor) -> Tensor:
@@ -65,6 +67,7 @@ def earliness(spikes: Tensor) -> Tensor:
 class PopulationDecoder(RateDecoder):
     """Population: each class has `neurons_per_class` neurons; its score is their mean rate."""
 
+    @checked
     def __init__(self, neurons_per_class: int) -> None:
         super().__init__()
         if neurons_per_class < 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -10,37 +10,22 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..arguments import plain
-from ..errors import CallError, InputError, unknown_name
+from ..arguments import a_tensor, checked
+from ..errors import InputError, unknown_name
 from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
 from ..listening.ear import called
-
-#: how others call the number of steps
-_STEPS = ("T", "num_steps", "n_steps", "steps", "time_steps", "time_window")
 
 
 class Encoder(nn.Module):
     """Samples `[B, *N]` in, a sequence `[T, B, *N]` out; `timesteps` is T."""
 
-    def __new__(cls, *args: Any, **named: Any) -> Any:
-        """Answer for arguments that there are none of, before anything is made."""
-        signature = inspect.signature(cls.__init__)
-        parameters = signature.parameters
-        known, any_word = list(parameters)[1:], any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-        for word in named:
-            if word not in known and not any_word:
-                hint = "say timesteps=" if word in _STEPS else f"it has {', '.join(known)}"
-                raise CallError(f"{cls.__name__} has no argument '{word}': {hint}")
-        if len(args) < len(known):  # else Python's own error follows
-            plain(cls.__name__, parameters, signature.bind_partial(None, *args, **named).arguments)
-        return super().__new__(cls)
-
+    @checked
     def __init__(self, timesteps: int) -> None:
         super().__init__()
         if timesteps < 1:
             raise InputError(f"an encoder was asked for {timesteps} timesteps, but needs at least 1")
-        self.timesteps = int(timesteps)
+        self.timesteps = timesteps
 
     def reseed(self, seed: int) -> None:
         """Start the encoder's own random numbers again; encoders without any ignore it."""
@@ -53,7 +38,7 @@ class _Stream(threading.local):
     """A generator for each thread: who runs a network while others record it draws numbers of their own."""
 
     def __init__(self, seed: int) -> None:
-        self.seed = int(seed)
+        self.seed = seed
         self.generator = torch.Generator().manual_seed(self.seed)
 
     def get_state(self) -> Tensor:
@@ -80,12 +65,13 @@ class Rate(Encoder):
     spikes of a run do not depend on how many images share a batch.
     """
 
+    @checked
     def __init__(self, timesteps: int, *, seed: int = 0, kind: Literal["bernoulli", "poisson"] = "bernoulli") -> None:
         super().__init__(timesteps)
         if kind not in ("bernoulli", "poisson"):
             raise unknown_name("rate code", kind, ("bernoulli", "poisson"))
         self.kind = kind
-        self.seed = int(seed)
+        self.seed = seed
         self._stream = _Stream(seed)
 
     @property
@@ -135,6 +121,7 @@ class Delta(Encoder):
     The first step is compared with zero. With `signed=False` only rises spike.
     """
 
+    @checked
     def __init__(self, timesteps: int, *, threshold: float = 0.1, signed: bool = True) -> None:
         super().__init__(timesteps)
         self.threshold = threshold
@@ -166,6 +153,7 @@ class Once(Encoder):
     the first axis of the sample, which spikes can say.
     """
 
+    @checked
     def __init__(self, timesteps: int, *, charge: float = 1.0, two_sided: bool = False) -> None:
         super().__init__(timesteps)
         self.charge = float(charge)
@@ -201,11 +189,11 @@ def encoder(name: str | Encoder, timesteps: int, *, seed: int = 0) -> Encoder:
 
 def per_image(samples: Tensor) -> Tensor:
     """Samples `[B, *N]` scaled so that each one's own maximum is 1; an all-black one stays black."""
-    if samples.dim() < 2:
+    if a_tensor("an encoder", samples).dim() < 2:
         raise InputError(f"an encoder got samples of shape {list(samples.shape)}, but needs [B, *N]: the batch first")
-    if samples.numel() and float(samples.detach().min()) < 0:
-        raise InputError(
-            f"a spike code needs values of at least 0, but the smallest is {float(samples.detach().min()):g}"
-        )
+    least, most = (float(end) for end in samples.detach().aminmax()) if samples.numel() else (0.0, 0.0)
+    if not 0 <= least <= most < math.inf:
+        what = f"the smallest is {least:g}" if least < 0 else "some are NaN or infinite: clean them first"
+        raise InputError(f"a spike code needs values of at least 0, but {what}")
     peak = samples.flatten(1).amax(1).view(-1, *[1] * (samples.dim() - 1))
     return samples / torch.where(peak > 0, peak, torch.ones_like(peak))

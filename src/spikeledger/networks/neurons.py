@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..arguments import checked
 from ..errors import InputError
 from ..kernels.cells import Cells
 from .population import Neuron as Neuron
@@ -66,6 +67,7 @@ class LIF(Neuron):
 
     fused = True
 
+    @checked
     def __init__(self, beta: float | Tensor = 0.9, *, learn_beta: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.learn_beta = learn_beta
@@ -130,6 +132,7 @@ class Synaptic(LIF):
         options: those of every neuron.
     """
 
+    @checked
     def __init__(
         self,
         alpha: float | Tensor = 0.8,
@@ -184,6 +187,7 @@ class AdaptiveLIF(LIF):
         options: those of every neuron.
     """
 
+    @checked
     def __init__(
         self,
         beta: float | Tensor = 0.9,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..arguments import a_tensor, checked
 from ..errors import InputError, unknown_name
 from ..kernels import integrate_and_fire
 from ..kernels.cells import RESETS, Cells, Reset, State, along
@@ -45,6 +45,7 @@ class Neuron(nn.Module):
 
     initial: Tensor
 
+    @checked
     def __init__(
         self,
         *,
@@ -58,33 +59,18 @@ class Neuron(nn.Module):
         truncate: int | None = None,
         surrogate: str | Surrogate | Derivative = "atan",
         slope: float | None = None,
-        **strangers: Any,
     ) -> None:
         super().__init__()
-        for word in strangers:
-            raise InputError(
-                f"{type(self).__name__} has no argument '{word}': "
-                + (
-                    "say the decay of a step, beta=math.exp(-dt / tau), or use LIF.from_tau(tau_seconds, dt_seconds)"
-                    if word.startswith("tau")
-                    else "say threshold="
-                    if word in ("v_threshold", "v_th", "thr", "theta", "spike_threshold")
-                    else "a network has its steps: sl.zoo.mlp(..., timesteps=10), or inputs [T, B, *N]"
-                    if word in ("T", "timesteps", "num_steps")
-                    else "it has beta (of LIF), threshold, reset, reset_delay, refractory, inclusive, initial, window, "
-                    "truncate, surrogate and slope"
-                )
-            )
         if reset not in RESETS:
             raise unknown_name("reset", reset, RESETS)
-        if not (math.isfinite(threshold) and threshold > 0):
+        if threshold <= 0:
             raise InputError(f"a neuron's threshold is {threshold}, but must be a finite number above 0")
-        if not (isinstance(refractory, int) and 0 <= refractory <= MOST_STEPS):
+        if not 0 <= refractory <= MOST_STEPS:
             raise InputError(
                 f"a neuron's refractory period is {refractory}, but must be a whole number of steps, 0 or more, and at "
                 f"most {MOST_STEPS:,}"
             )
-        if truncate is not None and not (isinstance(truncate, int) and truncate > 0):
+        if truncate is not None and truncate < 1:
             raise InputError(f"gradients are to stop after {truncate} steps, but it must be a whole number, 1 or more")
         first = torch.as_tensor(initial, dtype=torch.get_default_dtype()).detach().clone()
         if not (first.numel() and bool(first.isfinite().all())):
@@ -135,7 +121,7 @@ class Neuron(nn.Module):
     @untouched
     def forward(self, currents: Tensor, state: Any = None) -> Any:
         """Spikes `[T, B, *N]`; with a `state` as of `rest` passed, `(spikes, state)` as `nn.RNN` does."""
-        if currents.dim() < 2:
+        if a_tensor(self, currents).dim() < 2:
             raise InputError(
                 f"{type(self).__name__} got currents of shape {list(currents.shape)}, but needs [T, B, *N]: "
                 "time first, then the batch"

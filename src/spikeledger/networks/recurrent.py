@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..arguments import checked
 from ..errors import InputError
 from ..kernels.cells import Cells, State, along
 from ..kernels.family import run
@@ -31,6 +32,7 @@ class Recurrent(nn.Module):
             that gives currents of the same shape.
     """
 
+    @checked
     def __init__(self, neuron: Neuron, connections: nn.Module) -> None:
         super().__init__()
         if not isinstance(neuron, Neuron):
@@ -127,6 +129,7 @@ class OneToOne(nn.Module):
 
     weight: Tensor
 
+    @checked
     def __init__(self, weight: float | Tensor = 1.0, *, learn: bool = True) -> None:
         super().__init__()
         kept = torch.as_tensor(weight, dtype=torch.get_default_dtype()).detach().clone()
@@ -144,6 +147,7 @@ class Lateral(nn.Module):
 
     weight: Tensor
 
+    @checked
     def __init__(self, width: int, strength: float = 1.0) -> None:
         super().__init__()
         if width < 1 or not (math.isfinite(strength) and strength >= 0):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..arguments import checked
 from ..errors import InputError
 from ..kernels.planes import is_untouched
 from ..listening.ear import heard_by
@@ -32,6 +33,7 @@ class SpikingNetwork(nn.Module):
     #: how the zoo built this network, in plain values, so that a file can tell it; None for one that was put together
     spec: dict[str, Any] | None = None
 
+    @checked
     def __init__(
         self, layers: nn.Module, *, encoder: Encoder | str | None, decoder: Decoder | str = "rate",
         timesteps: int | None = None,

@@ -10,15 +10,16 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..arguments import checked
-from ..errors import InputError, unknown_name
+from ..arguments import Function, checked
+from ..errors import InputError, retold, unknown_name
 from .decoders import Decoder
 from .decoders import decoder as find_decoder
 from .encoders import Encoder
@@ -41,6 +42,10 @@ NEURONS: dict[str, Callable[..., Neuron]] = {
 GAIN = 2.2
 
 
+def _checked(function: Function) -> Function:
+    return checked(function, f"sl.zoo.{function.__name__}")
+
+
 @dataclass(frozen=True)
 class Plan:
     """Hidden widths of the fully connected part, channels of the convolutional blocks, and dropout."""
@@ -59,7 +64,7 @@ PLANS: dict[str, Plan] = {
 }
 
 
-@checked("sl.zoo.mlp")
+@_checked
 def mlp(
     *widths: int,
     neuron: str | Callable[[], Neuron] = "lif",
@@ -72,7 +77,6 @@ def mlp(
     **neuron_options: Any,
 ) -> SpikingNetwork:
     """A spiking perceptron: `mlp(784, 256, 10)` has 784 inputs, 256 hidden and 10 output neurons."""
-    timesteps = _steps(timesteps, neuron_options)
     if len(widths) < 2:
         raise InputError(f"a perceptron needs at least an input and an output width, not {list(widths)}")
     network = _spiking(
@@ -86,7 +90,7 @@ def mlp(
     return network
 
 
-@checked("sl.zoo.build")
+@_checked
 def build(
     name: str,
     input_shape: Sequence[int] | int,
@@ -103,7 +107,6 @@ def build(
     """A named network (`mlp-s`, `mlp-m`, `mlp-l`, `cnn-s`, `cnn-m`) for samples of a shape `[C, H, W]`."""
     if name not in PLANS:
         raise unknown_name("network", name, PLANS)
-    timesteps = _steps(timesteps, neuron_options)
     shape = [input_shape] if isinstance(input_shape, int) else list(input_shape)
     network = _spiking(
         tuple(shape), classes, PLANS[name], neuron=neuron, timesteps=timesteps, encoder=encoder,
@@ -133,7 +136,7 @@ def rebuild(spec: Mapping[str, Any]) -> nn.Module:
     return twin(network, seed=seed) if is_twin else network
 
 
-@checked("sl.zoo.twin")
+@_checked
 def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
     """The ordinary network with the same weights' shapes: ReLU in place of neurons, none after the last layer.
 
@@ -170,13 +173,6 @@ def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
     return ann
 
 
-def _steps(timesteps: int, options: dict[str, Any]) -> int:
-    """The steps by our word, or by another word of the field, which is then no option of the neurons."""
-    for word in ("T", "num_steps", "time_steps", "time_window"):
-        timesteps = options.pop(word, timesteps)
-    return timesteps
-
-
 def _spec(**options: Any) -> dict[str, Any] | None:
     """How a network was built, in plain values only; None where parts came as objects that no file can describe."""
     spec = {name: value.tolist() if isinstance(value, torch.Tensor) else value for name, value in options.items()}
@@ -211,12 +207,14 @@ def _spiking(
         make: Callable[[], Neuron] = functools.partial(NEURONS[neuron], **neuron_options)
     else:
         make = functools.partial(copy.deepcopy, neuron) if isinstance(neuron, Neuron) else neuron
+        if not callable(make):
+            raise unknown_name("neuron", neuron, NEURONS)
     made: Any = make()
     if not isinstance(made, nn.Module):
         raise InputError(f"neuron= made a {type(made).__name__}, but needs to make neurons: give 'lif' or sl.LIF")
     reader = find_decoder(decoder)
     layers = EventDriven()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _that_memory_holds():
         torch.manual_seed(seed)
         shape = input_shape
         if plan.blocks:
@@ -237,6 +235,14 @@ def _spiking(
             _awaken(layers)
     code = find_encoder(encoder, timesteps, seed=seed) if encoder is not None else None
     return SpikingNetwork(layers, encoder=code, decoder=reader, timesteps=timesteps)
+
+
+@contextmanager
+def _that_memory_holds() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        raise InputError(f"a network of this size cannot be made here ({retold(error)}): make it smaller") from None
 
 
 def _awaken(layers: nn.Module) -> None:

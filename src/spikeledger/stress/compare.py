@@ -141,7 +141,21 @@ def robustness(
     for epsilon in epsilons:
         if not 0 <= epsilon <= 1:
             raise InputError(f"an attack of {epsilon} was asked for, but values lie in [0, 1], and so must it")
-    run = _Run(dict(networks), inputs, labels, draws, seed)
+    modes = [(part, part.training) for each in networks.values() for part in each.modules()]
+    try:
+        return _tried(_Run(dict(networks), inputs, labels, draws, seed), noise, attacks, epsilons, levels)
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _tried(
+    run: _Run,
+    noise: Iterable[str],
+    attacks: Sequence[str],
+    epsilons: Sequence[float],
+    levels: Mapping[str, Sequence[float]] | None,
+) -> Robustness:
     tried = {**LEVELS, **(levels or {})}
     for kind in noise:
         for level in tried[kind]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..activity import Activity
+from ..arguments import checked
 from ..errors import InputError, UnpricedError
 from ..hardware.profile import HardwareProfile
 from ..ledger import events, price
@@ -74,10 +75,12 @@ class Comparison(Verdicts):
         }  # fmt: skip
 
     @classmethod
+    @checked
     def load(cls, path: str | os.PathLike[str]) -> SavedComparison:
         """Read what `save` or `spikeledger compare` wrote: the file, or its folder; see `SavedComparison`."""
         return load(path)
 
+    @checked
     def report(self, path: str | os.PathLike[str] = "report.html") -> Path:
         """Write the page: one file with pictures, verdicts and sources, for any browser."""
         return importlib.import_module("spikeledger.report.page").write_page(self, path)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import Activity, Counts, InputClass, Layer, Tally, Uncounted
-from ..errors import InputError
+from ..errors import InputError, of_kind
 
 #: one count, or one for each neuron
 Count = int | Sequence[int] | NDArray[np.integer]
@@ -34,9 +34,12 @@ def activity_from_events(
     is derived from the events: a layer with `synaptic_op`, `mac` or `dense_op` is weighted, one with `neuron_update`
     spikes.
     """
+    _some(samples, timesteps)
     facts: dict[str, Layer] = {}
     tallies: dict[tuple[str, str], Tally] = {}
     for name, book in events.items():
+        if not isinstance(book, Mapping):
+            raise InputError(f"layer '{name}' has {of_kind(book)}: give its counts by event, {{'spike': 120}}")
         facts[name] = (layers or {}).get(name) or _guess(name, book)
         for event, given in book.items():
             count, rows = _count(name, event, given)
@@ -77,8 +80,7 @@ def activity_from_spikes(
         )
     if synapses is not None and len(synapses) != len(names):
         raise InputError(f"{len(synapses)} synapse counts for {len(names)} layers: give one for every layer")
-    if timesteps < 1 or samples < 1:
-        raise InputError(f"a run has at least 1 timestep and 1 sample, not {timesteps} and {samples}")
+    _some(samples, timesteps)
     events: dict[str, dict[str, Count]] = {}
     facts: dict[str, Layer] = {}
     before: tuple[str, Count | None] = ("input", input_spikes)
@@ -112,6 +114,11 @@ def activity_from_spikes(
         missing = Uncounted(f"{names[0]}.weight", "linear", "the spikes of the input were not given")
         activity = replace(activity, uncounted=(missing,))
     return activity
+
+
+def _some(samples: int, timesteps: int) -> None:
+    if timesteps < 1 or samples < 1:
+        raise InputError(f"a run has at least 1 timestep and 1 sample, not {timesteps} and {samples}")
 
 
 def scaled(activity: Activity, factor: Callable[[str, str], float | NDArray[np.float64]]) -> Activity:

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from .. import units
+from ..errors import InputError
 from ..ledger import price
 from ..shown import Shown
 from .counts import activity_from_spikes
@@ -246,7 +247,9 @@ class Validation(Shown):
 
 def validate(points: Iterable[Measurement] | None = None) -> Validation:
     """Predict published measurements from published activity, and say how far off that is."""
-    chosen = measurements() if points is None else points
+    chosen = measurements() if points is None else tuple(points)
+    if not chosen:
+        raise InputError("no measurement was given to validate by: leave points out for all that are known")
     return Validation(tuple(_point(one) for one in chosen), tuple(_checked(one) for one in published_counts()))
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...activity import Activity
+from ...arguments import checked
 from ...errors import InputError
 from ...hardware.catalog import load_profile
 from ...hardware.profile import HardwareProfile
@@ -112,6 +113,7 @@ class Joules:
         return self._known[id(facts)][1]
 
 
+@checked
 def spike_rate(
     target: float, *, weight: float = 0.1, layers: tuple[str, ...] | list[str] = (), both_sides: bool = False
 ) -> SpikeRate:
@@ -128,6 +130,7 @@ def spike_rate(
     return SpikeRate(float(target), _checked(weight), tuple(layers), both_sides)
 
 
+@checked
 def synops(target: float | None = None, *, weight: float = 0.1) -> SynOps:
     """A penalty on more than `target` synaptic operations a sample: spikes times the synapses that are not zero.
 
@@ -140,6 +143,7 @@ def synops(target: float | None = None, *, weight: float = 0.1) -> SynOps:
     return SynOps(float(target), _checked(weight))
 
 
+@checked
 def joules(
     profile: str | os.PathLike[str] | HardwareProfile,
     *,
