@@ -1,4 +1,4 @@
-"""A page for every public name, made when the docs are built: signature, words, units, errors, and an example that runs."""
+"""A page for every public name and every group, made when the docs are built: what it is, and an example that runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import ModuleType
 
 import spikeledger as sl
 
+_SHARED = "Examples stand on [the first lines](index.md) that all of them share."
 CELL = re.compile(r"^# %% (\S+)\n(.*?)(?=^# %% |\Z)", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -22,10 +23,26 @@ def public() -> list[str]:
     return sorted((name for name in sl.__all__ if not name.startswith("_")), key=str.lower)
 
 
+def grouped(name: str, cells: dict[str, str]) -> list[str]:
+    """The names of a group that have examples of their own; none for a plain name."""
+    return [cell.split(".")[2] for cell in cells if cell.startswith(f"sl.{name}.")]
+
+
 def page(name: str, cells: dict[str, str]) -> str:
     """One page in Markdown; autodoc fills in what the docstrings say."""
+    found, inside = getattr(sl, name), grouped(name, cells)
+    if inside:
+        parts = [f"# sl.{name}", "", (found.__doc__ or "").strip(), ""]
+        for member in inside:
+            parts += [f"## sl.{name}.{member}", "", "```{eval-rst}"]
+            shown = getattr(found, member)
+            if isinstance(shown, ModuleType):
+                parts += [f".. automodule:: {shown.__name__}", "   :members:", "   :no-index:", ""]
+            else:
+                parts += _directive(f"spikeledger.{name}.{member}", shown)
+            parts += ["```", "", "```python", cells[f"sl.{name}.{member}"], "```", ""]
+        return "\n".join([*parts, _SHARED, ""])
     parts = [f"# sl.{name}", "```{eval-rst}"]
-    found = getattr(sl, name)
     if isinstance(found, ModuleType):
         parts += [f".. automodule:: {found.__name__}", "   :no-index:", ""]
         for member in _members(found):
@@ -33,7 +50,7 @@ def page(name: str, cells: dict[str, str]) -> str:
     else:
         parts += _directive(f"spikeledger.{name}", found)
     parts += ["```", "## Example", "", "```python", cells[f"sl.{name}"], "```", ""]
-    return "\n".join([*parts, "It stands on [the first lines](index.md) that all examples share.", ""])
+    return "\n".join([*parts, _SHARED, ""])
 
 
 def write(folder: Path, cells: dict[str, str]) -> None:

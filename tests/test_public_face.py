@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -219,3 +220,17 @@ def test_a_layer_may_be_priced_on_a_host(tried: Tried) -> None:
 def test_arrays_may_be_of_any_kind(tried: Tried) -> None:
     for kind in (np.float64, np.float16, np.uint8, bool):
         assert sl.record(tried.net, tried.x.numpy().astype(kind)).samples == 30
+
+
+def test_names_of_groups_are_the_same_objects_at_the_top_and_not_shown_there() -> None:
+    shown = set(dir(sl))
+    assert shown == {name for name in sl.__all__ if not name.startswith("_")}
+    plain = {name for name in shown if not isinstance(getattr(sl, name), ModuleType)}
+    assert len(plain) <= 26 and len(shown) <= 40
+    for name, group in sl._GROUPED.items():
+        assert getattr(sl, name) is getattr(getattr(sl, group), name), name
+        assert name not in shown and name in getattr(sl, group).__all__
+    with pytest.raises(SpikeLedgerError, match=r"try sl\.neurons\.AdaptiveLIF"):
+        _ = sl.AdaptivLIF
+    with pytest.raises(SpikeLedgerError, match=r"try sl\.questions\.validate"):
+        _ = sl.questions.valdate

@@ -15,46 +15,46 @@ activity = sl.record(network, inputs)
 ledger = sl.price(activity, "loihi")
 currents = torch.rand(10, 3, 8)  # [T, B, N]
 
-# %% sl.IF
-spikes = sl.IF(threshold=2.0)(currents)  # [T, B, N], 0 or 1
+# %% sl.neurons.IF
+spikes = sl.neurons.IF(threshold=2.0)(currents)  # [T, B, N], 0 or 1
 assert spikes.shape == currents.shape
 
-# %% sl.LIF
-spikes = sl.LIF(beta=0.9, reset="zero", refractory=1)(currents)
+# %% sl.neurons.LIF
+spikes = sl.neurons.LIF(beta=0.9, reset="zero", refractory=1)(currents)
 assert not (spikes[1:] * spikes[:-1]).any()  # it rests for a step after each spike
 
-# %% sl.Delay
-assert torch.equal(sl.Delay(2)(currents)[2:], currents[:-2])
+# %% sl.neurons.Delay
+assert torch.equal(sl.neurons.Delay(2)(currents)[2:], currents[:-2])
 
-# %% sl.Synaptic
-spikes = sl.Synaptic(alpha=0.8, beta=0.9)(currents)
+# %% sl.neurons.Synaptic
+spikes = sl.neurons.Synaptic(alpha=0.8, beta=0.9)(currents)
 
-# %% sl.AdaptiveLIF
-tired, fresh = sl.AdaptiveLIF(0.9, strength=0.5)(currents), sl.LIF(0.9)(currents)
+# %% sl.neurons.AdaptiveLIF
+tired, fresh = sl.neurons.AdaptiveLIF(0.9, strength=0.5)(currents), sl.neurons.LIF(0.9)(currents)
 assert tired.sum() < fresh.sum()
 
-# %% sl.Recurrent
-spikes = sl.Recurrent(sl.LIF(0.9), nn.Linear(8, 8, bias=False))(currents)
+# %% sl.neurons.Recurrent
+spikes = sl.neurons.Recurrent(sl.neurons.LIF(0.9), nn.Linear(8, 8, bias=False))(currents)
 
 # %% sl.SpikingNetwork
-layers = nn.Sequential(nn.Linear(64, 10), sl.LIF(0.9))
+layers = nn.Sequential(nn.Linear(64, 10), sl.neurons.LIF(0.9))
 own = sl.SpikingNetwork(layers, encoder="latency", decoder="rate", timesteps=8)
 assert own(inputs.flatten(1)).shape == (8, 20, 10)  # output spikes [T, B, classes]
 assert own.scores(inputs.flatten(1)).shape == (20, 10)  # what the decoder makes of them
 
-# %% sl.backend
-with sl.backend("reference"):  # plain torch, for this thread
+# %% sl.neurons.backend
+with sl.neurons.backend("reference"):  # plain torch, for this thread
     network(inputs)
 
-# %% sl.event_driven
-same = sl.event_driven(network)
+# %% sl.neurons.event_driven
+same = sl.neurons.event_driven(network)
 
-# %% sl.over_time
-lifted = sl.over_time(nn.Conv2d(1, 4, 3))  # a module without time, at every step
+# %% sl.neurons.over_time
+lifted = sl.neurons.over_time(nn.Conv2d(1, 4, 3))  # a module without time, at every step
 assert lifted(torch.rand(5, 2, 1, 8, 8)).shape == (5, 2, 4, 6, 6)
 
-# %% sl.surrogates
-steep = sl.LIF(0.9, surrogate=sl.surrogates.fast_sigmoid(slope=50.0))
+# %% sl.neurons.surrogates
+steep = sl.neurons.LIF(0.9, surrogate=sl.neurons.surrogates.fast_sigmoid(slope=50.0))
 
 # %% sl.encoders
 spikes = sl.encoders.Latency(8)(inputs)  # [T, B, 1, 8, 8]
@@ -67,8 +67,8 @@ scores = sl.decoders.RateDecoder()(torch.ones(5, 2, 10))  # [B, classes]
 small = sl.zoo.build("mlp-s", 64, 10, timesteps=5)
 opponent = sl.zoo.twin(small)
 
-# %% sl.Dataset
-mine = sl.Dataset(
+# %% sl.datasets.Dataset
+mine = sl.datasets.Dataset(
     "mine", torch.rand(40, 6), torch.randint(2, (40,)), torch.rand(10, 6), torch.randint(2, (10,)), ("a", "b")
 )
 
@@ -76,8 +76,8 @@ mine = sl.Dataset(
 digits = sl.load_dataset("digits")  # comes with scikit-learn; "mnist" is downloaded once, or read from a folder
 assert len(digits.classes) == 10
 
-# %% sl.list_datasets
-assert "mnist" in sl.list_datasets()
+# %% sl.datasets.list_datasets
+assert "mnist" in sl.datasets.list_datasets()
 
 # %% sl.fit
 run = sl.fit(network, data, epochs=1, profile=None, progress=False)
@@ -85,15 +85,15 @@ run = sl.fit(network, data, epochs=1, profile=None, progress=False)
 # %% sl.losses
 run = sl.fit(network, data, epochs=1, penalties=[sl.losses.spike_rate(0.05)], profile=None, progress=False)
 
-# %% sl.prune
+# %% sl.learning.prune
 pruned = sl.zoo.mlp(64, 32, 10, timesteps=5)
-gone = sl.prune(pruned, 0.5)  # half of the weights of each layer, the smallest ones
+gone = sl.learning.prune(pruned, 0.5)  # half of the weights of each layer, the smallest ones
 
-# %% sl.Pruning
-run = sl.fit(pruned, data, epochs=1, prune=sl.Pruning(0.8), profile=None, progress=False)
+# %% sl.learning.Pruning
+run = sl.fit(pruned, data, epochs=1, prune=sl.learning.Pruning(0.8), profile=None, progress=False)
 
-# %% sl.Adam
-optimiser = sl.Adam(network.parameters(), lr=1e-3)
+# %% sl.learning.Adam
+optimiser = sl.learning.Adam(network.parameters(), lr=1e-3)
 
 # %% sl.evaluate
 assert 0 <= sl.evaluate(network, inputs, labels).accuracy <= 1
@@ -117,8 +117,8 @@ with sl.recording(network) as rec:  # your own loop
     network(inputs)
 assert rec.activity().samples == 20
 
-# %% sl.rule
-sl.rule("_fft_r2c", "free")  # an operator that shall not count
+# %% sl.counting.rule
+sl.counting.rule("_fft_r2c", "free")  # an operator that shall not count
 
 # %% sl.robustness
 found = sl.robustness({"snn": network}, (inputs, labels), noise=["gaussian"], attacks=[])
@@ -136,7 +136,7 @@ class Step(nn.Module):
 assert sl.record(nn.Sequential(nn.Linear(8, 4), Step()), currents).total("neuron_update") == 10 * 3 * 4
 
 
-# %% sl.declare_neuron
+# %% sl.counting.declare_neuron
 class Theirs(nn.Module):
     """A class that you cannot decorate."""
 
@@ -144,11 +144,11 @@ class Theirs(nn.Module):
         return (currents > 0.5).float()
 
 
-sl.declare_neuron(Theirs, layout="TB")
+sl.counting.declare_neuron(Theirs, layout="TB")
 
 
-# %% sl.not_a_neuron
-@sl.not_a_neuron
+# %% sl.counting.not_a_neuron
+@sl.counting.not_a_neuron
 class Mask(nn.Module):
     """Sends 0 and 1, and is no population."""
 
@@ -182,13 +182,13 @@ print(verdict.fits, verdict.binding, verdict.lacks)
 activity.save("activity.npz")
 assert sl.Activity.load("activity.npz") == activity
 
-# %% sl.HardwareProfile
-loihi: sl.HardwareProfile = sl.load_profile("loihi")
+# %% sl.devices.HardwareProfile
+loihi: sl.devices.HardwareProfile = sl.load_profile("loihi")
 print(loihi.title, loihi.skips, sorted(loihi.prices))
 
-# %% sl.Price
+# %% sl.devices.Price
 print(loihi.prices["synaptic_op"].joules, loihi.prices["synaptic_op"].source)
-assert isinstance(loihi.prices["synaptic_op"], sl.Price)
+assert isinstance(loihi.prices["synaptic_op"], sl.devices.Price)
 
 # %% sl.load_profile
 at_one = sl.load_profile("v100@batch1")  # a device, or a variant of it, or a TOML file
@@ -204,15 +204,15 @@ print(ledger.joules_per_sample, ledger.joules_low, ledger.joules_high)
 print(ledger.by_layer(), ledger.by_event(), ledger.without("static").joules)
 assert isinstance(ledger, sl.Ledger)
 
-# %% sl.check_profile
-sl.write_template("mine.toml")
-remarks = sl.check_profile("mine.toml")
+# %% sl.devices.check_profile
+sl.devices.write_template("mine.toml")
+remarks = sl.devices.check_profile("mine.toml")
 
-# %% sl.write_template
-path = sl.write_template("another.toml")
+# %% sl.devices.write_template
+path = sl.devices.write_template("another.toml")
 
-# %% sl.metered
-with sl.metered() as meter:  # real meters, where there are any; "not measured" otherwise
+# %% sl.devices.metered
+with sl.devices.metered() as meter:  # real meters, where there are any; "not measured" otherwise
     network(inputs)
 
 # %% sl.compare
@@ -228,35 +228,37 @@ monitor = sl.EnergyMonitor(network, profile="loihi", every=10)  # in your own tr
 reading = monitor.step(inputs)
 assert reading.joules_low <= reading.joules_per_sample <= reading.joules_high
 
-# %% sl.loggers
+# %% sl.learning.loggers
 told = []
-sl.EnergyMonitor(network, "loihi", callback=[told.append]).step(inputs)  # or sl.loggers.tensorboard("runs/one")
+sl.EnergyMonitor(network, "loihi", callback=[told.append]).step(
+    inputs
+)  # or sl.learning.loggers.tensorboard("runs/one")
 assert len(told) == 1
 
 # %% sl.account
 print(sl.account(activity, "loihi").summary())
 
-# %% sl.account_spikes
-print(sl.account_spikes([(784, 256), (256, 10)], [5000, 200], "loihi", timesteps=100).summary())
+# %% sl.counting.account_spikes
+print(sl.counting.account_spikes([(784, 256), (256, 10)], [5000, 200], "loihi", timesteps=100).summary())
 
-# %% sl.activity_from_events
-given = sl.activity_from_events({"fc": {"synaptic_op": 1000}}, samples=10)
+# %% sl.counting.activity_from_events
+given = sl.counting.activity_from_events({"fc": {"synaptic_op": 1000}}, samples=10)
 
-# %% sl.activity_from_spikes
-given = sl.activity_from_spikes([(784, 256), (256, 10)], [5000, 200], timesteps=100)
+# %% sl.counting.activity_from_spikes
+given = sl.counting.activity_from_spikes([(784, 256), (256, 10)], [5000, 200], timesteps=100)
 
-# %% sl.fair_opponents
-print(sl.fair_opponents(sl.record(ann, inputs), activity).best.label)
+# %% sl.questions.fair_opponents
+print(sl.questions.fair_opponents(sl.record(ann, inputs), activity).best.label)
 
-# %% sl.equal_accuracy
-best = sl.equal_accuracy({"ann": ann}, {"snn": network}, data, profile="horowitz-45nm", points=50, samples=20)
+# %% sl.questions.equal_accuracy
+best = sl.questions.equal_accuracy({"ann": ann}, {"snn": network}, data, profile="horowitz-45nm", points=50, samples=20)
 
 # %% sl.sensitivity
 for swing in sl.sensitivity(ledger).swings[:3]:
     print(swing.name, swing.at_low, swing.at_high)
 
-# %% sl.validate
-checked = sl.validate()
+# %% sl.questions.validate
+checked = sl.questions.validate()
 print(checked.points[0].name, checked.points[0].measured, checked.points[0].nominal)
 
 # %% sl.outlook

@@ -252,7 +252,7 @@ _TAKES: dict[str, Callable[[str, Any], Any]] = {
     "Sequence[float]": _several(_number, "numbers, such as [0.1, 0.2]"),
     "Sequence[tuple[int, int]]": _several(_as_it_is, "pairs of whole numbers, such as [(784, 10)]"),
     "Sequence[Count]": _several(_as_it_is, "counts, one a layer"),
-    "Iterable[Measurement]": _several(_as_it_is, "measurements, as sl.validate().points has them"),
+    "Iterable[Measurement]": _several(_as_it_is, "measurements, as sl.questions.validate().points has them"),
     "Sequence[int] | int": _mapping("", alone=lambda what, value: (
         value if isinstance(value, int) else list(_several(_whole, "whole numbers, such as [1, 28, 28]")(what, value))
     )),

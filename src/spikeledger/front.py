@@ -6,16 +6,62 @@ name, a loader or a pair becomes what the function works on, and a call that can
 
 from __future__ import annotations
 
+import difflib
 import functools
+import importlib
 import inspect
 import os
+import sys
 from collections.abc import Callable, Mapping
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from .arguments import bound
-from .errors import CallError, InputError, of_kind
+from .errors import CallError, InputError, UnknownAttribute, of_kind
 
+_PACKAGE = __name__.partition(".")[0]
 _FILES = (str, os.PathLike)
+#: decorators and context managers, which take what Python gives them
+_AS_THEY_ARE = frozenset(["neuron", "declare_neuron", "not_a_neuron", "rule", "recording", "metered", "backend"])
+
+
+def door(
+    where: str,
+    homes: Mapping[str, tuple[str, str]],
+    *,
+    grouped: Mapping[str, str] = MappingProxyType({}),
+    otherwise: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a module that imports each name when it is first used.
+
+    Args:
+        where: the module.
+        homes: public name -> the module that holds it, and its name there; an empty one is the module itself.
+        grouped: names that stand in a group's door, and open here too.
+        otherwise: words that others use -> what is said here, for the error.
+    """
+    group = where.partition(".")[2]
+    said = f"sl.{group}." if group else "sl."
+
+    def get(name: str) -> Any:
+        if name in grouped:
+            value = getattr(importlib.import_module(f".{grouped[name]}", _PACKAGE), name)
+        elif name in homes:
+            module, attribute = homes[name]
+            found = importlib.import_module(f".{module}", _PACKAGE)
+            value = getattr(found, attribute) if attribute else found
+            if isinstance(value, FunctionType) and attribute not in _AS_THEY_ARE:
+                value = public(f"{said[3:]}{attribute}", value)
+        else:
+            near = otherwise.get(name) or next(iter(difflib.get_close_matches(name, [*homes, *grouped], 1, 0.7)), "")
+            near = f"{grouped[near]}.{near}" if near in grouped else near
+            hint = f": it has {', '.join(homes)}" if group else ""
+            hint = f": try {near if '(' in near else f'{said}{near}'}" if near else hint
+            raise UnknownAttribute(f"module '{where}' has no attribute '{name}'{hint}")
+        setattr(sys.modules[where], name, value)
+        return value
+
+    return get, lambda: sorted(homes), [*homes, *["__version__"] * (not group)]
 
 
 def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -32,10 +32,10 @@ NEEDS = {
 
 #: kind, what the book and the library call it, and what it needs of a chip
 THINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("neuron", "integrate and fire: `sl.IF`", ()),
-    ("neuron", "leaky: `sl.LIF`", ("leak",)),
-    ("neuron", "with a synaptic current: `sl.Synaptic`", ("leak", "current")),
-    ("neuron", "adaptive: `sl.AdaptiveLIF`", ("leak", "adaptation")),
+    ("neuron", "integrate and fire: `sl.neurons.IF`", ()),
+    ("neuron", "leaky: `sl.neurons.LIF`", ("leak",)),
+    ("neuron", "with a synaptic current: `sl.neurons.Synaptic`", ("leak", "current")),
+    ("neuron", "adaptive: `sl.neurons.AdaptiveLIF`", ("leak", "adaptation")),
     ("neuron", "with a refractory time: `sl.nef.LIF`", ("leak", "refractory")),
     ("neuron", "adaptive, with a refractory time: `sl.nef.AdaptiveLIF`", ("leak", "adaptation", "refractory")),
     ("neuron", "Diehl & Cook's", ("leak", "conductance", "adaptation", "refractory")),
@@ -43,8 +43,8 @@ THINGS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("code", "latency: `sl.encoders.Latency`", ()),
     ("code", "delta, rises and falls as two inputs: `sl.encoders.Delta`", ()),
     ("code", "direct, and one push: `sl.encoders.Direct`, `Once`", ("graded",)),
-    ("connection", "recurrent, lateral: `sl.Recurrent`", ()),
-    ("connection", "delayed: `sl.Delay`", ("delay",)),
+    ("connection", "recurrent, lateral: `sl.neurons.Recurrent`", ()),
+    ("connection", "delayed: `sl.neurons.Delay`", ("delay",)),
     ("learning rule", "any that the chip has", ("learning",)),
     ("learning rule", "pair STDP: `sl.plasticity.PairRule`", ("stdp",)),
     (

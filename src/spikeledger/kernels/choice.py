@@ -25,8 +25,7 @@ _process = os.getpid()
 
 
 class backend:  # a function to its callers, as torch.set_grad_enabled is
-    """Force a back end in this thread: `sl.backend("reference")` from here on, `with sl.backend("reference"): ...` for a
-    block.
+    """Force a back end in this thread: `sl.neurons.backend("reference")` from here on, behind `with` for a block.
 
     Raises:
         InputError: for an unknown name, or a back end that this machine does not have.

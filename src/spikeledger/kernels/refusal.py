@@ -28,5 +28,5 @@ class _Once(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         raise InputError(
             f"a second derivative of {ctx.of} was asked for, but its surrogate has only a first one: "
-            "use sl.backend('reference'), or leave out create_graph=True"
+            "use sl.neurons.backend('reference'), or leave out create_graph=True"
         )

@@ -88,7 +88,7 @@ def _snntorch_on_chip(module: Any) -> dict[str, Any] | str:
     if kind == "Leaky":
         return facts
     if module.reset_mechanism == "subtract" and not module.reset_delay:
-        return "snnTorch's, with reset_delay=False, may subtract twice for one spike: use its default, or sl.Synaptic"
+        return "snnTorch's, with reset_delay=False, may subtract twice for one spike: use its default, or sl.neurons.Synaptic"
     facts["alpha"] = module.alpha.clamp(0, 1)
     if module.reset_mechanism == "zero" and module.reset_delay:  # the step of the reset takes no input: it waits
         facts |= {"reset_delay": False, "refractory": 1}

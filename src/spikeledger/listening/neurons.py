@@ -86,7 +86,7 @@ def declare_neuron(
     current: int = 0, spikes: int | str = 0, reset: str | Callable[[Any], object] | None = None,
     chip: Callable[[Any], dict[str, Any] | str] | str | None = None,
 ) -> Kind:  # fmt: skip
-    """Say that a module class is a population of neurons: `sl.declare_neuron(MyLIF, layout="TB", reset="reset")`.
+    """Say that a module class is a population of neurons: `sl.counting.declare_neuron(MyLIF, layout="TB", reset="reset")`.
 
     Args:
         kind: the class; its subclasses are neurons too.

@@ -101,7 +101,9 @@ class Neuron(nn.Module):
 
     def decay(self) -> Tensor | float:
         """What is left of the membrane after one step: `beta`, a number or a tensor that broadcasts over `[*N]`."""
-        raise InputError(f"{type(self).__name__} does not say how its membrane decays: use sl.IF or sl.LIF")
+        raise InputError(
+            f"{type(self).__name__} does not say how its membrane decays: use sl.neurons.IF or sl.neurons.LIF"
+        )
 
     def cells(self) -> Cells:
         """The constants that the kernels of the whole family want."""

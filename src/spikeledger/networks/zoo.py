@@ -211,7 +211,9 @@ def _spiking(
             raise unknown_name("neuron", neuron, NEURONS)
     made: Any = make()
     if not isinstance(made, nn.Module):
-        raise InputError(f"neuron= made a {type(made).__name__}, but needs to make neurons: give 'lif' or sl.LIF")
+        raise InputError(
+            f"neuron= made a {type(made).__name__}, but needs to make neurons: give 'lif' or sl.neurons.LIF"
+        )
     reader = find_decoder(decoder)
     layers = EventDriven()
     with torch.random.fork_rng(devices=[]), _that_memory_holds():

@@ -56,7 +56,7 @@ def record(
         step_by_step: for networks that take one step a call: present sequences `[T, B, *N]` one step after the other.
         batch_size: samples that run at once; the counts do not depend on it.
         seed: of the random numbers, the encoder's too.
-        rules: how operators are counted in this recording, as `sl.rule` says it for all.
+        rules: how operators are counted in this recording, as `sl.counting.rule` says it for all.
         progress: called with samples done and samples in all (0: unknown).
     """
     if not isinstance(network, nn.Module):

@@ -163,7 +163,7 @@ class Rule(NamedTuple):
 
 
 def rule(operator: str, how: str | UserRule) -> str:
-    """Say how an operator is counted, for good: `sl.rule("aten::fft_rfft", lambda x, *_, out, **__: {"mac": n})`.
+    """Say how an operator is counted, for good: `sl.counting.rule("aten::fft_rfft", lambda x, *_, out, **__: {"mac": n})`.
 
     Args:
         operator: its name as it stands in `activity.uncounted`, with or without `aten::`.
@@ -273,4 +273,4 @@ def why_unknown(name: str) -> str:
     """Why an operator is not counted."""
     if name.startswith("quantized::"):
         return "a quantised operator hides its weights: record the network before it is quantised"
-    return f"this operator has no counting rule: teach one with sl.rule({name!r}, ...)"
+    return f"this operator has no counting rule: teach one with sl.counting.rule({name!r}, ...)"

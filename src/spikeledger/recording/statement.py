@@ -133,10 +133,10 @@ _WAYS_OUT = {
     True: "say which axis of the inputs holds what, with layout='B', 'TB' or 'BT'",
     False: "say how many there were with rec.activity(samples=..., timesteps=...)",
 }
-_ADVICE = "decorate the class {kind} with @sl.neuron, or call sl.not_a_neuron({kind})"
+_ADVICE = "decorate the class {kind} with @sl.neuron, or call sl.counting.not_a_neuron({kind})"
 _ADVICE_INSIDE = (
     "write the lines of its neurons as a module of their own and decorate that with @sl.neuron, or call "
-    "sl.not_a_neuron({kind}) if there are none"
+    "sl.counting.not_a_neuron({kind}) if there are none"
 )
 
 

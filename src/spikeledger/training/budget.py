@@ -33,7 +33,7 @@ class Budget:
                     f"a penalty is {penalty!r}, but must be one of sl.losses (spike_rate, synops, joules) or a callable"
                 )
         if prune is not None and not isinstance(prune, Pruning):
-            raise InputError(f"prune is {prune!r}, but must be a schedule: sl.Pruning(0.8)")
+            raise InputError(f"prune is {prune!r}, but must be a schedule: sl.learning.Pruning(0.8)")
         self.network, self.samples = network, samples[:LOOKED_AT]
         self.penalties, self.pruning, self.keep_zeros = tuple(penalties), prune, keep_zeros
         self._facts: Activity | None = None

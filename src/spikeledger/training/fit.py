@@ -93,7 +93,7 @@ def fit(
         loss: a name of `LOSSES`, or a callable `(Answer, labels) -> number`.
         penalties: what is added to the loss: `sl.losses.joules("loihi", target=1e-7)`, `synops`, `spike_rate`, or a
             callable `Batch -> number`.
-        prune: pruning while it trains, `sl.Pruning(0.8)`.
+        prune: pruning while it trains, `sl.learning.Pruning(0.8)`.
         keep_zeros: weights that are exactly zero stay so: they are synapses that were pruned.
         validation: share of the training samples that is held out; with 0 the last epoch is the best, and so it is
             with penalties or pruning, for an earlier epoch spent more.
@@ -101,7 +101,7 @@ def fit(
         checkpoint: folder in which the run is kept after each epoch, and each minute of a long one.
         resume: go on with the run in that folder, to the same figures as without the break; start where there is none.
         callback: called with each finished `Epoch`: loss, accuracy, and in `epoch.reading` joules with their range, spikes
-            and synaptic operations a sample, by layer; a function, one of `sl.loggers`, or several.
+            and synaptic operations a sample, by layer; a function, one of `sl.learning.loggers`, or several.
         progress: bars and lines on standard error; a callable gets each finished `Epoch` instead; False for silence.
 
     Raises:
@@ -119,7 +119,9 @@ def fit(
     device = None if profile is None else load_profile(profile)
     for part in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
         if not hasattr(data, part):
-            raise InputError(f"a {type(data).__name__} has no {part}: give a data set of sl.load_dataset or sl.Dataset")
+            raise InputError(
+                f"a {type(data).__name__} has no {part}: give a data set of sl.load_dataset or sl.datasets.Dataset"
+            )
     train = checked_samples("train", data.train_inputs, data.train_labels)
     test = checked_samples("test", data.test_inputs, data.test_labels)
     settings |= {"train_samples": len(train[0]), "test_samples": len(test[0])}

@@ -22,7 +22,7 @@ GROUP = "spikeledger"
 
 
 class tensorboard:
-    """Write each record's figures for TensorBoard: `sl.fit(net, data, callback=sl.loggers.tensorboard("runs/one"))`.
+    """Write each record's figures for TensorBoard: `sl.fit(net, data, callback=sl.learning.loggers.tensorboard("runs/one"))`.
 
     Args:
         folder: where TensorBoard reads, or a `SummaryWriter` of your own.
@@ -43,7 +43,7 @@ class tensorboard:
                 ) from error
         elif not hasattr(folder, "add_scalar"):
             raise InputError(
-                f"a {type(folder).__name__} is no folder and no SummaryWriter: give sl.loggers.tensorboard one"
+                f"a {type(folder).__name__} is no folder and no SummaryWriter: give sl.learning.loggers.tensorboard one"
             )
 
     def __call__(self, record: Record) -> None:
@@ -53,7 +53,7 @@ class tensorboard:
 
 
 class wandb:
-    """Log each record's figures to Weights & Biases: `sl.fit(net, data, callback=sl.loggers.wandb(project="mine"))`.
+    """Log each record's figures to Weights & Biases: `sl.fit(net, data, callback=sl.learning.loggers.wandb(project="mine"))`.
 
     They go to the run that is under way, or to one that is begun with these options and ends with the process; their
     axis is `spikeledger/number`, so that your own steps go on undisturbed.
@@ -80,7 +80,7 @@ def lightning(
     profile: str | os.PathLike[str] | HardwareProfile | None = "horowitz-45nm", *, every: int = 1, network: str = "",
     **options: Any,
 ) -> Any:  # fmt: skip
-    """A callback for Lightning: `Trainer(callbacks=[sl.loggers.lightning("loihi")])`.
+    """A callback for Lightning: `Trainer(callbacks=[sl.learning.loggers.lightning("loihi")])`.
 
     At the end of every `every`-th epoch the inputs of its first training batch are recorded as `sl.EnergyMonitor` does,
     with the weights of then, and the figures logged by `log_dict`, so to every logger of the trainer. What is logged as

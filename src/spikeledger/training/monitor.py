@@ -37,7 +37,7 @@ class EnergyMonitor(Readings):
         network: the network that is trained, any module that `sl.record` takes.
         profile: the device that prices what happened: a name, a file or a profile; None for counts alone.
         every: how many calls of `step` there are to one recording.
-        callback: called with each `EnergyReading`: a function, one of `sl.loggers`, or several.
+        callback: called with each `EnergyReading`: a function, one of `sl.learning.loggers`, or several.
         options: what `sl.record` is told besides: `timesteps`, `step_by_step`, `layout`, `rules`, ...
 
     Raises:
@@ -98,7 +98,8 @@ def listeners(callback: Heard | Sequence[Heard] | None) -> tuple[Heard, ...]:
     for one in several:
         if isinstance(one, type) or not callable(one):
             raise CallError(
-                f"a callback is {one!r:.80}, but is called with each finished record: give a function or one of sl.loggers"
+                f"a callback is {one!r:.80}, but is called with each finished record: give a function or one of "
+                "sl.learning.loggers"
             )
     return several
 

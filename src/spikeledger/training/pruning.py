@@ -35,7 +35,7 @@ def prune(
     activity: Activity | None = None,
     thrift: float = 0.0,
 ) -> int:
-    """Make the smallest weights of a network zero, in place: `sl.prune(net, 0.8)`; gives how many are zero now.
+    """Make the smallest weights of a network zero, in place: `sl.learning.prune(net, 0.8)`; gives how many are zero now.
 
     The weights with the least `|w| / cost^thrift` go first, where `cost` is what a synapse spends a sample: how often
     something arrives at it, times what that costs on the profile.
@@ -80,7 +80,7 @@ def prune(
 
 @dataclass(frozen=True)
 class Pruning:
-    """Pruning step by step while a network trains: `sl.fit(net, data, prune=sl.Pruning(0.8))`.
+    """Pruning step by step while a network trains: `sl.fit(net, data, prune=sl.learning.Pruning(0.8))`.
 
     After a share `begin` of the run and up to `end`, the share of zeros rises as `f (1 - (1 - x)^3)` (Zhu & Gupta 2017,
     arXiv:1710.01878), or the joules fall from what the network costs to the budget by the same law; then the rest of

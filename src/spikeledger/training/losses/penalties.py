@@ -156,7 +156,7 @@ def joules(
 
     What is charged is what `sl.price(activity, profile, bill=..., leave_out=...)` charges for the same counts. Only
     spikes have a gradient; what else is in the bill (static power, updates of neurons, the input's synaptic operations)
-    counts towards the target, and `sl.Pruning(joules=...)` lowers the part that hangs on weights.
+    counts towards the target, and `sl.learning.Pruning(joules=...)` lowers the part that hangs on weights.
 
     Raises:
         InputError: a target or weight that cannot be.
