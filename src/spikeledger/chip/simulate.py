@@ -212,7 +212,7 @@ def arriving(mapped: Mapped, inputs: Any, *, seed: int) -> dict[str, NDArray[Any
 
     if hasattr(inputs, "__array__"):
         _finite(np.asarray(inputs))  # a code makes silence of what is no number
-    sequence = sequences(mapped.source, inputs, layout=mapped.layout, seed=seed)
+    sequence = sequences(mapped.source, inputs, layout=mapped.layout, seed=seed, own_steps=mapped.own_steps)
     return dict.fromkeys(mapped.inputs or ("input",), _finite(sequence.detach().cpu().numpy()))
 
 

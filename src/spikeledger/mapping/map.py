@@ -43,7 +43,7 @@ def map(
         return network if isinstance(network, Mapped) else held  # type: ignore[return-value]
     from torch import nn
 
-    from .tracer import Layout, trace
+    from .tracer import Layout, StepsAsSamples, trace
 
     if not isinstance(network, nn.Module):
         raise InputError(
@@ -52,9 +52,20 @@ def map(
         )
     if layout is not None and layout not in get_args(Layout):
         raise unknown_name("layout", layout, get_args(Layout))
-    found: Layout = "TB" if step_by_step else layout or getattr(network, "input_layout", None) or "TB"
-    sample = _sample(network, inputs, found)
-    return trace(network, sample, found, name or type(network).__name__, dtype, step_by_step=step_by_step)
+    told = layout or getattr(network, "input_layout", None)
+    found: Layout = "TB" if step_by_step else told or "TB"
+    sample, said = _sample(network, inputs, found), name or type(network).__name__
+    try:
+        return trace(network, sample, found, said, dtype, step_by_step=step_by_step)
+    except InputError as error:
+        if told or step_by_step:
+            raise
+        # nobody said what the axes are: a network that makes the steps by itself takes samples alone
+        alone = sample[0] if isinstance(error, StepsAsSamples) and sample.dim() > 2 else sample
+        try:
+            return trace(network, alone, "B", said, dtype)
+        except InputError:
+            raise error from None
 
 
 def _sample(network: nn.Module, inputs: Any, layout: str) -> Tensor:

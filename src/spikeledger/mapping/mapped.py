@@ -142,6 +142,7 @@ class Mapped:
     source: Any = None  # the torch module that it was made of, which encodes its inputs
     layout: str = "TB"  # of the inputs of that module
     step_by_step: bool = False  # whether that module takes one step a call
+    own_steps: int | None = None  # steps that it makes of each sample by itself
     order: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,8 @@ from ..networks.encoders import Encoder
 
 
 def sequences(
-    network: nn.Module, inputs: Any, *, layout: str | None = None, seed: int = 0, batch_size: int = 256
+    network: nn.Module, inputs: Any, *, layout: str | None = None, seed: int = 0, batch_size: int = 256,
+    own_steps: int | None = None,
 ) -> Tensor:
     """Values `[T, B, *N]`; the encoder draws the numbers that it draws in `record` with this seed and batch size."""
     tensor = inputs if isinstance(inputs, Tensor) else torch.as_tensor(inputs)
@@ -25,6 +26,8 @@ def sequences(
         raise InputError(f"the network has {len(encoders)} encoders, and a chip has one input")
     axis = found.index("B")
     if not encoders:
+        if found == "B" and own_steps:
+            return tensor.expand(own_steps, *tensor.shape)
         if found == "B":
             raise InputError(
                 "inputs without steps need an encoder, or steps: pass a sequence [T, B, ...], repeated if it is static"

@@ -59,7 +59,12 @@ def trace(
             f"{retold(error)}; give a sample of the shape that it takes, or another layout"
         ) from error
     mapped = assemble(tracer.populations, tracer.arrivals, tracer.output, name, dtype)
-    return replace(mapped, source=network, layout=layout, step_by_step=step_by_step)
+    steps = max((tracer.calls[key] for key in mapped.populations if key in tracer.calls), default=0) if layout == "B" else None
+    return replace(mapped, source=network, layout=layout, step_by_step=step_by_step, own_steps=steps)
+
+
+class StepsAsSamples(InputError):
+    """A network was given a sequence, and reads its steps as samples."""
 
 
 class _Tracer(Hearing):
@@ -140,6 +145,11 @@ class _Tracer(Hearing):
         if isinstance(form, Opaque):
             raise refuse(f"neurons '{path}' receive what is no sum of spikes: {form.reason}")
         steps = currents.shape[0]
+        if currents.dim() > 1 and currents.shape[1] != 1:
+            raise StepsAsSamples(
+                f"neurons '{path}' receive {currents.shape[1]} samples at once, and the network was given one: it takes the "
+                "steps of its input for samples. If it makes the steps by itself, give it samples: layout='B'"
+            )
         base = self.calls.get(path, 0)
         rows = currents.detach().reshape(steps, -1)
         known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
