@@ -112,7 +112,7 @@ def test_progress_counts_both_networks(digits: Any, networks: Any) -> None:
     ("options", "error", "says"),
     [
         ({"rate_hz": 0.0}, InputError, "rate of 0.0"),
-        ({"rate_hz": float("nan")}, InputError, "rate of nan"),
+        ({"rate_hz": float("nan")}, InputError, "rate_hz is nan"),
         ({"profiles": ["lohi"]}, InputError, "did you mean 'loihi'"),
         ({"profiles": []}, InputError, "at least one"),
         ({"profiles": "no/such.toml"}, ProfileError, "no profile file"),

@@ -13,7 +13,7 @@ from spikeledger.activity import Activity, Uncounted
 from spikeledger.errors import InputError, ProfileError
 from spikeledger.hardware.catalog import list_profiles, load_profile
 from spikeledger.study.matches import TERM_NAMES, VIEWS, Match
-from spikeledger.study.pairing import corrected, match, pair
+from spikeledger.study.pairing import both_sides, corrected, match, pair
 
 Make = Callable[..., Activity]
 fixed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -257,3 +257,15 @@ def test_parts_and_networks_are_in_the_verdict(make_ann: Make, make_snn: Make) -
     assert told["snn"]["standard_error"] == found.snn.standard_error
     with pytest.raises(InputError, match="at least one network"):
         match([], snns, V100, V100)
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("v100:loihi", ("v100", "loihi")), ("loihi", None), (r"C:\mine.toml", None), ("d:/mine.toml", None),
+        (r"v100:C:\mine.toml", ("v100", r"C:\mine.toml")), (r"C:\a.toml:D:\b.toml", (r"C:\a.toml", r"D:\b.toml")),
+        ("a:b:c", None), (":loihi", None), ("v100:", None),
+    ],
+)  # fmt: skip
+def test_the_colon_of_a_drive_divides_nothing(text: str, sides: tuple[str, str] | None) -> None:
+    assert both_sides(text) == sides

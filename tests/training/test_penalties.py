@@ -162,7 +162,7 @@ def test_rates_and_their_layers() -> None:
     [
         (lambda: sl.losses.spike_rate(0), "above 0 and at most 1"),
         (lambda: sl.losses.synops(-1), "finite and above 0"),
-        (lambda: sl.losses.joules("loihi", target=float("nan")), "finite and above 0"),
+        (lambda: sl.losses.joules("loihi", target=float("nan")), "finite number"),
         (lambda: sl.losses.joules("loihi", target=1e-7, weight=0), "weight"),
         (lambda: sl.losses.joules("lohi", target=1e-7), "did you mean 'loihi'"),
         (lambda: sl.fit(spiking(), DATA, penalties=["joules"], progress=False), r"must be one of sl\.losses"),

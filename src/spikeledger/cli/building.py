@@ -102,7 +102,12 @@ def _made_by(path: Path, function: str) -> nn.Module:
     from torch import nn
 
     if not is_file(path):
-        raise InputError(f"there is no file '{path}': give a network's folder, or file.py:function")
+        hint = (
+            "folders are divided by / here, not by \\"
+            if "\\" in str(path)
+            else "give a network's folder, or file.py:function"
+        )
+        raise InputError(f"there is no file '{path}': {hint}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise InputError(f"'{path}' is no Python file: give file.py:function")

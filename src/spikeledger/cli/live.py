@@ -68,11 +68,13 @@ def live(
 
 def _film(out: Path, on: str, samples: int, still: str, shown: tuple[nn.Module, nn.Module, Dataset]) -> None:
     from ..live.film import film
+    from ..study.pairing import both_sides
     from . import building
 
-    left, colon, right = on.rpartition(":")
-    if not (colon and left and right):
+    sides = both_sides(on)
+    if sides is None:
         raise InputError(f"--on is '{on}', but needs the form ann_profile:snn_profile")
+    left, right = sides
     with building.own_code():
         made = film(*shown, ann_profile=left, snn_profile=right, samples=samples)
     made.save(out, still=still)  # type: ignore[arg-type]

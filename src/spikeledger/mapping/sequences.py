@@ -12,7 +12,12 @@ from ..networks.encoders import Encoder
 
 
 def sequences(
-    network: nn.Module, inputs: Any, *, layout: str | None = None, seed: int = 0, batch_size: int = 256,
+    network: nn.Module,
+    inputs: Any,
+    *,
+    layout: str | None = None,
+    seed: int = 0,
+    batch_size: int = 256,
     own_steps: int | None = None,
 ) -> Tensor:
     """Values `[T, B, *N]`; the encoder draws the numbers that it draws in `record` with this seed and batch size."""

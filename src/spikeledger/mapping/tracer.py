@@ -59,7 +59,11 @@ def trace(
             f"{retold(error)}; give a sample of the shape that it takes, or another layout"
         ) from error
     mapped = assemble(tracer.populations, tracer.arrivals, tracer.output, name, dtype)
-    steps = max((tracer.calls[key] for key in mapped.populations if key in tracer.calls), default=0) if layout == "B" else None
+    steps = (
+        max((tracer.calls[key] for key in mapped.populations if key in tracer.calls), default=0)
+        if layout == "B"
+        else None
+    )
     return replace(mapped, source=network, layout=layout, step_by_step=step_by_step, own_steps=steps)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -31,6 +32,9 @@ CORRECTIONS = {
     "published-tutorial-003-spinnaker2": "spinnaker-2",
 }
 
+
+#: a profile's name or file, with the colon of a drive where it has one
+_NAME = r"(?:[A-Za-z]:[\\/])?[^:]+"
 
 #: one network: its activity, or the activities of parts of its samples, which add up to it
 Network = Activity | Sequence[Activity]
@@ -91,6 +95,12 @@ def match(
     )  # fmt: skip
 
 
+def both_sides(text: str) -> tuple[str, str] | None:
+    r"""The two names of `ann_profile:snn_profile`; the colon of a drive, `C:\mine.toml`, divides nothing."""
+    found = None if re.fullmatch(_NAME, text) else re.fullmatch(f"({_NAME}):({_NAME})", text)
+    return (found[1], found[2]) if found else None
+
+
 def pair(
     asked: Iterable[str | HardwareProfile], opponent: str | HardwareProfile | None = None
 ) -> list[tuple[str, HardwareProfile, HardwareProfile]]:
@@ -101,8 +111,9 @@ def pair(
     """
     wanted: list[tuple[str, HardwareProfile, HardwareProfile | None]] = []
     for one in asked:
-        if isinstance(one, str) and one.count(":") == 1:
-            left, right = one.split(":")
+        sides = both_sides(one) if isinstance(one, str) else None
+        if isinstance(one, str) and sides is not None:
+            left, right = sides
             wanted.append((one, load_profile(right), load_profile(left)))
         else:
             device = load_profile(one)
