@@ -244,3 +244,19 @@ def test_a_scale_clamps() -> None:
     assert Scale(1.0, 100.0, 0.0, 10.0, log=True)(10.0) == pytest.approx(5.0)
     assert Scale(1.0, 100.0, 0.0, 10.0, log=True)(0.0) == 0.0
     assert Scale(0.0, 2.0, 0.0, 10.0)(5.0) == 10.0
+
+
+def test_what_decides_in_the_picture_is_what_decides_the_verdict() -> None:
+    """One computation: the verdict's, which knows the parts of the samples; widths are the ledgers' own."""
+    found = comparisons.small(widths=(64, 32, 10), profiles=("horowitz-45nm", "jouppi-7nm"))
+    assert [len(match.verdict.decided_by) for match in found.matches] == [1, 2]
+    for match in found.matches:
+        assert match.snn.ledger is not None and match.ann.ledger is not None
+        ranked = sensitivity(match.snn.ledger, against=match.ann.ledger, judged=match.verdict)
+        assert [one.worth for one in ranked.deciding] == list(match.verdict.decided_by)
+        again = sensitivity(match.snn.ledger, against=match.ann.ledger)
+        ends = {one.name: (one.at_low, one.at_high) for one in again.swings}
+        assert {one.name: (one.at_low, one.at_high) for one in ranked.swings} == ends
+        drawn = figures.plot_tornado(match).marks
+        bold = {mark.text for mark in drawn if isinstance(mark, Words) and mark.bold and mark.size == 12}
+        assert {one.short if match.same_device else one.name for one in ranked.deciding} <= bold

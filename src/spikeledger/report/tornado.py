@@ -83,7 +83,8 @@ def _ranked(match: Match) -> tuple[Sensitivity, float]:
     if match.ann.ledger is None or match.snn.ledger is None:
         reason = next(cost.reason for cost in (match.ann, match.snn) if cost.ledger is None)
         raise InputError(f"'{match.name}' has no prices to rank: {reason}")
-    return sensitivity(match.snn.ledger, against=match.ann.ledger), 1 / max(match.snn.ledger.samples, 1)
+    ranked = sensitivity(match.snn.ledger, against=match.ann.ledger, judged=match.verdict)
+    return ranked, 1 / max(match.snn.ledger.samples, 1)
 
 
 def _label(found: Match | Sensitivity, swing: Swing) -> str:

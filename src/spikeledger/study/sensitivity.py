@@ -99,17 +99,22 @@ class Sensitivity(Shown):
         }  # fmt: skip
 
 
-def sensitivity(ledger: Ledger, *, against: Ledger | None = None, distribution: str = "log-uniform") -> Sensitivity:
+def sensitivity(
+    ledger: Ledger, *, against: Ledger | None = None, distribution: str = "log-uniform", judged: Verdict | None = None
+) -> Sensitivity:
     """Rank the numbers of a ledger by how far their ranges move it.
 
     Args:
         against: another ledger; the question is then which number turns `ledger - against`, and how likely that is. A
             number that both pay moves both.
         distribution: how numbers lie within their ranges, `log-uniform` or `log-triangular`.
+        judged: the verdict on both, where a comparison has made it: what decides is then what decides there.
     """
     here, there = ledger.amount, against.amount if against is not None else Amount.exactly(0.0)
     nominal = here.nominal - there.nominal
-    found = None if against is None else verdict(against.per_sample, ledger.per_sample, distribution=distribution)
+    found = judged
+    if found is None and against is not None:
+        found = verdict(against.per_sample, ledger.per_sample, distribution=distribution)
     worth = {one.price: one for one in found.decided_by} if found is not None else {}
     events = _events(ledger, against)
     sources = {**(against.profile.behind() if against is not None else {}), **ledger.profile.behind()}
