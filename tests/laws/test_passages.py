@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -221,8 +222,8 @@ def test_random_passages_called_in_random_ways(case: tuple[Network, Tensor], way
 
 @pytest.mark.slow
 @given(networks(), st.sampled_from(sorted(WAYS)))
-@settings(max_examples=10_000, deadline=None)
-def test_ten_thousand_random_passages(case: tuple[Network, Tensor], way: str) -> None:
+@settings(max_examples=int(os.environ.get("SPIKELEDGER_NETWORKS", 20_000)), deadline=None)
+def test_many_random_passages(case: tuple[Network, Tensor], way: str) -> None:
     law(case, way)
 
 
