@@ -121,7 +121,13 @@ class _Tracer(Hearing):
             return quiet
         if fired.currents is None:
             raise refuse(f"nobody said what neurons '{path}' ({type(module).__name__}) receive: {_CURRENT}")
-        self._receive(path, steps_first(fired.currents, fired.layout), facts)
+        currents, spikes = (steps_first(each, fired.layout) for each in (fired.currents, fired.spikes))
+        if spikes.dim() > 1 and spikes.shape[1] != 1:
+            raise StepsAsSamples(
+                f"neurons '{path}' receive {spikes.shape[1]} samples at once, and the network was given one: it takes the "
+                "steps of its input for samples. If it makes the steps by itself, give it samples: layout='B'"
+            )
+        self._receive(path, currents, facts)
         quiet = torch.zeros_like(fired.sent)
         self._send(path, by_step(quiet, fired), 2, "neurons")
         return quiet
@@ -149,11 +155,6 @@ class _Tracer(Hearing):
         if isinstance(form, Opaque):
             raise refuse(f"neurons '{path}' receive what is no sum of spikes: {form.reason}")
         steps = currents.shape[0]
-        if currents.dim() > 1 and currents.shape[1] != 1:
-            raise StepsAsSamples(
-                f"neurons '{path}' receive {currents.shape[1]} samples at once, and the network was given one: it takes the "
-                "steps of its input for samples. If it makes the steps by itself, give it samples: layout='B'"
-            )
         base = self.calls.get(path, 0)
         rows = currents.detach().reshape(steps, -1)
         known = self.populations.setdefault(path, {"kind": "neurons", "shape": ()})
