@@ -276,7 +276,7 @@ def check_film(path: str | os.PathLike[str], still: str) -> Path:
         raise unknown_name("still", str(still), STILLS)
     if kind == ".mp4" and ffmpeg() is None:
         raise InputError(
-            "a film as .mp4 needs ffmpeg, which is not installed here: pip install 'spikeledger[film]' brings one, or write a .gif"
+            "a film as .mp4 needs ffmpeg, which is not installed here: pip install 'spikeledger[film]', or write a .gif"
         )
     return target
 
