@@ -8,7 +8,7 @@
 namespace spikeledger {
 
 enum Reset : int { kSubtract = 0, kZero = 1, kNone = 2 };
-enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4 };
+enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4, kRectangular = 5 };
 enum Method : int { kSubsets = 0, kEvents = 1, kTiles = 2 };
 enum Class : int { kSilent = 0, kSpikes = 1, kGraded = 2 };
 

@@ -168,6 +168,7 @@ auto learn_block_with(int surrogate) {
     case kFastSigmoid: return learn_block<reset, delayed, kFastSigmoid>;
     case kSigmoid: return learn_block<reset, delayed, kSigmoid>;
     case kTriangle: return learn_block<reset, delayed, kTriangle>;
+    case kRectangular: return learn_block<reset, delayed, kRectangular>;
     default: return learn_block<reset, delayed, kStraightThrough>;
   }
 }

@@ -115,6 +115,8 @@ inline Lanes derivative(Lanes x, float slope) {
   } else if constexpr (surrogate == kTriangle) {
     const Lanes height = one - splat(slope) * magnitude(x);
     return pick(height > splat(0.0f), height, splat(0.0f));
+  } else if constexpr (surrogate == kRectangular) {
+    return pick(splat(slope) * magnitude(x) < splat(0.5f), splat(slope), splat(0.0f));
   } else {
     return splat(slope);
   }
@@ -197,6 +199,7 @@ void learn_with(const Population& p, const Backward& grad) {
     case kFastSigmoid: return learn_as<reset, delayed, kFastSigmoid>(p, grad);
     case kSigmoid: return learn_as<reset, delayed, kSigmoid>(p, grad);
     case kTriangle: return learn_as<reset, delayed, kTriangle>(p, grad);
+    case kRectangular: return learn_as<reset, delayed, kRectangular>(p, grad);
     default: return learn_as<reset, delayed, kStraightThrough>(p, grad);
   }
 }
