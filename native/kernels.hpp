@@ -3,7 +3,9 @@
 // is column c, and bits past the last column are zero.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace spikeledger {
 
@@ -112,6 +114,27 @@ struct Layer {
   int threads;
 };
 
+// What a layer keeps for the way back in place of its charges, where its surrogate is zero but near the threshold: of each
+// row of each block of 32 neurons which were near, and the surrogate there, one number behind the other.
+struct Near {
+  int surrogate;
+  float slope;
+  int64_t rows = 0, parts = 1;               // T * B, and parts of the samples that threads took
+  std::vector<uint32_t> masks{}, begins{};   // [blocks, T, B]; where the row's numbers begin among its part's
+  std::vector<uint32_t> part_of{};           // [B]
+  std::vector<std::vector<float>> numbers{}; // [blocks * parts]
+
+  const float* at(int64_t block, int64_t row) const {
+    const auto part = part_of[static_cast<std::size_t>(row) % part_of.size()];
+    return numbers[static_cast<std::size_t>(block * parts + part)].data() + begins[static_cast<std::size_t>(block * rows + row)];
+  }
+  int64_t bytes() const {
+    int64_t sum = static_cast<int64_t>(masks.size() + begins.size()) * 4;
+    for (const auto& each : numbers) sum += static_cast<int64_t>(each.size()) * 4;
+    return sum;
+  }
+};
+
 // What a layer's neurons did, added to: how often each one's current was not zero and each fired, [columns], and the spikes
 // of each step. Null where nobody counts.
 struct Counts {
@@ -137,6 +160,8 @@ struct LayerBackward {
   float* weight;
   float* bias;
   float* beta;
+  const Near* near;       // or null: then there are charges
+  const uint64_t* fired;  // the layer's own spikes, where `near` is there
 };
 
 // A convolution of spikes [T * B, channels, height, width], as words, in two dimensions. Windows that reach past the image,
@@ -200,9 +225,9 @@ struct Kernels {
   void (*multiply)(Product);
   // out [rows, columns] = a [rows, inner] b [inner, columns]; null where the processor has nothing for it
   void (*multiply_floats)(const float* a, const float* b, float* out, int64_t rows, int64_t inner, int64_t columns, int threads);
-  // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
+  // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients; or `near` is filled
   // gives back all spikes
-  int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);
+  int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&, Near*);
   void (*layer_back)(const Layer&, const float* charges, const LayerBackward&);
   // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
   void (*convolve)(const Convolution&, const float* weight, float* currents);

@@ -204,6 +204,55 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
 }
 #endif
 
+// The low 16 bits as zeros and ones
+inline Lanes ones_at(uint32_t bits) {
+  bits &= 0xffffu;
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f));
+#else
+  const IntLanes lane = lane_numbers();
+  const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
+  return to_floats(bit);
+#endif
+}
+
+// The lanes of a mask, one behind the other; up to kLanes are written. Gives where the next go.
+inline float* press(float* to, Lanes value, uint32_t mask) {
+#if defined(__AVX512F__)
+  _mm512_storeu_ps(to, _mm512_maskz_compress_ps(static_cast<__mmask16>(mask), (__m512)value));
+  return to + std::popcount(mask);
+#else
+  alignas(64) float lanes[kLanes];
+  store(lanes, value);
+  for (; mask != 0; mask &= mask - 1) *to++ = lanes[std::countr_zero(mask)];
+  return to;
+#endif
+}
+
+// And back: the lanes of a mask are the next numbers, all others zero; up to kLanes are read.
+inline Lanes unpress(const float* from, uint32_t mask) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_expand_ps(static_cast<__mmask16>(mask), _mm512_loadu_ps(from));
+#else
+  alignas(64) float lanes[kLanes] = {};
+  for (; mask != 0; mask &= mask - 1) lanes[std::countr_zero(mask)] = *from++;
+  return load(lanes);
+#endif
+}
+
+// All lanes' sum
+inline float sum_of(Lanes value) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)value);
+#else
+  alignas(64) float lanes[kLanes];
+  store(lanes, value);
+  for (int half = kLanes / 2; half != 0; half /= 2)
+    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  return lanes[0];
+#endif
+}
+
 // A buffer that a thread keeps between calls: fresh pages cost more than the work done in them.
 template <typename T>
 class Buffer {

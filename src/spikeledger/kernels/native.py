@@ -256,7 +256,7 @@ def multiply_floats(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 def layer(
     shape: _Layer, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
-    charges: Tensor | None, out: Tensor, counts: Tensor | None,
+    charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None,
 ) -> int:  # fmt: skip
     """A linear layer and its neurons: writes their bits, and how many spikes they are is returned.
 
@@ -268,14 +268,19 @@ def layer(
         0 if bias is None else _at(bias, columns, "a bias"), _at(beta, columns, "a decay"), settings.threshold,
         settings.bar, settings.reset, settings.reset_delay, method, torch.get_num_threads(),
         0 if charges is None else charges.data_ptr(), out.data_ptr(),
-        0 if counts is None else _at(counts, 2 * columns + steps, "counts"),
+        0 if counts is None else _at(counts, 2 * columns + steps, "counts"), 0 if near is None else near.address,
     )  # fmt: skip
     return found
 
 
+def near_threshold(settings: Settings) -> Any:
+    """Room for what `layer` keeps, in place of charges, of neurons near their threshold: for a compact surrogate."""
+    return _core().Near(settings.surrogate, settings.slope)
+
+
 def layer_back(
-    shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor, spikes_grad: Tensor | None,
-    rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor, turned: Tensor | None,
+    shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor | None, near: Any, fired: Tensor,
+    spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor, turned: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
 ) -> None:  # fmt: skip
     """The way back of `layer`: from its spikes' gradient, or that of the currents of the layer above."""
@@ -284,13 +289,14 @@ def layer_back(
     wide = 0 if above is None else above.shape[1]
     _core().layer_back(
         steps, batch, inner, columns, _at(beta, columns, "a decay"), settings.threshold, settings.bar, settings.reset,
-        settings.reset_delay, method, torch.get_num_threads(), _at(charges, rows * columns, "charges"),
+        settings.reset_delay, method, torch.get_num_threads(), _any(charges, rows * columns, "charges"),
         _any(spikes_grad, (batch if rates else rows) * columns, "a gradient"), rates,
         _any(above, rows * wide, "a gradient"), _any(above_weight, wide * columns, "a weight"), wide,
         settings.surrogate, settings.slope, _at(words, rows * words_of(inner), "spikes"),
         _any(turned, inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
         _any(weight_grad, inner * columns, "a gradient"), _any(bias_grad, columns, "a gradient"),
-        _any(beta_grad, columns, "a gradient"),
+        _any(beta_grad, columns, "a gradient"), 0 if near is None else near.address,
+        _at(fired, rows * words_of(columns), "spikes"),
     )  # fmt: skip
 
 
