@@ -35,6 +35,9 @@ struct Firing {
   float* spikes;
   uint64_t* words;
   float* last;
+  uint64_t* near = nullptr;  // as the words: which are so near the threshold that this compact surrogate is not zero
+  int surrogate = 0;
+  float slope = 0;
 };
 
 // Gradients of the spikes [T, B, N] and of the last membrane (or null) in; of currents, start and beta [N] out.
@@ -240,13 +243,15 @@ struct Kernels {
                          bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
                          float* beta_grad);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
-  void (*max_pool_back)(const Convolution&, const float* grad, float* out);
+  void (*max_pool_back)(const Convolution&, const float* grad, float* out);  // to [T * B, height, width, channels]
   void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);
   void (*learn_cells)(const Cells&, const CellsBackward&);
   void (*adam)(const AdamWeight* weights, int64_t count, const AdamStep&);
+  // gradient of a convolution's inputs, [T * B, height, width, channels], where the words have ones; zero elsewhere
+  void (*convolve_input)(const Convolution&, const float* grad, const float* weight, float* out);
 };
 
 extern const Kernels kPlain;

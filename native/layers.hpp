@@ -23,7 +23,7 @@ struct NearBlock {
   uint32_t there;  // the block's columns
 
   void keep(int64_t row, Lanes distance, int lane) {
-    const Lanes height = surrogate == kTriangle ? derivative<kTriangle>(distance, slope) : derivative<kRectangular>(distance, slope);
+    const Lanes height = compact(surrogate, distance, slope);
     const uint32_t mask = static_cast<uint32_t>(above(height, splat(0.0f))) & there >> lane;
     if (lane == 0) masks[row] = mask, begins[row] = static_cast<uint32_t>(at - start);
     else masks[row] |= mask << kLanes;

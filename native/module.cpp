@@ -248,9 +248,10 @@ NB_MODULE(_native, module) {
   module.def(
       "convolve_fire",
       [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
-         Address beta, float threshold, float bar, int reset, bool delayed, Address currents, Address out, Address active) {
+         Address beta, float threshold, float bar, int reset, bool delayed, Address currents, Address out, Address active, Address near, int surrogate, float slope) {
         chosen->convolve_fire(convolution(shape, words, bias, method, threads), at<const float>(weight),
-                              {nullptr, at<uint64_t>(out), nullptr}, at<const float>(beta), threshold, bar, reset, delayed,
+                              {nullptr, at<uint64_t>(out), nullptr, at<uint64_t>(near), surrogate, slope},
+                              at<const float>(beta), threshold, bar, reset, delayed,
                               at<float>(currents), at<int64_t>(active));
       },
       Release());
@@ -281,6 +282,13 @@ NB_MODULE(_native, module) {
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
         chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
                                 at<float>(bias));
+      },
+      Release());
+  module.def(
+      "convolve_input",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address out) {
+        chosen->convolve_input(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<const float>(weight),
+                               at<float>(out));
       },
       Release());
   module.def(

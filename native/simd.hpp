@@ -167,14 +167,14 @@ inline Lanes reciprocal(Lanes value) {
 }
 
 // The places of the ones of a word, `base` and a multiple of `stride` each, without a branch: whole vectors are stored, and
-// the next one overwrites the rest. So up to `kPlacesAtOnce` are written past the last.
+// the next one overwrites the rest. So up to `kPlacesAtOnce` are written past the last. Only the low `most` bits are looked at.
 constexpr int kPlacesAtOnce = 16;
 #if defined(__AVX512F__)
-template <int stride>
+template <int stride, int most = 64>
 inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   __m512i places = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32(stride)), _mm512_set1_epi32(base));
-  for (int quarter = 0; quarter < 4; ++quarter, bits >>= 16) {
+  for (int quarter = 0; quarter < most / 16; ++quarter, bits >>= 16) {
     const auto here = static_cast<__mmask16>(bits);  // of 16 bits each only processors with VBMI2 press them together
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(here, places)));
     at += std::popcount(static_cast<uint16_t>(bits));
@@ -183,7 +183,7 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   return at;
 }
 #else
-template <int stride>
+template <int stride, int most = 64>
 inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   typedef uint16_t Eight __attribute__((vector_size(16)));
   static constexpr auto kOfByte = [] {
@@ -193,7 +193,7 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
         if ((byte >> bit & 1) != 0) table[byte][next++] = static_cast<uint16_t>(bit * stride);
     return table;
   }();
-  for (int byte = 0; byte < 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * stride)) {
+  for (int byte = 0; byte < most / 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * stride)) {
     Eight places;
     std::memcpy(&places, kOfByte[bits & 255].data(), sizeof places);
     places += base;
@@ -213,6 +213,15 @@ inline Lanes ones_at(uint32_t bits) {
   const IntLanes lane = lane_numbers();
   const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
   return to_floats(bit);
+#endif
+}
+
+// A value in the lanes of a mask, zero in the others
+inline Lanes only(Lanes value, uint32_t mask) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(mask), (__m512)value);
+#else
+  return pick(ones_at(mask) > splat(0.0f), value, splat(0.0f));
 #endif
 }
 

@@ -16,9 +16,8 @@ from .native import Settings, unfitting
 from .planes import Planes, empty_words
 from .products import dense
 from .refusal import once
-from .surrogates import COMPACT, SURROGATES
+from .surrogates import COMPACT_NUMBERS
 
-_COMPACT = [list(SURROGATES).index(name) for name in COMPACT]
 BLOCK = 32  # columns of a block of charges
 #: a layer of at most so many neurons hands the gradient of its inputs on as a product still to be made: the layer below
 #: makes it a tile at a time, in cache
@@ -92,7 +91,7 @@ def _forth(
             raise unfitting(weight, inner)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         charges = near = None
-        if kept is not None and own.surrogate in _COMPACT and not wants[3 * index + 3]:
+        if kept is not None and own.surrogate in COMPACT_NUMBERS and not wants[3 * index + 3]:
             near = core.near_threshold(own)
         elif kept is not None:
             charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
@@ -138,9 +137,7 @@ class _Stack(torch.autograd.Function):
         return (None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
-def _go_back(
-    run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]
-) -> None:
+def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
     spikes_grad: Tensor | None = grad
     rates = run.sends == "rates"  # whether it is the rates'
@@ -162,7 +159,8 @@ def _go_back(
         to_currents = torch.empty(planes.rows, columns) if below else None
         core.layer_back(
             (steps, batch, inner, columns), beta, own, _method(inner, planes.rows, columns, planes.spikes),
-            charges=charges, near=run.near[index], fired=run.sent[index].words, spikes_grad=spikes_grad, rates=rates, above=above, above_weight=above_weight,
+            charges=charges, near=run.near[index], fired=run.sent[index].words, spikes_grad=spikes_grad,
+            rates=rates, above=above, above_weight=above_weight,
             words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
             bias_grad=to_bias, beta_grad=to_beta,
         )  # fmt: skip

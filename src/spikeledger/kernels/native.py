@@ -280,7 +280,8 @@ def near_threshold(settings: Settings) -> Any:
 
 def layer_back(
     shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor | None, near: Any, fired: Tensor,
-    spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor, turned: Tensor | None,
+    spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor,
+    turned: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
 ) -> None:  # fmt: skip
     """The way back of `layer`: from its spikes' gradient, or that of the currents of the layer above."""
@@ -315,14 +316,15 @@ def convolve(
 
 def convolve_fire(
     sizes: Sizes, words: Tensor, weight: Tensor, bias: Tensor | None, method: int, beta: Tensor, settings: Settings, *,
-    currents: Tensor | None, out: Tensor, active: Tensor | None,
+    currents: Tensor | None, out: Tensor, active: Tensor | None, near: Tensor | None,
 ) -> None:  # fmt: skip
-    """A convolution and the neurons behind it: writes their bits, and adds to `active` what they did."""
+    """A convolution and the neurons behind it: writes their bits, and which were `near`; adds to `active` what they did."""
     _core().convolve_fire(
         sizes.row, _at(words, sizes.words, "spikes"), _at(weight, sizes.weights, "a weight"),
         _any(bias, sizes.filters, "a bias"), method, torch.get_num_threads(), _at(beta, sizes.neurons, "a decay"),
         settings.threshold, settings.bar, settings.reset, settings.reset_delay, _any(currents, sizes.outputs, "currents"),
         _at(out, sizes.words_out, "words"), _any(active, sizes.neurons, "counts"),
+        _any(near, sizes.words_out, "words"), settings.surrogate, settings.slope,
     )  # fmt: skip
 
 
@@ -347,6 +349,14 @@ def convolve_weight(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, b
     )  # fmt: skip
 
 
+def convolve_input(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, out: Tensor) -> None:
+    """The gradient of a convolution's inputs, channels last, where the words have ones; zero elsewhere."""
+    _core().convolve_input(
+        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
+        _at(weight, sizes.weights, "a weight"), _at(out, sizes.inputs, "a gradient"),
+    )  # fmt: skip
+
+
 def max_pool(sizes: Sizes, words: Tensor, out: Tensor) -> None:
     """Whether any neuron of a window fired."""
     _core().max_pool(
@@ -355,11 +365,10 @@ def max_pool(sizes: Sizes, words: Tensor, out: Tensor) -> None:
 
 
 def max_pool_back(sizes: Sizes, words: Tensor, grad: Tensor, out: Tensor) -> None:
-    """The gradient's way back, to the first of a window's spikes, or to its first neuron."""
-    numbers = sizes.steps * sizes.batch * sizes.channels * sizes.image[0] * sizes.image[1]
+    """The gradient's way back, to the first of a window's spikes, or to its first neuron; channels last."""
     _core().max_pool_back(
         sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
-        _at(out, numbers, "a gradient"),
+        _at(out, sizes.inputs, "a gradient"),
     )  # fmt: skip
 
 

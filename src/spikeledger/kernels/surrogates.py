@@ -105,6 +105,7 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
     "straight_through": straight_through,
     "rectangular": rectangular,
 }
+COMPACT_NUMBERS = tuple(list(SURROGATES).index(name) for name in COMPACT)
 _FORMULAS: dict[str, Callable[[Tensor, float], Tensor]] = dict(
     zip(SURROGATES, (_atan, _fast_sigmoid, _sigmoid, _triangle, _straight_through, _rectangular), strict=True)
 )
