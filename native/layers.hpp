@@ -6,6 +6,7 @@
 #include <atomic>
 #include <bit>
 
+#include "near.hpp"
 #include "neurons.hpp"
 #include "products.hpp"
 
@@ -13,23 +14,6 @@ namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
 constexpr int64_t kNarrow = 64;  // of so many neurons above a product is made for all below, not for those near the threshold alone
-
-// What is kept of one block and part of the samples while its neurons run
-struct NearBlock {
-  int surrogate;
-  float slope;
-  uint32_t *masks, *begins;
-  float *start, *at;
-  uint32_t there;  // the block's columns
-
-  void keep(int64_t row, Lanes distance, int lane) {
-    const Lanes height = compact(surrogate, distance, slope);
-    const uint32_t mask = static_cast<uint32_t>(above(height, splat(0.0f))) & there >> lane;
-    if (lane == 0) masks[row] = mask, begins[row] = static_cast<uint32_t>(at - start);
-    else masks[row] |= mask << kLanes;
-    at = press(at, height, mask);
-  }
-};
 
 // Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
 // Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as
@@ -179,23 +163,6 @@ void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& b
           store(state + n, block.beta[half] * flow);
         }
     }
-  }
-}
-
-// The gradient of the spikes of one row that are near the threshold, where it is a product with the many neurons above: the
-// block's weights lie turned, [32, above].
-inline void sampled_gradient(const float* above, int64_t wide, const float* panel, uint32_t mask, float* to) {
-  store(to, splat(0.0f)), store(to + kLanes, splat(0.0f));
-  for (; mask != 0; mask &= mask - 1) {
-    const int lane = std::countr_zero(mask);
-    const float* weight = panel + lane * wide;
-    Lanes sums[2] = {};
-    int64_t k = 0;
-    for (; k + 2 * kLanes <= wide; k += 2 * kLanes)
-      for (int half = 0; half < 2; ++half)
-        sums[half] = multiply_add(load(above + k + half * kLanes), load(weight + k + half * kLanes), sums[half]);
-    for (; k < wide; k += kLanes) sums[0] = multiply_add(load(above + k, wide - k), load(weight + k, wide - k), sums[0]);
-    to[lane] = sum_of(sums[0] + sums[1]);
   }
 }
 
