@@ -36,30 +36,6 @@ inline void arrange_weight(const Convolution& c, const float* weight, float* out
   });
 }
 
-// And back: of the first share's sums, to which the others are added
-inline void return_weight(const Convolution& c, const float* sums, int64_t shares, float* weight, float* bias) {
-  const Blocks blocks(c.filters);
-  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, share_size = blocks.count * (taps + 1) * wide;
-  parallel(blocks.count * blocks.lanes, c.threads, [&](int64_t group) {
-    const float* from = sums + group / blocks.lanes * (taps + 1) * wide + group % blocks.lanes * kLanes;
-    const int64_t here = std::clamp<int64_t>(c.filters - group * kLanes, 0, kLanes);
-    const auto sum = [&](int64_t row) {
-      Lanes whole = load(from + row * wide);
-      for (int64_t share = 1; share < shares; ++share) whole += load(from + share * share_size + row * wide);
-      return whole;
-    };
-    if (here > 0 && bias != nullptr) store(bias + group * kLanes, sum(taps), here);
-    for (int64_t tap = 0; tap < taps && here > 0; tap += kLanes) {
-      Lanes block[kLanes];
-      for (int64_t line = 0; line < kLanes; ++line)
-        block[line] = tap + line < taps ? sum(row_of(c, tap + line)) : splat(0.0f);
-      exchange_rows<8>(block), exchange_rows<4>(block), exchange_rows<2>(block), exchange_rows<1>(block);
-      for (int64_t line = 0; line < here; ++line)
-        store(weight + (group * kLanes + line) * taps + tap, block[line], taps - tap);
-    }
-  });
-}
-
 // ---- events ----------------------------------------------------------------------------------------------------------
 
 constexpr int kPair = 4;  // lists are padded to a multiple
@@ -210,28 +186,32 @@ inline void convolve(const Convolution& c, const float* weight, float* out) {
 // band, each [T, positions, filters], as `convolve_back` finds them.
 inline void convolve_fire(const Convolution& c, const float* weight, const Firing& out, const float* beta, float threshold, float bar,
                           int reset, bool delayed, float* currents, int64_t* active) {
+  const bool near = out.near != nullptr;
   const Blocks blocks(c.filters);
   const int64_t places = c.out_height * c.out_width, field = words_of(c.filters);
   static thread_local Buffer<float> weight_buffer;
-  static thread_local Buffer<uint64_t> image_buffer, field_buffer;
+  static thread_local Buffer<uint64_t> image_buffer, field_buffer, near_buffer;
   float* arranged = weight_buffer.at_least(blocks.count * (taps_of(c) + 1) * blocks.lanes * kLanes);
   uint64_t* images = image_buffer.at_least(c.steps * c.batch * image_words(c));
   uint64_t* fields = field_buffer.at_least(c.steps * c.batch * places * field);
+  uint64_t* near_fields = near ? near_buffer.at_least(c.steps * c.batch * places * field) : nullptr;
   arrange_weight(c, weight, arranged);
   arrange_images(c, images);
   std::mutex counting;
   over_bands(c, [&](const Band& band) {
     const int64_t positions = band.rows * c.out_width, width = positions * c.filters, words = words_of(width);
     static thread_local Buffer<float> buffer;
-    static thread_local Buffer<uint64_t> bits;
+    static thread_local Buffer<uint64_t> bits, near_bits;
     float* sums = currents != nullptr ? currents + band.place(c) * c.steps * c.filters : buffer.at_least(c.steps * width);
     band_currents(c, images, band, arranged, sums, width);
-    uint64_t* spikes = bits.at_least(c.steps * words + 1);
+    uint64_t *spikes = bits.at_least(c.steps * words + 1), *close = near ? near_bits.at_least(c.steps * words + 1) : nullptr;
     fire({c.steps, 1, width, sums, nullptr, beta + band.first * c.out_width * c.filters, threshold, bar, reset, delayed, 1},
-         {nullptr, spikes, nullptr});
-    for (int64_t step = 0; step < c.steps; ++step)
-      cut_fields(spikes + step * words, positions, c.filters,
-                 fields + ((step * c.batch + band.sample) * places + band.first * c.out_width) * field);
+         {nullptr, spikes, nullptr, close, out.surrogate, out.slope});
+    for (int64_t step = 0; step < c.steps; ++step) {
+      const int64_t place = ((step * c.batch + band.sample) * places + band.first * c.out_width) * field;
+      cut_fields(spikes + step * words, positions, c.filters, fields + place);
+      if (near) cut_fields(close + step * words, positions, c.filters, near_fields + place);
+    }
     if (active != nullptr) {
       const std::lock_guard guard(counting);
       for (int64_t step = 0; step < c.steps; ++step)
@@ -241,6 +221,8 @@ inline void convolve_fire(const Convolution& c, const float* weight, const Firin
   });
   parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
     spread_fields(fields + image * places * field, places, c.filters, out.words + image * words_of(places * c.filters));
+    if (near)
+      spread_fields(near_fields + image * places * field, places, c.filters, out.near + image * words_of(places * c.filters));
   });
 }
 
@@ -271,65 +253,6 @@ inline void convolve_learn(const Convolution& c, const float* currents, const fl
       std::memcpy(out + ((step * c.batch + band.sample) * places + first) * c.filters, left + step * width,
                   static_cast<size_t>(width) * sizeof(float));
   });
-}
-
-template <int lanes>
-inline void scatter(const uint32_t* list, int64_t count, const Lanes* grad, float* sums) {
-  for (int64_t n = 0; n < count; ++n) {
-    float* to = sums + list[n] * (lanes * kLanes);
-    for (int lane = 0; lane < lanes; ++lane) store(to + lane * kLanes, load(to + lane * kLanes) + grad[lane]);
-  }
-}
-
-// One block's gradient of the weight, [taps + 1, lanes * 16], over a share of the images; the last row is the bias's
-template <int lanes>
-void weight_share(const Convolution& c, const uint64_t* images, int64_t first, int64_t last, int64_t block,
-                  const float* grad, float* sums) {
-  const int64_t taps = taps_of(c), wide = lanes * kLanes, places = c.out_height * c.out_width;
-  std::memset(sums, 0, static_cast<size_t>((taps + 1) * wide) * sizeof(float));
-  static thread_local EventLists lists;
-  static thread_local Buffer<uint32_t> buffer;
-  uint32_t* list = buffer.at_least(taps + 64);
-  const Band whole{0, 0, c.out_height};
-  for (int64_t image = first; image < last; ++image) {
-    lists.list(c, images + image * image_words(c), whole);
-    const float* row = grad + image * places * c.filters + block * wide;
-    for (int64_t place = 0; place < places; ++place, row += c.filters) {
-      int64_t count = lists.window(c, place / c.out_width, place % c.out_width, list);
-      list[count++] = static_cast<uint32_t>(taps);
-      Lanes flow[lanes];
-      for (int lane = 0; lane < lanes; ++lane) {
-        const int64_t rest = c.filters - block * wide - lane * kLanes;
-        flow[lane] = rest > 0 ? load(row + lane * kLanes, rest) : splat(0.0f);
-      }
-      scatter<lanes>(list, count, flow, sums);
-    }
-  }
-}
-
-// Gradients of weight [filters, channels, kernel] and bias (or null) from that of the currents [T * B, H, W, filters].
-// The shares of the images are the same for any number of threads, and so is the order of the sums.
-inline void convolve_weight(const Convolution& c, const float* grad, float* to_weight, float* to_bias) {
-  const Blocks blocks(c.filters);
-  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, size = (taps + 1) * wide;
-  const int64_t total = c.steps * c.batch;
-  const int64_t shares = std::clamp<int64_t>(std::min(total / 8, (1 << 21) / (taps * c.filters)), 2, 16);
-  static thread_local Buffer<float> sum_buffer;
-  static thread_local Buffer<uint64_t> image_buffer;
-  uint64_t* images = image_buffer.at_least(total * image_words(c));
-  float* sums = sum_buffer.at_least(shares * blocks.count * size);
-  arrange_images(c, images);
-  parallel(shares * blocks.count, c.threads, [&](int64_t task) {
-    const int64_t share = task / blocks.count, block = task % blocks.count;
-    const int64_t first = share * total / shares, last = (share + 1) * total / shares;
-    switch (blocks.lanes) {
-      case 1: return weight_share<1>(c, images, first, last, block, grad, sums + task * size);
-      case 2: return weight_share<2>(c, images, first, last, block, grad, sums + task * size);
-      case 3: return weight_share<3>(c, images, first, last, block, grad, sums + task * size);
-      default: return weight_share<4>(c, images, first, last, block, grad, sums + task * size);
-    }
-  });
-  return_weight(c, sums, shares, to_weight, to_bias);
 }
 
 }  // namespace spikeledger::SPIKELEDGER_SET

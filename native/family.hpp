@@ -199,6 +199,7 @@ class Group {
       case kFastSigmoid: return derivative<kFastSigmoid>(x, slope);
       case kSigmoid: return derivative<kSigmoid>(x, slope);
       case kTriangle: return derivative<kTriangle>(x, slope);
+      case kRectangular: return derivative<kRectangular>(x, slope);
       default: return derivative<kStraightThrough>(x, slope);
     }
   }

@@ -5,6 +5,7 @@
 #include "counts.hpp"
 #include "family.hpp"
 #include "floats.hpp"
+#include "gradients.hpp"
 #include "layers.hpp"
 #include "neurons.hpp"
 #include "planes.hpp"
@@ -22,5 +23,5 @@
         SPIKELEDGER_SET::convolve_fire, SPIKELEDGER_SET::convolve_learn,                               \
         SPIKELEDGER_SET::max_pool, SPIKELEDGER_SET::max_pool_back, SPIKELEDGER_SET::convolve_weight,   \
         SPIKELEDGER_SET::rate_code, SPIKELEDGER_SET::fire_cells, SPIKELEDGER_SET::learn_cells,         \
-        SPIKELEDGER_SET::adam                                                                          \
+        SPIKELEDGER_SET::adam, SPIKELEDGER_SET::convolve_input                                                                          \
   }

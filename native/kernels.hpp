@@ -3,12 +3,14 @@
 // is column c, and bits past the last column are zero.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace spikeledger {
 
 enum Reset : int { kSubtract = 0, kZero = 1, kNone = 2 };
-enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4 };
+enum Surrogate : int { kAtan = 0, kFastSigmoid = 1, kSigmoid = 2, kTriangle = 3, kStraightThrough = 4, kRectangular = 5 };
 enum Method : int { kSubsets = 0, kEvents = 1, kTiles = 2 };
 enum Class : int { kSilent = 0, kSpikes = 1, kGraded = 2 };
 
@@ -33,6 +35,9 @@ struct Firing {
   float* spikes;
   uint64_t* words;
   float* last;
+  uint64_t* near = nullptr;  // as the words: which are so near the threshold that this compact surrogate is not zero
+  int surrogate = 0;
+  float slope = 0;
 };
 
 // Gradients of the spikes [T, B, N] and of the last membrane (or null) in; of currents, start and beta [N] out.
@@ -112,6 +117,27 @@ struct Layer {
   int threads;
 };
 
+// What a layer keeps for the way back in place of its charges, where its surrogate is zero but near the threshold: of each
+// row of each block of 32 neurons which were near, and the surrogate there, one number behind the other.
+struct Near {
+  int surrogate;
+  float slope;
+  int64_t rows = 0, parts = 1;               // T * B, and parts of the samples that threads took
+  std::vector<uint32_t> masks{}, begins{};   // [blocks, T, B]; where the row's numbers begin among its part's
+  std::vector<uint32_t> part_of{};           // [B]
+  std::vector<std::vector<float>> numbers{}; // [blocks * parts]
+
+  const float* at(int64_t block, int64_t row) const {
+    const auto part = part_of[static_cast<std::size_t>(row) % part_of.size()];
+    return numbers[static_cast<std::size_t>(block * parts + part)].data() + begins[static_cast<std::size_t>(block * rows + row)];
+  }
+  int64_t bytes() const {
+    int64_t sum = static_cast<int64_t>(masks.size() + begins.size()) * 4;
+    for (const auto& each : numbers) sum += static_cast<int64_t>(each.size()) * 4;
+    return sum;
+  }
+};
+
 // What a layer's neurons did, added to: how often each one's current was not zero and each fired, [columns], and the spikes
 // of each step. Null where nobody counts.
 struct Counts {
@@ -137,6 +163,8 @@ struct LayerBackward {
   float* weight;
   float* bias;
   float* beta;
+  const Near* near;       // or null: then there are charges
+  const uint64_t* fired;  // the layer's own spikes, where `near` is there
 };
 
 // A convolution of spikes [T * B, channels, height, width], as words, in two dimensions. Windows that reach past the image,
@@ -200,9 +228,9 @@ struct Kernels {
   void (*multiply)(Product);
   // out [rows, columns] = a [rows, inner] b [inner, columns]; null where the processor has nothing for it
   void (*multiply_floats)(const float* a, const float* b, float* out, int64_t rows, int64_t inner, int64_t columns, int threads);
-  // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients
+  // charges: room for them [blocks, T, B, 32], or null where nobody will ask for gradients; or `near` is filled
   // gives back all spikes
-  int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&);
+  int64_t (*layer)(const Layer&, float* charges, uint64_t* words, const Counts&, Near*);
   void (*layer_back)(const Layer&, const float* charges, const LayerBackward&);
   // currents [T * B, out_height, out_width, filters]; weight [filters, channels, kernel_height, kernel_width]
   void (*convolve)(const Convolution&, const float* weight, float* currents);
@@ -215,13 +243,15 @@ struct Kernels {
                          bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
                          float* beta_grad);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
-  void (*max_pool_back)(const Convolution&, const float* grad, float* out);
+  void (*max_pool_back)(const Convolution&, const float* grad, float* out);  // to [T * B, height, width, channels]
   void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);
   void (*learn_cells)(const Cells&, const CellsBackward&);
   void (*adam)(const AdamWeight* weights, int64_t count, const AdamStep&);
+  // gradient of a convolution's inputs, [T * B, height, width, channels], where the words have ones; zero elsewhere
+  void (*convolve_input)(const Convolution&, const float* grad, const float* weight, float* out);
 };
 
 extern const Kernels kPlain;

@@ -6,19 +6,21 @@
 #include <atomic>
 #include <bit>
 
+#include "near.hpp"
 #include "neurons.hpp"
 #include "products.hpp"
 
 namespace spikeledger::SPIKELEDGER_SET {
 
 constexpr int64_t kRows = 32;  // samples of a tile
+constexpr int64_t kNarrow = 64;  // of so many neurons above a product is made for all below, not for those near the threshold alone
 
 // Spikes of one block's neurons, for a part of the samples: currents [T, B, 32] to the block's half of each row's words.
 // Charges are kept where there is room for them. Where `counts`, what they did is added to `done`, for as
-// many neurons as the block has; other threads may add to it too.
+// many neurons as the block has; other threads may add to it too. Or `near`, the block's, is kept: see Near.
 template <int reset, bool delayed, bool counts>
-void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, Lanes low, Lanes high,
-                int64_t columns, uint32_t* out, int64_t out_stride, const Counts& done) {
+void fire_block(const Layer& layer, const Part& part, const float* currents, float* charges, NearBlock* near, Lanes low,
+                Lanes high, int64_t columns, uint32_t* out, int64_t out_stride, const Counts& done) {
   const Lanes threshold = splat(layer.threshold), bar = splat(layer.bar);
   const bool narrow = columns <= kLanes;  // half a block will do
   IntLanes low_active = {}, high_active = {}, low_spikes = {}, high_spikes = {};
@@ -40,6 +42,7 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         const Lanes a = charged<reset, delayed>(load(at), arrived, low, threshold, bar);
         store(at, kept<reset, delayed>(a, threshold, bar));
         if (charges != nullptr) store(charge, a);
+        if (near != nullptr) near->keep(line + row, a - threshold, 0);
         if constexpr (counts) low_spikes -= a > bar;
         if (narrow) {
           const auto bits = static_cast<uint32_t>(above(a, bar));
@@ -52,6 +55,7 @@ void fire_block(const Layer& layer, const Part& part, const float* currents, flo
         const Lanes b = charged<reset, delayed>(load(at + kLanes), also, high, threshold, bar);
         store(at + kLanes, kept<reset, delayed>(b, threshold, bar));
         if (charges != nullptr) store(charge + kLanes, b);
+        if (near != nullptr) near->keep(line + row, b - threshold, kLanes);
         if constexpr (counts) high_spikes -= b > bar;
         const auto bits = static_cast<uint32_t>(above(a, bar) | above(b, bar) << kLanes);
         out[(line + row) * out_stride] = bits;
@@ -123,6 +127,7 @@ struct BlockBackward {
   Part part;
   const float* charges;   // [T, B, 32]
   const float* panel;     // the weights of the layer above from this block [above, 32], or null
+  bool turned;            // whether these lie as [32, above]
   Lanes beta[2], to_beta[2];
 };
 
@@ -161,6 +166,47 @@ void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& b
   }
 }
 
+// As learn_block, of a layer that kept what was near the threshold
+template <int reset>
+void learn_near(const Layer& layer, const LayerBackward& grad, BlockBackward& block, float* out) {
+  const Near& near = *grad.near;
+  const int64_t index = block.from / kWide, halves = layer.columns - block.from <= kLanes ? 1 : 2;
+  const int64_t end = block.part.first + block.part.count, fired_stride = 2 * words_of(layer.columns);
+  const auto* fired = reinterpret_cast<const uint32_t*>(grad.fired) + index;
+  const uint32_t* masks = near.masks.data() + index * near.rows;
+  const bool sampled = block.turned;
+  for (int64_t first = block.part.first; first < end; first += kRows) {
+    const int64_t rows = std::min(kRows, end - first);
+    alignas(64) float state[kRows * kWide] = {}, arrived[kRows * kWide];
+    for (int64_t step = layer.steps - 1; step >= 0; --step) {
+      const int64_t line = step * layer.batch + first;
+      uint32_t any = 0;
+      for (int64_t row = 0; row < rows; ++row) any |= masks[line + row];
+      if (any != 0 && !sampled) spikes_gradient(grad, layer.columns, block.from, block.panel, line, rows, arrived);
+      for (int64_t row = 0; row < rows; ++row) {
+        const uint32_t mask = masks[line + row];
+        const float* numbers = near.at(index, line + row);
+        if (sampled && mask != 0)
+          sampled_gradient(grad.above_currents + (line + row) * grad.above, grad.above, block.panel, mask, arrived + row * kWide);
+        for (int64_t half = 0; half < halves; ++half) {
+          const int64_t n = row * kWide + half * kLanes;
+          Lanes flow = load(state + n);
+          if constexpr (reset == kZero)
+            flow = flow * (splat(1.0f) - ones_at(fired[(line + row) * fired_stride] >> (half * kLanes)));
+          const uint32_t here = mask >> (half * kLanes) & 0xffff;
+          if (here != 0) {
+            flow += load(arrived + n) * unpress(numbers, here);
+            numbers += std::popcount(here);
+          }
+          store(out + line * kWide + n, flow);
+          if (halves == 1) store(out + line * kWide + n + kLanes, splat(0.0f));
+          store(state + n, block.beta[half] * flow);
+        }
+      }
+    }
+  }
+}
+
 template <int reset, bool delayed>
 auto learn_block_with(int surrogate) {
   switch (surrogate) {
@@ -168,11 +214,13 @@ auto learn_block_with(int surrogate) {
     case kFastSigmoid: return learn_block<reset, delayed, kFastSigmoid>;
     case kSigmoid: return learn_block<reset, delayed, kSigmoid>;
     case kTriangle: return learn_block<reset, delayed, kTriangle>;
+    case kRectangular: return learn_block<reset, delayed, kRectangular>;
     default: return learn_block<reset, delayed, kStraightThrough>;
   }
 }
 
-inline auto learn_block_of(const Layer& layer, int surrogate) {
+inline auto learn_block_of(const Layer& layer, int surrogate, bool near) {
+  if (near) return layer.reset == kZero ? learn_near<kZero> : learn_near<kNone>;  // what is taken off carries no gradient
   switch (2 * layer.reset + (layer.delayed ? 1 : 0)) {
     case 2 * kSubtract: return learn_block_with<kSubtract, false>(surrogate);
     case 2 * kSubtract + 1: return learn_block_with<kSubtract, true>(surrogate);
@@ -183,7 +231,7 @@ inline auto learn_block_of(const Layer& layer, int surrogate) {
   }
 }
 
-inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Counts& done) {
+inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Counts& done, Near* near) {
   const int64_t rows = l.steps * l.batch;
   Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method,
                   worth(rows * l.inner / 4 * l.columns, l.threads)};
@@ -195,15 +243,35 @@ inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Coun
   const bool counts = done.active != nullptr;
   const auto fire = counts ? fire_block_of<true>(l) : fire_block_of<false>(l);
   std::atomic<int64_t> spikes{0};
+  if (near != nullptr) {
+    near->rows = rows, near->parts = product.parts;
+    near->masks.resize(static_cast<size_t>(blocks_of(product) * rows));
+    near->begins.resize(near->masks.size());
+    near->numbers.resize(static_cast<size_t>(blocks_of(product) * product.parts));
+    near->part_of.resize(static_cast<size_t>(l.batch));
+    for (int64_t index = 0; index < product.parts; ++index) {
+      const Part part = part_of(product, index);
+      std::fill_n(near->part_of.begin() + part.first, part.count, static_cast<uint32_t>(index));
+    }
+  }
   bits.sum_blocks(product, [&](int64_t from, int64_t index, const float* sums) {
     const Part part = part_of(product, index);
     const int64_t block = from / kWide;
     // first apart: other threads write other blocks of the same rows, and would wait for each other at each of them
     static thread_local Buffer<uint32_t> apart;
     uint32_t* fired = apart.at_least(rows);
-    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, some(l.beta, from, l.columns),
-         some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), fired, 1,
+    static thread_local Buffer<float> near_buffer;
+    NearBlock kept{};
+    if (near != nullptr) {
+      float* numbers = near_buffer.at_least(l.steps * part.count * kWide + kLanes);
+      kept = {near->surrogate, near->slope, near->masks.data() + block * rows, near->begins.data() + block * rows, numbers, numbers,
+              static_cast<uint32_t>((1ull << std::min(kWide, l.columns - from)) - 1)};
+    }
+    fire(l, part, sums, charges == nullptr ? nullptr : charges + block * rows * kWide, near == nullptr ? nullptr : &kept,
+         some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns), std::min(kWide, l.columns - from), fired, 1,
          counts ? Counts{done.active + from, done.spikes + from, done.steps} : done);
+    if (near != nullptr)  // as many as there are, and what a vector may read past the last
+      near->numbers[static_cast<size_t>(block * product.parts + index)].assign(kept.start, kept.at + kLanes);
     auto* out = reinterpret_cast<uint32_t*>(words) + block;  // little-endian: the even half is the low one
     const bool last_of_odd = from + kWide >= l.columns && block % 2 == 0;
     int64_t sent = 0;
@@ -241,17 +309,21 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
   Selection& bits = held;
   if (grad.turned != nullptr) bits.prepare(product, l.inner);
   const bool by_tiles = grad.turned != nullptr && product.method == kTiles;
-  const auto learn = learn_block_of(l, grad.surrogate);
+  const auto learn = learn_block_of(l, grad.surrogate, grad.near != nullptr);
 
   const auto go_back = [&](int64_t from, const Part& part, float* flow) {
     static thread_local Buffer<float> panel_buffer;
-    BlockBackward block{from, part, charges + from * rows, nullptr,
+    const bool sampled = grad.near != nullptr && grad.spikes == nullptr && grad.above > kNarrow;
+    BlockBackward block{from, part, charges == nullptr ? nullptr : charges + from * rows, nullptr, sampled,
                         {some(l.beta, from, l.columns), some(l.beta, from + kLanes, l.columns)}, {}};
     if (grad.spikes == nullptr) {
       float* panel = panel_buffer.at_least(grad.above * kWide);
-      for (int64_t k = 0; k < grad.above; ++k)
-        for (int64_t lane = 0; lane < kWide; lane += kLanes)
-          store(panel + k * kWide + lane, some(grad.above_weight + k * l.columns, from + lane, l.columns));
+      if (sampled)
+        turn_floats(grad.above_weight + from, l.columns, grad.above, std::min(kWide, l.columns - from), panel, grad.above);
+      else
+        for (int64_t k = 0; k < grad.above; ++k)
+          for (int64_t lane = 0; lane < kWide; lane += kLanes)
+            store(panel + k * kWide + lane, some(grad.above_weight + k * l.columns, from + lane, l.columns));
       block.panel = panel;
     }
     learn(l, grad, block, flow);

@@ -103,6 +103,10 @@ void bind_family(nb::module_& module);  // family.cpp
 
 NB_MODULE(_native, module) {
   module.doc() = "Fused neurons over time, and products of bits and floats.";
+  nb::class_<Near>(module, "Near", "what a layer keeps of the neurons near their threshold, where its surrogate is zero elsewhere")
+      .def("__init__", [](Near* made, int surrogate, float slope) { new (made) Near{surrogate, slope}; })
+      .def_prop_ro("address", [](const Near& near) { return reinterpret_cast<Address>(&near); })
+      .def_prop_ro("bytes", &Near::bytes);
   module.def("instruction_sets", &instruction_sets, "instruction sets that this processor has, best last");
   module.def("instruction_set", [] { return std::string(chosen->name); }, "the instruction set in use");
   module.def("use_instruction_set", &use);
@@ -203,12 +207,12 @@ NB_MODULE(_native, module) {
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
          Address beta, float threshold, float bar, int reset, bool delayed, int method, int threads, Address charges, Address out,
-         Address counts) {
+         Address counts, Address near) {
         Counts done{};  // [columns], [columns], [steps], one behind the other
         if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
         return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads},
-                      at<float>(charges), at<uint64_t>(out), done);
+                      at<float>(charges), at<uint64_t>(out), done, at<Near>(near));
       },
       Release());
   module.def(
@@ -216,7 +220,7 @@ NB_MODULE(_native, module) {
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, float bar, int reset,
          bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address words, Address turned,
-         Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad) {
+         Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad, Address near, Address fired) {
         static thread_local std::vector<uint64_t> held;  // where nobody turned the words before, and they are asked for
         if (turned == 0 && weight_grad != 0) {
           const auto size = static_cast<size_t>(inner * words_of(steps * batch));
@@ -230,7 +234,8 @@ NB_MODULE(_native, module) {
                            {at<const float>(spikes_grad), rates ? batch : steps * batch,
                             rates ? 1.0f / static_cast<float>(steps) : 1.0f, at<const float>(above_currents),
                             at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
-                            at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad)});
+                            at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad),
+                            at<const Near>(near), at<const uint64_t>(fired)});
       },
       Release());
   module.def(
@@ -243,9 +248,10 @@ NB_MODULE(_native, module) {
   module.def(
       "convolve_fire",
       [](const std::vector<int64_t>& shape, Address words, Address weight, Address bias, int method, int threads,
-         Address beta, float threshold, float bar, int reset, bool delayed, Address currents, Address out, Address active) {
+         Address beta, float threshold, float bar, int reset, bool delayed, Address currents, Address out, Address active, Address near, int surrogate, float slope) {
         chosen->convolve_fire(convolution(shape, words, bias, method, threads), at<const float>(weight),
-                              {nullptr, at<uint64_t>(out), nullptr}, at<const float>(beta), threshold, bar, reset, delayed,
+                              {nullptr, at<uint64_t>(out), nullptr, at<uint64_t>(near), surrogate, slope},
+                              at<const float>(beta), threshold, bar, reset, delayed,
                               at<float>(currents), at<int64_t>(active));
       },
       Release());
@@ -276,6 +282,13 @@ NB_MODULE(_native, module) {
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
         chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
                                 at<float>(bias));
+      },
+      Release());
+  module.def(
+      "convolve_input",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address out) {
+        chosen->convolve_input(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<const float>(weight),
+                               at<float>(out));
       },
       Release());
   module.def(

@@ -33,55 +33,6 @@ inline Lanes kept(Lanes charge, Lanes threshold, Lanes bar) {
   return delayed ? charge : carried<reset, delayed>(charge, threshold, bar);
 }
 
-constexpr int64_t kTileLanes = 1024;
-
-// Rows are cut so that a task has about `lanes` neurons, and long rows into pieces of so many.
-template <typename Work>
-void over_tiles(const Population& p, int64_t lanes, const Work& work) {
-  const int64_t pieces = (p.width + lanes - 1) / lanes;
-  const int64_t rows = std::max<int64_t>(1, 2 * lanes / std::max<int64_t>(1, p.width));
-  const int64_t groups = (p.batch + rows - 1) / rows;
-  parallel(groups * pieces, worth(10 * p.steps * p.batch * p.width, p.threads), [&](int64_t task) {
-    const int64_t piece = task % pieces, first = task / pieces * rows;
-    const int64_t from = piece * lanes, count = std::min(lanes, p.width - from);
-    for (int64_t row = first; row < std::min(first + rows, p.batch); ++row) work(row, from, count);
-  });
-}
-
-template <int reset, bool delayed>
-void fire_as(const Population& p, const Firing& out) {
-  const Lanes threshold = splat(p.threshold), bar = splat(p.bar);
-  const int64_t words = words_of(p.width);
-  over_tiles(p, kTileLanes, [&](int64_t row, int64_t from, int64_t count) {
-    alignas(64) float membrane[kTileLanes];
-    const float* start = p.start != nullptr ? p.start + row * p.width + from : nullptr;
-    for (int64_t n = 0; n < count; n += kLanes)
-      store(membrane + n, start != nullptr ? load(start + n, count - n) : splat(0.0f));
-    for (int64_t step = 0; step < p.steps; ++step) {
-      const int64_t line = step * p.batch + row;
-      const float* current = p.currents + line * p.width + from;
-      for (int64_t word = 0; word < count; word += 64) {
-        uint64_t bits = 0;
-        const int64_t end = std::min<int64_t>(count, word + 64);
-        for (int64_t n = word; n < end; n += kLanes) {
-          const int64_t here = count - n;
-          const Lanes charge =
-              charged<reset, delayed>(load(membrane + n), load(current + n, here), load(p.beta + from + n, here), threshold,
-                                      bar);
-          store(membrane + n, kept<reset, delayed>(charge, threshold, bar));
-          bits |= above(charge, bar) << (n - word);
-          if (out.spikes != nullptr)
-            store(out.spikes + line * p.width + from + n, step_above(charge, bar), here);
-        }
-        // lanes past the end have no membrane and no current, and so never fire
-        if (out.words != nullptr) out.words[line * words + (from + word) / 64] = bits;
-      }
-    }
-    if (out.last != nullptr)
-      std::memcpy(out.last + row * p.width + from, membrane, static_cast<size_t>(count) * sizeof(float));
-  });
-}
-
 // exp on 16 lanes: 2^k times a polynomial on [-ln2/2, ln2/2]; relative error below 2e-7
 inline Lanes exponential(Lanes x) {
   x = pick(x > splat(88.0f), splat(88.0f), x);
@@ -115,9 +66,68 @@ inline Lanes derivative(Lanes x, float slope) {
   } else if constexpr (surrogate == kTriangle) {
     const Lanes height = one - splat(slope) * magnitude(x);
     return pick(height > splat(0.0f), height, splat(0.0f));
+  } else if constexpr (surrogate == kRectangular) {
+    return pick(splat(slope) * magnitude(x) < splat(0.5f), splat(slope), splat(0.0f));
   } else {
     return splat(slope);
   }
+}
+
+// A surrogate that is zero but near the threshold
+inline Lanes compact(int surrogate, Lanes x, float slope) {
+  return surrogate == kTriangle ? derivative<kTriangle>(x, slope) : derivative<kRectangular>(x, slope);
+}
+
+constexpr int64_t kTileLanes = 1024;
+
+// Rows are cut so that a task has about `lanes` neurons, and long rows into pieces of so many.
+template <typename Work>
+void over_tiles(const Population& p, int64_t lanes, const Work& work) {
+  const int64_t pieces = (p.width + lanes - 1) / lanes;
+  const int64_t rows = std::max<int64_t>(1, 2 * lanes / std::max<int64_t>(1, p.width));
+  const int64_t groups = (p.batch + rows - 1) / rows;
+  parallel(groups * pieces, worth(10 * p.steps * p.batch * p.width, p.threads), [&](int64_t task) {
+    const int64_t piece = task % pieces, first = task / pieces * rows;
+    const int64_t from = piece * lanes, count = std::min(lanes, p.width - from);
+    for (int64_t row = first; row < std::min(first + rows, p.batch); ++row) work(row, from, count);
+  });
+}
+
+template <int reset, bool delayed>
+void fire_as(const Population& p, const Firing& out) {
+  const Lanes threshold = splat(p.threshold), bar = splat(p.bar);
+  const int64_t words = words_of(p.width);
+  over_tiles(p, kTileLanes, [&](int64_t row, int64_t from, int64_t count) {
+    alignas(64) float membrane[kTileLanes];
+    const float* start = p.start != nullptr ? p.start + row * p.width + from : nullptr;
+    for (int64_t n = 0; n < count; n += kLanes)
+      store(membrane + n, start != nullptr ? load(start + n, count - n) : splat(0.0f));
+    for (int64_t step = 0; step < p.steps; ++step) {
+      const int64_t line = step * p.batch + row;
+      const float* current = p.currents + line * p.width + from;
+      for (int64_t word = 0; word < count; word += 64) {
+        uint64_t bits = 0, near = 0;
+        const int64_t end = std::min<int64_t>(count, word + 64);
+        for (int64_t n = word; n < end; n += kLanes) {
+          const int64_t here = count - n;
+          const Lanes charge =
+              charged<reset, delayed>(load(membrane + n), load(current + n, here), load(p.beta + from + n, here), threshold,
+                                      bar);
+          store(membrane + n, kept<reset, delayed>(charge, threshold, bar));
+          bits |= above(charge, bar) << (n - word);
+          if (out.near != nullptr) near |= above(compact(out.surrogate, charge - threshold, out.slope), splat(0.0f)) << (n - word);
+          if (out.spikes != nullptr)
+            store(out.spikes + line * p.width + from + n, step_above(charge, bar), here);
+        }
+        // lanes past the end have no membrane and no current, and so never fire
+        if (out.words != nullptr) out.words[line * words + (from + word) / 64] = bits;
+        if (out.near != nullptr)
+          out.near[line * words + (from + word) / 64] = count - word < 64 ? near & ((1ull << (count - word)) - 1) : near;
+      }
+    }
+    if (out.last != nullptr)
+      std::memcpy(out.last + row * p.width + from, membrane, static_cast<size_t>(count) * sizeof(float));
+  });
 }
 
 template <int reset, bool delayed, int surrogate>
@@ -197,6 +207,7 @@ void learn_with(const Population& p, const Backward& grad) {
     case kFastSigmoid: return learn_as<reset, delayed, kFastSigmoid>(p, grad);
     case kSigmoid: return learn_as<reset, delayed, kSigmoid>(p, grad);
     case kTriangle: return learn_as<reset, delayed, kTriangle>(p, grad);
+    case kRectangular: return learn_as<reset, delayed, kRectangular>(p, grad);
     default: return learn_as<reset, delayed, kStraightThrough>(p, grad);
   }
 }

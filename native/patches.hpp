@@ -154,38 +154,6 @@ inline void max_pool(const Convolution& c, uint64_t* out) {
   });
 }
 
-// Its gradient goes to the first of a window's spikes, or to its first place inside the image, as torch's does.
-inline void max_pool_back(const Convolution& c, const float* grad, float* out) {
-  const int64_t size = words_of(c.channels * c.height * c.width), area = c.height * c.width;
-  parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
-    static thread_local Buffer<uint64_t> buffer;
-    uint64_t* bits = buffer.at_least(size + 1);
-    std::memcpy(bits, c.words + image * size, static_cast<size_t>(size) * sizeof(uint64_t));
-    bits[size] = 0;
-    const float* from = grad + image * c.channels * c.out_height * c.out_width;
-    float* to = out + image * c.channels * area;
-    std::memset(to, 0, static_cast<size_t>(c.channels * area) * sizeof(float));
-    for (int64_t channel = 0; channel < c.channels; ++channel, to += area)
-      for (int64_t row = 0; row < c.out_height; ++row)
-        for (int64_t column = 0; column < c.out_width; ++column, ++from) {
-          const int64_t top = row * c.stride_height - c.padding_height, left = column * c.stride_width - c.padding_width;
-          int64_t place = -1;
-          bool found = false;
-          for (int64_t line = 0; line < c.kernel_height && !found; ++line) {
-            const int64_t y = top + line * c.dilation_height;
-            if (y < 0 || y >= c.height) continue;
-            for (int64_t tap = 0; tap < c.kernel_width && !found; ++tap) {
-              const int64_t x = left + tap * c.dilation_width, at = y * c.width + x, bit = channel * area + at;
-              if (x < 0 || x >= c.width) continue;
-              found = (bits[bit / 64] >> (bit % 64) & 1) != 0;
-              if (found || place < 0) place = at;
-            }
-          }
-          to[place] += *from;
-        }
-  });
-}
-
 // ---- windows ---------------------------------------------------------------------------------------------------------
 
 // Rows of one sample's output, so many that their currents at all steps stay in the second cache

@@ -48,14 +48,7 @@ inline int64_t pack_rows(const float* dense, int64_t rows, int64_t columns, uint
 
 // 16 columns of a row of words as zeros and ones
 inline Lanes ones_of(const uint64_t* row, int64_t column) {
-  const auto bits = static_cast<uint32_t>(row[column / 64] >> (column % 64)) & 0xffffu;
-#if defined(__AVX512F__)
-  return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f));
-#else
-  const IntLanes lane = lane_numbers();
-  const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
-  return to_floats(bit);
-#endif
+  return ones_at(static_cast<uint32_t>(row[column / 64] >> (column % 64)));
 }
 
 inline void unpack(const uint64_t* words, int64_t rows, int64_t columns, float* dense, int threads) {

@@ -167,14 +167,14 @@ inline Lanes reciprocal(Lanes value) {
 }
 
 // The places of the ones of a word, `base` and a multiple of `stride` each, without a branch: whole vectors are stored, and
-// the next one overwrites the rest. So up to `kPlacesAtOnce` are written past the last.
+// the next one overwrites the rest. So up to `kPlacesAtOnce` are written past the last. Only the low `most` bits are looked at.
 constexpr int kPlacesAtOnce = 16;
 #if defined(__AVX512F__)
-template <int stride>
+template <int stride, int most = 64>
 inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   __m512i places = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32(stride)), _mm512_set1_epi32(base));
-  for (int quarter = 0; quarter < 4; ++quarter, bits >>= 16) {
+  for (int quarter = 0; quarter < most / 16; ++quarter, bits >>= 16) {
     const auto here = static_cast<__mmask16>(bits);  // of 16 bits each only processors with VBMI2 press them together
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(here, places)));
     at += std::popcount(static_cast<uint16_t>(bits));
@@ -183,7 +183,7 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   return at;
 }
 #else
-template <int stride>
+template <int stride, int most = 64>
 inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   typedef uint16_t Eight __attribute__((vector_size(16)));
   static constexpr auto kOfByte = [] {
@@ -193,7 +193,7 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
         if ((byte >> bit & 1) != 0) table[byte][next++] = static_cast<uint16_t>(bit * stride);
     return table;
   }();
-  for (int byte = 0; byte < 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * stride)) {
+  for (int byte = 0; byte < most / 8; ++byte, bits >>= 8, base = static_cast<uint16_t>(base + 8 * stride)) {
     Eight places;
     std::memcpy(&places, kOfByte[bits & 255].data(), sizeof places);
     places += base;
@@ -203,6 +203,64 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   return at;
 }
 #endif
+
+// The low 16 bits as zeros and ones
+inline Lanes ones_at(uint32_t bits) {
+  bits &= 0xffffu;
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(bits), _mm512_set1_ps(1.0f));
+#else
+  const IntLanes lane = lane_numbers();
+  const IntLanes bit = ((IntLanes{} + static_cast<int32_t>(bits)) >> lane) & 1;
+  return to_floats(bit);
+#endif
+}
+
+// A value in the lanes of a mask, zero in the others
+inline Lanes only(Lanes value, uint32_t mask) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_mov_ps(static_cast<__mmask16>(mask), (__m512)value);
+#else
+  return pick(ones_at(mask) > splat(0.0f), value, splat(0.0f));
+#endif
+}
+
+// The lanes of a mask, one behind the other; up to kLanes are written. Gives where the next go.
+inline float* press(float* to, Lanes value, uint32_t mask) {
+#if defined(__AVX512F__)
+  _mm512_storeu_ps(to, _mm512_maskz_compress_ps(static_cast<__mmask16>(mask), (__m512)value));
+  return to + std::popcount(mask);
+#else
+  alignas(64) float lanes[kLanes];
+  store(lanes, value);
+  for (; mask != 0; mask &= mask - 1) *to++ = lanes[std::countr_zero(mask)];
+  return to;
+#endif
+}
+
+// And back: the lanes of a mask are the next numbers, all others zero; up to kLanes are read.
+inline Lanes unpress(const float* from, uint32_t mask) {
+#if defined(__AVX512F__)
+  return (Lanes)_mm512_maskz_expand_ps(static_cast<__mmask16>(mask), _mm512_loadu_ps(from));
+#else
+  alignas(64) float lanes[kLanes] = {};
+  for (; mask != 0; mask &= mask - 1) lanes[std::countr_zero(mask)] = *from++;
+  return load(lanes);
+#endif
+}
+
+// All lanes' sum
+inline float sum_of(Lanes value) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)value);
+#else
+  alignas(64) float lanes[kLanes];
+  store(lanes, value);
+  for (int half = kLanes / 2; half != 0; half /= 2)
+    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  return lanes[0];
+#endif
+}
 
 // A buffer that a thread keeps between calls: fresh pages cost more than the work done in them.
 template <typename T>

@@ -20,6 +20,7 @@ from .native import Settings
 from .planes import Planes, empty_words
 from .refusal import once
 from .sizes import Sizes
+from .surrogates import COMPACT_NUMBERS
 
 Pair = tuple[int, int]
 _MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
@@ -116,8 +117,13 @@ def convolve_fire(
     shape = (geometry.filters, *_seen(geometry, weight))
     decay = decays(beta, shape, weight.device).view(geometry.filters, -1).t().reshape(-1)  # position by position
     learns = torch.is_grad_enabled()  # no node sees that: gradients are always off inside
-    out, words = _ConvolveFire.apply(token, weight, bias, decay, planes, settings, geometry, method, active, learns)
-    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape))
+    near = None
+    if learns and settings.surrogate in COMPACT_NUMBERS:
+        near = empty_words(planes.rows, geometry.places * geometry.filters)
+    out, words = _ConvolveFire.apply(
+        token, weight, bias, decay, planes, settings, geometry, method, active, learns, near
+    )
+    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape), near=near)
 
 
 def _seen(geometry: Geometry, weight: Tensor) -> tuple[int, ...]:
@@ -166,6 +172,7 @@ class _ConvolveFire(torch.autograd.Function):
         method: int,
         active: Tensor | None,
         learns: bool,
+        near: Tensor | None,
     ) -> Any:
         steps, batch = planes.shape[:2]
         kept = learns and any(ctx.needs_input_grad)
@@ -174,7 +181,7 @@ class _ConvolveFire(torch.autograd.Function):
         kernel, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         core.convolve_fire(
             geometry.sizes(steps, batch), planes.words, kernel, bias, method, beta, settings, currents=currents, out=words,
-            active=active,
+            active=active, near=near,
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
         ctx.planes, ctx.settings, ctx.geometry = planes, settings, geometry
@@ -201,7 +208,7 @@ class _ConvolveFire(torch.autograd.Function):
             found = _products(flow.permute(0, 3, 1, 2), weight, planes, geometry, wants[:3], ctx.like)
             to_beta = None if to_beta is None else to_beta.sum(0)
         grads = once((*found, to_beta), (grad, weight, beta), "an event-driven layer")
-        return (*grads, None, None, None, None, None, None)
+        return (*grads, None, None, None, None, None, None, None)
 
 
 def _products(
@@ -217,6 +224,15 @@ def _products(
             geometry.sizes(*planes.shape[:2]), planes.words, flow.permute(0, 2, 3, 1), to_weight, to_bias
         )
         wants = (wants[0], False, False)
+    steps, batch = planes.shape[:2]
+    if wants[0] and planes.near is not None and worth_sampling(geometry, steps, batch, core.count(planes.near)):
+        last = torch.empty(planes.rows, *geometry.image, geometry.channels)
+        core.convolve_input(
+            geometry.sizes(steps, batch), planes.near, flow.permute(0, 2, 3, 1), kernel.contiguous(), last
+        )
+        images = last.permute(0, 3, 1, 2).unflatten(0, (steps, batch))
+        to_token = None if like is None else images.view(like)
+        wants = (False, *wants[1:])
     if any(wants):
         spikes = planes.dense().view(planes.rows, geometry.channels, *geometry.image) if wants[1] else flow.new_empty(1)
         if not wants[1]:
@@ -227,7 +243,7 @@ def _products(
             flow.contiguous(memory_format=layout), spikes, kernel.contiguous(memory_format=layout),
             [geometry.filters], geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), 1, wants,
         )  # fmt: skip
-        to_token = None if found[0] is None or like is None else found[0].view(like)
+        to_token = to_token if found[0] is None or like is None else found[0].view(like)
         to_weight, to_bias = (found[1], found[2]) if wants[1] else (to_weight, found[2] if wants[2] else to_bias)
     return to_token, None if to_weight is None else to_weight.view(weight.shape), to_bias
 
@@ -238,14 +254,18 @@ def _products(
 @dataclass(frozen=True)
 class Prices:
     """Nanoseconds of one thread for: a bit of the input put in order; a position's window; a block of 64 filters there;
-    16 weights of an event, forward and backward; eight look-ups of 16 filters; a weight laid out, and its gradient's
-    shares summed; a position and a multiply-add of the dense product."""
+    16 weights of an event, forward, in the weight's gradient, and in the input's; a bit listed, and 16 filters of a
+    position laid out, on the way back; eight look-ups of 16 filters; a weight laid out, and its gradient's shares summed; a
+    position and a multiply-add of the dense product."""
 
     arrange: float = 0.05
     window: float = 20.0
     block: float = 16.0
     event: float = 0.33
-    learned: float = 0.65
+    learned: float = 0.19
+    asked: float = 0.42
+    listed: float = 0.7
+    tiled: float = 4.5
     lookups: float = 4.5
     laid_out: float = 0.5
     shared: float = 2.0
@@ -262,6 +282,17 @@ def cheapest(geometry: Geometry, planes: Planes, *, learns: bool = False, dense:
     if not dense:
         del costs["dense"]
     return min(costs, key=costs.__getitem__)
+
+
+def worth_sampling(geometry: Geometry, steps: int, batch: int, near: int) -> bool:
+    """Whether the gradient of so many inputs costs less than that of all."""
+    price, positions, lanes = CONVOLUTION, steps * batch * geometry.places, math.ceil(geometry.filters / 16)
+    seen = near * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
+    tiles = (
+        steps * batch * geometry.channels * math.prod(geometry.image) * price.listed + positions * lanes * price.tiled
+    )
+    dense = positions * (price.dense_position + geometry.taps * geometry.filters * price.dense)
+    return tiles + seen * lanes * price.asked < _MARGIN * dense
 
 
 def worth_packing(geometry: Geometry, steps: int, batch: int) -> bool:
@@ -282,9 +313,8 @@ def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns
     costs = {"dense": _MARGIN * positions * (price.dense_position + taps * filters * price.dense)}
     arranged = rows * geometry.channels * math.prod(geometry.image) * price.arrange
     if learns:
-        visits = positions * blocks * (price.window + price.block)
-        scattered = seen * lanes * price.learned * (1 + taps / 2500)  # sums that do not fit the first cache
-        costs["events"] = (arranged + visits + scattered) * events_here + filters * taps * price.shared
+        tiles = rows * geometry.channels * math.prod(geometry.image) * price.listed + positions * lanes * price.tiled
+        costs["events"] = (tiles + seen * lanes * price.learned) * events_here + filters * taps * price.shared
         return costs
     weights = filters * taps * price.laid_out
     windows = blocks if filters * taps > _MANY else 1  # a large weight is taken block by block

@@ -73,6 +73,8 @@ def _slope_at(x, slope, SURROGATE: tl.constexpr):  # pragma: no cover
         return slope * s * (1.0 - s)
     if SURROGATE == 3:
         return tl.maximum(1.0 - slope * tl.abs(x), 0.0)
+    if SURROGATE == 5:
+        return tl.where(slope * tl.abs(x) < 0.5, slope, 0.0)
     return tl.zeros_like(x) + slope
 
 

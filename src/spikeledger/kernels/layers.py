@@ -16,6 +16,7 @@ from .native import Settings, unfitting
 from .planes import Planes, empty_words
 from .products import dense
 from .refusal import once
+from .surrogates import COMPACT_NUMBERS
 
 BLOCK = 32  # columns of a block of charges
 #: a layer of at most so many neurons hands the gradient of its inputs on as a product still to be made: the layer below
@@ -54,11 +55,11 @@ def stack(
     tensors: list[Tensor | None] = [token]
     for weight, bias, beta, _ in layers:
         tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
-    run = _Run(planes, [each.settings for each in layers], sends, counts, [])
+    run = _Run(planes, [each.settings for each in layers], sends, counts, [], [])
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors):
         found: Tensor = _Stack.apply(run, *tensors)
         return found, run.sent
-    _forth(run, tensors, None)
+    _forth(run, tensors, None, ())
     return _found(run), run.sent
 
 
@@ -68,10 +69,18 @@ class _Run(NamedTuple):
     sends: Sends
     counts: Tensor | None
     sent: list[Planes]
+    #: of each layer on the way back what the core keeps of neurons near their threshold, or None: then it keeps charges
+    near: list[Any]
 
 
-def _forth(run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None] | None) -> None:
-    """Fills in what each layer sent; and what it keeps for the way back, where there is one: weight, decay and charges."""
+def _forth(
+    run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None] | None, wants: Sequence[bool]
+) -> None:
+    """Fills in what each layer sent; and what it keeps for the way back, where there is one: weight, decay and charges.
+
+    In place of charges, neurons with a compact surrogate keep which of them were near the threshold, and the surrogate
+    there; the gradient of a decay needs charges.
+    """
     planes, done = run.planes, 0  # and how many of the counts are those of the layers before
     for index, own in enumerate(run.settings):
         weight, bias, beta = tensors[3 * index + 1 : 3 * index + 4]
@@ -81,16 +90,21 @@ def _forth(run: _Run, tensors: Sequence[Tensor | None], kept: list[Tensor | None
         if into != inner:
             raise unfitting(weight, inner)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
-        charges = None if kept is None else torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
+        charges = near = None
+        if kept is not None and own.surrogate in COMPACT_NUMBERS and not wants[3 * index + 3]:
+            near = core.near_threshold(own)
+        elif kept is not None:
+            charges = torch.empty(math.ceil(columns / BLOCK) * BLOCK * rows)
         words = empty_words(rows, columns)
         room = None if run.counts is None else run.counts[done:]
         spikes = core.layer(
             (steps, batch, inner, columns), planes.words, weight, bias, beta, own,
-            _method(rows, inner, columns, planes.spikes), charges=charges, out=words, counts=room,
+            _method(rows, inner, columns, planes.spikes), charges=charges, near=near, out=words, counts=room,
         )  # fmt: skip
         done += 2 * columns + steps
         if kept is not None:
             kept += [weight, beta, charges]
+            run.near.append(near)
         planes = Planes.of(words, (steps, batch, columns), spikes)
         run.sent.append(planes)
 
@@ -108,7 +122,7 @@ class _Stack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: _Run, *tensors: Tensor | None) -> Any:
         kept: list[Tensor | None] = []
-        _forth(run, tensors, kept)
+        _forth(run, tensors, kept, ctx.needs_input_grad[1:])
         ctx.run = run
         ctx.save_for_backward(*kept)
         ctx.set_materialize_grads(False)
@@ -123,9 +137,7 @@ class _Stack(torch.autograd.Function):
         return (None, *once(grads, (grad, *kept), "an event-driven layer"))
 
 
-def _go_back(
-    run: _Run, kept: Sequence[Tensor], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]
-) -> None:
+def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor, grads: list[Tensor | None]) -> None:
     """Fills in the gradients of the token, and of each layer's weight, bias and decay."""
     spikes_grad: Tensor | None = grad
     rates = run.sends == "rates"  # whether it is the rates'
@@ -137,7 +149,8 @@ def _go_back(
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
-            spikes_grad, rates = None if above.shape[1] <= NARROW else dense(above, above_weight), False
+            whole = above.shape[1] > NARROW and run.near[index] is None
+            spikes_grad, rates = dense(above, above_weight) if whole else None, False
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
@@ -146,7 +159,8 @@ def _go_back(
         to_currents = torch.empty(planes.rows, columns) if below else None
         core.layer_back(
             (steps, batch, inner, columns), beta, own, _method(inner, planes.rows, columns, planes.spikes),
-            charges=charges, spikes_grad=spikes_grad, rates=rates, above=above, above_weight=above_weight,
+            charges=charges, near=run.near[index], fired=run.sent[index].words, spikes_grad=spikes_grad,
+            rates=rates, above=above, above_weight=above_weight,
             words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
             bias_grad=to_bias, beta_grad=to_beta,
         )  # fmt: skip

@@ -256,7 +256,7 @@ def multiply_floats(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 def layer(
     shape: _Layer, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
-    charges: Tensor | None, out: Tensor, counts: Tensor | None,
+    charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None,
 ) -> int:  # fmt: skip
     """A linear layer and its neurons: writes their bits, and how many spikes they are is returned.
 
@@ -268,14 +268,20 @@ def layer(
         0 if bias is None else _at(bias, columns, "a bias"), _at(beta, columns, "a decay"), settings.threshold,
         settings.bar, settings.reset, settings.reset_delay, method, torch.get_num_threads(),
         0 if charges is None else charges.data_ptr(), out.data_ptr(),
-        0 if counts is None else _at(counts, 2 * columns + steps, "counts"),
+        0 if counts is None else _at(counts, 2 * columns + steps, "counts"), 0 if near is None else near.address,
     )  # fmt: skip
     return found
 
 
+def near_threshold(settings: Settings) -> Any:
+    """Room for what `layer` keeps, in place of charges, of neurons near their threshold: for a compact surrogate."""
+    return _core().Near(settings.surrogate, settings.slope)
+
+
 def layer_back(
-    shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor, spikes_grad: Tensor | None,
-    rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor, turned: Tensor | None,
+    shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor | None, near: Any, fired: Tensor,
+    spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor,
+    turned: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
 ) -> None:  # fmt: skip
     """The way back of `layer`: from its spikes' gradient, or that of the currents of the layer above."""
@@ -284,13 +290,14 @@ def layer_back(
     wide = 0 if above is None else above.shape[1]
     _core().layer_back(
         steps, batch, inner, columns, _at(beta, columns, "a decay"), settings.threshold, settings.bar, settings.reset,
-        settings.reset_delay, method, torch.get_num_threads(), _at(charges, rows * columns, "charges"),
+        settings.reset_delay, method, torch.get_num_threads(), _any(charges, rows * columns, "charges"),
         _any(spikes_grad, (batch if rates else rows) * columns, "a gradient"), rates,
         _any(above, rows * wide, "a gradient"), _any(above_weight, wide * columns, "a weight"), wide,
         settings.surrogate, settings.slope, _at(words, rows * words_of(inner), "spikes"),
         _any(turned, inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
         _any(weight_grad, inner * columns, "a gradient"), _any(bias_grad, columns, "a gradient"),
-        _any(beta_grad, columns, "a gradient"),
+        _any(beta_grad, columns, "a gradient"), 0 if near is None else near.address,
+        _at(fired, rows * words_of(columns), "spikes"),
     )  # fmt: skip
 
 
@@ -309,14 +316,15 @@ def convolve(
 
 def convolve_fire(
     sizes: Sizes, words: Tensor, weight: Tensor, bias: Tensor | None, method: int, beta: Tensor, settings: Settings, *,
-    currents: Tensor | None, out: Tensor, active: Tensor | None,
+    currents: Tensor | None, out: Tensor, active: Tensor | None, near: Tensor | None,
 ) -> None:  # fmt: skip
-    """A convolution and the neurons behind it: writes their bits, and adds to `active` what they did."""
+    """A convolution and the neurons behind it: writes their bits, and which were `near`; adds to `active` what they did."""
     _core().convolve_fire(
         sizes.row, _at(words, sizes.words, "spikes"), _at(weight, sizes.weights, "a weight"),
         _any(bias, sizes.filters, "a bias"), method, torch.get_num_threads(), _at(beta, sizes.neurons, "a decay"),
         settings.threshold, settings.bar, settings.reset, settings.reset_delay, _any(currents, sizes.outputs, "currents"),
         _at(out, sizes.words_out, "words"), _any(active, sizes.neurons, "counts"),
+        _any(near, sizes.words_out, "words"), settings.surrogate, settings.slope,
     )  # fmt: skip
 
 
@@ -341,6 +349,14 @@ def convolve_weight(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, b
     )  # fmt: skip
 
 
+def convolve_input(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, out: Tensor) -> None:
+    """The gradient of a convolution's inputs, channels last, where the words have ones; zero elsewhere."""
+    _core().convolve_input(
+        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
+        _at(weight, sizes.weights, "a weight"), _at(out, sizes.inputs, "a gradient"),
+    )  # fmt: skip
+
+
 def max_pool(sizes: Sizes, words: Tensor, out: Tensor) -> None:
     """Whether any neuron of a window fired."""
     _core().max_pool(
@@ -349,11 +365,10 @@ def max_pool(sizes: Sizes, words: Tensor, out: Tensor) -> None:
 
 
 def max_pool_back(sizes: Sizes, words: Tensor, grad: Tensor, out: Tensor) -> None:
-    """The gradient's way back, to the first of a window's spikes, or to its first neuron."""
-    numbers = sizes.steps * sizes.batch * sizes.channels * sizes.image[0] * sizes.image[1]
+    """The gradient's way back, to the first of a window's spikes, or to its first neuron; channels last."""
     _core().max_pool_back(
         sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
-        _at(out, numbers, "a gradient"),
+        _at(out, sizes.inputs, "a gradient"),
     )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ class Planes:
     shape: tuple[int, ...]
     counted: Tensor | None = field(default=None, compare=False)  # spikes of each neuron, int64 [prod(N)], where known
     turned_words: Tensor | None = field(default=None, compare=False)  # what `turned` gives, where it was written along
+    #: which neurons were so near their threshold that their spikes' gradient counts, as words; None: all of them
+    near: Tensor | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> int:

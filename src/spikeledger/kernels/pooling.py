@@ -70,8 +70,9 @@ class _MaxPool(torch.autograd.Function):
         planes: Planes = ctx.planes
         with torch.no_grad():
             flow = grad.contiguous()
-            found = torch.empty(planes.shape)
-            core.max_pool_back(_sizes(planes, ctx.pooling), planes.words, flow, found)
+            last = torch.empty(planes.rows, *ctx.pooling.image, ctx.pooling.channels)
+            core.max_pool_back(_sizes(planes, ctx.pooling), planes.words, flow, last)
+            found = last.permute(0, 3, 1, 2).unflatten(0, planes.shape[:2])
         (to_token,) = once((found,), (grad,), "an event-driven layer")
         return to_token, None, None
 

@@ -33,6 +33,11 @@ class Sizes(NamedTuple):
         ]  # fmt: skip
 
     @property
+    def inputs(self) -> int:
+        """Numbers of all steps, samples and channels of its input."""
+        return self.steps * self.batch * self.channels * self.image[0] * self.image[1]
+
+    @property
     def words(self) -> int:
         """Words of its input."""
         return self.steps * self.batch * words_of(self.channels * self.image[0] * self.image[1])

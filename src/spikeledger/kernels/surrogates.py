@@ -85,6 +85,17 @@ def _straight_through(x: Tensor, slope: float) -> Tensor:
     return torch.full_like(x, slope)
 
 
+def rectangular(slope: float = 1.0) -> Surrogate:
+    """Rectangular: `g(x) = slope` where `|x| < 1 / (2 slope)`, else 0 (Wu et al. 2018, doi:10.3389/fnins.2018.00331)."""
+    return Surrogate("rectangular", slope)
+
+
+def _rectangular(x: Tensor, slope: float) -> Tensor:
+    return (slope * x.abs() < 0.5).to(x.dtype) * slope
+
+
+#: zero but near the threshold: what lies farther away has no gradient, so that layers keep and compute none of it
+COMPACT = ("triangle", "rectangular")
 #: by name; the kernels know each by its place in this row
 SURROGATES: dict[str, Callable[..., Surrogate]] = {
     "atan": atan,
@@ -92,9 +103,11 @@ SURROGATES: dict[str, Callable[..., Surrogate]] = {
     "sigmoid": sigmoid,
     "triangle": triangle,
     "straight_through": straight_through,
+    "rectangular": rectangular,
 }
+COMPACT_NUMBERS = tuple(list(SURROGATES).index(name) for name in COMPACT)
 _FORMULAS: dict[str, Callable[[Tensor, float], Tensor]] = dict(
-    zip(SURROGATES, (_atan, _fast_sigmoid, _sigmoid, _triangle, _straight_through), strict=True)
+    zip(SURROGATES, (_atan, _fast_sigmoid, _sigmoid, _triangle, _straight_through, _rectangular), strict=True)
 )
 
 
