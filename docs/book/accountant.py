@@ -8,11 +8,11 @@
 # %% [markdown]
 # # 24 The accountant
 #
-# **The question.** A tutorial prices a network by multiplying its spikes with one number. Where do the joules really sit: in
-# which layer, in which neuron, and what would save some?
+# **The question.** A tutorial prices a network by multiplying its spikes with one number. Where do the joules really
+# sit: in which layer, in which neuron, and what would save some?
 #
-# An account that is to be of use must say *who* spends. A spike is charged to the neuron that sent it, with every synapse behind
-# it. So the same spike is dear in a layer that many listen to, and cheap at the end.
+# An account that is to be of use must say *who* spends. A spike is charged to the neuron that sent it, with every
+# synapse behind it. So the same spike is dear in a layer that many listen to, and cheap at the end.
 
 # %%
 import matplotlib.pyplot as plt
@@ -28,8 +28,8 @@ print(f"by a price for each spike: {1e9 * (told.joules - told.static):,.1f} nJ")
 print(f"with updates and fan-out:  {1e9 * (found.joules - found.static):,.1f} nJ (estimated, on Loihi)")
 
 # %% [markdown]
-# The factor between them is mostly fan-out: a hidden spike goes through ten synapses, one of the input through 256. A price for
-# each spike is right for exactly one network: the one whose fan-out it was divided by.
+# The factor between them is mostly fan-out: a hidden spike goes through ten synapses, one of the input through 256. A
+# price for each spike is right for exactly one network: the one whose fan-out it was divided by.
 #
 # ## Neuron by neuron
 #
@@ -45,15 +45,14 @@ print(account.summary())
 
 # %%
 hidden = account.layer("layers.neuron_fc1")
-shares = np.sort(np.asarray(hidden.per_neuron))[::-1] / (account.joules - account.static)
+shares = np.sort(hidden.joules_per_neuron)[::-1] / (account.joules - account.static)
 figure, axis = plt.subplots(figsize=(6, 2.6))
 axis.bar(np.arange(len(shares)), 100 * shares)
 axis.set(xlabel="hidden neuron, dearest first", ylabel="% of dynamic joules")
 plt.show()
 silent = int((activity.per_neuron("layers.neuron_fc1") == 0).sum())
-print(
-    f"the dearest tenth of {len(shares)} neurons spends {100 * shares[: len(shares) // 10].sum() / shares.sum():.0f} % of their layer"
-)
+top = shares[: len(shares) // 10].sum() / shares.sum()
+print(f"the dearest tenth of {len(shares)} neurons spends {100 * top:.0f} % of their layer")
 print(f"{silent} neurons never fired on any test digit, and are updated all the same")
 
 # %% [markdown]
@@ -61,8 +60,8 @@ print(f"{silent} neurons never fired on any test digit, and are updated all the 
 #
 # ## Advice is a recount
 #
-# The account proposes changes, and prices each by counting again. It says what it assumes; whether accuracy survives only an
-# experiment can tell.
+# The account proposes changes, and prices each by counting again. It says what it assumes; whether accuracy survives
+# only an experiment can tell.
 
 # %%
 for one in account.advice[:4]:
@@ -80,5 +79,5 @@ for one in account.advice[:4]:
 # 2. Silence the dearest neuron (set its outgoing weights to 0). What does accuracy say?
 # 3. In a layer with fan-out 10 and one with 1,000: how many spikes may the first send for one of the second?
 #
-# **Sources.** sc-neurocore's tutorial 72 on energy accounting (the price list, without primary sources); Davies et al. 2018,
-# doi:10.1109/MM.2018.112130359.
+# **Sources.** sc-neurocore's tutorial 72 on energy accounting (the price list, without primary sources); Davies et
+# al. 2018, doi:10.1109/MM.2018.112130359.

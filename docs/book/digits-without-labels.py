@@ -72,6 +72,9 @@ plt.show()
 # weight updates, scaling included.
 
 # %% [markdown]
+# ```{widget} fields
+# ```
+#
 # ## What it costs, learning apart from running
 #
 # Every weight that STDP changed was counted (`weight_update`), and so was every one that was scaled back to keep the sum of

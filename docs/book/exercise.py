@@ -8,12 +8,12 @@
 # %% [markdown]
 # # 22 The exercise: a chip of 1,024 neurons
 #
-# **The question.** A course asks its students to put a network onto a small chip and to report its energy. Which number is the
-# right answer?
+# **The question.** A course asks its students to put a network onto a small chip and to report its energy. Which
+# number is the right answer?
 #
-# The Neuro4ML course (week 8) gives a chip with 1,024 neurons and 65,536 synapses, 0.1 nJ an update of a neuron, 0.5 pJ an event
-# of a synapse, and a network of 128 inputs. It is a lovely exercise: everything fits into a head. Here it is, with its own
-# inputs and weights, which the course's seed fixes:
+# The Neuro4ML course (week 8) gives a chip with 1,024 neurons and 65,536 synapses, 0.1 nJ an update of a neuron, 0.5
+# pJ an event of a synapse, and a network of 128 inputs. It is a lovely exercise: everything fits into a head. Here it
+# is, with its own inputs and weights, which the course's seed fixes:
 
 # %%
 import matplotlib.pyplot as plt
@@ -26,9 +26,8 @@ from spikeledger.study import exercise
 network = exercise.network(hidden=100, seed=42)
 inputs = torch.randn(100, 128, generator=torch.Generator().manual_seed(42)) * 10
 published = exercise.results(network, inputs, rule="published")
-print(
-    f"{published.total_spikes:,.0f} spikes, {published.synapse_events:,.0f} synaptic events, {published.neuron_updates:,.0f} updates"
-)
+print(f"{published.total_spikes:,.0f} spikes, {published.synapse_events:,.0f} synaptic events")
+print(f"{published.neuron_updates:,.0f} updates of neurons")
 print(f"{published.total_energy_nJ:.1f} nJ, {published.memory_usage_bytes / 1024:.2f} KB")
 assert (published.total_spikes, published.synapse_events) == (3070, 389740)  # what the course prints
 
@@ -37,8 +36,8 @@ assert (published.total_spikes, published.synapse_events) == (3070, 389740)  # w
 #
 # ## Through which synapses does a spike go?
 #
-# Its rule multiplies a layer's spikes by the synapses that come *into* that layer. But a spike leaves; it goes through the
-# synapses *behind* it. And what arrives from the input goes through synapses too:
+# Its rule multiplies a layer's spikes by the synapses that come *into* that layer. But a spike leaves; it goes
+# through the synapses *behind* it. And what arrives from the input goes through synapses too:
 
 # %%
 rows = {
@@ -59,8 +58,8 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# The counts differ by a factor of forty, the joules by little: with these two prices neurons decide, and the rule hides. On a
-# network with wide layers, or a chip with cheap neurons, it would not.
+# The counts differ by a factor of forty, the joules by little: with these two prices neurons decide, and the rule
+# hides. On a network with wide layers, or a chip with cheap neurons, it would not.
 #
 # ## The chip refuses
 #
@@ -91,13 +90,13 @@ assert activity.total("spike") == published.total_spikes
 #
 # ## Per batch or per sample
 #
-# A last trap: the course adds up the spikes of a whole batch, but the updates of one sample. With 64 samples in a batch the
-# synapses seem to matter more than they do. A number of joules needs a *per*.
+# A last trap: the course adds up the spikes of a whole batch, but the updates of one sample. With 64 samples in a
+# batch the synapses seem to matter more than they do. A number of joules needs a *per*.
 #
 # ## Where it stands in the code
 #
-# `spikeledger.study.exercise`; the device is `published-exercise-001`; [the course as a notebook](../tutorials/neuro4ml.py) trains the
-# network and draws accuracy against energy.
+# `spikeledger.study.exercise`; the device is `published-exercise-001`; [the course as a
+# notebook](../tutorials/neuro4ml.py) trains the network and draws accuracy against energy.
 #
 # ## What to try
 #

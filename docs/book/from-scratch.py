@@ -8,11 +8,11 @@
 # %% [markdown]
 # # 25 The other book: what we mended
 #
-# **The question.** "Building Spiking Neural Networks from Scratch" is the book that this one answers to. It builds everything
-# from a bucket to digits, in plain Python, for *hardware viability*. What did running all of it show?
+# **The question.** "Building Spiking Neural Networks from Scratch" is the book that this one answers to. It builds
+# everything from a bucket to digits, in plain Python, for *hardware viability*. What did running all of it show?
 #
-# It is a good book to read, and its best idea, that a reader should *see* each line at work, is alive on these pages. Four things
-# break when its code meets hostile input, and each teaches something.
+# It is a good book to read, and its best idea, that a reader should *see* each line at work, is alive on these pages.
+# Four things break when its code meets hostile input, and each teaches something.
 #
 # ## A step that is too long
 #
@@ -70,13 +70,13 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# **What it teaches.** Test with hostile input. A neuron that is right on a sine can be wrong on noise, and NaN never heals:
-# [chapter 6](adaptation.py).
+# **What it teaches.** Test with hostile input. A neuron that is right on a sine can be wrong on noise, and NaN never
+# heals: [chapter 6](adaptation.py).
 #
 # ## Code that contradicts its text
 #
-# Who comes first when both spikes fall into one step? Its text says that simultaneous spikes weaken the synapse; its code
-# strengthens it. Ours says *strengthen*, in text and code, and a test holds them together:
+# Who comes first when both spikes fall into one step? Its text says that simultaneous spikes weaken the synapse; its
+# code strengthens it. Ours says *strengthen*, in text and code, and a test holds them together:
 
 # %%
 rule = sl.plasticity.PairRule(increase=0.01, decrease=0.012)
@@ -89,14 +89,14 @@ assert both[-1] - 0.5 == alone > 0 or abs(both[-1] - 0.5 - alone) < 1e-12
 #
 # ## Digits without an accuracy
 #
-# Its last chapters show a network of 16 neurons digits of 14 x 14 pixels, then load 400 trained neurons and test one image. There
-# is no accuracy, so nobody can be wrong. [Chapter 13](digits-without-labels.py) has the whole network, labels from training digits
-# only, and all 10,000 test digits.
+# Its last chapters show a network of 16 neurons digits of 14 x 14 pixels, then load 400 trained neurons and test one
+# image. There is no accuracy, so nobody can be wrong. [Chapter 13](digits-without-labels.py) has the whole network,
+# labels from training digits only, and all 10,000 test digits.
 #
 # ## And hardware viability?
 #
-# The promise on its first page: *what can be efficiently implemented in hardware*. It can be answered thing by thing, from the
-# chips' own files:
+# The promise on its first page: *what can be efficiently implemented in hardware*. It can be answered thing by thing,
+# from the chips' own files:
 
 # %%
 from spikeledger.chip.abilities import viability
@@ -111,8 +111,8 @@ for row in viability(chips):
 #
 # ## Where it stands in the code
 #
-# `sl.nef`, `sl.plasticity`, `spikeledger.chip.abilities`; the table with every chip is
-# [hardware viability](../reference/viability.md).
+# `sl.nef`, `sl.plasticity`, `spikeledger.chip.abilities`; the table with every chip is [hardware
+# viability](../reference/viability.md).
 #
 # ## What to try
 #

@@ -10,11 +10,11 @@
 #
 # **The question.** A book full of numbers: why believe any of them?
 #
-# Because no number in it was typed by hand. Each chapter is a small Python program with words between its lines. When the
-# book is built, every program runs, and what it prints is what you see. If one line fails, there is no book.
+# Because no number in it was typed by hand. Each chapter is a small Python program with words between its lines. When
+# the book is built, every program runs, and what it prints is what you see. If one line fails, there is no book.
 #
-# You need Python and a little numpy. No neuroscience, and no chip. Here is the whole journey in a few lines; every word in it
-# gets a chapter of its own.
+# You need Python and a little numpy. No neuroscience, and no chip. Here is the whole journey in a few lines; every
+# word in it gets a chapter of its own.
 
 # %%
 import matplotlib.pyplot as plt
@@ -39,8 +39,8 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Every dash is a *spike*: an event without a size. That is all that neurons of this book say to each other. What happened can
-# be counted, exactly, and what is counted can be priced:
+# Every dash is a *spike*: an event without a size. That is all that neurons of this book say to each other. What
+# happened can be counted, exactly, and what is counted can be priced:
 
 # %%
 activity = sl.record(network, spikes_in)
@@ -58,23 +58,27 @@ assert activity.total("synaptic_op") == 3 * int(spikes_in.sum())
 # ## Four habits
 #
 # 1. **A count is a whole number**, and it is exact. A spike that goes to three neurons is three synaptic operations.
-# 2. **A price has a source and a range.** A number alone says nothing; one with two ends can be wrong, and so can be tested.
-# 3. **Measured or estimated** is always said. A meter measures; a count times a price estimates. The two are never added.
-# 4. **What cannot be known is refused**, not set to zero. If a chapter meets an error on purpose, it shows the sentence.
+# 2. **A price has a source and a range.** A number alone says nothing; one with two ends can be wrong, and so can be
+#    tested.
+# 3. **Measured or estimated** is always said. A meter measures; a count times a price estimates. The two are never
+#    added.
+# 4. **What cannot be known is refused**, not set to zero. If a chapter meets an error on purpose, it shows the
+#    sentence.
 #
 # ## How the parts fit
 #
-# Parts 1 and 2 need nothing but numpy: one neuron, then many. Part 3 trains networks, counts and prices them. Part 4 takes five
-# published texts and computes their numbers again. Part 5 goes down to chips. A lecturer can take any chapter alone; each is
-# a page, a picture, and three exercises, and at the top of each page is its notebook.
+# Parts 1 and 2 need nothing but numpy: one neuron, then many. Part 3 trains networks, counts and prices them. Part 4
+# takes five published texts and computes their numbers again. Part 5 goes down to chips. A lecturer can take any
+# chapter alone; each is a page, a picture, and three exercises, and at the top of each page is its notebook.
 #
-# Figures with a slider are drawn in your browser by the same equations as the Python beside them, and a test holds the two
-# together. Nothing on these pages asks another server for anything: they can be read on a train.
+# Figures with a slider are drawn in your browser by the same equations as the Python beside them, and a test holds
+# the two together. Nothing on these pages asks another server for anything: they can be read on a train.
 #
 # ## Where it stands in the code
 #
-# A chapter is a plain file, `docs/book/NAME.py`; `docs/percent.py` makes it a notebook, and `make book` builds everything. What
-# the words mean is in [the glossary](../reference/glossary.md), where things are in [Where is it?](../where-is-it.md).
+# A chapter is a plain file, `docs/book/NAME.py`; `docs/percent.py` makes it a notebook, and `make book` builds
+# everything. What the words mean is in [the glossary](../reference/glossary.md), where things are in [Where is
+# it?](../where-is-it.md).
 #
 # ## What to try
 #

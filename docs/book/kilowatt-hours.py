@@ -8,13 +8,15 @@
 # %% [markdown]
 # # 23 The paper's kilowatt-hours
 #
-# **The question.** A paper prints that its spiking network needs 84 times less than its twin. Can its numbers be computed
-# again from what it says, and what is left when they are right?
+# **The question.** A paper prints that its spiking network needs 84 times less than its twin. Can its numbers be
+# computed again from what it says, and what is left when they are right?
 #
-# Cassetta, Di Trani & Cavalagli (2023) print kilowatt-hours for three perceptrons on MNIST and five, twenty and fifty steps. They
-# state prices (0.58 pJ an accumulation, 1.6 pJ a multiplication) and the networks. That is enough to try.
+# Cassetta, Di Trani & Cavalagli (2023) print kilowatt-hours for three perceptrons on MNIST and five, twenty and fifty
+# steps. They state prices (0.58 pJ an accumulation, 1.6 pJ a multiplication) and the networks. That is enough to try.
 
 # %%
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 
 from spikeledger.study import paper
@@ -33,15 +35,16 @@ for line in small:
 # with $N$ the number of *neurons*. Three things are wrong with it, and each can be seen without running anything.
 #
 # 1. **$T$ stands in it twice.** Ten times the steps cost a hundred times as much.
-# 2. **A kilowatt-hour has $3.6 \cdot 10^6$ joules**, not $3.6 \cdot 10^5$. (That one hits both sides, and cancels in the ratio.)
-# 3. **$T N$ are updates of neurons.** The synaptic operations, each spike through each synapse, are missing: the very thing
-#    whose price it is.
+# 2. **A kilowatt-hour has $3.6 \cdot 10^6$ joules**, not $3.6 \cdot 10^5$. (That one hits both sides, and cancels in
+#    the ratio.)
+# 3. **$T N$ are updates of neurons.** The synaptic operations, each spike through each synapse, are missing: the very
+#    thing whose price it is.
 #
 # ## One correction at a time
 
 # %%
 widths, neurons = paper.S, sum(paper.S[1:])
-synapses = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+synapses = sum(a * b for a, b in pairwise(widths))
 events = paper.corrected_snn(widths, 1) * 3.6e6 / paper.ACCUMULATE - neurons
 print(
     f"{neurons} neurons, {synapses:,} synapses; {events:,.0f} of them carry a spike in a step, at the rates assumed here"
@@ -65,27 +68,26 @@ plt.show()
 assert ratios[5]["synapses counted"] < 5 < ratios[5]["as printed"]
 
 # %% [markdown]
-# Two errors pull in opposite directions, which is why the printed numbers look plausible. Counting $T$ twice makes long runs far
-# too dear; leaving out the synapses makes short runs far too cheap. The corrected ratio uses the mean brightness of MNIST and a hidden
-# rate of a tenth, which are **assumed**: the paper does not state its rates.
+# Two errors pull in opposite directions, which is why the printed numbers look plausible. Counting $T$ twice makes
+# long runs far too dear; leaving out the synapses makes short runs far too cheap. The corrected ratio uses the mean
+# brightness of MNIST and a hidden rate of a tenth, which are **assumed**: the paper does not state its rates.
 #
 # ## The rule that is left
 #
-# With $r$ spikes a synapse and step, the spiking network does $T r$ additions where its twin does one multiplication. It wins
-# while $T r < e_\text{mac} / e_\text{ac}$:
+# With $r$ spikes a synapse and step, the spiking network does $T r$ additions where its twin does one multiplication.
+# It wins while $T r < e_\text{mac} / e_\text{ac}$:
 
 # %%
 print(f"break-even: {paper.break_even():.2f} spikes a synapse at the paper's prices")
 for name, each in (("S", paper.S), ("M", paper.M), ("L", paper.L)):
-    print(
-        f"{name}: at most {paper.most_steps(each):.0f} steps; by the paper's own arithmetic {paper.most_steps_as_published(each):.0f}"
-    )
+    its = paper.most_steps_as_published(each)
+    print(f"{name}: at most {paper.most_steps(each):.0f} steps; by the paper's own arithmetic {its:.0f}")
 
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `spikeledger.study.paper` holds every row of three tables; profiles `published-paper-002-12nm` and `-45nm` its prices;
-# `tests/published` checks each to its printed digits.
+# `spikeledger.study.paper` holds every row of three tables; profiles `published-paper-002-12nm` and `-45nm` its
+# prices; `tests/published` checks each to its printed digits.
 #
 # ## What to try
 #
@@ -93,5 +95,5 @@ for name, each in (("S", paper.S), ("M", paper.M), ("L", paper.L)):
 # 2. Give the twin 8-bit numbers at 45 nm, 0.2 pJ + 0.03 pJ. Where is the break-even now?
 # 3. At which hidden rate does the smallest network win at 50 steps?
 #
-# **Sources.** Cassetta, Di Trani & Cavalagli 2023, "On the spiking neural networks for the energy efficiency"; prices at 12 nm as the
-# paper states them.
+# **Sources.** Cassetta, Di Trani & Cavalagli 2023, "On the spiking neural networks for the energy efficiency"; prices
+# at 12 nm as the paper states them.

@@ -8,10 +8,11 @@
 # %% [markdown]
 # # 9 A memory that drifts
 #
-# **The question.** A neuron forgets within 20 ms. How do a hundred of them remember a number for seconds, and how well?
+# **The question.** A neuron forgets within 20 ms. How do a hundred of them remember a number for seconds, and how
+# well?
 #
-# By telling it to themselves. A synapse of time constant $\tau$ turns what it hears, $u$, into $\tau\,\dot x = u - x$. Let the
-# population say its own value $x$ to itself, and add the wish $\tau r$: then $u = x + \tau r$, and
+# By telling it to themselves. A synapse of time constant $\tau$ turns what it hears, $u$, into $\tau\,\dot x = u -
+# x$. Let the population say its own value $x$ to itself, and add the wish $\tau r$: then $u = x + \tau r$, and
 #
 # $$ \tau\,\dot x = x + \tau r - x \quad\Rightarrow\quad \dot x = r. $$
 #
@@ -56,9 +57,9 @@ plt.show()
 # %% [markdown]
 # ## Why it drifts
 #
-# Decoders are not perfect: they say $\hat x(x)$ instead of $x$. What they get wrong comes round again every $\tau$, so
-# $\dot x = (\hat x(x) - x) / \tau$: the value creeps to the nearest $x$ at which the decoded curve crosses the diagonal from
-# above. Those crossings are the only numbers that this memory can hold for ever.
+# Decoders are not perfect: they say $\hat x(x)$ instead of $x$. What they get wrong comes round again every $\tau$,
+# so $\dot x = (\hat x(x) - x) / \tau$: the value creeps to the nearest $x$ at which the decoded curve crosses the
+# diagonal from above. Those crossings are the only numbers that this memory can hold for ever.
 
 # %%
 one = sl.nef.population(30, seed=0)
@@ -74,6 +75,9 @@ plt.show()
 print(f"30 neurons can hold {len(stable)} numbers between -1 and 1: {', '.join(f'{x:+.2f}' for x in stable)}")
 
 # %% [markdown]
+# ```{widget} drift
+# ```
+#
 # ## How much for how many neurons
 #
 # The drift in the second after the half second, root mean square of five populations each:
@@ -92,16 +96,16 @@ print(f"16 times the neurons: {drifts[0] / drifts[-1]:.1f} times less drift")
 # %% [markdown]
 # ## What holding a number costs
 #
-# Everyone is connected to everyone, $n^2$ synapses, and neurons keep firing while nothing happens. A register of a computer
-# holds a number for almost nothing; this one pays for every second:
+# Everyone is connected to everyone, $n^2$ synapses, and neurons keep firing while nothing happens. A register of a
+# computer holds a number for almost nothing; this one pays for every second:
 
 # %%
 for neurons in (50, 200):
     run = sl.nef.integrator(sl.nef.population(neurons, seed=1), np.zeros((1000, 1)))
     ledger = sl.price(run.activity, "loihi").without("static")
     print(
-        f"{neurons} neurons: {run.activity.total('spike'):,} spikes and {run.activity.total('synaptic_op'):,} synaptic operations "
-        f"a second, estimated {1e6 * ledger.joules:.0f} µJ"
+        f"{neurons} neurons: {run.activity.total('spike'):,} spikes and {run.activity.total('synaptic_op'):,} synaptic "
+        f"operations a second, estimated {1e6 * ledger.joules:.0f} µJ"
     )
 
 # %% [markdown]
@@ -115,5 +119,5 @@ for neurons in (50, 200):
 # 2. Two dimensions hold a point in a plane. Let `rates` turn it in a circle: how round does it stay?
 # 3. Subtract a constant from the decoders until 0.5 is held best. What happens to -0.5?
 #
-# **Sources.** Eliasmith & Anderson 2003, Neural Engineering, chapter 8; Seung 1996, PNAS 93:13339 (how the brain keeps the eyes
-# still: the same drift).
+# **Sources.** Eliasmith & Anderson 2003, Neural Engineering, chapter 8; Seung 1996, PNAS 93:13339 (how the brain
+# keeps the eyes still: the same drift).

@@ -8,12 +8,13 @@
 # %% [markdown]
 # # 10 A bit of precision, in joules
 #
-# **The question.** With more neurons a value is said more precisely. What does each further *bit* cost, and when is it cheaper
-# to say it as a number?
+# **The question.** With more neurons a value is said more precisely. What does each further *bit* cost, and when is
+# it cheaper to say it as a number?
 #
-# A value in $[-1, 1]$ that comes back with an error of $\epsilon$ (root mean square) is known to about $\log_2(1/\epsilon)$ bits.
-# There are two kinds of error. The decoders' own (*static*) stays however long one listens; at best it falls as $1/n$. The
-# noise of spikes, an average of independent things, falls as about $1/\sqrt n$, and soon it is what counts.
+# A value in $[-1, 1]$ that comes back with an error of $\epsilon$ (root mean square) is known to about
+# $\log_2(1/\epsilon)$ bits. There are two kinds of error. The decoders' own (*static*) stays however long one
+# listens; at best it falls as $1/n$. The noise of spikes, an average of independent things, falls as about $1/\sqrt
+# n$, and soon it is what counts.
 
 # %%
 import matplotlib.pyplot as plt
@@ -57,8 +58,8 @@ print(f"error falls as n^{slopes[0]:.2f} (static) and n^{slopes[1]:.2f} (with sp
 # %% [markdown]
 # ## The price of one more bit
 #
-# Halving an error that falls as $n^{-a}$ takes $2^{1/a}$ times the neurons, and a population on its own costs in proportion to
-# its neurons. So each further bit costs that many times *all bits before it together*:
+# Halving an error that falls as $n^{-a}$ takes $2^{1/a}$ times the neurons, and a population on its own costs in
+# proportion to its neurons. So each further bit costs that many times *all bits before it together*:
 
 # %%
 factor = 2 ** (-1 / slopes[1])
@@ -69,11 +70,12 @@ print(
 )
 
 # %% [markdown]
-# A binary number pays once more *the same* for each bit, not a factor. That is the deep difference: populations are cheap for
-# few bits and hopeless for many. Brains, and sensors, mostly need few.
+# A binary number pays once more *the same* for each bit, not a factor. That is the deep difference: populations are
+# cheap for few bits and hopeless for many. Brains, and sensors, mostly need few.
 #
-# A connection makes it worse: between two populations there are $n^2$ synapses, unless the value is sent as decoded numbers.
-# Chips that can send graded spikes do the latter; on the others one adds a few relay neurons, which is the same trick.
+# A connection makes it worse: between two populations there are $n^2$ synapses, unless the value is sent as decoded
+# numbers. Chips that can send graded spikes do the latter; on the others one adds a few relay neurons, which is the
+# same trick.
 
 # %%
 for neurons in (50, 100, 200):
@@ -86,7 +88,8 @@ for neurons in (50, 100, 200):
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.nef.simulate` and `connect` bring an `Activity` with every run, so any device prices them: `sl.price(run.activity, name)`.
+# `sl.nef.simulate` and `connect` bring an `Activity` with every run, so any device prices them:
+# `sl.price(run.activity, name)`.
 #
 # ## What to try
 #
@@ -94,5 +97,5 @@ for neurons in (50, 100, 200):
 # 2. Halve all maximum rates. Fewer spikes, more noise: is a bit cheaper or dearer?
 # 3. Price the same run on every chip of `sl.list_profiles()` that takes it. Does the factor for one more bit change?
 #
-# **Sources.** Eliasmith & Anderson 2003, Neural Engineering, chapter 2 (the two errors); Boahen 2017, Comput. Sci. Eng. 19:14
-# (precision and power of populations); the sizes of errors are computed here.
+# **Sources.** Eliasmith & Anderson 2003, Neural Engineering, chapter 2 (the two errors); Boahen 2017, Comput. Sci.
+# Eng. 19:14 (precision and power of populations); the sizes of errors are computed here.

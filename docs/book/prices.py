@@ -8,11 +8,11 @@
 # %% [markdown]
 # # 18 Prices and ranges
 #
-# **The question.** "A synaptic operation costs 23.6 pJ." Says who, how far off may it be, and what becomes of a total when
-# every price is uncertain?
+# **The question.** "A synaptic operation costs 23.6 pJ." Says who, how far off may it be, and what becomes of a total
+# when every price is uncertain?
 #
-# A price here is five things: joules, a low and a high end, how it came about (*kind*), what it is the price *of* (*scope*),
-# and a source that one can open.
+# A price here is five things: joules, a low and a high end, how it came about (*kind*), what it is the price *of*
+# (*scope*), and a source that one can open.
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,8 +32,9 @@ for name in ("loihi", "truenorth", "horowitz-45nm", "odin"):
 #
 # ## Two prices with one name
 #
-# A **marginal** price is a slope: one more operation, so much more. An **all-in** price is the power of a whole chip divided by
-# its operations in a second, at *one* speed. Both are published as "energy per synaptic operation". The same chip at four speeds:
+# A **marginal** price is a slope: one more operation, so much more. An **all-in** price is the power of a whole chip
+# divided by its operations in a second, at *one* speed. Both are published as "energy per synaptic operation". The
+# same chip at four speeds:
 
 # %%
 marginal, all_in = sl.load_profile("truenorth"), sl.load_profile("truenorth-all-in")
@@ -57,13 +58,13 @@ for rate in (1e6, 1e8, 1e10):
     )
 
 # %% [markdown]
-# The lines cross once: at the speed at which somebody measured. Anywhere else the all-in price is the price of another chip.
-# So a profile with an all-in price takes no static power on top, and does not load if it tries.
+# The lines cross once: at the speed at which somebody measured. Anywhere else the all-in price is the price of
+# another chip. So a profile with an all-in price takes no static power on top, and does not load if it tries.
 #
 # ## How ranges travel
 #
-# A total is a sum of counts times prices. Its worst ends put every price at its own end, all at once. That hardly happens if
-# prices err independently; but one price that appears in two layers is one number, and errs once.
+# A total is a sum of counts times prices. Its worst ends put every price at its own end, all at once. That hardly
+# happens if prices err independently; but one price that appears in two layers is one number, and errs once.
 
 # %%
 activity = sl.activity_from_spikes([(784, 256), (256, 10)], [5000, 200], timesteps=100, input_spikes=8000)
@@ -100,13 +101,14 @@ assert ledger.joules_low < total.min() and total.max() < ledger.joules_high
 #
 # ## What a device cannot do
 #
-# A device cannot beat itself. If a price times the rate that the maker states exceeds the power that the maker states, one of
-# the three is wrong, and the profile says so.
+# A device cannot beat itself. If a price times the rate that the maker states exceeds the power that the maker
+# states, one of the three is wrong, and the profile says so.
 #
 # ## Where it stands in the code
 #
-# `sl.Price`, `sl.HardwareProfile`, `sl.sensitivity`; `spikeledger profiles show loihi` prints every source; the whole reasoning is
-# in [where the joules come from](../explanation/prices.md), and how near estimates come in [checked against silicon](../validation.md).
+# `sl.Price`, `sl.HardwareProfile`, `sl.sensitivity`; `spikeledger profiles show loihi` prints every source; the whole
+# reasoning is in [where the joules come from](../explanation/prices.md), and how near estimates come in [checked
+# against silicon](../validation.md).
 #
 # ## What to try
 #
@@ -114,5 +116,6 @@ assert ledger.joules_low < total.min() and total.max() < ledger.joules_high
 # 2. At which speed do the two TrueNorths agree?
 # 3. Find the price of a multiplication in the last paper you read. Which of the five things does it lack?
 #
-# **Sources.** Davies et al. 2018, doi:10.1109/MM.2018.112130359; Merolla et al. 2014, doi:10.1126/science.1254642, and Akopyan et al.
-# 2015, doi:10.1109/TCAD.2015.2474396 (TrueNorth, twice); Horowitz 2014, doi:10.1109/ISSCC.2014.6757323.
+# **Sources.** Davies et al. 2018, doi:10.1109/MM.2018.112130359; Merolla et al. 2014, doi:10.1126/science.1254642,
+# and Akopyan et al. 2015, doi:10.1109/TCAD.2015.2474396 (TrueNorth, twice); Horowitz 2014,
+# doi:10.1109/ISSCC.2014.6757323.

@@ -10,8 +10,9 @@
 #
 # **The question.** To say that spikes save energy, one needs the network without spikes. Which one?
 #
-# The fairest first guess is a *twin*: the same layers with the same number of weights, where each neuron with a membrane and
-# a threshold becomes one with $\max(0, x)$. It reads the pixels once; the spiking one hears them for $T$ steps.
+# The fairest first guess is a *twin*: the same layers with the same number of weights, where each neuron with a
+# membrane and a threshold becomes one with $\max(0, x)$. It reads the pixels once; the spiking one hears them for $T$
+# steps.
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,8 +33,8 @@ assert sum(p.numel() for p in snn.parameters()) == sum(p.numel() for p in ann.pa
 # %% [markdown]
 # ## The same layer, two kinds of work
 #
-# The twin multiplies each input by each weight: a *multiply-accumulate*. The spiking layer adds a weight where a spike arrived:
-# a *synaptic operation*, without a multiplication, but perhaps $T$ times.
+# The twin multiplies each input by each weight: a *multiply-accumulate*. The spiking layer adds a weight where a
+# spike arrived: a *synaptic operation*, without a multiplication, but perhaps $T$ times.
 
 # %%
 counts = {name: sl.record(network, data.test_inputs) for name, network in pair.items()}
@@ -46,8 +47,8 @@ snn_ops = counts["SNN"].per_sample("synaptic_op")
 print(f"a synapse carries {snn_ops / (64 * 64 + 64 * 10):.2f} spikes a digit")
 
 # %% [markdown]
-# That last number decides. An addition costs less than a multiplication by some factor $q$: with less than $q$ spikes a synapse
-# the spiking network does cheaper arithmetic, with more it does not. At 45 nm, for 32-bit floats:
+# That last number decides. An addition costs less than a multiplication by some factor $q$: with less than $q$ spikes
+# a synapse the spiking network does cheaper arithmetic, with more it does not. At 45 nm, for 32-bit floats:
 
 # %%
 device = sl.load_profile("horowitz-45nm")
@@ -70,9 +71,8 @@ for timesteps in steps:
 other = sl.price(counts["ANN"], "horowitz-45nm")
 for timesteps, a, e in zip(steps, right, joules, strict=True):
     print(f"T = {timesteps:2d}: {a:.1f} % right, estimated {e:.0f} nJ a digit")
-print(
-    f"twin:   {100 * sl.evaluate(ann, data.test_inputs, data.test_labels).accuracy:.1f} % right, estimated {1e9 * other.joules_per_sample:.0f} nJ"
-)
+twin = (1e9 * other.joules_per_sample, 100 * sl.evaluate(ann, data.test_inputs, data.test_labels).accuracy)
+print(f"twin:   {twin[1]:.1f} % right, estimated {twin[0]:.0f} nJ")
 figure, axis = plt.subplots(figsize=(6, 3))
 axis.plot(joules, right, "o-", label="SNN, 1 to 16 steps")
 axis.plot(
@@ -88,13 +88,13 @@ plt.show()
 # %% [markdown]
 # ## Is the twin fair?
 #
-# It is *matched*, not yet the best that somebody would build. An ANN can be rounded to 8 bits, can skip its zeros, and can be
-# smaller for the same accuracy. [Chapter 19](against-whom.py) meets those opponents.
+# It is *matched*, not yet the best that somebody would build. An ANN can be rounded to 8 bits, can skip its zeros,
+# and can be smaller for the same accuracy. [Chapter 19](against-whom.py) meets those opponents.
 #
 # ## Where it stands in the code
 #
-# `sl.zoo.twin`; the pair is trained and compared by `spikeledger compare`. `sl.equal_accuracy` takes several networks a side and
-# compares the cheapest that reach the same accuracy.
+# `sl.zoo.twin`; the pair is trained and compared by `spikeledger compare`. `sl.equal_accuracy` takes several networks
+# a side and compares the cheapest that reach the same accuracy.
 #
 # ## What to try
 #
@@ -102,5 +102,5 @@ plt.show()
 # 2. Feed the SNN with `encoder="direct"`. Which counts change, and on which device is that a good idea?
 # 3. Halve the twin's hidden layer until it is as bad as the SNN at T = 2. Which costs less now?
 #
-# **Sources.** Horowitz 2014, ISSCC, doi:10.1109/ISSCC.2014.6757323 (prices at 45 nm); Davidson & Furber 2021, Front. Neurosci.
-# 15:651141 (spikes a synapse as the measure).
+# **Sources.** Horowitz 2014, ISSCC, doi:10.1109/ISSCC.2014.6757323 (prices at 45 nm); Davidson & Furber 2021, Front.
+# Neurosci. 15:651141 (spikes a synapse as the measure).

@@ -10,8 +10,8 @@
 #
 # **The question.** A chip that learns changes weights. How many, at what price, and is it much beside running?
 #
-# Three accounts of the same digits: a network that learns by STDP on the chip, the same network once it has learned, and a
-# network that learns by gradients elsewhere.
+# Three accounts of the same digits: a network that learns by STDP on the chip, the same network once it has learned,
+# and a network that learns by gradients elsewhere.
 
 # %%
 import matplotlib.pyplot as plt
@@ -33,9 +33,9 @@ for name, activity in (("learning", learned.activity), ("running", running.activ
     print(f"{name} a digit: {told}")
 
 # %% [markdown]
-# A `weight_update` is one change of one weight. The rule changes weights where a spike *arrives* or *is sent*, and only there;
-# so its count follows from spikes as synaptic operations do, not from time. Scaling the weights back after each digit is
-# counted too: it is part of the rule.
+# A `weight_update` is one change of one weight. The rule changes weights where a spike *arrives* or *is sent*, and
+# only there; so its count follows from spikes as synaptic operations do, not from time. Scaling the weights back
+# after each digit is counted too: it is part of the rule.
 #
 # ## Learning apart from running
 
@@ -61,7 +61,8 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# A chip without a price for learning is not in this list: it refuses, and is not taken for one that learns free of charge.
+# A chip without a price for learning is not in this list: it refuses, and is not taken for one that learns free of
+# charge.
 #
 # ## How it grows
 #
@@ -81,9 +82,9 @@ for neurons in (16, 36, 64, 121):
 # %% [markdown]
 # ## And by gradients?
 #
-# Backpropagation through time goes forward once and back once. Backward, each layer multiplies twice: for the gradient of its
-# inputs and for that of its weights. Its forward pass is counted; that the backward pass costs twice the *dense* forward one
-# is the usual rule of thumb, and **assumed** here.
+# Backpropagation through time goes forward once and back once. Backward, each layer multiplies twice: for the
+# gradient of its inputs and for that of its weights. Its forward pass is counted; that the backward pass costs twice
+# the *dense* forward one is the usual rule of thumb, and **assumed** here.
 
 # %%
 data = sl.load_dataset("digits")
@@ -95,13 +96,13 @@ print(f"a digit, once: {dense:,.0f} multiply-accumulates forward, about {3 * den
 print(f"at 45 nm that is at least {1e6 * 3 * dense * mac:.3f} µJ of arithmetic, memory not included")
 
 # %% [markdown]
-# Neither number alone decides. STDP shows each digit for 700 steps to a network without labels; gradients show it many times
-# to one that knows them. What a chip saves by learning is mostly the *radio*: data that need not leave it.
+# Neither number alone decides. STDP shows each digit for 700 steps to a network without labels; gradients show it
+# many times to one that knows them. What a chip saves by learning is mostly the *radio*: data that need not leave it.
 #
 # ## Where it stands in the code
 #
-# `weight_update` in `spikeledger.events`; counts in `spikeledger.plasticity.accounts`; learning on simulated chips with
-# `sl.simulate(..., learning=...)`. Which chips can: [hardware viability](../reference/viability.md).
+# `weight_update` in `spikeledger.events`; counts in `spikeledger.plasticity.accounts`; learning on simulated chips
+# with `sl.simulate(..., learning=...)`. Which chips can: [hardware viability](../reference/viability.md).
 #
 # ## What to try
 #
@@ -109,5 +110,5 @@ print(f"at 45 nm that is at least {1e6 * 3 * dense * mac:.3f} µJ of arithmetic,
 # 2. At how many digits a day is it cheaper to learn on the chip than to send each digit by Bluetooth, at 1 µJ a byte?
 # 3. Set the presentation to 100 ms. What happens to running, and to learning?
 #
-# **Sources.** Davies et al. 2018, IEEE Micro 38:82, doi:10.1109/MM.2018.112130359 (a price of an update); Diehl & Cook 2015,
-# doi:10.3389/fncom.2015.00099.
+# **Sources.** Davies et al. 2018, IEEE Micro 38:82, doi:10.1109/MM.2018.112130359 (a price of an update); Diehl &
+# Cook 2015, doi:10.3389/fncom.2015.00099.
