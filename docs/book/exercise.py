@@ -58,7 +58,7 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# The counts differ by a factor of forty, the joules by little: with these two prices neurons decide, and the rule
+# The counts differ by more than a factor of forty, the joules by little: with these two prices neurons decide, and the rule
 # hides. On a network with wide layers, or a chip with cheap neurons, it would not.
 #
 # ## The chip refuses
@@ -86,7 +86,7 @@ print(f"late reset: {activity.total('spike'):,} spikes, at once: {other.total('s
 assert activity.total("spike") == published.total_spikes
 
 # %% [markdown]
-# Two per cent more spikes from one line. "LIF" is not one neuron: say which.
+# Other spikes from one line. "LIF" is not one neuron: say which.
 #
 # ## Per batch or per sample
 #

@@ -10,8 +10,9 @@
 #
 # **The question.** A book full of numbers: why believe any of them?
 #
-# Because no number in it was typed by hand. Each chapter is a small Python program with words between its lines. When
-# the book is built, every program runs, and what it prints is what you see. If one line fails, there is no book.
+# Because you can run them. Each chapter is a small Python program with words between its lines. When the book is built,
+# every program runs, and what it prints is what you see. If one line fails, there is no book. Where a run takes too long
+# for a page (60,000 digits, say) the words name the program, the machine and the day.
 #
 # You need Python and a little numpy. No neuroscience, and no chip. Here is the whole journey in a few lines; every
 # word in it gets a chapter of its own.

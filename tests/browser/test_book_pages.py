@@ -1,0 +1,69 @@
+"""The built book, where it was built: readers with keyboards and screen readers, phones, and nobody asked for anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+import chromium
+from repository import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+BUILT = ROOT / "docs" / "_build" / "html"
+PAGES = sorted(path for path in BUILT.rglob("*.html") if "_static" not in path.parts)
+pytestmark = [
+    pytest.mark.browser, pytest.mark.slow,
+    pytest.mark.skipif(not PAGES, reason="the book was not built: make docs"),
+]  # fmt: skip
+#: what a page loads; links that a reader follows are not among it
+LOADED = re.compile(
+    r"<(?:script|img|iframe|source|video|audio|embed)[^>]*\ssrc=[\"']([^\"']+)|<link[^>]*rel=[\"']stylesheet[\"'][^>]*href=[\"']([^\"']+)"
+)
+
+
+def test_pages_load_nothing_from_elsewhere_and_have_no_handlers() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in LOADED.finditer(text):
+            assert "//" not in (found[1] or found[2]), (page.name, found[0])
+        assert "mathjax" not in text.lower()
+
+
+def test_each_chapter_has_its_notebook_and_pictures() -> None:
+    for chapter in (ROOT / "docs" / "book").glob("*.py"):
+        page = (BUILT / "book" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        assert f'href="../_static/notebooks/{chapter.stem}.ipynb"' in page and "<img" in page
+        notebook = json.loads((BUILT / "_static" / "notebooks" / f"{chapter.stem}.ipynb").read_text(encoding="utf-8"))
+        assert "{widget}" not in json.dumps(notebook)
+        assert (BUILT / "book" / "gallery.html").read_text(encoding="utf-8").count(f"{chapter.stem}.html") >= 1
+
+
+def test_no_violation_and_no_sideways_scrolling(browser: Browser) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    faults: list[str] = []
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    complaints = chromium.watch(page)
+    for path in PAGES:
+        page.goto(path.as_uri())
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > 390:
+            faults.append(f"{path.relative_to(BUILT)} is {wide} wide")
+        for one in axe.run(page).response["violations"]:
+            faults.append(f"{path.relative_to(BUILT)}: {one['id']} {one['nodes'][0]['target']}")
+    context.close()
+    assert not complaints, complaints
+    assert not faults, "\n".join(faults)
+
+
+def test_the_search_works_from_a_file(browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto((BUILT / "search.html").as_uri() + "?q=stdp")
+    page.wait_for_selector("ul.search li a")
+    assert "STDP by hand" in (page.text_content("ul.search") or "")
+    page.close()
