@@ -40,6 +40,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_search_scorer = "_static/scorer.js"
 html_js_files = [("book.js", {"defer": "defer"})]
 epub_css_files = ["book.css"]
 epub_basename = "SpikeLedger"
@@ -69,6 +70,18 @@ def notebook_link(app, docname, source):
         source[0] = re.sub(r"^(# # .*)$", rf"\g<1>\n#\n# {link}", source[0], count=1, flags=re.MULTILINE)
 
 
+def live_page(app):
+    """The live page of the digits' networks lies beside chapter 19, which links to it."""
+    if app.builder.name == "html":
+        import spikeledger as sl
+        from spikeledger.live.networks import document_of, shipped
+        from spikeledger.live.page import write_live
+
+        path = Path(app.outdir) / "_static" / "live.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_live(document_of(*shipped(), sl.load_dataset("digits")), path)
+
+
 def name_pictures(app, doctree):
     """What a screen reader says of a picture that a cell drew."""
     from docutils import nodes
@@ -87,6 +100,7 @@ def setup(app):
 
     app.add_html_math_renderer("mathml", draw("inline"), draw("block"))
     app.add_directive("widget", figures.Widget)
+    app.connect("builder-inited", live_page)
     app.connect("source-read", notebook_link)
     app.connect("doctree-read", name_pictures)
     gallery.connect(app)

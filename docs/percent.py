@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CELL = re.compile(r"^# %%(.*)$", flags=re.MULTILINE)
 #: what only a page can show
-PAGE_ONLY = re.compile(r"^```\{widget\}.*?^```\n*", flags=re.MULTILINE | re.DOTALL)
+PAGE_ONLY = re.compile(r"^```\{(?:widget|only)\}.*?^```\n*", flags=re.MULTILINE | re.DOTALL)
 
 
 def read(text: str) -> nbformat.NotebookNode:

@@ -108,7 +108,9 @@ def joules(learned: plasticity.Learned) -> dict[str, Any]:
             found[name] = f"its bill '{ledger.bill}' does not charge learning"
             continue
         learning = ledger.by_event()["weight_update"] / learned.digits
-        found[name] = {"learning": learning, "running": ledger.joules / learned.digits - learning}
+        running = ledger.without("static").joules / learned.digits - learning
+        static = ledger.joules / learned.digits - learning - running
+        found[name] = {"learning": learning, "running": running, "static": static}
     return found
 
 

@@ -56,7 +56,7 @@ for name, (learning, whole) in shares.items():
     print(f"{name:12s} estimated {1e6 * whole:10.3f} µJ a digit, {100 * learning / whole:4.1f} % of it learning")
 figure, axis = plt.subplots(figsize=(6, 0.5 + 0.35 * len(shares)))
 axis.barh(list(shares), [100 * learning / whole for learning, whole in shares.values()])
-axis.set(xlabel="% of the joules that are learning", xlim=(0, 100))
+axis.set(xlabel="% of the joules that are learning")
 plt.tight_layout()
 plt.show()
 
