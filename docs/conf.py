@@ -92,6 +92,13 @@ def name_pictures(app, doctree):
             image["alt"] = f"{title.astext()}: picture {number}, drawn by the cell above it"
 
 
+def reachable(app, pagename, templatename, context, doctree):
+    """What scrolls sideways can be reached by the keyboard: code, outputs, tables."""
+    if "body" in context:
+        body = context["body"].replace("<pre>", '<pre tabindex="0">')
+        context["body"] = body.replace('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper')
+
+
 def setup(app):
     """Formulas as MathML, figures with sliders, notebooks, and the pages of all public names, written before anything is read."""
     import figures
@@ -103,6 +110,7 @@ def setup(app):
     app.connect("builder-inited", live_page)
     app.connect("source-read", notebook_link)
     app.connect("doctree-read", name_pictures)
+    app.connect("html-page-context", reachable)
     gallery.connect(app)
 
     here = Path(__file__).parent / "reference"

@@ -48,5 +48,9 @@ function start(figure: HTMLElement): void {
   show();
 }
 
+// the theme has two drawers, which a screen reader could not tell apart
+document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "All pages");
+document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
+
 document.querySelectorAll<HTMLElement>("[data-widget]").forEach(start);
 Object.assign(globalThis, { spikebook: MODELS });
