@@ -84,8 +84,8 @@ docs: .venv/.dev-$(KIND)  ## the book, as web pages
 	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
 
 book: docs  ## the book as web pages, EPUB and PDF (which needs Chromium)
-	$(BIN)/sphinx-build -q -W --keep-going -b epub docs docs/_build/epub
-	$(BIN)/sphinx-build -q -W --keep-going -b singlehtml docs docs/_build/one
+	$(BIN)/sphinx-build -q -W --keep-going -b epub -d docs/_build/read/epub docs docs/_build/epub
+	$(BIN)/sphinx-build -q -W --keep-going -b singlehtml -d docs/_build/read/one docs docs/_build/one
 	$(BIN)/python docs/pdf.py docs/_build/one/index.html docs/_build/spikeledger.pdf
 	@echo "EPUB and PDF: $(CURDIR)/docs/_build/epub/SpikeLedger.epub, $(CURDIR)/docs/_build/spikeledger.pdf"
 
