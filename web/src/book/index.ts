@@ -52,5 +52,13 @@ function start(figure: HTMLElement): void {
 document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "All pages");
 document.querySelector(".toc-drawer")?.setAttribute("aria-label", "On this page");
 
+// and its page of search results has no heading of its own
+const results = document.querySelector("#search-results");
+if (results && !document.querySelector("h1")) {
+  const heading = document.createElement("h1");
+  heading.textContent = "Search";
+  results.before(heading);
+}
+
 document.querySelectorAll<HTMLElement>("[data-widget]").forEach(start);
 Object.assign(globalThis, { spikebook: MODELS });
