@@ -21,7 +21,7 @@ def main() -> None:
         subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--no-pdf-header-footer",
              "--virtual-time-budget=20000", f"--print-to-pdf={target}", page.as_uri()],
-            check=True, capture_output=True, timeout=600,
+            check=True, capture_output=True, timeout=1800,
         )  # fmt: skip
     print(f"The PDF: {target} ({target.stat().st_size:,} bytes)")
 
