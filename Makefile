@@ -84,7 +84,7 @@ docs: .venv/.dev-$(KIND)  ## the book, as web pages
 	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
 
 book: docs  ## the book as web pages, EPUB and PDF (which needs Chromium)
-	$(BIN)/sphinx-build -q -W --keep-going -b epub -d docs/_build/read/epub docs docs/_build/epub
+	$(BIN)/sphinx-build -q -W --keep-going -b epub -D figures_are_still=1 -d docs/_build/read/epub docs docs/_build/epub
 	$(BIN)/sphinx-build -q -W --keep-going -b singlehtml -d docs/_build/read/one docs docs/_build/one
 	$(BIN)/python docs/pdf.py docs/_build/one/index.html docs/_build/spikeledger.pdf
 	@echo "EPUB and PDF: $(CURDIR)/docs/_build/epub/SpikeLedger.epub, $(CURDIR)/docs/_build/spikeledger.pdf"

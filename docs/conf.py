@@ -107,6 +107,7 @@ def setup(app):
     import names
 
     app.add_html_math_renderer("mathml", draw("inline"), draw("block"))
+    app.add_config_value("figures_are_still", False, "env", types=(bool,))
     app.add_directive("widget", figures.Widget)
     app.connect("builder-inited", live_page)
     app.connect("source-read", notebook_link)
