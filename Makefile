@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo live shell web test test-all test-peers test-torch check format docs notebook bench sanitize sanitize-address sanitize-thread native clean
+.PHONY: help demo live shell web test test-all test-peers test-torch check format docs book notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -43,7 +43,7 @@ live: .venv/.demo-$(KIND)  ## a page in which both networks read digits, out/liv
 	$(BIN)/spikeledger live --out out/live.html
 	@echo "The page is for your browser: $(CURDIR)/out/live.html"
 
-web: web/node_modules/.bin/esbuild  ## build the live page's script from its TypeScript (needs npm; users do not)
+web: web/node_modules/.bin/esbuild  ## build the scripts of the live page and of the book's figures (needs npm; users do not)
 	cd web && npm run -s check && npm run -s build
 
 web/node_modules/.bin/esbuild: web/package.json
@@ -82,6 +82,12 @@ format: .venv/.dev-$(KIND)  ## let ruff format and mend what it can
 docs: .venv/.dev-$(KIND)  ## the book, as web pages
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "The book: $(CURDIR)/docs/_build/html/index.html"
+
+book: docs  ## the book as web pages, EPUB and PDF (which needs Chromium)
+	$(BIN)/sphinx-build -q -W --keep-going -b epub -D figures_are_still=1 -d docs/_build/read/epub docs docs/_build/epub
+	$(BIN)/sphinx-build -q -W --keep-going -b singlehtml -d docs/_build/read/one docs docs/_build/one
+	$(BIN)/python docs/pdf.py docs/_build/one/index.html docs/_build/spikeledger.pdf
+	@echo "EPUB and PDF: $(CURDIR)/docs/_build/epub/SpikeLedger.epub, $(CURDIR)/docs/_build/spikeledger.pdf"
 
 notebook: .venv/.dev-$(KIND)  ## the chip course as a notebook, out/neuro4ml.ipynb
 	$(BIN)/python docs/percent.py docs/tutorials/neuro4ml.py out/neuro4ml.ipynb

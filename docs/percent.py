@@ -10,6 +10,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CELL = re.compile(r"^# %%(.*)$", flags=re.MULTILINE)
+#: what only a page can show
+PAGE_ONLY = re.compile(r"^```\{(?:widget|only)\}.*?^```\n*", flags=re.MULTILINE | re.DOTALL)
 
 
 def read(text: str) -> nbformat.NotebookNode:
@@ -27,8 +29,17 @@ def read(text: str) -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
+def write(source: Path, target: Path) -> None:
+    """A chapter as a notebook to work in: without outputs, and without what only a page can show."""
+    notebook = read(source.read_text(encoding="utf-8"))
+    for cell in notebook.cells:
+        cell.source = PAGE_ONLY.sub("", cell.source).strip("\n")
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+
+
 if __name__ == "__main__":
     source, target = (Path(argument) for argument in sys.argv[1:])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(read(source.read_text(encoding="utf-8")), target)
+    write(source, target)
     print(f"The notebook: {target.resolve()}")

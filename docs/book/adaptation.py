@@ -76,6 +76,9 @@ for tau_threshold, increase in ((0.05, 1.0), (0.05, 0.2), (0.3, 0.2), (0.3, 1.0)
     assert not broken.any()
 
 # %% [markdown]
+# ```{widget} tiring
+# ```
+#
 # ## The same for any step
 #
 # With the crossing worked out, the rate hardly depends on the step. Spikes of ten seconds at three currents:

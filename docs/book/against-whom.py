@@ -32,6 +32,10 @@ for row in found.rows():
 # The second row is the kind that makes headlines: one network on a board with its static power, the other on a small chip.
 # Both are right sums of different questions. The first row has both on one technology.
 #
+# ```{only} builder_html
+# Both networks at work, on a digit that you draw: <a href="../_static/live.html">the live page</a>.
+# ```
+#
 # ## Ratios have a trap
 #
 # Both sides pay for reading the same memory. Where its price is high for one it is high for the other, so a price that both

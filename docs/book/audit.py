@@ -6,25 +6,23 @@
 # ---
 
 # %% [markdown]
-# # 21 What the numbers of five sources really say
+# # 21 The cost of a million brains: a factor of 914
 #
-# **The question.** This project grew from five documents: a notebook, a course exercise, a paper, a tutorial and a book. Each
-# states numbers. What do they become when every one is computed again?
+# **The question.** A notebook shows a spiking network that needs 914 times less than its twin. What is that factor
+# made of?
 #
-# Each document is reproduced twice here: *as published*, with its own arithmetic, and *corrected*. Finding out why the two
-# differ is the best school for reading energy claims that we know of.
+# This project grew from five documents: a notebook, a course exercise, a paper, a tutorial and a book. Each states
+# numbers. This part of the book computes them again, twice: *as published*, with its own arithmetic, and *corrected*.
+# Finding out why the two differ is the best school for reading energy claims that we know of.
 #
-# ## The notebook: a factor of 914
-#
-# "The cost of one million brains" compares an ANN on a GPU with an SNN on a neuromorphic chip. From its own counts, a sample:
+# "The cost of one million brains" compares an ANN on a GPU with an SNN on a neuromorphic chip. From its own counts, a
+# sample:
 
 # %%
 import matplotlib.pyplot as plt
-import torch
 
 import spikeledger as sl
 from spikeledger.activity import Layer
-from spikeledger.study import exercise, paper
 
 sizes = {"fc1": (784, 256), "fc2": (256, 128), "fc3": (128, 10)}
 ordinary = sl.activity_from_events(
@@ -67,70 +65,31 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# The factor is a ratio of two *assumed* standby powers. In operations alone the SNN loses, since the notebook charges a
-# synaptic operation with the price of a whole spike.
+# The factor is a ratio of two *assumed* standby powers. In operations alone the SNN loses, since the notebook charges
+# a synaptic operation with the price of a whole spike.
 #
-# ## The exercise: which synapses does a spike go through?
+# ## What would be equal?
 #
-# The Neuro4ML exercise counts a layer's own spikes times its *incoming* synapses. But a spike leaves by *outgoing* ones.
+# Give both sides the same static power for the same time, and the factor is gone. Not a watt of computing has
+# changed:
 
 # %%
-network = exercise.network(hidden=100, seed=42)
-inputs = torch.randn(100, 128, generator=torch.Generator().manual_seed(42)) * 10
-for rule in ("published", "fan_out"):
-    got = exercise.results(network, inputs, rule=rule)
-    print(f"{rule:10s} {got.synapse_events:10,.0f} synaptic events, {got.total_energy_nJ:8.1f} nJ")
+seconds = {
+    side: ledger.by_term()["static"] / watts for side, ledger, watts in (("ANN", ann, 150.0), ("SNN", snn, 0.15))
+}
+print(", ".join(f"{side}: {1e3 * each / 10:.1f} ms a sample" for side, each in seconds.items()))
+dynamic = {"ANN": ann.without("static").joules / 10, "SNN": snn.without("static").joules / 10}
+for watts in (0.0, 0.15, 150.0):
+    both = {side: dynamic[side] + watts * seconds[side] / 10 for side in dynamic}
+    print(f"{watts:6.2f} W on both sides: ANN / SNN = {both['ANN'] / both['SNN']:.4f}")
 
 # %% [markdown]
-# Three times as many events, and the energy grows by much less: with the exercise's two constants, neuron updates decide.
+# ## The other four
 #
-# ## The paper: time twice, and an hour of 360 seconds
-#
-# "On the spiking neural networks for the energy efficiency..." prints kilowatt-hours. Most of them follow to four digits from
-# a formula that multiplies by the number of steps twice, divides by a wrong number of joules a kilowatt-hour, and counts
-# neuron updates in place of synaptic operations.
-
-# %%
-print(f"{'row':12s} {'as published':>13s} {'its arithmetic':>15s} {'corrected':>12s}   kWh")
-for line in paper.lines():
-    its = f"{line.its_arithmetic:.4g}" if line.its_arithmetic else "-"
-    corrected = f"{line.corrected:.3g}" if line.corrected else "-"
-    print(f"{line.row.name:12s} {line.as_published:13.4g} {its:>15s} {corrected:>12s}")
-
-# %% [markdown]
-# What remains is a simple rule: an SNN costs less in operations as long as each synapse carries fewer spikes a sample than
-
-# %%
-print(f"{paper.break_even():.2f} at the paper's prices (a multiply-accumulate over an accumulate)")
-for steps in (5, 20, 50):
-    ratio = paper.corrected_ann((784, 256, 10)) / paper.corrected_snn((784, 256, 10), steps)
-    print(f"T = {steps:2d}: ANN / SNN = {ratio:.2f}")
-small = [line for line in paper.lines() if line.row.widths == (784, 256, 10)]
-ann_row = next(line for line in small if not line.row.timesteps)
-for line in small:
-    if line.row.timesteps:
-        print(f"T = {line.row.timesteps:2d} as published: {ann_row.as_published / line.as_published:.2f}")
-
-# %% [markdown]
-# At 5 steps it saves, at 50 it does not, and at 5 it saves many times less than was published.
-#
-# ## The tutorial: a price for each spike
-#
-# The accounting tutorial multiplies spikes by one number, whatever the fan-out. Its own example, and the same spikes with
-# their fan-out on our profile of the same chip, for which no primary source gives energies either:
-
-# %%
-spikes = {"timesteps": 100, "layer_names": ["hidden", "output"]}
-for name in ("published-tutorial-003-loihi2", "loihi-2"):
-    found = sl.account_spikes([(784, 256), (256, 10)], [5000, 200], name, **spikes)
-    print(f"{name:30s} {1e9 * (found.joules - found.static):10.2f} nJ without static power")
-
-# %% [markdown]
-# ## The book: an accuracy that is not there
-#
-# "Building Spiking Neural Networks from Scratch" promises hardware viability, and is the book that this one answers to. Its
-# adaptive neuron breaks ([chapter 6](adaptation.py)), its STDP strengthens where its text says weaken
-# ([chapter 11](stdp.py)), and its digits end without an accuracy ([chapter 13](digits-without-labels.py) has one).
+# Each of the five documents has its chapter: [the exercise](exercise.py), where a rule goes through the wrong
+# synapses; [the paper](kilowatt-hours.py), where time counts twice; [the accountant](accountant.py), who forgot where
+# spikes go; [the other book](from-scratch.py), and what its code taught us. What the notebook says of brains and
+# great models is in [the outlook](outlook.py).
 #
 # ## A checklist for the next claim that you read
 #
@@ -143,14 +102,13 @@ for name in ("published-tutorial-003-loihi2", "loihi-2"):
 #
 # ## Where it stands in the code
 #
-# `published-...` profiles repeat each document's arithmetic and say so; `spikeledger.study.paper`,
-# `spikeledger.study.exercise`; `tests/published` holds every number.
+# `published-...` profiles repeat each document's arithmetic and say so; `tests/published` holds every number.
 #
 # ## What to try
 #
-# 1. Give both sides of the notebook the same static power, 0.15 W. What is left of 914?
-# 2. Which single correction changes the paper's ranking most?
+# 1. The notebook also holds a price of 120 fJ a synaptic operation, and never uses it. What would become of 914?
+# 2. Replace only the ANN's 10 W of standby by what a phone draws. What is the factor then?
 # 3. Take a claim of your own field through the checklist.
 #
-# **Sources.** The five documents, in the order above: the notebook "The cost of 1 million brains"; the Neuro4ML course, week 8;
-# Cassetta, Di Trani & Cavalagli 2023; sc-neurocore's tutorial 72; "Building Spiking Neural Networks from Scratch".
+# **Sources.** The notebook "The cost of 1 million brains" (github.com), whose constants the profiles
+# `published-notebook-000-...` repeat.

@@ -47,6 +47,9 @@ axes[0].set_ylabel("pixel")
 plt.show()
 
 # %% [markdown]
+# ```{widget} codes
+# ```
+#
 # ## What each costs
 #
 # The same layer of 32 neurons listens to each code. A synaptic operation is one spike that arrives through one synapse; the

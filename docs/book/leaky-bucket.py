@@ -74,6 +74,9 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
+# ```{widget} bucket
+# ```
+#
 # ## Where it stands in the code
 #
 # `sl.nef.leaky_integrator` has both forms. On a chip $e^{-dt/\tau}$ is one stored constant, the *decay* of a LIF neuron,

@@ -55,6 +55,9 @@ for neurons in (25, 50, 100, 200, 400):
 # about as their root to their inverse. Joules are **estimated**: exact counts times the prices of a profile, static power
 # left out.
 #
+# ```{widget} decoding
+# ```
+#
 # ## A memory
 #
 # A population that hears its own value holds it. What its decoders get wrong is added up, so it drifts.

@@ -35,6 +35,9 @@ for lag in (-20, -1, 0, 1, 20):
 # Who comes first when both fire in one step? A rule must say it. Here the sender's spike comes first, so the weight grows.
 # The text says so, the code says so, and a test holds them together; a book's code once said one and its text the other.
 #
+# ```{widget} learning
+# ```
+#
 # ## All pairs, or two traces
 #
 # Summing over all pairs of spikes needs the whole past. Two numbers a synapse are enough: a *trace* of each neuron that

@@ -64,6 +64,9 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
+# ```{widget} firing
+# ```
+#
 # ## When the threshold moves
 #
 # A neuron that tires raises its threshold with every spike. Measured from 1, the overshoot is now the logarithm of a

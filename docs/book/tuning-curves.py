@@ -74,6 +74,9 @@ for rates in ((100.0, 200.0), (200.0, 400.0)):
     )
 
 # %% [markdown]
+# ```{widget} tuning
+# ```
+#
 # ## Where it stands in the code
 #
 # `sl.nef.LIF.rate` and `sl.nef.LIF.gain_bias`; `sl.nef.population` draws maximum rates and intercepts at random, and

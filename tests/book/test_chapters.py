@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -28,6 +29,34 @@ def test_a_chapter_has_its_parts(page: Path) -> None:
         import spikeledger as sl
 
         assert hasattr(sl, used)
+
+
+def test_chapters_are_numbered_from_0_to_30_in_the_order_of_the_index() -> None:
+    folder = ROOT / "docs" / "book"
+    listed = [
+        line
+        for line in (folder / "index.md").read_text(encoding="utf-8").splitlines()
+        if (folder / f"{line}.py").exists()
+    ]
+    titles = [
+        re.search(r"^# # (\d+) ", (folder / f"{one}.py").read_text(encoding="utf-8"), re.MULTILINE) for one in listed
+    ]
+    assert [int(found[1]) for found in titles if found] == list(range(31))
+    assert sorted(listed) == [page.stem for page in CHAPTERS]
+
+
+def test_a_notebook_leaves_out_what_only_a_page_can_show(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    spec = importlib.util.spec_from_file_location("percent", ROOT / "docs" / "percent.py")
+    assert spec and spec.loader
+    percent = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(percent)
+    for page in CHAPTERS:
+        percent.write(page, tmp_path / "one.ipynb")
+        made = nbformat.read(tmp_path / "one.ipynb", as_version=4)
+        nbformat.validate(made)
+        words = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
+        assert "```{" not in words and words.startswith("# ") and all(cell.source for cell in made.cells)
 
 
 @pytest.mark.slow

