@@ -55,10 +55,10 @@ if __name__ == "__main__":
     file, folder, cluster, log, start = sys.argv[1:]
     def tell(news):
         global start
-        if news.what == "began" and start:  # all that comes before a driver's first trial
-            with open(log + ".starts", "a") as out:
-                out.write(f"{time.time() - float(start)} {time.process_time()}\\n")
-            start = ""
+        if news.what == "began" and start is not None:  # all that comes before a driver's first trial
+            with open(log + ".starts", "w") as out:
+                out.write(f"{time.time() - float(start)} {time.process_time()}" if start else "")
+            start = None
         if news.what == "finished":  # after the row was written: what is acknowledged
             with open(log, "a") as out:
                 out.write(news.trial.key + "\\n")
@@ -113,7 +113,7 @@ def one_search(
 ) -> None:
     """One search to its end, its parts killed on the way."""
     victims = given.victims.split(",")
-    dask = "scheduler" in victims and told["searches"] % 2 == 1
+    dask = "scheduler" in victims and told["searches"] % 3 == 2
     log = given.out / "acknowledged.log"
     log.unlink(missing_ok=True)
     dying = [*victims, "scheduler"] if dask else [each for each in victims if each != "scheduler"]
@@ -121,11 +121,15 @@ def one_search(
     cluster = start_dask(parts) if dask else "local:2"
     driver = run(file, place, cluster, log)
     while driver.poll() is None or driver.returncode != 0:
+        started = draw.random() < 0.5  # the other kills may come while it still starts
         if driver.poll() is not None:
             if dask and parts["scheduler"].exitcode is not None:
                 stop(parts)
                 cluster = start_dask(parts)
+            starts += read_starts(log)
             driver = run(file, place, cluster, log, killed=True)
+        while started and driver.poll() is None and not starts_of(log).exists():
+            time.sleep(0.02)
         over = time.monotonic() + draw.uniform(0.05, given.every)
         while time.monotonic() < over and driver.poll() is None:
             time.sleep(0.02)
@@ -135,13 +139,13 @@ def one_search(
         victim = draw.choice(dying)
         if driver.poll() is None and kill(victim, driver, parts, draw):
             told["kills"][victim] = told["kills"].get(victim, 0) + 1
+            (given.out / "so-far.json").write_text(json.dumps(told))
             audit(place, log, told)  # while the others run on
             if victim != "worker":  # without its scheduler a driver ends by itself, with a sentence
                 driver.wait(timeout=120)
             for name, part in parts.items():
                 if name != "scheduler" and victim == "worker" and part.exitcode is not None:
                     parts[name] = dask_worker(cluster)
-        starts += read_starts(log)
     audit(place, log, told)
     starts += read_starts(log)
     stop(parts)
@@ -183,13 +187,17 @@ def run(file: Path, folder: Path, cluster: str, log: Path, killed: bool = False)
 
 
 def read_starts(log: Path) -> list[Start]:
-    """What drivers noted since the last look."""
-    noted = log.with_name(log.name + ".starts")
-    if not noted.exists():
+    """What a driver noted, if it did."""
+    if not starts_of(log).exists():
         return []
-    found = [tuple(map(float, line.split())) for line in noted.read_text().splitlines()]
-    noted.unlink()
-    return [(each[0], each[1]) for each in found if len(each) == 2]
+    found = tuple(map(float, starts_of(log).read_text().split()))
+    starts_of(log).unlink()
+    return [(found[0], found[1])] if len(found) == 2 else []
+
+
+def starts_of(log: Path) -> Path:
+    """Where a driver notes its first trial."""
+    return log.with_name(log.name + ".starts")
 
 
 def spread(values: list[float]) -> dict[str, float]:

@@ -92,15 +92,20 @@ def test_a_budget_can_grow_and_what_was_tried_stays(search: Path) -> None:
 
 
 def test_rungs_stop_the_worse_part_and_go_on_with_the_better(search: Path) -> None:
-    change(search, "trials = 32", "trials = 16\nrungs = [1, 3, 9]\nkeep = 0.5\nrandom = false")
+    rungs = "[{ epochs = 1 }, { epochs = 2 }, { epochs = 6 }]"
+    change(search, "trials = 32", f"trials = 16\nrungs = {rungs}\nkeep = 0.5\nrandom = false")
     found = run_search(search, search.parent / "out", threads=None)
-    reached = [each.rung for each in found.tried]
-    assert [reached.count(rung) for rung in (1, 3, 9)] == [8, 4, 4]
+    reached = [len(each.rows) for each in found.tried]
+    assert [reached.count(rung) for rung in (1, 2, 3)] == [8, 4, 4]
     for each in found.tried:
-        assert each.row is not None and each.row.values["epochs"] == each.rung and each.stopped == (each.rung != 9)
-    last = next(each.row for each in found.tried if each.rung == 9 and each.row is not None)
-    middle = found.store.rows[last.identity["start"]]
-    assert middle.settings["epochs"] == 3 and found.store.rows[middle.identity["start"]].settings["epochs"] == 1
+        assert [row.values["epochs"] for row in each.rows] == [1, 3, 9][: len(each.rows)]
+        assert each.stopped == (len(each.rows) < 3)
+        assert [row.identity["start"] for row in each.rows] == [None, *(row.key for row in each.rows[:-1])]
+    assert len(found.complete) == sum(reached)  # one that was stopped gave results too
+    for point in findings(found).front:
+        assert point.seeds == 2 and point.row is point.tried.rows[point.rung]
+        other = found.seeds[point.row.key][0]
+        assert other.values["epochs"] == point.row.values["epochs"] and other.settings["seed"] == 1
 
 
 def test_points_to_begin_with_are_the_first_ones(search: Path) -> None:
@@ -155,7 +160,9 @@ def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
         ('sampler = "nsga2"', 'sampler = "nsga"', "did you mean 'nsga"),
         ("trials = 32", 'trials = 32\nconstraints = ["joules < 1"]', "cannot be read"),
         ("trials = 32", 'trials = 32\nconstraints = ["juules.loihi <= 1"]', "did you mean 'joules.loihi'"),
-        ("trials = 32", "trials = 32\nrungs = [3, 1]", "rungs are"),
+        ("trials = 32", "trials = 32\nrungs = [3, 1]", "must be a table of settings"),
+        ("trials = 32", "trials = 32\nrungs = [{ x = 0.5 }]", "both in"),
+        ("trials = 32", "trials = 32\nrungs = [{ epoch = 5 }]", "did you mean 'epochs'"),
         ("sleep = 0.0", "x = 0.5", "both in"),
         ("round = 8", "round = 1", "at least 2"),
         ('maximise = ["accuracy"]\nminimise = ["joules.loihi"]', "", "no objective"),

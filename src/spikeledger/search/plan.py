@@ -37,7 +37,7 @@ SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 LEAST = 1e-30
 #: key of [search] -> its usual value
 USUAL: dict[str, Any] = {
-    "maximise": [], "minimise": [], "constraints": [], "sampler": "tpe", "trials": 64, "minutes": 0.0, "round": 16,
+    "maximise": [], "minimise": [], "constraints": [], "sampler": "tpe", "trials": 64, "minutes": 0.0, "round": 8,
     "seed": 0, "random": True, "rungs": [], "keep": 0.5, "confirm": 3, "begin": [],
 }  # fmt: skip
 
@@ -113,7 +113,7 @@ class Plan:
     round: int
     seed: int
     random: bool
-    rungs: tuple[int, ...]
+    rungs: tuple[Mapping[str, Any], ...]  # settings of each trial of a point; a single one without any where none are given
     keep: float
     confirm: int
     begin: tuple[Mapping[str, Any], ...]
@@ -126,18 +126,18 @@ class Plan:
                 "experiment": self.study.experiment.name, "code": self.study.experiment.code,
                 "settings": dict(self.study.settings), "space": {k: repr(v) for k, v in self.space.items()},
                 "search": [self.aims.maximise, self.aims.minimise, [c.text for c in self.aims.constraints], self.round,
-                           self.seed, self.rungs, self.keep, [dict(each) for each in self.begin]],
+                           self.seed, [dict(each) for each in self.rungs], self.keep, [dict(each) for each in self.begin]],
             }
         )  # fmt: skip
 
-    def trial(self, chosen: Mapping[str, Any], rung: int | None, seed: int | None = None) -> Trial:
-        """The trial of a point of the space, at a rung, with another seed where one is given."""
-        settings = {**self.study.settings, **chosen}
-        if rung is not None:
-            settings |= {"epochs": rung, "rungs": list(self.rungs)}
-        if seed is not None:
-            settings["seed"] = seed
-        return make_trial(self.study.experiment, settings)
+    def trial(self, chosen: Mapping[str, Any], rung: int = 0, seed: int | None = None) -> Trial:
+        """The trial of a point of the space at a rung, which goes on from the one below; with another seed if given."""
+        settings = {**self.study.settings, **chosen, **({} if seed is None else {"seed": seed})}
+        trial: Trial | None = None
+        for each in self.rungs[: rung + 1]:
+            trial = make_trial(self.study.experiment, {**settings, **each}, after=trial)
+        assert trial is not None
+        return trial
 
 
 def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Plan:
@@ -183,12 +183,7 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
         raise InputError("a search needs a budget: give trials or minutes")
     if search["round"] < 2 or search["confirm"] < 0 or not 0 < search["keep"] <= 1:
         raise InputError("round must be at least 2, confirm at least 0, and keep above 0 and at most 1")
-    rungs = tuple(search["rungs"])
-    if rungs and (not {"epochs", "rungs"} <= set(usual) or list(rungs) != sorted(set(rungs)) or rungs[0] < 1):
-        raise InputError(
-            f"rungs are {list(rungs)}, but must rise from 1 on, and '{study.experiment.name}' needs the settings epochs "
-            "and rungs"
-        )
+    rungs = _rungs(search["rungs"], space)
     plan = Plan(
         study, {name: _axis(name, axis, usual[name]) for name, axis in space.items()},
         Aims(tuple(search["maximise"]), tuple(search["minimise"]), tuple(map(read_constraint, search["constraints"]))),
@@ -200,8 +195,21 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
             if name not in space:
                 raise unknown_name("setting of [space] in 'begin'", name, space)
     first = {name: axis.choices[0] if axis.choices else _number(axis, axis.low) for name, axis in plan.space.items()}
-    plan.trial(first, plan.rungs[-1] if plan.rungs else None)  # a slip is told before anything runs
+    plan.trial(first, len(plan.rungs) - 1)  # a slip is told before anything runs
     return plan
+
+
+def _rungs(given: list[Any], space: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    for each in given:
+        if not isinstance(each, dict):
+            raise InputError(
+                f"a rung is {each!r}, but must be a table of settings: rungs = [{{ epochs = 2 }}, {{ epochs = 4 }}], of "
+                "which each goes on from the one before"
+            )
+        for name in each:
+            if name in space:
+                raise InputError(f"{name} is both in [space] and in a rung: take it out of one")
+    return tuple(given) or ({},)
 
 
 def _axis(name: str, given: Any, usual: Any) -> Axis:
