@@ -169,7 +169,7 @@ def audit(place: Path, log: Path, told: dict[str, Any]) -> None:
 def result(place: Path) -> Any:
     """What a search ended with: points in order, and the trials with their results."""
     told = json.loads((place / "search.json").read_text())
-    tried = [(each["arm"], each["number"], each["trial"]) for each in told["tried"]]
+    tried = [(each["arm"], each["number"], each["trials"]) for each in told["tried"]]
     return tried, told["seeds"], {key: row.values for key, row in sorted(Store(place).rows.items())}
 
 

@@ -12,6 +12,7 @@ import pytest
 from spikeledger.errors import FileFormatError, InputError
 from spikeledger.search.findings import findings
 from spikeledger.search.plan import read_search
+from spikeledger.search.proposing import Memory, Told, propose
 from spikeledger.search.running import Search, read_search_folder, run_search
 from spikeledger.trials import News, TrialsFailed
 
@@ -232,3 +233,20 @@ def test_a_search_without_optuna_is_told_in_a_sentence(search: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"spikeledger\[search\]"):
         run_search(search, search.parent / "out", threads=None)
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "tpe", "gp"])
+def test_a_sampler_proposes_what_is_like_the_best(search: Path, sampler: str) -> None:
+    """Told that kind a around x = 0.5 is better than all else, it proposes that more often than chance does."""
+    plan = read_search(search, {"sampler": sampler, "round": 8})
+    memory, draw = Memory(plan, sampler), np.random.default_rng(0)
+    told = []
+    for n in range(24):
+        x, y, kind, width = float(draw.random()), float(draw.random()), "ab"[n % 2], int(draw.integers(4, 65))
+        cost = abs(x - 0.5) + (kind == "b")
+        chosen = {"x": x, "y": y, "kind": kind, "width": width}
+        told.append(Told(chosen, (cost, cost), ()))
+    memory.add(told)
+    found = [each for number in range(1, 3) for each in propose(plan, sampler, number, memory, set())]
+    assert np.mean([each["kind"] == "a" for each in found]) > 0.65
+    assert np.mean([abs(each["x"] - 0.5) for each in found]) < 0.2  # 0.25 by chance

@@ -113,7 +113,9 @@ class Plan:
     round: int
     seed: int
     random: bool
-    rungs: tuple[Mapping[str, Any], ...]  # settings of each trial of a point; a single one without any where none are given
+    rungs: tuple[
+        Mapping[str, Any], ...
+    ]  # settings of each trial of a point; a single one without any where none are given
     keep: float
     confirm: int
     begin: tuple[Mapping[str, Any], ...]
