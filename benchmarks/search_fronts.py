@@ -1,7 +1,7 @@
 """Searches of several seeds beside random search with the same budget, and beside networks made by hand.
 
 SPIKELEDGER_DATA=data python benchmarks/search_fronts.py studies/search_mnist.toml --seeds 0 1 2 3 4 --set minutes=1.5
-spikeledger study run studies/search_rivals.toml --out rivals     # then: --rivals rivals
+spikeledger study run studies/rivals_mnist.toml --out rivals     # then: --rivals rivals
 
 The volume is taken when both arms have spent the same CPU. A network of the front is chosen by held-out samples, and
 counts by its accuracy on test samples, as those of the rivals do.

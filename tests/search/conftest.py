@@ -10,7 +10,8 @@ FORMULA = '''
 import time
 from spikeledger.errors import InputError
 
-def formula(work, *, x: float = 0.5, y: float = 0.5, kind: str = "a", width: int = 4, epochs: int = 1, seed: int = 0, sleep: float = 0.0):
+def formula(work, *, x: float = 0.5, y: float = 0.5, kind: str = "a", width: int = 4, epochs: int = 1,
+            seed: int = 0, sleep: float = 0.0):
     """Accuracy x; joules fall with (y - 0.5)^2 and with 1 - x: the front is y = 0.5, kind a."""
     time.sleep(sleep)
     if kind == "bad":

@@ -14,8 +14,8 @@ def widened(narrow: Any, wide: Any) -> Any:
     """The wide network with the narrow one's weights: what was trained stays, and new neurons are hardly heard yet.
 
     A new neuron keeps its own random incoming weights, and its outgoing ones are made so small that training begins with
-    the narrow network's answers; not 0, for weights that are 0 were pruned and stay so. That a network may grow without changing its answers is after Chen et al. 2016
-    (arXiv:1511.05641); there neurons are copied. Changes `wide` in place.
+    the narrow network's answers; not 0, for weights that are 0 were pruned and stay so. That a network may grow without
+    changing its answers is after Chen et al. 2016 (arXiv:1511.05641); there neurons are copied. Changes `wide` in place.
 
     Args:
         narrow: a network of linear layers.
