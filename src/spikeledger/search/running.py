@@ -192,9 +192,9 @@ def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
         latest: list[Tried] = []
         for n, (owner, chosen) in enumerate(points):
             if owner is arm:
-                rows, seconds = tuple(reached[n]), sum(row.cpu_seconds for row in reached[n])
-                stopped = 0 < len(rows) < len(plan.rungs)
-                latest.append(Tried(arm.name, len(arm.tried) + len(latest), chosen, rows, stopped, seconds))
+                got, seconds = tuple(reached[n]), sum(row.cpu_seconds for row in reached[n])
+                stopped = 0 < len(got) < len(plan.rungs)
+                latest.append(Tried(arm.name, len(arm.tried) + len(latest), chosen, got, stopped, seconds))
         arm.tried += latest
         arm.memory.add([Told(each.chosen, *plan.aims.measured(each.row)) for each in latest if each.row is not None])
         arm.rounds += 1
