@@ -218,20 +218,27 @@ class Film:
         ends = {side: self.joules[side].cumsum(0) for side in SIDES}
         lows = [float(ends[side][0, 0]) for side in SIDES]
         highs = [float(ends[side][-1, 2]) for side in SIDES]
+        for axes in panels[:3]:
+            axes.set(xticks=(), yticks=())
+        _decades(panels[3], "J")
+        panels[3].set(xlim=(0, len(self.labels) + 1), ylim=(min(lows) / 2, max(highs) * 2))
+        panels[3].xaxis.get_major_locator().set_params(integer=True)
+        panels[3].set_title("Joules so far", loc="left", fontsize=9, fontweight="bold")
+        for axes in panels[4:]:
+            axes.set(yticks=(), xlim=(-0.6, len(self.classes) - 0.4))
+            if len(self.classes) <= 12:
+                axes.set_xticks(range(len(self.classes)), [name[:3] for name in self.classes], fontsize=8)
         for place in range(len(self.labels)):
             snn = self.takes["snn"][place]
             every = max(1, -(-snn.timesteps // _FRAMES))
             for step in [*range(every, snn.timesteps, every), snn.timesteps]:
                 for axes in panels:
-                    axes.clear()
+                    _wipe(axes)
                 self._draw(panels, place, step)
                 done = place + (step == snn.timesteps)
                 for side in SIDES:
                     if done:
                         _band(panels[3], np.arange(1, done + 1), ends[side][:done], side, side.upper())
-                _decades(panels[3], "J")
-                panels[3].set(xlim=(0, len(self.labels) + 1), ylim=(min(lows) / 2, max(highs) * 2))
-                panels[3].set_title("Joules so far", loc="left", fontsize=9, fontweight="bold")
                 canvas.draw()
                 figure.set_layout_engine("none")  # laid out once: nothing moves, and a frame takes a fifth of the time
                 yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -247,8 +254,6 @@ class Film:
         hidden[step:] = 0
         panels[2].imshow(hidden.T, cmap=_ramp("snn"), aspect="auto", interpolation="nearest", vmin=0, vmax=1)
         panels[2].axvline(step - 0.5, color=ROLES["muted"][0], lw=1)
-        for axes in panels[:3]:
-            axes.set(xticks=(), yticks=())
         for at, (side, one, moment) in enumerate((("ann", ann, 0), ("snn", snn, step - 1)), 1):
             scores = one.scores[moment]
             if side == "ann":  # as shares that add up to 1
@@ -256,9 +261,7 @@ class Film:
                 scores = raised / raised.sum()
             axes, answer = panels[3 + at], one.answers[moment]
             axes.bar(range(len(scores)), scores, color=ROLES[side][0], alpha=0.85)
-            axes.set(yticks=(), xlim=(-0.6, len(scores) - 0.4))
-            if len(scores) <= 12:
-                axes.set_xticks(range(len(scores)), [name[:3] for name in self.classes], fontsize=8)
+            axes.set_ylim(1.05 * float(scores.min(initial=0)), 1.05 * float(scores.max(initial=0)) or 1)
             spent = units.joules(float(self.joules[side][place, 1]))
             axes.set_title(f"says {self.classes[answer]} for {spent}", loc="left", fontsize=9, fontweight="bold")
             panels[at].set_title(f"{_TITLES[side]}", loc="left", fontsize=9, fontweight="bold", color=ROLES[side][0])
@@ -303,6 +306,13 @@ def _sheet(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, 
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
     return figure, panels
+
+
+def _wipe(axes: Any) -> None:
+    """Take away what was drawn; the axes stay, which take as long to make anew as all the rest."""
+    for artist in [*axes.images, *axes.lines, *axes.patches, *axes.collections]:
+        artist.remove()
+    axes.containers.clear()
 
 
 def _pen(side: str) -> dict[str, Any]:
