@@ -6,7 +6,9 @@ python benchmarks/kills.py --kills 1000 --out kills        # driver and workers 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -46,25 +48,33 @@ trials = {trials}
 round = 8
 confirm = 2
 """
-DRIVER = (
-    "import sys, time\n"
-    "from spikeledger.search.running import run_search\n"
-    "if __name__ == '__main__':\n"
-    "    file, folder, cluster, log = sys.argv[1:]\n"
-    "    def tell(news):\n"
-    "        if news.what == 'finished':\n"  # after the row was written: what is acknowledged
-    "            with open(log, 'a') as out:\n"
-    "                out.write(news.trial.key + '\\n')\n"
-    "    run_search(file, folder, cluster=cluster or None, threads=None, tell=tell)\n"
-)
+DRIVER = """
+import sys, time
+from spikeledger.search.running import run_search
+if __name__ == "__main__":
+    file, folder, cluster, log, start = sys.argv[1:]
+    def tell(news):
+        global start
+        if news.what == "began" and start is not None:  # all that comes before a driver's first trial
+            with open(log + ".starts", "w") as out:
+                out.write(f"{time.time() - float(start)} {time.process_time()}" if start else "")
+            start = None
+        if news.what == "finished":  # after the row was written: what is acknowledged
+            with open(log, "a") as out:
+                out.write(news.trial.key + "\\n")
+    run_search(file, folder, cluster=cluster or None, threads=None, tell=tell)
+"""
+#: seconds from a driver's start to its first trial, by the clock and of its own CPU
+Start = tuple[float, float]
 
 
 def main() -> None:
     """Kill until the count is reached, one search after the other, and say what was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--trials", type=int, default=48, help="of each search")
-    parser.add_argument("--seconds", type=float, default=0.15, help="of a trial, about")
+    parser.add_argument("--trials", type=int, default=96, help="of each search")
+    parser.add_argument("--seconds", type=float, default=0.1, help="of a trial, about")
+    parser.add_argument("--every", type=float, default=3.0, help="a kill comes within so many seconds")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many, whatever the count")
     parser.add_argument("--victims", default="driver,worker,scheduler")
     parser.add_argument("--seed", type=int, default=0)
@@ -81,69 +91,63 @@ def main() -> None:
     whole = result(given.out / "undisturbed")
     draw = random.Random(given.seed)
     told: dict[str, Any] = {"kills": {}, "lost": 0, "twice": 0, "unreadable": 0, "searches": 0, "different_ends": 0}
-    restarts: list[float] = []
+    starts: list[Start] = []
     end = time.monotonic() + 60 * given.minutes
     while sum(told["kills"].values()) < given.kills and time.monotonic() < end:
         place = given.out / f"search-{told['searches']}"
-        one_search(place, file, draw, given, told, restarts, end)
+        one_search(place, file, draw, given, told, starts, end)
         told["searches"] += 1
         same = result(place) == whole
         told["different_ends"] += not same
         if same:
             shutil.rmtree(place)
-        restarts.sort()
-        told["restart_seconds"] = {
-            "median": restarts[len(restarts) // 2] if restarts else None, "most": restarts[-1] if restarts else None
-        }  # fmt: skip
+        told["starts"] = len(starts)
+        told["start_seconds"] = spread([each[0] for each in starts])
+        told["start_cpu_seconds"] = spread([each[1] for each in starts])
         print(json.dumps(told), flush=True)
     (given.out / "kills.json").write_text(json.dumps(told, indent=1))
 
 
 def one_search(
-    place: Path, file: Path, draw: random.Random, given: Any, told: dict[str, Any], restarts: list[float], end: float
+    place: Path, file: Path, draw: random.Random, given: Any, told: dict[str, Any], starts: list[Start], end: float
 ) -> None:
     """One search to its end, its parts killed on the way."""
     victims = given.victims.split(",")
     dask = "scheduler" in victims and told["searches"] % 3 == 2
     log = given.out / "acknowledged.log"
     log.unlink(missing_ok=True)
-    cluster, parts = "local:2", {}
-    if dask:
-        parts, cluster = start_dask()
+    dying = [*victims, "scheduler"] if dask else [each for each in victims if each != "scheduler"]
+    parts: dict[str, Any] = {}
+    cluster = start_dask(parts) if dask else "local:2"
     driver = run(file, place, cluster, log)
-    begun, first = time.monotonic(), count(log)
     while driver.poll() is None or driver.returncode != 0:
+        started = draw.random() < 0.5  # the other kills may come while it still starts
         if driver.poll() is not None:
-            if dask and any(part.poll() is not None for part in parts.values()):
+            if dask and parts["scheduler"].exitcode is not None:
                 stop(parts)
-                parts, cluster = start_dask()
-            driver = run(file, place, cluster, log)
-            begun, first = time.monotonic(), count(log)
-        wait = time.monotonic() + draw.uniform(0.05, 4.0)
-        while time.monotonic() < wait and driver.poll() is None:
+                cluster = start_dask(parts)
+            starts += read_starts(log)
+            driver = run(file, place, cluster, log, killed=True)
+        while started and driver.poll() is None and not starts_of(log).exists():
             time.sleep(0.02)
-            if begun and count(log) > first:
-                restarts.append(time.monotonic() - begun)
-                begun = 0.0
+        over = time.monotonic() + draw.uniform(0.05, given.every)
+        while time.monotonic() < over and driver.poll() is None:
+            time.sleep(0.02)
         if sum(told["kills"].values()) >= given.kills or time.monotonic() > end:
-            if driver.poll() is None:
-                driver.wait(timeout=300)
+            driver.wait(timeout=600)
             continue
-        if driver.poll() is None:
-            victim = draw.choice([each for each in victims if dask or each != "scheduler"])
-            if kill(victim, driver, parts, draw):
-                told["kills"][victim] = told["kills"].get(victim, 0) + 1
-                if victim == "driver":
-                    driver.wait()
-            audit(place, log, told)
-            if dask and victim != "driver" and any(part.poll() is not None for part in parts.values()):
-                # somebody starts again what died; a scheduler takes its workers with it
-                driver.wait(timeout=120) if victim == "scheduler" else None
-                stop(parts)
-                driver.poll() is None and driver.kill()
-                driver.wait()
-                parts, cluster = start_dask()
+        victim = draw.choice(dying)
+        if driver.poll() is None and kill(victim, driver, parts, draw):
+            told["kills"][victim] = told["kills"].get(victim, 0) + 1
+            (given.out / "so-far.json").write_text(json.dumps(told))
+            audit(place, log, told)  # while the others run on
+            if victim != "worker":  # without its scheduler a driver ends by itself, with a sentence
+                driver.wait(timeout=120)
+            for name, part in parts.items():
+                if name != "scheduler" and victim == "worker" and part.exitcode is not None:
+                    parts[name] = dask_worker(cluster)
     audit(place, log, told)
+    starts += read_starts(log)
     stop(parts)
 
 
@@ -165,7 +169,7 @@ def audit(place: Path, log: Path, told: dict[str, Any]) -> None:
 def result(place: Path) -> Any:
     """What a search ended with: points in order, and the trials with their results."""
     told = json.loads((place / "search.json").read_text())
-    tried = [(each["arm"], each["number"], each["trial"]) for each in told["tried"]]
+    tried = [(each["arm"], each["number"], each["trials"]) for each in told["tried"]]
     return tried, told["seeds"], {key: row.values for key, row in sorted(Store(place).rows.items())}
 
 
@@ -174,12 +178,32 @@ def count(log: Path) -> int:
     return log.read_text().count("\n") if log.exists() else 0
 
 
-def run(file: Path, folder: Path, cluster: str, log: Path) -> subprocess.Popen[bytes]:
-    """A driver in a process of its own."""
+def run(file: Path, folder: Path, cluster: str, log: Path, killed: bool = False) -> subprocess.Popen[bytes]:
+    """A driver in a process of its own; one that comes after a killed one notes how long it took to its first trial."""
     return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(file), str(folder), cluster, str(log)],
+        [sys.executable, "-c", DRIVER, str(file), str(folder), cluster, str(log), str(time.time()) if killed else ""],
         stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
+
+
+def read_starts(log: Path) -> list[Start]:
+    """What a driver noted, if it did."""
+    if not starts_of(log).exists():
+        return []
+    found = tuple(map(float, starts_of(log).read_text().split()))
+    starts_of(log).unlink()
+    return [(found[0], found[1])] if len(found) == 2 else []
+
+
+def starts_of(log: Path) -> Path:
+    """Where a driver notes its first trial."""
+    return log.with_name(log.name + ".starts")
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, 95 % and most."""
+    found = sorted(values)
+    return {"median": found[len(found) // 2], "p95": found[int(0.95 * len(found))], "most": found[-1]} if found else {}
 
 
 def kill(victim: str, driver: Any, parts: dict[str, Any], draw: random.Random) -> bool:
@@ -214,36 +238,50 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def start_dask() -> tuple[dict[str, Any], str]:
-    """A scheduler and two workers of one thread on this machine."""
+def start_dask(parts: dict[str, Any]) -> str:
+    """Fill in a scheduler and two workers of one thread on this machine; the scheduler's address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = str(free.getsockname()[1])
     address = f"tcp://127.0.0.1:{port}"
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    cli = [sys.executable, "-m", "distributed.cli"]
-    parts = {
-        "scheduler": subprocess.Popen(
-            [*cli[:-1], "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
-            **quiet,
-        )
-    }  # fmt: skip
+    parts["scheduler"] = dask("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
     for name in ("one", "two"):
-        worker = [*cli[:-1], "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        parts[name] = subprocess.Popen(worker, **quiet)
+        parts[name] = dask_worker(address)
     import distributed
 
     with distributed.Client(address, timeout=60, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
-    return parts, address
+    return address
+
+
+def dask_worker(address: str) -> Any:
+    """A worker of one thread on this machine."""
+    return dask("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+
+
+def dask(part: str, *options: str) -> Any:
+    """A part of Dask in a process of its own, which is forked from one that has imported it."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(
+        ["distributed.cli.dask_scheduler", "distributed.cli.dask_worker", "spikeledger.trials"]
+    )
+    made = forks.Process(target=dask_main, args=(part, options), daemon=True)
+    made.start()
+    return made
+
+
+def dask_main(part: str, options: tuple[str, ...]) -> None:
+    """What the command `dask scheduler` or `dask worker` does."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(1, 2)
+    importlib.import_module(f"distributed.cli.dask_{part}").main(list(options))
 
 
 def stop(parts: dict[str, Any]) -> None:
     """End what is left of a cluster."""
     for part in parts.values():
-        if part.poll() is None:
-            part.kill()
-        part.wait()
+        part.kill()
+        part.join()
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ constraints = ["misfit.published-exercise-001 <= 0"]
 sampler = "nsga2"
 trials = 6
 round = 3
-rungs = [1, 2]
+rungs = [{ epochs = 1 }, { epochs = 1 }]
 confirm = 2
 """
 

@@ -12,6 +12,7 @@ import pytest
 from spikeledger.errors import FileFormatError, InputError
 from spikeledger.search.findings import findings
 from spikeledger.search.plan import read_search
+from spikeledger.search.proposing import Memory, Told, propose
 from spikeledger.search.running import Search, read_search_folder, run_search
 from spikeledger.trials import News, TrialsFailed
 
@@ -92,15 +93,20 @@ def test_a_budget_can_grow_and_what_was_tried_stays(search: Path) -> None:
 
 
 def test_rungs_stop_the_worse_part_and_go_on_with_the_better(search: Path) -> None:
-    change(search, "trials = 32", "trials = 16\nrungs = [1, 3, 9]\nkeep = 0.5\nrandom = false")
+    rungs = "[{ epochs = 1 }, { epochs = 2 }, { epochs = 6 }]"
+    change(search, "trials = 32", f"trials = 16\nrungs = {rungs}\nkeep = 0.5\nrandom = false")
     found = run_search(search, search.parent / "out", threads=None)
-    reached = [each.rung for each in found.tried]
-    assert [reached.count(rung) for rung in (1, 3, 9)] == [8, 4, 4]
+    reached = [len(each.rows) for each in found.tried]
+    assert [reached.count(rung) for rung in (1, 2, 3)] == [8, 4, 4]
     for each in found.tried:
-        assert each.row is not None and each.row.values["epochs"] == each.rung and each.stopped == (each.rung != 9)
-    last = next(each.row for each in found.tried if each.rung == 9 and each.row is not None)
-    middle = found.store.rows[last.identity["start"]]
-    assert middle.settings["epochs"] == 3 and found.store.rows[middle.identity["start"]].settings["epochs"] == 1
+        assert [row.values["epochs"] for row in each.rows] == [1, 3, 9][: len(each.rows)]
+        assert each.stopped == (len(each.rows) < 3)
+        assert [row.identity["start"] for row in each.rows] == [None, *(row.key for row in each.rows[:-1])]
+    assert len(found.complete) == sum(reached)  # one that was stopped gave results too
+    for point in findings(found).front:
+        assert point.seeds == 2 and point.row is point.tried.rows[point.rung]
+        other = found.seeds[point.row.key][0]
+        assert other.values["epochs"] == point.row.values["epochs"] and other.settings["seed"] == 1
 
 
 def test_points_to_begin_with_are_the_first_ones(search: Path) -> None:
@@ -155,9 +161,18 @@ def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
         ('sampler = "nsga2"', 'sampler = "nsga"', "did you mean 'nsga"),
         ("trials = 32", 'trials = 32\nconstraints = ["joules < 1"]', "cannot be read"),
         ("trials = 32", 'trials = 32\nconstraints = ["juules.loihi <= 1"]', "did you mean 'joules.loihi'"),
-        ("trials = 32", "trials = 32\nrungs = [3, 1]", "rungs are"),
+        ("trials = 32", "trials = 32\nrungs = [3, 1]", "must be a list of tables"),
+        ("trials = 32", "trials = 32\nrungs = [{ x = 0.5 }]", "both in"),
+        ("trials = 32", "trials = 32\nrungs = [{ epoch = 5 }]", "did you mean 'epochs'"),
+        ("trials = 32", "trials = 32\nbegin = [{ x = 1.5 }]", "but \\[space\\] has"),
+        ("trials = 32", 'trials = 32\nbegin = [{ kind = "c" }]', "but \\[space\\] has"),
+        ("trials = 32", "trials = 32\nbegin = [3]", "list of tables"),
+        ("trials = 32", "trials = 32\nminutes = nan", "finite"),
+        ("trials = 32", "trials = 32\nseed = -1", "at least 0"),
+        ("trials = 32", "trials = 32\nconstraints = [3]", "list of texts"),
+        ('["accuracy"]', '["joules.loihi"]', "twice"),
         ("sleep = 0.0", "x = 0.5", "both in"),
-        ("round = 8", "round = 1", "at least 2"),
+        ("round = 8", "round = 1", "must be 2 to 1,000"),
         ('maximise = ["accuracy"]\nminimise = ["joules.loihi"]', "", "no objective"),
     ],
 )
@@ -225,3 +240,22 @@ def test_a_search_without_optuna_is_told_in_a_sentence(search: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"spikeledger\[search\]"):
         run_search(search, search.parent / "out", threads=None)
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "tpe", pytest.param("gp", marks=pytest.mark.slow)])
+def test_a_sampler_proposes_what_is_like_the_best(search: Path, sampler: str) -> None:
+    """Told that kind a around x = 0.5 is better than all else, it proposes that more often than chance does."""
+    plan = read_search(search, {"sampler": sampler, "round": 8})
+    memory, draw = Memory(plan, sampler), np.random.default_rng(0)
+    told = []
+    for n in range(24):
+        x, y, kind, width = float(draw.random()), float(draw.random()), "ab"[n % 2], int(draw.integers(4, 65))
+        worse = float(kind == "b")
+        told.append(
+            Told({"x": x, "y": y, "kind": kind, "width": width}, (abs(x - 0.5) + worse, abs(y - 0.5) + worse), ())
+        )
+    memory.add(told)
+    rounds = 2 if sampler == "gp" else 6  # its questions are dear
+    found = [each for number in range(1, rounds) for each in propose(plan, sampler, number, memory, set())]
+    assert np.mean([each["kind"] == "a" for each in found]) > 0.65
+    assert np.mean([abs(each["x"] - 0.5) + abs(each["y"] - 0.5) for each in found]) < 0.43  # 0.5 by chance

@@ -60,7 +60,7 @@ def run(
 
     plan = read_search(file, changes(settings))
     arms = 1 + (plan.random and plan.sampler != "random")
-    total = arms * plan.trials * max(1, len(plan.rungs)) if plan.trials and not plan.rungs else None
+    total = arms * plan.trials if plan.trials and len(plan.rungs) == 1 else None
     so_far: list[Search] = []
     with watching(total, lambda: _so_far(so_far[-1]) if so_far else "") as tell:
         found = run_search(
@@ -166,6 +166,7 @@ def _print(found: Findings) -> None:
     from ..report.trials import said
 
     console, aims = Console(), found.search.aims
+    several = any(len(each.rows) > 1 for each in found.search.tried)
     console.print(found.search.title, highlight=False)
     for number, point in enumerate(found.front, 1):
         values: list[Any] = []
@@ -175,6 +176,7 @@ def _print(found: Findings) -> None:
         score = point.row.single.get("tradeoff")
         chosen = ", ".join(f"{name} {said(name, value)}" for name, value in point.tried.chosen.items())
         told = f"{number:02}{' knee' if point.knee else ''}  {', '.join(values)}"
+        chosen += f", rung {point.rung + 1}" if several else ""
         told += f", tradeoff {score:.4f}" if isinstance(score, float) else ""
         console.print(f"{told}; {chosen}", highlight=False, soft_wrap=True)
     console.print(plot_front(found).says, highlight=False, soft_wrap=True)

@@ -81,11 +81,11 @@ def _table(caption: str, found: Findings, points: list[Point]) -> Html:
             f"{number:02}" + (" (knee)" if point.knee else ""),
             *(_with_doubt(point, name) for name in objectives),
             *(said(name, point.tried.chosen.get(name)) for name in settings),
-            str(point.seeds), point.row.key,
+            str(point.rung + 1), str(point.seeds), point.row.key,
         )
         for number, point in enumerate(points, 1)
     ]  # fmt: skip
-    return table(caption, ("point", *objectives, *settings, "seeds", "trial"), rows)
+    return table(caption, ("point", *objectives, *settings, "rung", "seeds", "trial"), rows)
 
 
 def _with_doubt(point: Point, name: str) -> str:

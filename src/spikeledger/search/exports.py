@@ -13,7 +13,7 @@ from .running import Search
 
 
 def write_optuna(search: Search, path: Path) -> Path:
-    """Write every point into an Optuna storage file, in the units of the results; `optuna-dashboard FILE` opens it.
+    """Write every result into an Optuna storage file, in the units of the results; `optuna-dashboard FILE` opens it.
 
     Raises:
         InputError: Optuna is not installed, or the file is there already or cannot be written.
@@ -30,22 +30,22 @@ def write_optuna(search: Search, path: Path) -> Path:
     space = _space(optuna, search)
     trials = []
     for each in search.tried:
-        row = each.row
         facts: dict[str, Any] = {"arm": each.arm, "stopped": each.stopped}
-        if row is None:
+        if not each.rows:
             trials.append(
                 optuna.trial.create_trial(
                     state=optuna.trial.TrialState.FAIL, params=dict(each.chosen), distributions=space, user_attrs=facts
                 )
             )
-            continue
-        missed = dict(zip((c.text for c in aims.constraints), aims.measured(row)[1], strict=True))
-        trials.append(
-            optuna.trial.create_trial(
-                params=dict(each.chosen), distributions=space, user_attrs={**facts, "trial": row.key},
-                values=[float(row.single[name]) for name in aims.objectives], constraints=missed or None,
-            )
-        )  # fmt: skip
+        for rung, row in enumerate(each.rows):
+            missed = dict(zip((c.text for c in aims.constraints), aims.measured(row)[1], strict=True))
+            trials.append(
+                optuna.trial.create_trial(
+                    params=dict(each.chosen), distributions=space, constraints=missed or None,
+                    user_attrs={**facts, "trial": row.key, "rung": rung},
+                    values=[float(row.single[name]) for name in aims.objectives],
+                )
+            )  # fmt: skip
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -78,7 +78,7 @@ def _space(optuna: Any, search: Search) -> dict[str, Any]:
 
 
 def write_tensorboard(search: Search, folder: Path) -> Path:
-    """Log every point with its settings and objectives; `tensorboard --logdir FOLDER` shows them.
+    """Log every result with its settings and objectives; `tensorboard --logdir FOLDER` shows them.
 
     Raises:
         InputError: TensorBoard is not installed.
@@ -88,11 +88,8 @@ def write_tensorboard(search: Search, folder: Path) -> Path:
     except ImportError as error:
         raise InputError("this needs the package 'tensorboard': pip install tensorboard") from error
     for each in search.tried:
-        if each.row is None:
-            continue
-        with SummaryWriter(str(folder / f"{each.arm}-{each.number:05}")) as writer:
-            values = {name: float(each.row.single[name]) for name in search.aims.objectives}
-            writer.add_hparams(
-                dict(each.chosen), {f"objective/{name}": value for name, value in values.items()}, run_name="."
-            )
+        for rung, row in enumerate(each.rows):
+            with SummaryWriter(str(folder / f"{each.arm}-{each.number:05}-{rung}")) as writer:
+                values = {f"objective/{name}": float(row.single[name]) for name in search.aims.objectives}
+                writer.add_hparams(dict(each.chosen), values, run_name=".")
     return folder

@@ -39,6 +39,11 @@ class Point:
     place: str
     knee: bool
 
+    @property
+    def rung(self) -> int:
+        """The rung that its network is of, from 0."""
+        return self.tried.rows.index(self.row)
+
 
 @dataclass(frozen=True)
 class Course:
@@ -81,7 +86,8 @@ class Findings:
             "tried": len(self.search.tried),
             "points": [
                 {
-                    "trial": each.row.key, "arm": each.tried.arm, "settings": dict(each.tried.chosen), "place": each.place,
+                    "trial": each.row.key, "arm": each.tried.arm, "settings": dict(each.tried.chosen), "rung": each.rung,
+                    "place": each.place,
                     "knee": each.knee, "seeds": each.seeds, "values": dict(each.values),
                     "deviations": dict(each.deviations), "tradeoff": each.row.single.get("tradeoff"),
                 }
@@ -152,8 +158,8 @@ def courses(search: Search) -> list[Course]:
         minutes, volumes, spent, so_far = [0.0], [0.0], 0.0, np.empty((0, values.shape[1]))
         for tried in (each for each in search.tried if each.arm == arm):
             spent += tried.seconds / 60
-            if tried.row is not None and not tried.stopped and search.aims.meets(tried.row):
-                so_far = np.vstack([so_far, search.aims.measured(tried.row)[0]])
+            for row in filter(search.aims.meets, tried.rows):
+                so_far = np.vstack([so_far, search.aims.measured(row)[0]])
                 so_far = so_far[front(so_far)]
             minutes.append(spent)
             volumes.append(hypervolume(so_far, reference))

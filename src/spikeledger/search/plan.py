@@ -27,17 +27,21 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown_name
-from ..trials.experiments import alike
+from ..trials.experiments import alike, find_experiment
 from ..trials.store import Row
 from ..trials.study import KEYS, Study, read_table, study_of
 from ..trials.trial import Trial, key_of, make_trial
 
 SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
+#: keys of [search] whose lists are of texts, and of tables
+_TEXTS, _TABLES = ("maximise", "minimise", "constraints"), ("rungs", "begin")
+#: points that are proposed at a time, at most
+LARGEST_ROUND = 1000
 #: what an amount counts at least, so that nothing has a logarithm
 LEAST = 1e-30
 #: key of [search] -> its usual value
 USUAL: dict[str, Any] = {
-    "maximise": [], "minimise": [], "constraints": [], "sampler": "tpe", "trials": 64, "minutes": 0.0, "round": 16,
+    "maximise": [], "minimise": [], "constraints": [], "sampler": "tpe", "trials": 64, "minutes": 0.0, "round": 8,
     "seed": 0, "random": True, "rungs": [], "keep": 0.5, "confirm": 3, "begin": [],
 }  # fmt: skip
 
@@ -51,6 +55,12 @@ class Axis:
     high: float = 0.0
     log: bool = False
     whole: bool = False
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one of its own."""
+        if self.choices:
+            return value in self.choices
+        return alike(value, 1 if self.whole else 1.0) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,9 @@ class Plan:
     round: int
     seed: int
     random: bool
-    rungs: tuple[int, ...]
+    rungs: tuple[
+        Mapping[str, Any], ...
+    ]  # settings of each trial of a point; a single one without any where none are given
     keep: float
     confirm: int
     begin: tuple[Mapping[str, Any], ...]
@@ -126,18 +138,18 @@ class Plan:
                 "experiment": self.study.experiment.name, "code": self.study.experiment.code,
                 "settings": dict(self.study.settings), "space": {k: repr(v) for k, v in self.space.items()},
                 "search": [self.aims.maximise, self.aims.minimise, [c.text for c in self.aims.constraints], self.round,
-                           self.seed, self.rungs, self.keep, [dict(each) for each in self.begin]],
+                           self.seed, [dict(each) for each in self.rungs], self.keep, [dict(each) for each in self.begin]],
             }
         )  # fmt: skip
 
-    def trial(self, chosen: Mapping[str, Any], rung: int | None, seed: int | None = None) -> Trial:
-        """The trial of a point of the space, at a rung, with another seed where one is given."""
-        settings = {**self.study.settings, **chosen}
-        if rung is not None:
-            settings |= {"epochs": rung, "rungs": list(self.rungs)}
-        if seed is not None:
-            settings["seed"] = seed
-        return make_trial(self.study.experiment, settings)
+    def trial(self, chosen: Mapping[str, Any], rung: int = 0, seed: int | None = None) -> Trial:
+        """The trial of a point of the space at a rung, which goes on from the one below; with another seed if given."""
+        settings = {**self.study.settings, **chosen, **({} if seed is None else {"seed": seed})}
+        trial: Trial | None = None
+        for each in self.rungs[: rung + 1]:
+            trial = make_trial(self.study.experiment, {**settings, **each}, after=trial)
+        assert trial is not None
+        return trial
 
 
 def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Plan:
@@ -156,18 +168,19 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
     for name, table in (("search", given), ("space", space)):
         if not isinstance(table, dict):
             raise InputError(f"[{name}] in '{where}' is {table!r}, but must be a table")
+    if "trials" in written:
+        raise InputError(f"'{where}' is a study and no search: run it by 'spikeledger study run {where}'")
     known = [key for key in KEYS if key != "trials"]
     for key in written:
         if key not in known:
             raise unknown_name(f"key in '{where}'", key, [*known, "space", "search"])
     if not space:
         raise InputError(f"[space] in '{where}' is empty: give the settings to search over, such as width = [64, 128]")
-    search = {**USUAL, **given, **{key: changes.pop(key) for key in list(changes) if key in USUAL and key != "seed"}}
-    for key, value in search.items():
-        if key not in USUAL:
-            raise unknown_name("key of [search]", key, USUAL)
-        if not alike(value, USUAL[key]):
-            raise InputError(f"'{key}' of [search] is {value!r}, but must be like {USUAL[key]!r}")
+    search = _completed({**given, **{key: changes.pop(key) for key in list(changes) if key in USUAL and key != "seed"}})
+    usual = find_experiment(str(written.get("experiment", "")), where.parent).usual if "experiment" in written else {}
+    for name in changes:
+        if usual and name not in usual:
+            raise unknown_name("setting, or key of [search],", name, [*usual, *USUAL])
     study = study_of(written, where, changes, known)
     usual = study.experiment.usual
     for name in space:
@@ -177,18 +190,7 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
             raise InputError(f"{name} is both in [settings] and in [space]: take it out of one")
     if not search["maximise"] and not search["minimise"]:
         raise InputError(f'\'{where}\' has no objective: give maximise = ["accuracy"] or minimise = ["joules.loihi"]')
-    if search["sampler"] not in SAMPLERS:
-        raise unknown_name("sampler", search["sampler"], SAMPLERS)
-    if search["trials"] < 1 and search["minutes"] <= 0:
-        raise InputError("a search needs a budget: give trials or minutes")
-    if search["round"] < 2 or search["confirm"] < 0 or not 0 < search["keep"] <= 1:
-        raise InputError("round must be at least 2, confirm at least 0, and keep above 0 and at most 1")
-    rungs = tuple(search["rungs"])
-    if rungs and (not {"epochs", "rungs"} <= set(usual) or list(rungs) != sorted(set(rungs)) or rungs[0] < 1):
-        raise InputError(
-            f"rungs are {list(rungs)}, but must rise from 1 on, and '{study.experiment.name}' needs the settings epochs "
-            "and rungs"
-        )
+    rungs = _rungs(search["rungs"], space)
     plan = Plan(
         study, {name: _axis(name, axis, usual[name]) for name, axis in space.items()},
         Aims(tuple(search["maximise"]), tuple(search["minimise"]), tuple(map(read_constraint, search["constraints"]))),
@@ -196,12 +198,52 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
         rungs, search["keep"], search["confirm"], tuple(search["begin"]),
     )  # fmt: skip
     for each in plan.begin:
-        for name in each:
+        for name, value in each.items():
             if name not in space:
                 raise unknown_name("setting of [space] in 'begin'", name, space)
+            if not plan.space[name].holds(value):
+                raise InputError(f"'begin' has {name} = {value!r}, but [space] has {space[name]}")
     first = {name: axis.choices[0] if axis.choices else _number(axis, axis.low) for name, axis in plan.space.items()}
-    plan.trial(first, plan.rungs[-1] if plan.rungs else None)  # a slip is told before anything runs
+    plan.trial(first, len(plan.rungs) - 1)  # a slip is told before anything runs
     return plan
+
+
+def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """[search] with the usual values for what is not given, each of them seen to."""
+    search = {**USUAL, **given}
+    for key, value in search.items():
+        if key not in USUAL:
+            raise unknown_name("key of [search]", key, USUAL)
+        if not alike(value, USUAL[key]):
+            raise InputError(f"'{key}' of [search] is {value!r}, but must be like {USUAL[key]!r}")
+        kind = str if key in _TEXTS else dict if key in _TABLES else None
+        if kind is not None and not all(isinstance(each, kind) for each in value):
+            wanted = 'a list of texts, ["..."]' if kind is str else "a list of tables of settings, [{ epochs = 2 }]"
+            raise InputError(f"'{key}' of [search] is {value!r}, but must be {wanted}")
+    objectives = [*search["maximise"], *search["minimise"]]
+    if not objectives:
+        raise InputError('[search] has no objective: give maximise = ["accuracy"] or minimise = ["joules.loihi"]')
+    if len(set(objectives)) < len(objectives):
+        raise InputError(f"[search] names an objective twice: {objectives}")
+    if search["sampler"] not in SAMPLERS:
+        raise unknown_name("sampler", search["sampler"], SAMPLERS)
+    if not 0 <= search["minutes"] < math.inf:
+        raise InputError(f"minutes is {search['minutes']}, but must be 0 (for no limit) or more, and finite")
+    if search["trials"] < 1 and search["minutes"] <= 0:
+        raise InputError("a search needs a budget: give trials or minutes")
+    if not 2 <= search["round"] <= LARGEST_ROUND:
+        raise InputError(f"round is {search['round']}, but must be 2 to {LARGEST_ROUND:,}")
+    if search["confirm"] < 0 or search["seed"] < 0 or not 0 < search["keep"] <= 1:
+        raise InputError("confirm and seed must be at least 0, and keep above 0 and at most 1")
+    return search
+
+
+def _rungs(given: list[Any], space: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    for each in given:
+        for name in each:
+            if name in space:
+                raise InputError(f"{name} is both in [space] and in a rung: take it out of one")
+    return tuple(given) or ({},)
 
 
 def _axis(name: str, given: Any, usual: Any) -> Axis:

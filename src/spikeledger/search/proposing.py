@@ -74,36 +74,28 @@ def propose(plan: Plan, sampler: str, number: int, memory: Memory, seen: set[str
 def _asked(optuna: Any, plan: Plan, sampler: str, number: int, memory: Memory, seen: set[str]) -> list[dict[str, Any]]:
     space = {name: _distribution(optuna, axis) for name, axis in plan.space.items()}
     seed = int(np.random.SeedSequence([plan.seed, SAMPLERS.index(sampler), number]).generate_state(1)[0])
+    genetic = optuna.samplers.nsgaii.BLXAlphaCrossover  # between the parents and a little beyond, not only their values
     make = {
         "random": lambda size: optuna.samplers.RandomSampler(seed=seed),
-        "nsga2": lambda size: optuna.samplers.NSGAIISampler(population_size=size, seed=seed),
-        "nsga3": lambda size: optuna.samplers.NSGAIIISampler(population_size=size, seed=seed),
+        "nsga2": lambda size: optuna.samplers.NSGAIISampler(population_size=size, crossover=genetic(), seed=seed),
+        "nsga3": lambda size: optuna.samplers.NSGAIIISampler(population_size=size, crossover=genetic(), seed=seed),
         "tpe": lambda size: optuna.samplers.TPESampler(seed=seed, n_startup_trials=size, constant_liar=True),
         "gp": lambda size: optuna.samplers.GPSampler(seed=seed, n_startup_trials=size),
     }[sampler]
     told = memory.told if sampler != "random" else []
     study = optuna.create_study(
-        directions=["minimize"] * len(plan.aims.objectives), sampler=make(max(2, len(told) or plan.round))
+        directions=["minimize"] * len(plan.aims.objectives),
+        sampler=make(max(2, min(plan.round, len(told) or plan.round))),
     )
-    if sampler in ("nsga2", "nsga3"):
-        for each in told:  # as a first generation
-            study.enqueue_trial(dict(each.chosen))
-            trial = study.ask(space)
-            for constraint, by in zip(plan.aims.constraints, each.missed, strict=True):
-                trial.set_constraint(constraint.text, by)
-            study.tell(trial, list(each.values))
-        if told:
-            study.sampler = make(min(plan.round, len(told)))
-    else:
-        for each in told:
-            missed = {c.text: by for c, by in zip(plan.aims.constraints, each.missed, strict=True)}
-            study.add_trial(
-                optuna.trial.create_trial(
-                    params=dict(each.chosen), distributions=space, values=list(each.values), constraints=missed or None
-                )
+    for each in told:
+        missed = {c.text: by for c, by in zip(plan.aims.constraints, each.missed, strict=True)}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=dict(each.chosen), distributions=space, values=list(each.values), constraints=missed or None,
+                # without this the genetic samplers take them for nobody's parents, and propose at random
+                system_attrs={f"{type(study.sampler).__name__}:generation": 0},
             )
-        if told:
-            study.sampler = make(plan.round)
+        )  # fmt: skip
     found: list[dict[str, Any]] = []
     if number == 0 and sampler != "random":
         for begun in plan.begin:

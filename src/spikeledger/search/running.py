@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,10 +25,10 @@ from .pareto import best, front
 from .plan import Aims, Plan, read_constraint, read_search
 from .proposing import Memory, Told, propose, remember
 
-SCHEMA = "spikeledger-search/1"
+SCHEMA = "spikeledger-search/2"
 #: seconds between two notes of how far a search got, for those who look on
 _EVERY = 10.0
-_TOLD = ("arm", "number", "chosen", "rung", "stopped", "seconds")
+_TOLD = ("arm", "number", "chosen", "stopped", "seconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +38,22 @@ class Tried:
     Attributes:
         arm: who proposed it: the sampler's name, or `random`.
         number: in its arm's order.
-        row: of the highest rung that it reached; None where its trial failed.
-        rung: that rung; None without rungs.
-        stopped: whether it was stopped before the last rung.
+        rows: of its trials, rung by rung, as far as it got; each of them is a network that was measured.
+        stopped: whether it was stopped, or failed, before the last rung.
         seconds: of CPU, over all rungs: unlike a clock it does not hang on what else a machine does.
     """
 
     arm: str
     number: int
     chosen: Mapping[str, Any]
-    row: Row | None
-    rung: int | None
+    rows: tuple[Row, ...]
     stopped: bool
     seconds: float
+
+    @property
+    def row(self) -> Row | None:
+        """Of the highest rung that it reached; None where its first trial failed."""
+        return self.rows[-1] if self.rows else None
 
 
 @dataclass
@@ -81,8 +84,8 @@ class Search:
 
     @property
     def complete(self) -> list[tuple[Tried, Row]]:
-        """Points that gave a result and were not stopped."""
-        return [(each, each.row) for each in self.tried if each.row is not None and not each.stopped]
+        """Every result, with the point that it is of: one that was stopped gave some too."""
+        return [(each, row) for each in self.tried for row in each.rows]
 
     @property
     def feasible(self) -> list[tuple[Tried, Row]]:
@@ -95,7 +98,7 @@ class Search:
             "schema": SCHEMA, "title": self.title, "maximise": self.aims.maximise, "minimise": self.aims.minimise,
             "constraints": [each.text for each in self.aims.constraints],
             "tried": [
-                {**{name: getattr(each, name) for name in _TOLD}, "trial": each.row.key if each.row is not None else None}
+                {**{name: getattr(each, name) for name in _TOLD}, "trials": [row.key for row in each.rows]}
                 for each in self.tried
             ],
             "seeds": {key: [row.key for row in rows] for key, rows in self.seeds.items()},
@@ -117,7 +120,11 @@ def read_search_folder(folder: str | os.PathLike[str]) -> Search:
         constraints = tuple(read_constraint(text) for text in told["constraints"])
         aims = Aims(tuple(told["maximise"]), tuple(told["minimise"]), constraints)
         tried = tuple(
-            Tried(row=store.rows.get(each["trial"]), **{name: each[name] for name in _TOLD}) for each in told["tried"]
+            Tried(
+                rows=tuple(store.rows[key] for key in each["trials"] if key in store.rows),
+                **{name: each[name] for name in _TOLD},
+            )
+            for each in told["tried"]
         )
         seeds = {
             key: tuple(store.rows[one] for one in others if one in store.rows) for key, others in told["seeds"].items()
@@ -169,26 +176,25 @@ def run_search(
 def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
     """Propose, try and tell one round of each arm, together, so that no worker waits for an arm."""
     points = [(arm, chosen) for arm in arms for chosen in _points(plan, runner.store, arm)]
-    reached: dict[int, tuple[Row | None, int | None]] = {}
-    seconds = [0.0] * len(points)
+    reached: list[list[Row]] = [[] for _ in points]
     going = list(range(len(points)))
-    for rung in plan.rungs or (None,):
+    for rung in range(len(plan.rungs)):
         rows = runner.run([plan.trial(points[n][1], rung) for n in going])
         for n, row in zip(going, rows, strict=True):
-            reached[n] = (row, rung)
-            seconds[n] += row.cpu_seconds if row is not None else 0.0
-        if rung is not None and rung != plan.rungs[-1]:
-            going = [n for arm in arms for n in _survivors(plan, [m for m in going if points[m][0] is arm], reached)]
-    if points and all(row is None for row, _ in reached.values()):
+            reached[n] += [row] if row is not None else []
+        if rung < len(plan.rungs) - 1:
+            alive = [n for n in going if len(reached[n]) == rung + 1]
+            going = [n for arm in arms for n in _survivors(plan, [m for m in alive if points[m][0] is arm], reached)]
+    if points and not any(reached):
         told = runner.store.failures()
         raise TrialsFailed(f"all {len(points)} trials of a round failed; the first: {next(iter(told.values()), '')}")
     for arm in arms:
         latest: list[Tried] = []
         for n, (owner, chosen) in enumerate(points):
             if owner is arm:
-                row, rung = reached[n]
-                stopped = rung is not None and rung != plan.rungs[-1]
-                latest.append(Tried(arm.name, len(arm.tried) + len(latest), chosen, row, rung, stopped, seconds[n]))
+                got, seconds = tuple(reached[n]), sum(row.cpu_seconds for row in reached[n])
+                stopped = 0 < len(got) < len(plan.rungs)
+                latest.append(Tried(arm.name, len(arm.tried) + len(latest), chosen, got, stopped, seconds))
         arm.tried += latest
         arm.memory.add([Told(each.chosen, *plan.aims.measured(each.row)) for each in latest if each.row is not None])
         arm.rounds += 1
@@ -216,15 +222,14 @@ def _points(plan: Plan, store: Store, arm: Arm) -> list[dict[str, Any]]:
     return found[: plan.trials - len(arm.tried)] if plan.trials > 0 else found
 
 
-def _survivors(plan: Plan, going: list[int], reached: Mapping[int, tuple[Row | None, int | None]]) -> list[int]:
+def _survivors(plan: Plan, alive: list[int], reached: Sequence[Sequence[Row]]) -> list[int]:
     """The points of an arm that go on to the next rung: the better part of them, by fronts and then by crowding."""
-    alive = [(n, reached[n][0]) for n in going]
-    told = [(n, *plan.aims.measured(row)) for n, row in alive if row is not None]
-    if not told:
+    if not alive:
         return []
-    values = np.array([each[1] for each in told])
-    violations = np.array([sum(max(0.0, by) for by in each[2]) for each in told])
-    return sorted(told[n][0] for n in best(values, violations, math.ceil(plan.keep * len(told))))
+    told = [plan.aims.measured(reached[n][-1]) for n in alive]
+    values = np.array([each[0] for each in told])
+    violations = np.array([sum(max(0.0, by) for by in each[1]) for each in told])
+    return sorted(alive[n] for n in best(values, violations, math.ceil(plan.keep * len(told))))
 
 
 def _demand(search: Search) -> None:
@@ -247,9 +252,8 @@ def _confirmed(plan: Plan, runner: Runner, search: Search) -> dict[str, tuple[Ro
     if plan.confirm < 2 or not met or "seed" not in plan.study.experiment.usual or "seed" in plan.space:
         return {}
     points = [met[n] for n in front(np.array([search.aims.measured(row)[0] for _, row in met]))]
-    last = plan.rungs[-1] if plan.rungs else None
     trials = [
-        plan.trial(point.chosen, last, seed=row.settings["seed"] + n)
+        plan.trial(point.chosen, point.rows.index(row), seed=row.settings["seed"] + n)
         for point, row in points
         for n in range(1, plan.confirm)
     ]

@@ -90,7 +90,7 @@ def train_to_budget(
         if stage == "after":  # the same loop with a budget that never binds, so that it too ends with its last epoch
             how = {"penalties": [joules(profiles[0], target=_NEVER_SPENT, weight=weight)]}
         else:
-            budget = _budget(net, part, profile, share)
+            budget = budget_of(net, part, profile, share)
             how = {
                 "penalties": [joules(profile, target=budget, weight=weight)],
                 "prune": Pruning(joules=budget, profile=profile, thrift=thrift, end=0.7),
@@ -108,7 +108,7 @@ def _dataset(data: str, train: int | None, test: int | None) -> Dataset:
     return whole.subset(train=train, test=test, seed=0) if train or test else whole
 
 
-def _budget(net: nn.Module, data: Dataset, profile: str, share: float) -> float:
+def budget_of(net: nn.Module, data: Dataset, profile: str, share: float) -> float:
     """Joules a sample: the floor that no training moves, and a share of what lies above it."""
     from ..hardware.catalog import load_profile
     from ..ledger import price

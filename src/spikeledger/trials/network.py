@@ -1,14 +1,17 @@
 """One network of a search: its settings in; accuracy, joules on several devices, chips and latency out.
 
 What a search chooses by is measured on samples that are held out of the training set; the test set chooses nothing.
-A trial of more epochs begins with the trial of fewer: `rungs` are where a search looks and stops hopeless ones.
+A trial that comes after another (a rung of a search) goes on with the network that the other one kept: it trains it on,
+squeezes it to a share of its joules, or makes it wider.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..reading import is_folder
 from .experiments import Work, experiment
 
 if TYPE_CHECKING:
@@ -20,11 +23,8 @@ if TYPE_CHECKING:
 
 #: joules of the Neuro4ML course's exercise, whose trade-off score is `0.5 accuracy + 0.5 (10,000 - E/nJ) / 10,000`
 COURSE_PROFILE, COURSE_BILL, COURSE_NANOJOULES = "published-exercise-001", "ops-only", 10_000.0
-
-
-def _start(settings: dict[str, Any]) -> dict[str, Any] | None:
-    before = [epochs for epochs in settings["rungs"] if epochs < settings["epochs"]]
-    return {**settings, "epochs": max(before)} if before else None
+#: weight of the penalty on joules where `share` is below 1 and no other is given, as in the study of budgets
+USUAL_PENALTY = 0.05
 
 
 def _check(settings: dict[str, Any]) -> None:
@@ -35,11 +35,16 @@ def _check(settings: dict[str, Any]) -> None:
         raise InputError(f"sparsity is {settings['sparsity']}, but must be at least 0 and below 1")
     if not 1 <= settings["weight_bits"] <= 32:
         raise InputError(f"weight_bits is {settings['weight_bits']}, but must be 1 to 32")
-    if settings["penalty"] > 0 and settings["budget"] <= 0:
-        raise InputError("a penalty on joules needs the budget above which it holds: give budget, in joules a sample")
+    for name in ("share", "narrow"):
+        if not 0 < settings[name] <= 1:
+            raise InputError(f"{name} is {settings[name]}, but must be above 0 and at most 1")
+    if settings["penalty"] > 0 and settings["budget"] <= 0 and settings["share"] == 1:
+        raise InputError(
+            "a penalty on joules needs what it holds above: give budget, in joules a sample, or a share below 1"
+        )
 
 
-@experiment(start=_start, check=_check)
+@experiment(check=_check)
 def network(
     work: Work,
     *,
@@ -61,10 +66,11 @@ def network(
     penalty: float = 0.0,
     budget: float = 0.0,
     budget_profile: str = "loihi",
+    share: float = 1.0,
+    narrow: float = 1.0,
     sparsity: float = 0.0,
     weight_bits: int = 32,
     epochs: int = 3,
-    rungs: list[int] | tuple[int, ...] = (),
     seed: int = 0,
     profiles: list[str] | tuple[str, ...] = ("loihi", "seneca-22nm"),
     chips: list[str] | tuple[str, ...] = (),
@@ -79,9 +85,11 @@ def network(
         width: hidden neurons of the first hidden layer.
         taper: by which each further layer's width is multiplied.
         penalty: weight of a penalty on joules above `budget` joules a sample on `budget_profile`; 0 for none.
+        share: of the joules on `budget_profile` that hang on spikes and synapses, what training and pruning leave.
+        narrow: share of the width that is built; a later rung with more of it makes the network wider.
         sparsity: share of the weights that pruning makes zero.
         weight_bits: to which weights are rounded after training.
-        rungs: epochs at which the training is cut into trials, each going on from the last.
+        epochs: of this trial; those of the trials that it comes after are not in it.
         profiles: devices to price on.
         chips: chips to map onto.
         recorded: held-out samples that are recorded.
@@ -92,20 +100,32 @@ def network(
     from ..training.fit import fit
     from ..training.losses import joules
     from ..training.pruning import Pruning
+    from .energy_budget import budget_of
+    from .widening import widened
 
     part, tests = load_parts(data, train, test, held_out, timesteps)
-    before = [each for each in rungs if each < epochs]
-    if before:
-        net = load_network(work.start / "network")
-    else:
-        net = _built(part, data, width, depth, taper, neuron, beta, threshold, surrogate, encoder, timesteps, seed)
+    started = is_folder(work.start / "network")
+    net: Any = load_network(work.start / "network") if started else None
+    done = int((work.start / "epochs").read_text()) if started else 0
+    if net is None or narrow > float((work.start / "narrow").read_text()):
+        built = _built(
+            part, data, width, depth, taper, neuron, beta, threshold, surrogate, encoder, timesteps, seed, narrow
+        )
+        net = built if net is None else widened(net, built)
+    penalties, prune = [], Pruning(sparsity) if sparsity > 0 else None
+    if share < 1:
+        budget = budget_of(net, part, budget_profile, share)
+        prune = Pruning(joules=budget, profile=budget_profile, end=0.7)
+        penalty = penalty or USUAL_PENALTY
+    if penalty > 0:
+        penalties.append(joules(budget_profile, target=budget, weight=penalty))
     fit(
-        net, part, epochs=epochs - max(before, default=0), seed=seed, loss=loss, learning_rate=learning_rate,
-        penalties=[joules(budget_profile, target=budget, weight=penalty)] if penalty > 0 else [],
-        prune=Pruning(sparsity) if sparsity > 0 else None,
-        validation=0.0, profile=None, progress=False, checkpoint=work.folder / "fit", resume=True,
+        net, part, epochs=epochs, seed=seed + done, loss=loss, learning_rate=learning_rate, penalties=penalties,
+        prune=prune, validation=0.0, profile=None, progress=False, checkpoint=work.folder / "fit", resume=True,
     )  # fmt: skip
     save_network(work.keep / "network", net)
+    (work.keep / "epochs").write_text(str(done + epochs))
+    (work.keep / "narrow").write_text(str(narrow))
     rounded = _rounded(net, weight_bits)
     answered = evaluate(rounded, part.test_inputs, part.test_labels)
     sample = part.test_inputs[:recorded]
@@ -114,6 +134,7 @@ def network(
     return {
         "accuracy": answered.accuracy,
         "test_accuracy": evaluate(rounded, *tests).accuracy,
+        "epochs": done + epochs,
         **priced(activity, profiles),
         "tradeoff": tradeoff(answered.accuracy, activity),
         "synops": activity.per_sample("synaptic_op"),
@@ -141,6 +162,7 @@ def tradeoff(accuracy: float, activity: Activity) -> float:
     return 0.5 * accuracy + 0.5 * (COURSE_NANOJOULES - nanojoules) / COURSE_NANOJOULES
 
 
+@lru_cache(1)  # the trials of a search follow each other in a process, and all ask for the same samples
 def load_parts(
     data: str, train: int | None, test: int | None, held_out: int, timesteps: int
 ) -> tuple[Dataset, tuple[torch.Tensor, torch.Tensor]]:
@@ -176,7 +198,7 @@ def load_parts(
 
 def _built(
     part: Dataset, data: str, width: int, depth: int, taper: float, neuron: str, beta: float, threshold: float,
-    surrogate: str, encoder: str, timesteps: int, seed: int,
+    surrogate: str, encoder: str, timesteps: int, seed: int, narrow: float,
 ) -> Any:  # fmt: skip
     from ..networks import zoo
 
@@ -185,7 +207,7 @@ def _built(
     flat = 1
     for size in inputs:
         flat *= size
-    hidden = [max(1, round(width * taper**n)) for n in range(depth)]
+    hidden = [max(1, round(narrow * width * taper**n)) for n in range(depth)]
     options: dict[str, Any] = {"threshold": threshold, "surrogate": surrogate}
     if neuron != "if":
         options["beta"] = beta

@@ -76,9 +76,15 @@ class Processes:
     """Processes of this machine, each on its own, so that one that dies takes only its own trial along."""
 
     def __init__(self, count: int) -> None:
-        self._free: list[ProcessPoolExecutor] = []
-        self._all: list[ProcessPoolExecutor | None] = [None] * count
+        # they begin to start at once, while their driver still reads the folder
+        self._all: list[ProcessPoolExecutor | None] = [self._started() for _ in range(count)]
         self._busy: set[int] = set()
+
+    @staticmethod
+    def _started() -> ProcessPoolExecutor:
+        worker = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
+        worker.submit(int)
+        return worker
 
     def slots(self) -> int:
         return len(self._all)
@@ -87,9 +93,7 @@ class Processes:
         number = next(n for n in range(len(self._all)) if n not in self._busy)
         worker = self._all[number]
         if worker is None:
-            worker = self._all[number] = ProcessPoolExecutor(
-                1, multiprocessing.get_context("spawn"), initializer=_begin
-            )
+            worker = self._all[number] = self._started()
         self._busy.add(number)
         result: Future[Outcome] = Future()
 

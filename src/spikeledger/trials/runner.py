@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FileFormatError, InputError, SpikeLedgerError
-from ..reading import LARGEST_JSON, Kind, read_json
+from ..reading import LARGEST_JSON, Kind, is_file, is_folder, read_json
 from ..writing import write_whole
 from .places import Place, open_place
 from .store import Row, Store
@@ -234,5 +234,9 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Store, dict[str, Any]]:
         plan = read_json(Path(folder) / "study.json", Kind("study's plan", LARGEST_JSON))
         name, title, trials = plan["name"], plan["title"], dict(plan["trials"])
     except (FileFormatError, ValueError, KeyError, TypeError) as error:
+        if is_file(Path(folder) / "search.json") or is_folder(Path(folder) / "rounds"):
+            raise InputError(
+                f"'{folder}' is a search's folder and no study's: 'spikeledger search show {folder}'"
+            ) from error
         raise InputError(f"'{folder}' has no readable study.json: run the study again, it goes on") from error
     return store, {"name": name, "title": title, "trials": trials}

@@ -53,8 +53,11 @@ def key_of(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:20]
 
 
-def make_trial(experiment: Experiment, given: Settings) -> Trial:
+def make_trial(experiment: Experiment, given: Settings, after: Trial | None = None) -> Trial:
     """A trial with the settings that are given and the usual ones, and the trials that have to come before it.
+
+    Args:
+        after: a trial that it goes on from, before those that the experiment itself asks for.
 
     Raises:
         InputError: a setting that there is none of, or one that cannot be.
@@ -63,7 +66,8 @@ def make_trial(experiment: Experiment, given: Settings) -> Trial:
     before = experiment.begins_with(settings)
     if settings in before:
         raise InputError(f"a trial of '{experiment.name}' cannot begin with itself: {settings}")
-    return Trial(experiment, settings, tuple(make_trial(experiment, each) for each in before))
+    own = tuple(make_trial(experiment, each) for each in before)
+    return Trial(experiment, settings, own if after is None else (after, *own))
 
 
 def _files(values: Any) -> Iterator[str]:
