@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,11 +23,13 @@ from .thresholds import Granularity, counts, method, quantised
 
 #: what `method="auto"` tries: a rule, and whether by layer or by channel
 CANDIDATES: tuple[tuple[str, Granularity], ...] = (
-    ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"), ("max", "layer"),
+    ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"),
 )  # fmt: skip
 STEPS = (2, 4, 8, 16, 32)  # what it tries where none are given
 _HELD_OUT = 0.5  # of the calibration samples, on which the choice is made
-_MOST = 3000  # samples of a data set that thresholds are made from
+_MOST = 10_000  # samples of a data set that thresholds are made from,
+_VALUES = 1 << 25  # and values of the widest layer, where that still leaves
+_FEWEST = 1000
 _COUNTED = 32  # samples whose spikes are recorded for the choice
 
 
@@ -151,10 +154,11 @@ def convert(
     if not 0 <= initial < 1:
         raise InputError(f"an initial membrane of {initial} thresholds was asked for, but it must lie in [0, 1)")
     samples, labels = _calibration(calibration)
-    if isinstance(calibration, Dataset) and method != "qcfs":  # a spread over the whole training set
-        every = max(1, len(samples) // _MOST)
-        samples, labels = samples[::every][:_MOST], None if labels is None else labels[::every][:_MOST]
     graph = read(ann, samples)
+    if isinstance(calibration, Dataset) and method != "qcfs":  # a spread over the whole training set
+        most = enough(graph)
+        every = max(1, len(samples) // most)
+        samples, labels = samples[::every][:most], None if labels is None else labels[::every][:most]
     if timesteps is None and method != "auto":
         raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
     asked = _Asked(timesteps or 0, granularity, schedule, input, read_out, initial, correct or "bias", method)
@@ -213,7 +217,7 @@ def _made(
     pixels = asked.input == "spikes"
     rule = method("max" if known is not None else asked.method)
     thetas, clipped, errors = calibrate(
-        graph, samples[:_MOST] if known is not None else samples, rule,
+        graph, samples[: enough(graph)] if known is not None else samples, rule,
         granularity=asked.granularity, steps=asked.steps, start=asked.initial,
         correct="none" if known is not None else asked.correct, spiking_input=pixels,
     )  # fmt: skip
@@ -250,17 +254,20 @@ def _made(
     return made.eval()
 
 
+def enough(graph: Graph) -> int:
+    """How many samples of a data set are taken: a fit of many weights needs many, and wide layers leave room for fewer."""
+    widest = max(math.prod(shape) for shape in graph.shapes.values())
+    return max(_FEWEST, min(_MOST, _VALUES // widest))
+
+
 def _neurons(graph: Graph, name: str) -> int:
-    count = 1
-    for size in graph.shapes[name]:
-        count *= size
-    return count
+    return math.prod(graph.shapes[name])
 
 
 def _cheapest(
     graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float, corrections: Sequence[Correction]
 ) -> Converted:  # fmt: skip
-    """Thresholds from one half of the samples, the choice on the other; corrections are tried on the nearest thresholds."""
+    """Thresholds from one half of the samples, the choice on the other; corrections on the nearest by layer, and by channel."""
     if len(samples) < 4:
         raise InputError(
             f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
@@ -292,9 +299,11 @@ def _cheapest(
         here = len(tried)
         for rule, granularity in CANDIDATES:
             attempt(replace(asked, steps=steps, method=rule, granularity=granularity, correct=corrections[0]))
-        nearest, _ = min(tried[here:], key=lambda each: each[1]["divergence"])
-        for correct in corrections[1:]:
-            attempt(replace(nearest, correct=correct))
+        for granularity in ("layer", "channel"):  # those by layer spike less, those by channel come nearer
+            same = [each for each in tried[here:] if each[0].granularity == granularity]
+            nearest, _ = min(same, key=lambda each: each[1]["divergence"])
+            for correct in corrections[1:]:
+                attempt(replace(nearest, correct=correct))
         if most_loss > 0 and any(told["loss_points"] <= most_loss for _, told in tried[here:]):
             break  # more steps cost more
     allowed = [each for each in tried if 0 < most_loss >= each[1]["loss_points"]]
