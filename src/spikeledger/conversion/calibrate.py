@@ -55,7 +55,8 @@ def calibrate(
                 thetas[name] = choose(rule, granularity, given[0], exact[name], steps, start, step.cap)
             elif step.kind == "weighted" and correct != "none" and given[0] is not known[0]:
                 _correct(step.module, given[0], exact[name], correct)
-            spiking[name] = one(step, given, fired)
+            same = step.kind != "relu" and all(one is other for one, other in zip(known, given, strict=True))
+            spiking[name] = exact[name] if same else one(step, given, fired)
             if step.kind == "relu":
                 full = counts(given[0], thetas[name], steps, start) >= steps
                 clipped[name] = float(full.float().mean())
