@@ -96,11 +96,14 @@ bench: .venv/.dev-$(KIND)  ## the benchmarks: one question a file
 sanitize: sanitize-address sanitize-thread  ## the native code's tests under the address, undefined behaviour and thread sanitizers
 
 SANITIZED_TESTS ?= tests/kernels tests/networks tests/chip tests/plasticity
+# where threads share work; networks run the same kernels, and what learns by spikes runs on one thread
+THREADED_TESTS ?= tests/kernels tests/chip
 # torch is not built for them: what its own threads do among themselves is not looked at. The thread sanitizer wants
 # addresses that are not shuffled, where a process may ask for that.
 sanitize-address: KIND_OF = address,undefined
 sanitize-address: UNDER = LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0
 sanitize-thread: KIND_OF = thread
+sanitize-thread: SANITIZED_TESTS = $(THREADED_TESTS)
 sanitize-thread: UNDER = LD_PRELOAD="$$($(CXX) -print-file-name=libtsan.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:die_after_fork=0:exitcode=66 $$(setarch -R true 2>/dev/null && echo setarch -R)
 sanitize-address sanitize-thread: $(BUILD_TOOLS)
 	PATH="$$(dirname $$(command -v $(NATIVE_PYTHON))):$$PATH" cmake -S . -B build/$@ -G Ninja -DCMAKE_BUILD_TYPE=Release -DSPIKELEDGER_NATIVE=ON \

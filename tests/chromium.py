@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -32,3 +34,10 @@ def watch(page: Page) -> list[str]:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return complaints
+
+
+def keep(page: Page, name: str) -> None:
+    """Keep a picture of the whole page in the folder that SPIKELEDGER_PICTURES names, if it names one."""
+    folder = os.environ.get("SPIKELEDGER_PICTURES")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

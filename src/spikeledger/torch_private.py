@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode as DispatchMode
 __all__ = [
     "MANY",
     "DispatchMode",
+    "as_written",
     "autocasting",
     "decomposes",
     "dispatch_modes",
@@ -56,6 +57,7 @@ MANY = 1 << 20
 missing: list[str] = []
 
 _Found = TypeVar("_Found")
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def has_private(name: str) -> bool:
@@ -265,6 +267,12 @@ class _Waits:
 
             loader.exec_module = then
         return spec
+
+
+def as_written(method: _Method) -> _Method:
+    """A method that torch wraps to keep its compiler away, unwrapped; itself where it is not wrapped."""
+    found: _Method = getattr(method, "__wrapped__", method)
+    return found
 
 
 def eager_kernel(operator: Any) -> Callable[..., Any] | None:

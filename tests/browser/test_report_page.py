@@ -92,7 +92,9 @@ def shown(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Ite
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
 
 
-def test_the_page_fits_its_window(shown: Page) -> None:
+def test_the_page_fits_its_window(shown: Page, request: pytest.FixtureRequest) -> None:
+    width, scheme = request.node.callspec.params["shown"]
+    chromium.keep(shown, f"report-{width}-{scheme}")
     width = shown.evaluate("document.documentElement.clientWidth")
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     # what is wider scrolls in a box of its own, and the page beside it does not

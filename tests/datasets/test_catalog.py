@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 
+import numpy as np
 import pytest
 import torch
 
-from spikeledger.datasets import list_datasets, load_dataset
+from spikeledger.datasets import catalog, list_datasets, load_dataset
 from spikeledger.errors import DataError, InputError
 
 
@@ -33,6 +34,13 @@ def test_an_unknown_name_is_guessed(name, told):
     with pytest.raises(InputError) as error:
         load_dataset(name)
     assert told in str(error.value)
+
+
+def test_digits_are_those_of_scikit_learn_though_it_is_not_imported():
+    from sklearn.datasets import load_digits
+
+    theirs, (images, labels) = load_digits(), catalog._shipped_digits()
+    assert np.array_equal(images, theirs.images) and np.array_equal(labels, theirs.target)
 
 
 def test_digits_need_no_download_and_are_split_alike_everywhere(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from PIL import Image
 import livepages
 from spikeledger.errors import InputError, UnpricedError
 from spikeledger.ledger import price
-from spikeledger.live.film import film
+from spikeledger.live.film import ffmpeg, film
 from spikeledger.networks import zoo
 from spikeledger.recording.record import record
 
@@ -47,18 +47,29 @@ def test_a_film_shows_every_step_of_every_sample(made: tuple[object, object], tm
         assert abs(np.asarray(picture.convert("RGB"), int) - first).max() > 100
 
 
-def test_what_cannot_be_is_said_before_anything_runs(made: tuple[object, object], tmp_path: Path) -> None:
+def test_what_cannot_be_is_said_before_anything_runs(
+    made: tuple[object, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InputError, match="end the name in"):
         made[0].save(tmp_path / "film.avi")
     with pytest.raises(InputError, match="analysis"):
         made[0].save(tmp_path / "a.png", still="analyses")
-    if shutil.which("ffmpeg") is None:
-        with pytest.raises(InputError, match="needs ffmpeg"):
-            made[0].save(tmp_path / "film.mp4")
-    else:
-        assert b"ftyp" in made[0].save(tmp_path / "film.mp4").read_bytes()[:16]
+    monkeypatch.setattr("spikeledger.live.film.ffmpeg", lambda: None)
+    with pytest.raises(InputError, match="needs ffmpeg"):
+        made[0].save(tmp_path / "film.mp4")
     with pytest.raises(InputError, match="at least 1"):
         film(*livepages.untrained(64, 10), livepages.digits(), samples=0)
     with pytest.raises((InputError, UnpricedError)):
         film(*livepages.untrained(64, 10), livepages.digits(), samples=1, ann_profile="loihi")
-    assert not list(tmp_path.iterdir()) or shutil.which("ffmpeg")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(ffmpeg() is None, reason="no ffmpeg, and not the extra `film`")
+def test_a_film_for_slides_has_the_frames_of_the_other(made: tuple[object, object], tmp_path: Path) -> None:
+    path = made[0].save(tmp_path / "film.mp4")
+    assert b"ftyp" in path.read_bytes()[:16]
+    told = subprocess.run(
+        [str(ffmpeg()), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", "-"], capture_output=True, check=True
+    ).stdout
+    high, wide, _ = next(made[0].frames()).shape
+    assert len(told) == 9 * (high - high % 2) * (wide - wide % 2)

@@ -136,3 +136,10 @@ def test_every_sample_has_a_picture(shape: tuple[int, ...], picture: tuple[int, 
     samples = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
     found = pictures_of(samples)
     assert found.shape == (3, *picture) and found.dtype == np.uint8 and found.max() == 255
+
+
+def test_populations_too_large_to_be_drawn_are_named() -> None:
+    snn = zoo.mlp(64, 2100, 30, 10, timesteps=2, seed=1)
+    found = take(snn, livepages.digits().test_inputs[3], seed=0)
+    assert [size for _, size in found.undrawn()] == [2100]
+    assert {one.name for one in found.populations}.isdisjoint(name for name, _ in found.undrawn())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +138,14 @@ def test_gradients_are_forgotten(none: bool) -> None:
     weight.grad = torch.ones_like(weight)
     optimizer.zero_grad(set_to_none=none)
     assert weight.grad is None if none else not weight.grad.any()
+
+
+def test_training_waits_for_neither_a_compiler_nor_what_it_does_not_need(tmp_path: Path) -> None:
+    """Torch's optimizers import its compiler, and scikit-learn much of scipy: seconds before the first epoch."""
+    program = (
+        "import sys, spikeledger as sl\n"
+        "sl.fit(sl.zoo.mlp(64, 8, 10, timesteps=1), sl.load_dataset('digits'), epochs=1, checkpoint='here')\n"
+        "print(*(name for name in ('torch._dynamo', 'sklearn', 'scipy.stats') if name in sys.modules))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert ran.stdout.splitlines()[-1] == ""

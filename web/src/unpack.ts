@@ -31,6 +31,7 @@ export interface NetworkValues {
   decoder?: string;
   timesteps?: number; // of a spiking network
   fans?: Record<string, number>; // of recordings: synapses that leave each place before a layer
+  undrawn?: Array<[string, number]>; // populations too large to be drawn, and their neurons
   by_step?: number[];
   sure?: Array<[number, number, number]>;
 }

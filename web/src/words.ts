@@ -94,8 +94,10 @@ export function provenance(values: Values): string {
   const { data, ann, snn, prices } = values, own = (values.engine ?? "local") === "local";
   const right = `${percent(ann.after)} and ${percent(snn.after)} of ${count(snn.tested)} test samples are right`;
   const refused = (["ann", "snn"] as const).map((side) => `${side.toUpperCase()} ${Object.keys(prices.sides[side].refused).join(", ") || "none"}`);
+  const large = [...(ann.undrawn ?? []), ...(snn.undrawn ?? [])];
   return `${data.name}; ${ann.label} against ${snn.label}. ` +
     (own ? `With int8 weights ${right}; before, ${percent(ann.before)} and ${percent(snn.before)}. ` : `${right}. `) +
     `${own ? "The counts equal those of a recording by the library, integer for integer." : "All counts are a recording's."} ` +
+    (large.length ? `Counted, but too large to be drawn: ${large.map(([name, size]) => `${name} (${count(size)})`).join(", ")}. ` : "") +
     `Prices that could not be given here: ${refused.join("; ")}.`;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,13 +147,23 @@ def _load_digits() -> Dataset:
 
     Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, as scikit-learn ships it.
     """
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    labels = digits.target
+    sixteenths, labels = _shipped_digits()
     # RandomState, not a Generator: numpy promises that its stream never changes
     order = np.random.RandomState(0).permutation(len(labels))
     test = np.sort(np.concatenate([order[labels[order] == digit][:36] for digit in range(10)]))
     train = np.setdiff1d(np.arange(len(labels)), test)
-    images = (digits.images / 16).astype(np.float32)[:, None]
+    images = (sixteenths / 16).astype(np.float32)[:, None]
     return Dataset.from_arrays("digits", images[train], labels[train], images[test], labels[test], classes=DIGITS)
+
+
+def _shipped_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Images `[samples, 8, 8]` and labels as scikit-learn ships them, read off its file: to import it takes seconds."""
+    spec = importlib.util.find_spec("sklearn")
+    file = Path(spec.origin or "").parent / "datasets" / "data" / "digits.csv.gz" if spec is not None else None
+    if file is None or not file.is_file():
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        return digits.images, digits.target
+    table = np.loadtxt(file, delimiter=",")
+    return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)

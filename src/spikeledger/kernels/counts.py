@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -46,9 +47,9 @@ def look(values: Tensor, rows: int, *, by_step: bool = False) -> Look | None:
     if rules is None:
         return None
     steps, _, width, _, _ = rules
-    counts = np.zeros(width + steps, np.int64)
-    start = counts.ctypes.data
+    room, start = _room(width + steps)
     inputs, magnitude = _census(values, rules, start, start + 8 * width)
+    counts = room.copy()
     return Look(counts[:width], counts[width:], inputs, magnitude)
 
 
@@ -59,12 +60,26 @@ def deeds(spikes: Tensor, currents: Tensor | None, rows: int) -> Deeds | None:
     if rules is None or (arriving is None and currents is not None):
         return None
     steps, _, width, _, _ = rules
-    counts = np.zeros(2 * width + steps, np.int64)
-    start = counts.ctypes.data
+    room, start = _room(2 * width + steps)
     if currents is not None and arriving is not None:
         _census(currents, arriving, start, 0)
     inputs, magnitude = _census(spikes, rules, start + 8 * width, start + 16 * width)
-    return Deeds(counts, inputs, magnitude)
+    return Deeds(room.copy(), inputs, magnitude)
+
+
+_kept = threading.local()
+
+
+def _room(size: int) -> tuple[NDArray[np.int64], int]:
+    """So many zeros, and their address: this thread's own until it asks again. To ask numpy for an address costs more
+    than many a look."""
+    found: tuple[NDArray[np.int64], int] | None = getattr(_kept, "room", None)
+    if found is None or size > len(found[0]):
+        fresh = np.zeros(max(size, 4096), np.int64)
+        found = _kept.room = fresh, fresh.ctypes.data
+    room = found[0][:size]
+    room.fill(0)
+    return room, found[1]
 
 
 def rooms(neurons: Sequence[int], steps: int) -> Tensor:
@@ -103,7 +118,7 @@ def nonzero(values: Tensor) -> Tensor:
 
 def _extent(values: Tensor, rows: int, by_step: bool) -> tuple[int, int, int, int, int] | None:
     """Steps, batch, places, and the strides of the first two; None where the native core cannot look."""
-    if values.dtype is not torch.float32 or not runs_native(values) or values.is_neg():
+    if values.dtype is not torch.float32 or not runs_native(values):
         return None
     total = values.numel()
     if not total:

@@ -225,10 +225,13 @@ def listens() -> bool:
 def strangers() -> bool:
     """Whether anybody else looks on in this thread: a global hook or a dispatch mode that is no ear's."""
     before, after, *_ = global_hooks()
-    ears = _here.ears
     own = 1 if _listening else 0
-    modes = sum(ear.mode is not None and not ear._off for ear in ears)
-    return before > own or after > own or dispatch_modes() > modes
+    if before > own or after > own:
+        return True
+    modes = 0
+    for ear in _here.ears:
+        modes += ear.mode is not None and not ear._off
+    return dispatch_modes() > modes
 
 
 def alone() -> bool:

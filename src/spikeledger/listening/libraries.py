@@ -48,9 +48,9 @@ _SNNTORCH_STATES = ("spk", "syn", "syn_exc", "syn_inh", "mem", "mem_prev")
 
 
 def _snntorch(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
-    buffers = module._buffers
-    states = {id(buffers[name]) for name in _SNNTORCH_STATES if buffers.get(name) is not None}
-    return firing(first(output), args[0], "B", state_variables=max(len(states), 1))
+    found = module._buffers.get
+    states = {id(state) for name in _SNNTORCH_STATES if (state := found(name)) is not None}
+    return firing(first(output), args[0], "B", state_variables=len(states) or 1)
 
 
 def _snntorch_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:

@@ -6,6 +6,8 @@ sparsity); here every curve is recorded, every joule is a ledger entry, and rang
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -99,7 +101,7 @@ class Film:
     rate_hz: float
 
     def save(self, path: str | os.PathLike[str], *, still: Still = "analysis") -> Path:
-        """Write a film (`.gif`, or `.mp4` where ffmpeg is installed) or a still (`.svg`, `.png`, `.pdf`).
+        """Write a film (`.gif`, or `.mp4` where ffmpeg or the extra `film` is installed) or a still (`.svg`, `.png`, `.pdf`).
 
         Args:
             still: `analysis`: running accuracy, joules, power and their ratio; `sparsity`: activity of both networks, how
@@ -272,9 +274,22 @@ def check_film(path: str | os.PathLike[str], still: str) -> Path:
         raise InputError(f"'{target.name}' is no film and no picture: end the name in {', '.join((*_FILMS, *_STILLS))}")
     if still not in STILLS:
         raise unknown_name("still", str(still), STILLS)
-    if kind == ".mp4" and shutil.which("ffmpeg") is None:
-        raise InputError("a film as .mp4 needs ffmpeg, which is not installed here: install it, or write a .gif")
+    if kind == ".mp4" and ffmpeg() is None:
+        raise InputError(
+            "a film as .mp4 needs ffmpeg, which is not installed here: pip install 'spikeledger[film]', or write a .gif"
+        )
     return target
+
+
+def ffmpeg() -> str | None:
+    """The program that encodes films: the machine's own, else the one that the extra `film` brings."""
+    found = shutil.which("ffmpeg")
+    if found is None and importlib.util.find_spec("imageio_ffmpeg") is not None:
+        try:
+            found = str(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
+        except RuntimeError:  # it is installed, but has no program for this machine
+            return None
+    return found
 
 
 def _sheet(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Any]]:
@@ -351,7 +366,7 @@ def _gif(frames: Iterator[NDArray[np.uint8]]) -> Any:
 
 
 def _mp4(frames: Iterator[NDArray[np.uint8]]) -> Any:
-    program = shutil.which("ffmpeg") or "ffmpeg"
+    program = ffmpeg() or "ffmpeg"
 
     def write(file: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -125,32 +125,65 @@ def counts_of(activity: Activity) -> dict[Feature, float]:
     return {ONE: 1.0, **{key: float(tally.count) for key, tally in activity.tallies.items()}}
 
 
-def _fitted(activity: Activity, ask: Callable[[Activity], dict[tuple[str, str, Product], float]]) -> Rows:
+#: what a question asks a bill: the joules of each row of a run
+Ask = Callable[[Activity], dict[tuple[str, str, Product], float]]
+#: how much of a row one count makes, at one number of steps
+Shares = dict[tuple[Any, Feature], float]
+
+
+def _fitted(activity: Activity, ask: Ask) -> Rows:
     features = [ONE, *activity.tallies]
-    at: dict[int, dict[tuple[Any, Feature], float]] = {}
-    for steps in _ASKED:
-        base = _counted(activity, {key: _BASE for key in activity.tallies}, steps)
-        before = ask(base)
-        found: dict[tuple[Any, Feature], float] = {}
-        rest = dict(before)
-        for key in activity.tallies:
-            run = _counted(activity, {**{other: _BASE for other in activity.tallies}, key: _BASE + _STEP}, steps)
-            after = ask(run)
-            for row in {**before, **after}:
-                slope = (after.get(row, 0.0) - before.get(row, 0.0)) / _STEP
-                if abs(slope) * _STEP > 1e-9 * abs(before.get(row, 0.0)):
-                    found[row, key] = slope
-                    rest[row] = rest.get(row, 0.0) - slope * _BASE
-        for row, value in rest.items():
-            if abs(value) > 1e-9 * abs(before.get(row, 0.0)):
-                found[row, ONE] = value
-        at[steps] = found
+    first = _asked(activity, ask, _ASKED[0], [[key] for key in activity.tallies], {})
+    owners: dict[Any, set[Feature]] = {}
+    for row, key in first:
+        owners.setdefault(row, set()).add(key)
+    groups = _apart(list(activity.tallies), owners)
+    at = {_ASKED[0]: first} | {steps: _asked(activity, ask, steps, groups, owners) for steps in _ASKED[1:]}
     rows: Rows = {}
     for row, key in dict.fromkeys(pair for found in at.values() for pair in found):
         parts = _powers([at[steps].get((row, key), 0.0) for steps in _ASKED])
         rows.setdefault(row, {}).update({(key, power): value for power, value in parts.items()})
     _checked(rows, activity, features, ask)
     return rows
+
+
+def _asked(
+    activity: Activity, ask: Ask, steps: int, groups: list[list[Feature]], owners: Mapping[Any, set[Feature]]
+) -> Shares:
+    """The slopes of all counts at so many steps; those of one group, which share no row, are asked for at once."""
+    even = {key: _BASE for key in activity.tallies}
+    before = ask(_counted(activity, even, steps))
+    found: Shares = {}
+    rest = dict(before)
+    for group in groups:
+        after = ask(_counted(activity, even | {key: _BASE + _STEP for key in group}, steps))
+        for row in {**before, **after}:
+            slope = (after.get(row, 0.0) - before.get(row, 0.0)) / _STEP
+            if abs(slope) * _STEP > 1e-9 * abs(before.get(row, 0.0)):
+                key = group[0] if len(group) == 1 else next((one for one in group if one in owners.get(row, ())), None)
+                if key is None:
+                    raise UnpricedError(f"the bill is not linear in the counts ({row[1]} of '{row[0]}' at T = {steps})")
+                found[row, key] = slope
+                rest[row] = rest.get(row, 0.0) - slope * _BASE
+    for row, value in rest.items():
+        if abs(value) > 1e-9 * abs(before.get(row, 0.0)):
+            found[row, ONE] = value
+    return found
+
+
+def _apart(keys: list[Feature], owners: Mapping[Any, set[Feature]]) -> list[list[Feature]]:
+    """Counts in groups of which no two make the same row."""
+    beside: dict[Feature, set[Feature]] = {key: set() for key in keys}
+    for together in owners.values():
+        for key in together - {ONE}:
+            beside[key] |= together
+    groups: list[list[Feature]] = []
+    for key in keys:
+        group = next((one for one in groups if beside[key].isdisjoint(one)), None)
+        if group is None:
+            groups.append(group := [])
+        group.append(key)
+    return groups
 
 
 def _powers(values: list[float]) -> dict[int, float]:

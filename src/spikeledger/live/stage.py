@@ -91,6 +91,7 @@ class Stage:
             document.values[side] = {
                 "label": name, "names": list(first.activity.layers), "timesteps": first.timesteps, "layers": [],
                 "fans": {layer: document.place(row.astype(np.int32)) for layer, row in _fans(first.activity)},
+                "undrawn": first.undrawn(),
             }  # fmt: skip
         self.measure(document)
         for side, name in zip(SIDES, self.names, strict=True):

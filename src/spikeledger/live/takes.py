@@ -82,6 +82,14 @@ class Take:
         steps = range(1, self.timesteps + 1) if self.by_step else (self.timesteps,)
         return {tuple(kind if step >= since else "silent" for kind, since in self.arrived) for step in steps}
 
+    def undrawn(self) -> list[tuple[str, int]]:
+        """Populations that were counted and are too large to be drawn, and how many neurons each has."""
+        drawn = {one.name for one in self.populations}
+        return [
+            (name, row.shape[1]) for name, row in self.activity.rasters.items()
+            if name not in drawn and row.shape[1] > MOST_DRAWN
+        ]  # fmt: skip
+
     def plain(self, put: Put) -> dict[str, Any]:
         """As JSON, with its arrays where `put` puts them: spikes eight to a byte, values as bytes of their largest."""
         return {

@@ -135,12 +135,12 @@ def leaves(values: Any, depth: int = 4) -> list[Tensor]:
     """The tensors in nested tuples, lists and dictionaries."""
     found: list[Tensor] = []
     for value in values.values() if isinstance(values, dict) else values:
-        if isinstance(value, dict | list | tuple) and depth:
+        if isinstance(value, Tensor):
+            found.append(unwrapped(value))
+        elif isinstance(value, dict | list | tuple) and depth:
             found += leaves(value, depth - 1)
         elif isinstance(value, nn.Module):  # kept where torch does not find it
             found += [*nn.Module.parameters(value), *value.buffers()]
-        elif isinstance(value, Tensor):
-            found.append(unwrapped(value))
     return found
 
 

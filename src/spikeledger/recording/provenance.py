@@ -81,12 +81,20 @@ class Memory:
         return next((one for begin, end, one in self.weights if begin <= start < end), None)
 
 
+class _Held(weakref.ref[Any]):
+    """A tensor or a storage that a book is kept of, under a number; forgotten with it."""
+
+    __slots__ = ("key",)
+
+    key: int
+
+
 class _Row:
     """One tensor object: its memory, and what is known of its values until something is written there."""
 
     __slots__ = ("looked", "memory", "origin", "pointer", "reference", "writes")
 
-    def __init__(self, reference: weakref.ref[Tensor], memory: Memory, pointer: int) -> None:
+    def __init__(self, reference: _Held, memory: Memory, pointer: int) -> None:
         self.reference = reference
         self.pointer = pointer  # where its values lie, which `.data = ` changes
         self.memory = memory
@@ -99,8 +107,21 @@ class Provenance:
     """All that is known of tensors."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._rows: dict[int, _Row] = {}
-        self._memories: dict[int, tuple[weakref.ref[Any], Memory]] = {}
+        rows: dict[int, _Row] = {}
+        memories: dict[int, tuple[_Held, Memory]] = {}
+
+        def forget_row(reference: Any) -> None:
+            found = rows.get(reference.key)
+            if found is not None and found.reference is reference:
+                del rows[reference.key]
+
+        def forget_memory(reference: Any) -> None:
+            found = memories.get(reference.key)
+            if found is not None and found[0] is reference:
+                del memories[reference.key]
+
+        self._rows, self._memories = rows, memories
+        self._forget_row, self._forget_memory = forget_row, forget_memory
         for name, tensor, buffer in _weights_of(network):
             memory = self._row(tensor).memory
             begin = int(tensor.storage_offset()) if tensor.layout is torch.strided else 0
@@ -113,14 +134,9 @@ class Provenance:
             if row.pointer != _pointer(tensor):
                 self._moved(tensor, row)
             return row
-        rows = self._rows
-
-        def forget(reference: weakref.ref[Tensor]) -> None:
-            found = rows.get(key)
-            if found is not None and found.reference is reference:
-                del rows[key]
-
-        row = rows[key] = _Row(weakref.ref(tensor, forget), self._memory(tensor), _pointer(tensor))
+        held = _Held(tensor, self._forget_row)
+        held.key = key
+        row = self._rows[key] = _Row(held, self._memory(tensor), _pointer(tensor))
         return row
 
     def _moved(self, tensor: Tensor, row: _Row) -> None:
@@ -143,18 +159,14 @@ class Provenance:
             storage = tensor.untyped_storage()
         except (NotImplementedError, RuntimeError):  # no storage of its own: sparse, nested, transformed
             return Memory()
-        key, memories = id(storage), self._memories
-        found = memories.get(key)
+        key = id(storage)
+        found = self._memories.get(key)
         if found is not None and found[0]() is storage:
             return found[1]
-
-        def forget(reference: weakref.ref[Any]) -> None:
-            found = memories.get(key)
-            if found is not None and found[0] is reference:
-                del memories[key]
-
+        held = _Held(storage, self._forget_memory)
+        held.key = key
         memory = Memory()
-        memories[key] = (weakref.ref(storage, forget), memory)
+        self._memories[key] = (held, memory)
         return memory
 
     # -- weights -------------------------------------------------------------------------------------------------------
@@ -171,12 +183,15 @@ class Provenance:
 
     def version(self, tensor: Tensor) -> object:
         """What changes when a weight's values do; None if that cannot be known."""
-        known = self.weight(tensor)
-        if known is None or known.owner is None or known.owner.is_inference() or lent(known.owner):
+        row = self._row(tensor)
+        known = row.memory.weight(tensor)
+        owner = None if known is None else known.owner
+        if owner is None or owner.is_inference() or lent(owner):
             return None
-        owner = known.owner
-        own = self._row(tensor).memory.writes if tensor is not owner else 0
-        return id(owner), owner._version, owner.data_ptr(), self._row(owner).memory.writes, own
+        if tensor is owner:
+            return id(owner), owner._version, row.pointer, row.memory.writes, 0
+        there = self._row(owner)
+        return id(owner), owner._version, there.pointer, there.memory.writes, row.memory.writes
 
     def derive(self, out: Tensor, weight: Weight) -> None:
         """This tensor was made from weights alone."""
@@ -213,8 +228,10 @@ class Provenance:
 
     def send(self, tensor: Tensor, origin: Origin) -> None:
         """A neuron sent this: whatever lay in its memory before is gone."""
-        self._row(tensor).memory.made = origin.bare
-        self.put(tensor, origin)
+        row = self._row(tensor)
+        memory = row.memory
+        row.origin, row.writes = origin, memory.writes
+        memory.made = origin.bare
 
     def written(self, tensor: Tensor, origin: Origin | None) -> None:
         """Something was written through a tensor: into all of its memory, or into a part of it."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..kernels.choice import runs_native
 from ..kernels.native import Moments, adam
-from ..torch_private import optimizer_hooks, profiling
+from ..torch_private import as_written, optimizer_hooks, profiling
 
 #: options under which a step is more than the native one does
 _MORE = ("amsgrad", "maximize", "capturable", "differentiable", "weight_decay", "decoupled_weight_decay")
@@ -30,6 +30,11 @@ class Adam(torch.optim.Adam):
 
     # torch would wrap each step in what hooks and profilers need: as long as the step itself, and seldom wanted
     step.hooked = True  # type: ignore[attr-defined]
+
+    # as torch wrote them: it wraps them in an import of its compiler, which takes seconds
+    add_param_group = as_written(torch.optim.Adam.add_param_group)
+    state_dict = as_written(torch.optim.Adam.state_dict)
+    load_state_dict = as_written(torch.optim.Adam.load_state_dict)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or with `set_to_none=False` set them to zero."""
