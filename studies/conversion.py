@@ -15,7 +15,7 @@ import json
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ CASES: dict[str, Case] = {
         "mnist",
         perceptron("mlp-l"),
         8,
-        (*_at(20, 50), *_at(20, 50, correct="weights"), *_at(4, 8, method="qcfs", epochs=2)),
+        (*_at(20, 50), *_at(4, 8, method="qcfs", epochs=2)),
     ),
 }
 
@@ -107,17 +107,22 @@ def trained_ann(name: str, seed: int, data: sl.Dataset, keep: Path | None) -> tu
     return ann.eval(), time.process_time() - began
 
 
-def study(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
-    """One row for each conversion of one trained ANN."""
+def study(name: str, seed: int, keep: Path | None, rows: list[dict[str, Any]]) -> Iterator[None]:
+    """Put a row for each conversion of one trained ANN, but those that are there, and stop after each."""
     case = CASES[name]
     data = sl.load_dataset(case.data)
+    there = [(row.get("timesteps"), row.get("options")) for row in rows]
+    if all(each in there for each in ((None, None), *case.asked)):
+        return
     ann, trained = trained_ann(name, seed, data, keep)
     right = answers(ann, data.test_inputs) == data.test_labels
-    rows: list[dict[str, Any]] = [
-        {"what": "ann", "accuracy": 100 * float(right.float().mean()), "cpu_seconds": trained}
-    ]
+    if not rows:
+        rows.append({"what": "ann", "accuracy": 100 * float(right.float().mean()), "cpu_seconds": trained})
+        yield
     tuned: dict[int, Tensor] = {}
     for steps, options in case.asked:
+        if (steps, options) in there:
+            continue
         began = time.process_time()
         network = sl.convert(ann, data, timesteps=steps, seed=seed, most_loss=0, **options)
         own = answers(network, data.test_inputs) == data.test_labels
@@ -135,7 +140,7 @@ def study(name: str, seed: int, keep: Path | None) -> list[dict[str, Any]]:
                 tuned[epochs] = answers(fine_tuned(ann, data, epochs, seed), data.test_inputs) == data.test_labels
             row["control_gain_points"] = 100 * float((tuned[epochs].float() - right.float()).mean())
         rows.append(row)
-    return rows
+        yield
 
 
 def fine_tuned(ann: nn.Module, data: sl.Dataset, epochs: int, seed: int) -> nn.Module:
@@ -188,6 +193,10 @@ def beside(name: str, seed: int, keep: Path | None, images: int) -> list[dict[st
         ),
         "local threshold balancing": lambda: ann2snn.LocalThresholdBalancingRecipe(batches),
     }
+    ours: dict[str, dict[str, Any]] = {
+        "by layer, mended weights": {"method": "least_squares", "correct": "weights"},
+        "auto, nearest": {"most_loss": 0},
+    }
     rows = []
 
     def note(whose: str, how: str, steps: int, network: nn.Module, latency: int) -> None:
@@ -205,8 +214,9 @@ def beside(name: str, seed: int, keep: Path | None, images: int) -> list[dict[st
             network = ann2snn.FXConverter(recipe()).convert(copy.deepcopy(ann)).eval()
             note("SpikingJelly", how, steps, Steps(network, steps), steps)
         for schedule in ("layers", "together"):
-            made = sl.convert(ann, (samples, truth), timesteps=steps, schedule=schedule, most_loss=0)
-            note("ours", schedule, steps, made, made.timesteps)
+            for how, options in ours.items():
+                made = sl.convert(ann, (samples, truth), timesteps=steps, schedule=schedule, **options)
+                note("ours", f"{schedule}, {how}", steps, made, made.timesteps)
     return rows
 
 
@@ -255,9 +265,9 @@ def main() -> None:
     results: dict[str, Any] = json.loads(args.results.read_text()) if args.results.exists() else {}
     for seed in args.seeds:
         for name in args.only:
-            if "losses" in args.what and f"{name}/{seed}" not in results:
-                results[f"{name}/{seed}"] = study(name, seed, args.keep)
-                write_whole(args.results, json.dumps(results, indent=1))
+            if "losses" in args.what:
+                for _ in study(name, seed, args.keep, results.setdefault(f"{name}/{seed}", [])):
+                    write_whole(args.results, json.dumps(results, indent=1))
             if "beside" in args.what and f"beside/{name}/{seed}" not in results:
                 results[f"beside/{name}/{seed}"] = beside(name, seed, args.keep, args.images)
                 write_whole(args.results, json.dumps(results, indent=1))

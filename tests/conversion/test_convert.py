@@ -140,7 +140,14 @@ def test_what_has_no_counterpart_is_named_never_skipped(layer: nn.Module, named:
     ("network", "said"),
     [
         (nn.Sequential(nn.Linear(12, 4)), "no ReLU"),
-        (nn.Sequential(nn.Linear(12, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 2)), "batch norm"),
+        (nn.Sequential(nn.ReLU(), nn.Flatten()), "no linear layer"),
+        (
+            nn.Sequential(nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 2))
+            .requires_grad_(False)
+            .apply(lambda layer: layer.weight.fill_(torch.nan) if isinstance(layer, nn.Linear) else None),
+            "not finite",
+        ),
+        (sl.zoo.mlp(12, 6, 4), "spikes already"),
         (nn.Sequential(Branching(), nn.Linear(12, 4), nn.ReLU()), "traced"),
         (nn.Sequential(nn.Linear(13, 4), nn.ReLU()), "do not go through"),
     ],

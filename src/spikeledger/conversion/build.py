@@ -27,7 +27,7 @@ from ..networks.decoders import MembraneDecoder
 from ..networks.lifting import OverTime
 from ..networks.spiking import SpikingNetwork
 from ..networks.wiring import Factor, Wiring, wired
-from .graph import Graph, Step, answer, per_channel, values_of
+from .graph import Graph, Step, per_channel, values_of
 
 Schedule = Literal["layers", "together"]
 Input = Literal["direct", "spikes"]
@@ -61,6 +61,7 @@ class _Builder:
         self.gains: dict[str, Tensor] = {}  # of a step's values, so that the population behind has the threshold 1
         self.scales: dict[str, Tensor] = {}  # what one of a step's values is worth
         self.last: dict[str, str] = {}  # a step, and the node that holds its values
+        self.doubled = {graph.input} if plan.two_sided else set()  # steps whose values come as two channels
         self.layered = plan.schedule == "layers"
         self.rates = plan.read_out == "rate" and graph.steps[graph.output].kind != "relu"
         pixels = plan.input == "spikes"
@@ -78,6 +79,10 @@ class _Builder:
             self.out_gain = torch.tensor(1 / (self.plan.high - self.plan.low))
             self._prepare(out, self.out_gain)
         for step in self.graph.steps.values():
+            if step.kind not in ("weighted", "affine", "flatten") and not self.doubled.isdisjoint(step.inputs):
+                raise InputError(
+                    f"'{step.name}' takes signed values, which come in two channels as spikes: use input='direct'"
+                )
             getattr(self, f"_{step.kind}")(step)
         end = self.last[out]
         spiking_end = self.graph.steps[out].kind == "relu"
@@ -222,12 +227,13 @@ class _Builder:
         source = step.inputs[0]
         weight, bias = layer.weight.detach().clone(), None if layer.bias is None else layer.bias.detach().clone()
         scale = self.scales[source]
-        if self.plan.two_sided and source == self.graph.input:
+        if source in self.doubled:
             if getattr(layer, "groups", 1) != 1:
                 raise InputError(
                     f"'{step.name}' has groups and takes signed values, which come in two channels: use input='direct'"
                 )
             weight = torch.cat([weight, -weight], 1)
+            scale = torch.cat([scale, scale]) if scale.dim() else scale
         groups = getattr(layer, "groups", 1)
         inside = weight.shape[1] * groups
         if scale.dim() and scale.numel() > 1:
@@ -269,8 +275,22 @@ class _Builder:
         self._node(step, kind, [self.last[step.inputs[0]]], **sizes)
         self.scales[step.name] = self.scales[step.inputs[0]]
 
+    def _affine(self, step: Step) -> None:
+        """The scale is in what a value is worth; the shift comes with the biases."""
+        layer: Any = step.module
+        source = step.inputs[0]
+        if not self.layered and bool(layer.shift.any()):
+            raise InputError(
+                f"'{step.name}' adds a constant where no weighted layer is in front of it, which schedule='together' does not "
+                "do: use schedule='layers'"
+            )
+        self.last[step.name] = self.last[source]
+        self.scales[step.name] = self.scales[source] * layer.scale
+        self.doubled |= {step.name} if source in self.doubled else set()
+
     def _flatten(self, step: Step) -> None:
         source = step.inputs[0]
+        self.doubled |= {step.name} if source in self.doubled else set()
         self._node(step, "flatten", [self.last[source]])
         scale, shape = self.scales[source], self.graph.shapes[source]
         self.scales[step.name] = scale.repeat_interleave(_size(shape[1:])) if scale.dim() else scale
@@ -325,9 +345,3 @@ def _size(shape: tuple[int, ...]) -> int:
     for each in shape:
         size *= each
     return size
-
-
-def scores_of(graph: Graph, samples: Tensor) -> Tensor:
-    """The ANN's scores."""
-    with torch.no_grad():
-        return answer(graph, samples)

@@ -2,11 +2,13 @@
 
 After Li et al. 2021 (arXiv:2106.06984): the mean by which a weighted layer's output moved, since its input is quantised, is
 added back to its bias; with `correct="weights"` the layer's weights are fitted again, by ridge regression, so that from
-quantised inputs it gives what it gave from exact ones. No label is looked at.
+quantised inputs it gives what it gave from exact ones. How far weights may move is judged on samples that the fit did not
+see. No label is looked at.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import torch
@@ -17,7 +19,8 @@ from .thresholds import Granularity, Method, choose, counts, quantised
 
 Correction = Literal["none", "bias", "weights"]
 _ROWS = 20_000  # of a convolution's windows that a fit looks at
-_RIDGE = 1e-2  # of the mean square of an input
+_AT_ONCE = 1 << 24  # numbers in windows that lie in memory together
+_RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the mean square of an input: what few samples cannot tell stays as it was
 
 
 @torch.no_grad()
@@ -52,7 +55,8 @@ def calibrate(
                 thetas[name] = choose(rule, granularity, given[0], exact[name], steps, start, step.cap)
             elif step.kind == "weighted" and correct != "none" and given[0] is not known[0]:
                 _correct(step.module, given[0], exact[name], correct)
-            spiking[name] = one(step, given, fired)
+            same = step.kind != "relu" and all(one is other for one, other in zip(known, given, strict=True))
+            spiking[name] = exact[name] if same else one(step, given, fired)
             if step.kind == "relu":
                 full = counts(given[0], thetas[name], steps, start) >= steps
                 clipped[name] = float(full.float().mean())
@@ -81,18 +85,48 @@ def _refit(layer: Any, given: Tensor, wanted: Tensor) -> None:
     if isinstance(layer, nn.Linear):
         rows, rest = given, wanted - layer(given)
     elif isinstance(layer, nn.Conv2d) and layer.groups == 1 and not isinstance(layer.padding, str):
-        rows = nn.functional.unfold(
-            given, layer.kernel_size, dilation=layer.dilation, padding=layer.padding, stride=layer.stride
-        )
-        rows, rest = rows.movedim(1, 2).flatten(0, 1), (wanted - layer(given)).flatten(2).movedim(1, 2).flatten(0, 1)
-        every = max(1, len(rows) // _ROWS)
-        rows, rest = rows[::every], rest[::every]
+        rows, rest = _windows(layer, given, wanted)
     else:
         return
-    a, r = rows.double(), rest.double()
-    a, r = a - a.mean(0), r - r.mean(0)
-    square = a.T @ a
-    ridge = _RIDGE * float(square.diagonal().mean()) + torch.finfo(torch.float32).tiny
-    square.diagonal().add_(ridge)
-    change = torch.linalg.solve(square, a.T @ r)
-    layer.weight.add_(change.T.reshape(layer.weight.shape).to(layer.weight.dtype))
+    layer.weight.add_(_ridge(rows, rest).T.reshape(layer.weight.shape))
+
+
+def _windows(layer: nn.Conv2d, given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """The inputs of a convolution's outputs, one a row, and what each output lacks; evenly spaced ones of too many."""
+    places = wanted[0, 0].numel()
+    every = max(1, len(given) * places // _ROWS)
+    at_once = max(1, _AT_ONCE // (places * layer.weight[0].numel()))
+    rows, rest = [], []
+    for some, goal in zip(given.split(at_once), wanted.split(at_once), strict=True):
+        found = nn.functional.unfold(some, layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # type: ignore[arg-type]
+        rows.append(found.movedim(1, 2).flatten(0, 1)[::every].clone())
+        rest.append((goal - layer(some)).flatten(2).movedim(1, 2).flatten(0, 1)[::every])
+    return torch.cat(rows), torch.cat(rest)
+
+
+def _ridge(rows: Tensor, rest: Tensor) -> Tensor:
+    """`(A^T A + l I)^-1 A^T R` of centred rows; `l` is what leaves least on the last quarter, and no change may leave less."""
+    cut = len(rows) - len(rows) // 4
+    a, r = rows[:cut] - rows[:cut].mean(0), rest[:cut] - rest[:cut].mean(0)
+    held, left = rows[cut:] - rows[:cut].mean(0), rest[cut:] - rest[:cut].mean(0)
+    best, least = 0.0, float(left.square().sum())
+    for share, change in zip(_RIDGES, _solutions(a, r, _RIDGES), strict=True):
+        error = float((left - held @ change).square().sum())
+        if error < least:
+            best, least = share, error
+    if not best:
+        return torch.zeros(rows.shape[1], rest.shape[1], dtype=rest.dtype)
+    return next(_solutions(rows - rows.mean(0), rest - rest.mean(0), (best,)))
+
+
+def _solutions(a: Tensor, r: Tensor, shares: Sequence[float]) -> Iterator[Tensor]:
+    """Ridge regression for several `l`, each a share of the mean square of an input, on the smaller side of `A`."""
+    wide = a.shape[1] > len(a)
+    square = (a @ a.T if wide else a.T @ a).double()
+    unit = float(a.double().square().sum()) / a.shape[1] + torch.finfo(torch.float32).tiny
+    goal = (r if wide else a.T @ r).double()
+    for share in shares:
+        lifted = square.clone()
+        lifted.diagonal().add_(share * unit)
+        found = torch.linalg.solve(lifted, goal).to(r.dtype)
+        yield a.T @ found if wide else found

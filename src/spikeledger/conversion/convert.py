@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..datasets import Dataset
+from ..datasets.taking import as_dataset
 from ..errors import InputError, unknown_name
 from ..networks.spiking import SpikingNetwork
 from ..recording.record import record
@@ -22,11 +26,13 @@ from .thresholds import Granularity, counts, method, quantised
 
 #: what `method="auto"` tries: a rule, and whether by layer or by channel
 CANDIDATES: tuple[tuple[str, Granularity], ...] = (
-    ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"), ("max", "layer"),
+    ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"),
 )  # fmt: skip
 STEPS = (2, 4, 8, 16, 32)  # what it tries where none are given
 _HELD_OUT = 0.5  # of the calibration samples, on which the choice is made
-_MOST = 3000  # samples of a data set that thresholds are made from
+_MOST = 10_000  # samples of a data set that thresholds are made from,
+_VALUES = 1 << 25  # and values of the widest layer, where that still leaves
+_FEWEST = 1000
 _COUNTED = 32  # samples whose spikes are recorded for the choice
 
 
@@ -98,7 +104,7 @@ class Converted(SpikingNetwork):
 
 def convert(
     ann: nn.Module,
-    calibration: Tensor | Dataset | Sequence[Tensor],
+    calibration: Any,
     *,
     method: str = "auto",
     timesteps: int | None = None,
@@ -119,8 +125,8 @@ def convert(
     Args:
         ann: torch modules, `F.relu` and `torch.fx` graphs alike: linear layers, convolutions, batch norm, ReLU, ReLU6,
             clamp, poolings, residual additions, concatenations. The ANN is not changed.
-        calibration: samples `[B, *N]` as the ANN takes them, from the *training* data; with labels (a data set, or samples
-            and labels) the choice of `auto` is by accuracy, without by how often the answer is the ANN's.
+        calibration: samples `[B, *N]` as the ANN takes them, from the *training* data; with labels (a data set or its name, a
+            loader, or samples and labels) the choice of `auto` is by accuracy, without by how often the answer is the ANN's.
         method: `least_squares` (for the T at hand), `max`, a percentile `99.9%`, a fraction `1/3` of the maximum, `qcfs`
             (trains the ANN with quantised activations, needs labels), or `auto`: what costs the least synaptic operations
             for at most `most_loss` points, judged on the half of the samples that did not make the thresholds.
@@ -146,18 +152,27 @@ def convert(
     ):  # fmt: skip
         if given not in known:
             raise unknown_name(what, str(given), known)
-    if timesteps is not None and not (isinstance(timesteps, int) and timesteps >= 1):
+    if timesteps is not None and (not _whole(timesteps) or timesteps < 1):
         raise InputError(f"a conversion to {timesteps} timesteps was asked for, but needs a whole number, 1 or more")
     if not 0 <= initial < 1:
         raise InputError(f"an initial membrane of {initial} thresholds was asked for, but it must lie in [0, 1)")
+    if not (math.isfinite(most_loss) and most_loss >= 0):
+        raise InputError(f"a loss of at most {most_loss} points was allowed, but it must be a number of at least 0")
     samples, labels = _calibration(calibration)
-    if isinstance(calibration, Dataset) and method != "qcfs":  # a spread over the whole training set
-        every = max(1, len(samples) // _MOST)
-        samples, labels = samples[::every][:_MOST], None if labels is None else labels[::every][:_MOST]
     graph = read(ann, samples)
+    if isinstance(calibration, Dataset) and method != "qcfs":  # a spread over the whole training set
+        most = enough(graph)
+        every = max(1, len(samples) // most)
+        samples, labels = samples[::every][:most], None if labels is None else labels[::every][:most]
     if timesteps is None and method != "auto":
         raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
-    asked = _Asked(timesteps or 0, granularity, schedule, input, read_out, initial, correct or "bias", method)
+    asked = _Asked(int(timesteps or 0), granularity, schedule, input, read_out, initial, correct or "bias", method)
+    classes = graph.shapes[graph.output][0]
+    if labels is not None and not bool(((labels >= 0) & (labels < classes)).all()):
+        raise InputError(
+            f"labels go from {int(labels.min())} to {int(labels.max())}, but the ANN gives {classes} scores: they must be from 0 "
+            f"to {classes - 1}"
+        )
     if method == "auto":
         return _cheapest(
             graph, samples, labels, asked, most_loss, ("none", "bias", "weights") if correct is None else (correct,)
@@ -184,25 +199,30 @@ class _Asked:
     method: str
 
 
+def _whole(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
 def _calibration(given: Any) -> tuple[Tensor, Tensor | None]:
-    if isinstance(given, Tensor):
+    """Samples, and their labels where they came with some."""
+    if isinstance(given, Tensor | np.ndarray):
         return _checked(given), None
-    if isinstance(given, Dataset):
-        return _checked(given.train_inputs), given.train_labels
-    if isinstance(given, list | tuple) and len(given) == 2:
-        samples, labels = (torch.as_tensor(each) for each in given)
-        if len(samples) != len(labels):
-            raise InputError(f"{len(samples)} calibration samples came with {len(labels)} labels")
-        return _checked(samples), labels
-    raise InputError(
-        f"calibration is a {type(given).__name__}, but must be samples [B, *N], a data set, or (samples, labels)"
-    )
+    if isinstance(given, list | tuple) and len(given) != 2 and given and all(isinstance(x, Tensor) for x in given):
+        if len({each.shape for each in given}) > 1:
+            raise InputError("calibration samples differ in shape: conversion needs them alike")
+        return _checked(torch.stack(list(given))), None
+    data = as_dataset(given)
+    samples, labels = _checked(data.train_inputs), torch.as_tensor(data.train_labels)
+    if len(samples) != len(labels):
+        raise InputError(f"{len(samples)} calibration samples came with {len(labels)} labels")
+    return samples, labels.long()
 
 
-def _checked(samples: Tensor) -> Tensor:
-    if not samples.is_floating_point() or not bool(samples.isfinite().all()):
+def _checked(samples: Any) -> Tensor:
+    found = torch.as_tensor(samples)
+    if not found.is_floating_point() or not bool(found.isfinite().all()):
         raise InputError("calibration samples must be finite floating-point numbers, scaled as the ANN takes them")
-    return samples
+    return found if found.dtype == torch.float64 else found.float()
 
 
 def _made(
@@ -213,7 +233,7 @@ def _made(
     pixels = asked.input == "spikes"
     rule = method("max" if known is not None else asked.method)
     thetas, clipped, errors = calibrate(
-        graph, samples[:_MOST] if known is not None else samples, rule,
+        graph, samples[: enough(graph)] if known is not None else samples, rule,
         granularity=asked.granularity, steps=asked.steps, start=asked.initial,
         correct="none" if known is not None else asked.correct, spiking_input=pixels,
     )  # fmt: skip
@@ -250,17 +270,20 @@ def _made(
     return made.eval()
 
 
+def enough(graph: Graph) -> int:
+    """How many samples of a data set are taken: a fit of many weights needs many, and wide layers leave room for fewer."""
+    widest = max(math.prod(shape) for shape in graph.shapes.values())
+    return max(_FEWEST, min(_MOST, _VALUES // widest))
+
+
 def _neurons(graph: Graph, name: str) -> int:
-    count = 1
-    for size in graph.shapes[name]:
-        count *= size
-    return count
+    return math.prod(graph.shapes[name])
 
 
 def _cheapest(
     graph: Graph, samples: Tensor, labels: Tensor | None, asked: _Asked, most_loss: float, corrections: Sequence[Correction]
 ) -> Converted:  # fmt: skip
-    """Thresholds from one half of the samples, the choice on the other; corrections are tried on the nearest thresholds."""
+    """Thresholds from one half of the samples, the choice on the other; corrections on the nearest by layer, and by channel."""
     if len(samples) < 4:
         raise InputError(
             f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
@@ -292,9 +315,11 @@ def _cheapest(
         here = len(tried)
         for rule, granularity in CANDIDATES:
             attempt(replace(asked, steps=steps, method=rule, granularity=granularity, correct=corrections[0]))
-        nearest, _ = min(tried[here:], key=lambda each: each[1]["divergence"])
-        for correct in corrections[1:]:
-            attempt(replace(nearest, correct=correct))
+        for granularity in ("layer", "channel"):  # those by layer spike less, those by channel come nearer
+            same = [each for each in tried[here:] if each[0].granularity == granularity]
+            nearest, _ = min(same, key=lambda each: each[1]["divergence"])
+            for correct in corrections[1:]:
+                attempt(replace(nearest, correct=correct))
         if most_loss > 0 and any(told["loss_points"] <= most_loss for _, told in tried[here:]):
             break  # more steps cost more
     allowed = [each for each in tried if 0 < most_loss >= each[1]["loss_points"]]

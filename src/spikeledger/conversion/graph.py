@@ -9,7 +9,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-Kind = Literal["input", "weighted", "relu", "average", "maximum", "flatten", "add", "join"]
+Kind = Literal["input", "weighted", "affine", "relu", "average", "maximum", "flatten", "add", "join"]
+
+
+class Affine(nn.Module):
+    """`scale z + shift`, `[]` or one a channel `[C]`, of values `[B, C, ...]`: a batch norm at rest, or a normalisation."""
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values * per_channel(self.scale, values.dim()) + per_channel(self.shift, values.dim())
 
 
 @dataclass

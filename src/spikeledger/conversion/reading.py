@@ -1,7 +1,7 @@
 """From a torch ANN to the graph that conversion knows: modules, functions and methods alike, through `torch.fx`.
 
-What has no spiking counterpart is refused by its name; nothing is skipped. Batch norm goes into the weights before it,
-dropout is off, a pooling of currents in front of a ReLU moves behind it (`relu(max(z)) = max(relu(z))`).
+What has no spiking counterpart is refused by its name; nothing is skipped. Dropout is off; a batch norm, and a constant by
+which values are added to or multiplied, are a scale and a shift.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor, fx, nn
+from torch.nn.utils import parametrize
 
 from ..errors import InputError
-from .graph import Graph, Kind, Step, measure
+from ..networks.spiking import SpikingNetwork
+from .graph import Affine, Graph, Kind, Step, measure
+from .simplify import simplify
 
 _SUPPORTED = (
     "linear layers, 1-d and 2-d convolutions, batch norm behind them, ReLU, ReLU6, clamp from 0, average and max pooling, "
@@ -33,7 +37,7 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
         raise InputError(
             f"calibration samples have the shape {list(samples.shape)}, but need [B, *N] with B of at least 1"
         )
-    plain = copy.deepcopy(ann).eval()
+    plain = _plain(ann).eval()
     plain = plain.to(samples.dtype) if samples.is_floating_point() else plain
     try:
         traced = fx.Tracer().trace(plain)
@@ -43,20 +47,57 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
             f"{type(ann).__name__} cannot be traced by torch.fx ({sentence}): its forward must not branch on values, so "
             "give the part of it that does not"
         ) from error
-    graph = _Reader(plain, traced).graph()
+    reader = _Reader(plain, traced)
+    graph = reader.graph()
+    constants = {name: axes for name, axes in reader.space.items() if name in graph.steps}
+    sentence = ""
     try:
         measure(graph, samples)
+        constants = {name: axes for name, axes in constants.items() if len(graph.shapes[name]) != 1 + axes}
     except (RuntimeError, ValueError, IndexError) as error:
         sentence = " ".join(str(error).split())[:160]
+    if constants:
+        raise InputError(
+            f"'{next(iter(constants))}' computes with a constant that is not one number, or one a channel, such as [C, 1, 1] of "
+            f"an image, or samples of shape {list(samples.shape[1:])} do not fit {sentence}".rstrip()
+        )
+    if sentence:
         raise InputError(
             f"samples of shape {list(samples.shape[1:])} do not go through {type(ann).__name__}: {sentence}"
-        ) from error
-    _fold_norms(graph)
-    _pool_behind(graph)
-    _even_pools(graph)
-    _check(graph)
+        )
+    simplify(graph)
     measure(graph, samples)
     return graph
+
+
+def _plain(ann: Any) -> nn.Module:
+    """A copy of the module inside what only compiles or spreads it, with weights as they multiply."""
+    if isinstance(ann, SpikingNetwork):
+        raise InputError(f"a {type(ann).__name__} spikes already: convert takes an ordinary network, with ReLUs")
+    if not isinstance(ann, nn.Module):
+        raise InputError(f"an ANN must be a torch.nn.Module, not a {type(ann).__name__}")
+    while isinstance(ann, nn.DataParallel) or hasattr(ann, "_orig_mod"):
+        ann = ann.module if isinstance(ann, nn.DataParallel) else ann._orig_mod
+    try:
+        plain: nn.Module = copy.deepcopy(ann)
+    except RuntimeError as error:
+        raise InputError(
+            f"{type(ann).__name__} cannot be copied ({' '.join(str(error).split())[:120]}): make weights that are computed, by "
+            "pruning or by a norm of weights, ordinary ones first, as torch's own prune.remove and remove_weight_norm do"
+        ) from error
+    for module in plain.modules():
+        if parametrize.is_parametrized(module):
+            made = {name: getattr(module, name).detach() for name in cast(Any, module.parametrizations)}
+            module.__class__ = type(module).__bases__[
+                0
+            ]  # of the copy alone: torch's own removal changes the original too
+            del module.parametrizations
+            for name, value in made.items():
+                module.register_parameter(name, nn.Parameter(value))
+    for name, value in plain.state_dict().items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise InputError(f"'{name}' of the ANN holds values that are not finite: it cannot be converted")
+    return plain
 
 
 class _Reader:
@@ -65,6 +106,10 @@ class _Reader:
         self.steps: dict[str, Step] = {}
         self.now: dict[str, str] = {}  # a node of fx, and the step that holds its value now
         self.sizes: set[str] = set()  # nodes that are sizes and shapes, not values
+        self.constants: dict[str, Any] = {}  # tensors of the ANN that are no weights of a layer
+        self.space: dict[
+            str, int
+        ] = {}  # steps with a constant a channel, and how many axes are behind those of channels
         self.notes: list[str] = []
         self.output = ""
 
@@ -73,6 +118,8 @@ class _Reader:
             getattr(self, f"_{node.op}")(node)
         if not any(step.kind == "relu" for step in self.steps.values()):
             raise InputError("the ANN has no ReLU, and ReLUs are what becomes spiking neurons")
+        if not any(step.kind == "weighted" for step in self.steps.values()):
+            raise InputError("the ANN has no linear layer and no convolution: there is nothing that neurons could sum")
         needed, waiting = set(), [self.output]
         while waiting:
             name = waiting.pop()
@@ -90,7 +137,20 @@ class _Reader:
         self._put(node, "input", [])
 
     def _get_attr(self, node: fx.Node) -> None:
-        raise InputError(f"the ANN uses its tensor '{node.target}' outside of a layer: conversion knows {_SUPPORTED}")
+        found: Any = self.root
+        for part in str(node.target).split("."):
+            found = getattr(found, part)
+        self.constants[node.name] = found.detach() if isinstance(found, Tensor) else found
+
+    def _constant(self, value: Any) -> Tensor | None:
+        """A number, or a number a channel, that does not depend on the input; None of anything else."""
+        found = self.constants.get(value.name) if isinstance(value, fx.Node) else value
+        if isinstance(found, bool) or not isinstance(found, int | float | Tensor):
+            return None
+        constant = torch.as_tensor(found, dtype=next((each.dtype for each in self.root.parameters()), torch.float32))
+        while constant.dim() and len(constant) == 1:
+            constant = constant[0]
+        return constant
 
     def _output(self, node: fx.Node) -> None:
         found = node.args[0]
@@ -105,7 +165,7 @@ class _Reader:
                 raise InputError(
                     f"batch norm '{node.target}' keeps no statistics, and a spiking network has no batch to ask"
                 )
-            return self._put(node, "weighted", node.args[:1], module)
+            return self._put(node, "affine", node.args[:1], _norm(module))
         if type(module) in _KNOWN:
             if getattr(module, "padding_mode", "zeros") != "zeros":
                 raise InputError(f"convolution '{node.target}' pads with '{module.padding_mode}': pad with zeros")
@@ -127,10 +187,12 @@ class _Reader:
         if name in ("size", "getattr") or (isinstance(first, fx.Node) and first.name in self.sizes):
             self.sizes.add(node.name)
             return None
+        other = args[1] if len(args) > 1 else kwargs.get("other")
+        if self._affine(node, name.rstrip("_"), first, other, kwargs):
+            return None
         if name in ("add", "add_", "iadd"):
-            other = args[1] if len(args) > 1 else kwargs.get("other")
             if not isinstance(other, fx.Node) or kwargs.get("alpha", 1) != 1:
-                raise self._refuse(node, "addition of a constant")
+                raise self._refuse(node, "addition with a factor")
             self._put(node, "add", [first, other])
             return self._overwritten(self._of(first), node) if name == "add_" else None
         if name in ("cat", "concat", "concatenate"):
@@ -142,6 +204,24 @@ class _Reader:
         if made is None:
             raise self._refuse(node, name)
         return self._add(node, [first], made, inplace=name.endswith("_") or bool(kwargs.get("inplace")))
+
+    def _affine(self, node: fx.Node, name: str, first: Any, other: Any, kwargs: dict[str, Any]) -> bool:
+        """Values and a constant, added, subtracted, multiplied or divided: whether it was that."""
+        one, two = self._constant(first), self._constant(other)
+        if name not in _ARITHMETIC or (one is None) == (two is None) or kwargs.keys() - {"input", "other"}:
+            return False
+        constant, values = (two, first) if one is None else (one, other)
+        found = None if constant is None else _ARITHMETIC[name](constant, one is not None)
+        if constant is None or found is None or math.prod(constant.shape[1:]) != 1:
+            return False
+        if constant.numel() > 1:
+            self.space[node.name] = constant.dim() - 1
+        self._put(
+            node, "affine", [values], Affine(*(each.reshape(-1 if constant.numel() > 1 else ()) for each in found))
+        )
+        if node.target in ("add_", "sub_", "mul_", "div_") or name.startswith("i"):
+            self._overwritten(self._of(values), node)
+        return True
 
     def _add(self, node: fx.Node, args: Any, made: _Made, *, inplace: bool = False) -> None:
         if made.kind is None:
@@ -197,6 +277,22 @@ class _Made:
         flat: bool = False,
     ) -> None:
         self.kind, self.module, self.cap, self.inplace, self.note, self.flat = kind, module, cap, inplace, note, flat
+
+
+def _divided(constant: Tensor, first: bool) -> tuple[Tensor, Tensor] | None:
+    return None if first else (1 / constant, torch.zeros_like(constant))
+
+
+#: what a constant does to values by an operator, as scale and shift; `first` where it stands in front of them
+_ARITHMETIC: dict[str, Callable[[Tensor, bool], tuple[Tensor, Tensor] | None]] = {
+    "add": lambda c, first: (torch.ones_like(c), c),
+    "sub": lambda c, first: (-torch.ones_like(c), c) if first else (torch.ones_like(c), -c),
+    "mul": lambda c, first: (c, torch.zeros_like(c)),
+    "div": _divided,
+}
+_ARITHMETIC |= {f"i{name}": what for name, what in _ARITHMETIC.items()}
+_ARITHMETIC |= {"truediv": _divided, "itruediv": _divided, "true_divide": _divided, "multiply": _ARITHMETIC["mul"]}
+_ARITHMETIC |= {"subtract": _ARITHMETIC["sub"], "divide": _divided}
 
 
 def _relu(cap: Any = None, inplace: Any = False) -> _Made:
@@ -268,95 +364,8 @@ def _to_rows(sizes: Any) -> bool:
     return len(sizes) == 2 and all(isinstance(each, int | fx.Node) for each in sizes)
 
 
-def _fold_norms(graph: Graph) -> None:
-    """Batch norm into the weights before it, which nobody else may use."""
-    for name in [
-        name for name, step in graph.steps.items() if isinstance(step.module, nn.BatchNorm1d | nn.BatchNorm2d)
-    ]:
-        step = graph.steps[name]
-        before = graph.steps[step.inputs[0]]
-        alone = before.kind == "weighted" and not isinstance(before.module, nn.BatchNorm1d | nn.BatchNorm2d)
-        if not alone or graph.users(before.name) != [name]:
-            raise InputError(
-                f"batch norm '{name}' does not follow a weighted layer of its own ('{before.name}' comes before it), so there "
-                "are no weights that it could go into: put it right behind a linear layer or convolution"
-            )
-        assert before.module is not None
-        fuse: Any = (
-            nn.utils.fusion.fuse_linear_bn_eval
-            if isinstance(before.module, nn.Linear)
-            else nn.utils.fusion.fuse_conv_bn_eval
-        )
-        before.module = fuse(before.module.eval(), step.module.eval())  # type: ignore[union-attr]
-        _bypass(graph, name)
-
-
-def _bypass(graph: Graph, name: str) -> None:
-    """Leave a step out: who takes its values takes those of its input."""
-    source = graph.steps.pop(name).inputs[0]
-    for step in graph.steps.values():
-        step.inputs = [source if each == name else each for each in step.inputs]
-    graph.output = source if graph.output == name else graph.output
-
-
-def _pool_behind(graph: Graph) -> None:
-    """`conv -> max pooling -> ReLU` as `conv -> ReLU -> max pooling`, which is the same: ReLU is monotone."""
-    for name in [name for name, step in graph.steps.items() if step.kind == "maximum"]:
-        pool = graph.steps[name]
-        users = [graph.steps[each] for each in graph.users(name)]
-        spikes = _spiking(graph, pool.inputs[0])
-        if spikes or len(users) != 1 or users[0].kind != "relu" or graph.output == name:
-            continue
-        relu = users[0]
-        relu.inputs, pool.inputs = list(pool.inputs), [relu.name]
-        for step in graph.steps.values():
-            if step is not pool:
-                step.inputs = [name if each == relu.name else each for each in step.inputs]
-        graph.output = name if graph.output == relu.name else graph.output
-        order = list(graph.steps)
-        at, to = order.index(name), order.index(relu.name)
-        order[at], order[to] = order[to], order[at]
-        graph.steps = {each: graph.steps[each] for each in order}
-
-
-def _spiking(graph: Graph, name: str) -> bool:
-    """Whether a step's values are spikes of one population a channel: those of a ReLU, pooled by maximum, joined, flattened."""
-    step = graph.steps[name]
-    if step.kind == "relu":
-        return True
-    return step.kind in ("maximum", "join", "flatten") and all(_spiking(graph, each) for each in step.inputs)
-
-
-def _even_pools(graph: Graph) -> None:
-    """Adaptive poolings as ordinary ones, where the windows are alike."""
-    for step in graph.steps.values():
-        inner = step.module
-        if inner is None or not type(inner).__name__.startswith("Adaptive"):
-            continue
-        space = graph.shapes[step.inputs[0]][1:]
-        asked: Any = inner.output_size
-        sizes = [asked] * len(space) if isinstance(asked, int) else list(asked)
-        sizes = [have if want is None else want for have, want in zip(space, sizes, strict=True)]
-        if any(have % want for have, want in zip(space, sizes, strict=True)):
-            raise InputError(
-                f"pooling '{step.name}' makes {sizes} of {list(space)}, in windows that differ in size: use an even one"
-            )
-        window = tuple(have // want for have, want in zip(space, sizes, strict=True))
-        kinds: dict[str, Any] = {
-            "AdaptiveAvgPool1d": nn.AvgPool1d, "AdaptiveAvgPool2d": nn.AvgPool2d, "AdaptiveMaxPool1d": nn.MaxPool1d,
-            "AdaptiveMaxPool2d": nn.MaxPool2d,
-        }  # fmt: skip
-        step.module = kinds[type(inner).__name__](window)
-
-
-def _check(graph: Graph) -> None:
-    for step in graph.steps.values():
-        if step.kind == "maximum" and not _spiking(graph, step.inputs[0]):
-            raise InputError(
-                f"max pooling '{step.name}' works on what are no spikes ('{step.inputs[0]}'): put it right behind a ReLU, or in "
-                "front of one"
-            )
-        if step.cap is not None and not (math.isfinite(step.cap) and step.cap > 0):
-            raise InputError(f"'{step.name}' clips at {step.cap}, but only a number above 0 leaves anything to spike")
-    if _spiking(graph, graph.output) and graph.steps[graph.output].kind != "relu":
-        raise InputError("the ANN's answer is a pooling of a ReLU: end with a linear layer, or with a ReLU")
+def _norm(norm: Any) -> Affine:
+    """What a batch norm does in evaluation mode."""
+    with torch.no_grad():
+        scale = torch.rsqrt(norm.running_var + norm.eps) * (1 if norm.weight is None else norm.weight)
+        return Affine(scale, (0 if norm.bias is None else norm.bias) - norm.running_mean * scale)

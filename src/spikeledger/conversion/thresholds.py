@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -35,14 +35,15 @@ class Method:
     share: float = 1.0
 
 
-def method(name: str) -> Method:
+def method(name: Any) -> Method:
     """Find a rule: `max`, `99.9%`, `1/3`, `least_squares`, `qcfs`.
 
     Raises:
         InputError: there is none of that name.
     """
     if name in ("max", "least_squares", "qcfs"):
-        return Method(name, name)  # type: ignore[arg-type]
+        return Method(name, name)
+    name = str(name)
     percent = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", name)
     if percent and 0 < float(percent[1]) <= 100:
         return Method(name, "percentile", float(percent[1]) / 100)
