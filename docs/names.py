@@ -54,8 +54,11 @@ def page(name: str, cells: dict[str, str]) -> str:
 
 
 def write(folder: Path, cells: dict[str, str]) -> None:
-    """All pages, and their index, into a folder of their own; what is as it was is not touched."""
+    """All pages, and their index, into a folder of their own; what is as it was is not touched, what left is removed."""
     folder.mkdir(exist_ok=True)
+    for page_ in folder.glob("*.md"):
+        if page_.stem not in ("index", *public()):
+            page_.unlink()
     rows = "\n".join(public())
     index = (
         "# Every name\n\nOne page a public name of `import spikeledger as sl`. Their examples share these first lines:\n\n"

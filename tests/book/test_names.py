@@ -48,6 +48,8 @@ def test_the_examples_run(tmp_path: Path) -> None:
 
 
 def test_a_page_says_what_the_docstring_says(names: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "Measured.md").write_text("a name that left")
     names.write(tmp_path / "names", names.examples(EXAMPLES))
     written = {path.stem for path in (tmp_path / "names").glob("*.md")}
     assert written == {"index", *names.public()}

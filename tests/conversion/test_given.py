@@ -175,3 +175,22 @@ def test_both_sides_of_the_ridge_give_the_same() -> None:
     (same,) = _solutions(tall, goal, (0.05,))
     assert torch.allclose(other[:20], same, atol=1e-5) and not torch.allclose(one, same, atol=1e-5)
     assert bool((other[20:] == 0).all())
+
+
+@pytest.mark.parametrize("schedule", ["layers", "together"])
+def test_spikes_that_are_the_answer_are_worth_the_same_in_each_class(schedule: str) -> None:
+    """An ANN that ends in a ReLU: thresholds of its own would make every class's largest activation the same count."""
+    draw = torch.Generator().manual_seed(10)
+    ann = nn.Sequential(nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 4), nn.ReLU())
+    with torch.no_grad():
+        for weight in ann.parameters():
+            weight.copy_((torch.rand(weight.shape, generator=draw) - 0.5) * 0.6)
+        ann[2].weight[2] *= 4
+        ann[2].bias += 0.3
+    samples = torch.rand(300, 12, generator=draw)
+    wanted = ann(samples).detach()
+    margin = wanted.topk(2).values.diff(dim=1).abs()[:, 0]
+    clear = margin > 0.1 * float(wanted.max())
+    made = sl.convert(ann, samples, method="max", timesteps=200, granularity="channel", schedule=schedule)
+    assert int(clear.sum()) > 50
+    assert bool((made.scores(samples[clear]).argmax(1) == wanted[clear].argmax(1)).all())

@@ -52,7 +52,8 @@ def calibrate(
             known, given = [exact[each] for each in step.inputs], [spiking[each] for each in step.inputs]
             exact[name] = one(step, known, rectified)
             if step.kind == "relu":
-                thetas[name] = choose(rule, granularity, given[0], exact[name], steps, start, step.cap)
+                by = "layer" if name == graph.output else granularity  # spikes that are the answer are compared
+                thetas[name] = choose(rule, by, given[0], exact[name], steps, start, step.cap)
             elif step.kind == "weighted" and correct != "none" and given[0] is not known[0]:
                 _correct(step.module, given[0], exact[name], correct)
             same = step.kind != "relu" and all(one is other for one, other in zip(known, given, strict=True))
