@@ -40,7 +40,7 @@ export function fillTornado(
   if (!swings.length) return fill(table, ["No price here has a range, so none decides."], []);
   fill(table, ["number", `${si(left, "J")} … ${si(right, "J")}`], swings.map(({ unknown }) => {
     const [name, low, , high] = prices.unknowns[unknown];
-    return [`${decides.includes(unknown) ? "▸ " : ""}${name} (${low > 0 ? `× ${(high / low).toPrecision(2)}` : "from 0"})`, ""];
+    return [`${decides.includes(unknown) ? "▸ " : ""}${name} (${low > 0 ? `× ${(high / low).toPrecision(2)}` : "from 0"})`, ""];
   }));
   table.querySelectorAll("tbody tr").forEach((row, index) => {
     const { low, high } = swings[index], a = at(nominal + low), b = at(nominal + high);

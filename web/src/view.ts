@@ -124,20 +124,21 @@ export class View {
     drawBars(at<HTMLCanvasElement>("snn-bars"), begun ? scores.snn : [], classes, answers.snn, colours.snn, colours, Math.max(...pair.snn.scores.subarray(-classes.length), 1));
     const counted = { ann: countedOf(pair.ann), snn: countedOf(pair.snn, step) };
     const found = books.ledgers(counted.ann, counted.snn), moving = books.ledgers(counted.ann, counted.snn, { ...state, static: "off" });
-    const all = { ann: totals(books.prices, found.ann), snn: totals(books.prices, found.snn) };
+    const blank = pair.sample === null && !pair.pixels.some(Boolean); // a cleared pad, of which both could say something
+    const all = { ann: totals(books.prices, blank ? [] : found.ann), snn: totals(books.prices, blank ? [] : found.snn) };
     for (const side of SIDES) {
-      const guess = at(`${side}-guess`), blank = side === "snn" && !scores.snn.some((one) => one > 0);
-      guess.textContent = (blank && !done) || !begun ? "–" : classes[answers[side]];
+      const guess = at(`${side}-guess`), silent = side === "snn" && !scores.snn.some((one) => one > 0);
+      guess.textContent = blank || (silent && !done) || !begun ? "–" : classes[answers[side]];
       guess.classList.toggle("long", classes[answers[side]].length > 2);
       guess.classList.toggle("right", done && pair.label !== null && answers[side] === pair.label);
       guess.classList.toggle("wrong", done && pair.label !== null && answers[side] !== pair.label);
-      put(`${side}-joules`, si(all[side][1], "J"));
-      put(`${side}-span`, span(all[side], state.ranges));
+      put(`${side}-joules`, blank ? "–" : si(all[side][1], "J"));
+      put(`${side}-span`, blank ? "nothing is drawn" : span(all[side], state.ranges));
       const time = seconds(books.prices, books.side(side), books.profile(side), counted[side]);
       put(`${side}-clock`, clock(time, end / Math.min(state.speed, 60), "This hardware"));
     }
-    put("ann-says", products(sumOf(counted.ann.counts, "mac", "synaptic_op"), sumOf(counted.ann.counts, "dense_op"), books.profile("ann").skips === "all"));
-    put("snn-says", `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`);
+    put("ann-says", blank ? "" : products(sumOf(counted.ann.counts, "mac", "synaptic_op"), sumOf(counted.ann.counts, "dense_op"), books.profile("ann").skips === "all"));
+    put("snn-says", blank ? "" : `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`);
     put("note", found.note);
     this.spans.ruler = decades(SIDES.flatMap((side) => [...all[side]]), this.spans.ruler ?? null);
     drawRuler(at<HTMLCanvasElement>("ruler"), {
