@@ -46,7 +46,7 @@ def visit(browser: Browser, written: Path) -> Iterator[Open]:
     for context, complaints, asked in opened:
         context.close()
         assert complaints == []
-        assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [written.as_uri()]
+        assert {url for url in asked if not url.startswith(("data:", "blob:"))} == {written.as_uri()}
 
 
 def test_the_page_is_small_and_its_script_too() -> None:
@@ -150,6 +150,102 @@ def test_as_published_is_one_button_and_says_what_static_power_does(visit: Open)
     assert "With static power the factor is" in page.inner_text("#hangs")
     page.click("#published")
     assert page.get_attribute("#published", "aria-pressed") == "false"
+
+
+@pytest.mark.parametrize(
+    ("state", "headline", "below"),
+    [
+        ("ann=jouppi-7nm&snn=published-notebook-000-loihi", "the ordinary network would need", "Static power is 97"),
+        ("ann=published-notebook-000-v100&snn=published-tutorial-003-akida", "arithmetic of two documents", "has none"),
+        ("ann=published-paper-002-12nm&snn=published-paper-002-12nm", "As published: ", "prices no static power"),
+        (
+            "ann=published-notebook-000-v100&snn=published-notebook-000-loihi&static=equal",
+            "Switched from what was published: both would need about the same energy", "the factor is",
+        ),
+        ("ann=t4&snn=artix-7&static=off", "Nobody wins: the spiking network is charged nothing", "1 digit so far"),
+        ("ann=quadro-k4000&snn=loihi&static=equal", "Both need about the same energy", "Both are charged the static power"),
+        ("ann=cmos-12nm&snn=spinnaker", "by bills that differ in static power", "of the SNN's bill, and the ANN's has none"),
+        ("ann=horowitz-45nm&snn=horowitz-45nm", "whatever the prices", "ANN on 45 nm"),
+    ],
+)  # fmt: skip
+def test_the_headline_says_no_more_than_the_bills_do(visit: Open, state: str, headline: str, below: str) -> None:
+    page = visit(f"#run=0&digit=6&{state}")
+    assert headline in page.inner_text("#headline")
+    assert below in page.inner_text("#hangs")
+    assert not [word for word in ("∞", "inf", "NaN") if word in page.inner_text("header") + page.inner_text("#totals")]
+
+
+def test_as_published_has_its_numbers_and_survives_a_reload(visit: Open) -> None:
+    page = visit("#run=1&speed=2")
+    page.click("#published")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.get_attribute("#published", "aria-pressed") == "true"
+    page.click("#run")
+    page.click("text=Prices with their sources")
+    rows = page.locator("#sources tbody tr").all_inner_texts()
+    assert any("static power" in row and "150 W (no range)" in row and "Notebook" in row for row in rows)
+    assert any("static power" in row and "150 mW (no range)" in row for row in rows)
+    page.click("#published")
+    assert page.input_value("#ann-profile") == "horowitz-45nm-int8"
+
+
+def test_a_drawing_is_one_digit_by_keys_and_by_strokes(visit: Open) -> None:
+    page = visit("#run=0&digit=8")
+    page.click("#clear")
+    assert (page.inner_text("#ann-joules"), page.inner_text("#snn-span")) == ("–", "nothing is drawn")
+    page.focus("#pad")
+    for key in ("Space", *["ArrowDown"] * 8, "Space", *["ArrowRight"] * 3, "Space", *["ArrowUp"] * 8, "Space"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(50)
+    assert "; 1 digit so far" in page.inner_text("#hangs")
+    page.click("#step")
+    page.fill("#t", "1")
+    page.click("#step")
+    page.click("#step")
+    page.wait_for_timeout(50)
+    assert "; 3 digits so far" in page.inner_text("#hangs")
+    assert "not measured" not in page.inner_text("#seen")
+
+
+def test_another_link_in_an_open_page_is_followed_and_what_it_cannot_is_said(visit: Open) -> None:
+    page = visit("#run=0&digit=1")
+    page.evaluate("location.hash = '#run=0&digit=5&snn=xylo&T=7&sure=50&ann=abacus&flow=sideways'")
+    page.wait_for_timeout(200)
+    assert page.input_value("#snn-profile") == "xylo"
+    assert (page.input_value("#t"), page.input_value("#sure"), page.input_value("#flow")) == ("7", "0", "auto")
+    said = page.inner_text("#said")
+    assert all(f"“{name}”" in said for name in ("abacus", "50", "sideways"))
+    page.evaluate("history.back()")
+    page.wait_for_timeout(200)
+    assert page.input_value("#snn-profile") == "loihi"
+
+
+@pytest.mark.parametrize("width", [720, 940, 320])
+def test_who_spends_it_can_be_read_at_any_width(visit: Open, width: int) -> None:
+    page = visit("#run=0&digit=2", width=width)
+    cells = page.locator("#who tbody td:nth-child(-n+2), #tornado tbody td:nth-child(1)")
+    assert cells.count() > 12
+    for cell in cells.all():
+        wide, inside = cell.evaluate("one => [one.clientWidth, one.scrollWidth]")
+        assert inside <= wide and wide > 40
+
+
+def test_digits_that_leave_the_totals_are_said_and_leave_them_whole(browser: Browser) -> None:
+    page, complaints = livepages.opened(browser, livepages.shipped_document())
+    kept, read, off = page.evaluate("""async () => {
+      const S = spikeledger, P = __document.values.prices, pair = await S.localEngine(__document).show(3, 2, 1);
+      const setting = {ann: 'v100', snn: 'loihi', static: 'computing', rate: 20, memory: true, flow: 'auto'};
+      const books = new S.Books(P, setting), one = {ann: S.countedOf(pair.ann), snn: S.countedOf(pair.snn, 1), right: {}};
+      for (let at = 0; at < 1003; at++) books.add({...one, snn: S.countedOf(pair.snn, at % 2 + 1)});
+      const sums = [books.total('ann')[1], books.total('snn')[2]];
+      books.reprice();
+      return [books.seen.length, books.read, [books.total('ann')[1] / sums[0], books.total('snn')[2] / sums[1]]];
+    }""")
+    assert (kept, read) == (1000, 1003)
+    assert off == pytest.approx([1, 1], rel=1e-12)
+    page.close()
+    assert complaints == []
 
 
 def test_keys_do_what_buttons_do(visit: Open) -> None:

@@ -17,7 +17,7 @@ export interface Setting extends Switches {
   snn: string;
 }
 
-/** How many digits are kept; older ones leave the totals too. */
+/** How many digits are kept: the newest; older ones leave the totals too. */
 export const KEPT = 1000;
 
 export class Books {
@@ -25,7 +25,10 @@ export class Books {
   joules: { ann: Three[]; snn: Three[] } = { ann: [], snn: [] };
   ratios: Three[] = []; // of all digits up to each
   cost: { ann: Cost; snn: Cost } = { ann: new Map(), snn: new Map() };
+  note = ""; // where static power could not be treated as asked
+  read = 0; // digits in all, those that are kept no longer too
   private sums: { ann: Three; snn: Three } = { ann: [0, 0, 0], snn: [0, 0, 0] };
+  private stills: { ann: number; snn: number } = { ann: 0, snn: 0 };
 
   constructor(readonly prices: Prices, public setting: Setting) {}
 
@@ -46,15 +49,21 @@ export class Books {
   }
 
   add(one: Seen): void {
+    if (this.seen.length === KEPT) this.forget();
     this.seen.push(one);
-    if (this.seen.length > KEPT) {
-      this.seen = this.seen.slice(-KEPT / 2);
-      this.reprice();
-    } else this.book(one);
+    this.book(one);
+    if (++this.read % KEPT === 0) this.reprice(); // so that no rounding adds up
+  }
+
+  /** Take back the last digit: its drawing goes on. */
+  takeBack(): void {
+    if (this.seen.pop()) this.read--;
+    this.reprice();
   }
 
   clear(): void {
     this.seen = [];
+    this.read = 0;
     this.reprice();
   }
 
@@ -63,11 +72,18 @@ export class Books {
     this.ratios = [];
     this.cost = { ann: new Map(), snn: new Map() };
     this.sums = { ann: [0, 0, 0], snn: [0, 0, 0] };
+    this.stills = { ann: 0, snn: 0 };
+    this.note = "";
     for (const one of this.seen) this.book(one);
   }
 
   total(side: "ann" | "snn"): Three {
     return this.sums[side];
+  }
+
+  /** The share of static power in a side's nominal joules. */
+  still(side: "ann" | "snn"): number {
+    return this.sums[side][1] ? this.stills[side] / this.sums[side][1] : 0;
   }
 
   /** Joules added up, after each digit. */
@@ -82,14 +98,27 @@ export class Books {
   }
 
   private book(one: Seen): void {
-    const found = this.ledgers(one.ann, one.snn);
-    for (const side of ["ann", "snn"] as const) {
-      const joules = totals(this.prices, found[side]);
-      this.joules[side].push(joules);
-      joules.forEach((value, end) => (this.sums[side][end] += value));
-      costOf(found[side], this.cost[side]);
-    }
+    this.sum(one, 1);
     const [ann, snn] = [this.sums.ann, this.sums.snn];
     this.ratios.push([ann[0] / snn[2], valueOf(this.prices, this.cost.ann, 1) / valueOf(this.prices, this.cost.snn, 1), ann[2] / snn[0]]);
+  }
+
+  /** The oldest digit leaves. */
+  private forget(): void {
+    this.sum(this.seen.shift() as Seen, -1);
+    for (const rows of [this.joules.ann, this.joules.snn, this.ratios]) rows.shift();
+  }
+
+  private sum(one: Seen, sign: 1 | -1): void {
+    const found = this.ledgers(one.ann, one.snn);
+    this.note = found.note;
+    for (const side of ["ann", "snn"] as const) {
+      const entries = sign > 0 ? found[side] : found[side].map((each) => ({ ...each, amount: -each.amount }));
+      const joules = totals(this.prices, entries);
+      if (sign > 0) this.joules[side].push(joules);
+      joules.forEach((value, end) => (this.sums[side][end] += value));
+      this.stills[side] += totals(this.prices, entries, "static")[1];
+      costOf(entries, this.cost[side]);
+    }
   }
 }

@@ -154,10 +154,10 @@ export function drawRuler(
     const y = 24 + at * 40, { all, moving } = sides[side], colour = colours[side];
     pen.fillStyle = colour;
     pen.globalAlpha = 0.28;
-    if (ranges) pen.fillRect(axis.at(all[0]), y - 10, Math.max(axis.at(all[2]) - axis.at(all[0]), 2), 20);
+    if (ranges && all[1]) pen.fillRect(axis.at(all[0]), y - 10, Math.max(axis.at(all[2]) - axis.at(all[0]), 2), 20);
     pen.globalAlpha = 1;
-    if (moving && Math.abs(moving - all[1]) > 1e-3 * all[1]) mark(pen, axis.at(moving), y, side, colour, true);
-    mark(pen, axis.at(all[1]), y, side, colour, false);
+    if (all[1] && moving && Math.abs(moving - all[1]) > 1e-3 * all[1]) mark(pen, axis.at(moving), y, side, colour, true);
+    if (all[1]) mark(pen, axis.at(all[1]), y, side, colour, false); // nothing is nowhere on a scale of ratios
     pen.textAlign = "left";
     pen.fillStyle = colours.ink;
     pen.fillText(side.toUpperCase(), 2, y + 4);

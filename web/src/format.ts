@@ -31,3 +31,4 @@ const DIGITS = [2, 3].map((maximumSignificantDigits) => new Intl.NumberFormat("e
 
 export const count = (value: number): string => WHOLE.format(Math.round(value));
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+export const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);

@@ -9,7 +9,9 @@ export interface Profile {
   name: string;
   title: string;
   caveats: string[];
-  published: boolean;
+  document: string; // whose arithmetic it is; empty of a device
+  skips: "none" | "spikes" | "all"; // which zeros it does not compute
+  fixed: string[][]; // numbers without a range: name, value, kind, source
   technology: boolean;
   bills: Record<string, Record<string, number>>; // dataflow -> classes of inputs -> bill
   seconds: Record<string, number>;
@@ -103,17 +105,20 @@ export function switched(
       // watts / (digits/s) = joules a digit
       return one.concat(leaks, profile.watts.map(([unknowns, watts]) => stillEntry(unknowns, watts / switches.rate)));
     });
-    const without = pair.filter(({ profile }) => !profile.watts).map(({ profile }) => profile.name);
+    const without = pair.filter(({ profile }) => !profile.watts).map(({ profile }) => profile.title);
     if (without.length) note = `static power of ${without.join(" and ")} is not given`;
     return { entries, note };
   }
   if (still.some((one) => !one.length)) {
-    note = "not given: a side has no static power, so both are shown without";
+    note = "not given: a side has no static power to make equal, so both are shown without";
     return { entries: moving, note };
   }
   const sums = still.map((one) => totals(prices, one)[1]);
-  const dearer = sums[0] >= sums[1] ? still[0] : still[1];
-  return { entries: moving.map((one) => one.concat(dearer)), note };
+  const dearer = sums[0] >= sums[1] ? 0 : 1;
+  return {
+    entries: moving.map((one) => one.concat(still[dearer])),
+    note: `both are charged the static power of the dearer side, ${pair[dearer].profile.title}`,
+  };
 }
 
 /** Low, nominal and high joules of entries; of one term, if asked for. */

@@ -56,8 +56,8 @@ export function pixelsOfStrokes(strokes: Stroke[], frame: Frame): Float64Array {
   return pixels.map((sum) => Math.round((sum / fine ** 2) * most) / levels);
 }
 
-/** Listen to pointers and arrow keys on the pad; `changed` is told after each move. */
-export function listenToPad(canvas: HTMLCanvasElement, strokes: Stroke[], changed: () => void): { cursor: [number, number] | null } {
+/** Listen to pointers and arrow keys on the pad; `changed` is told after each move, and whether the pen was lifted. */
+export function listenToPad(canvas: HTMLCanvasElement, strokes: Stroke[], changed: (lifted: boolean) => void): { cursor: [number, number] | null } {
   const shared: { cursor: [number, number] | null } = { cursor: null };
   let drawing = false, inked = false;
   const at = (event: PointerEvent): [number, number] => {
@@ -68,22 +68,25 @@ export function listenToPad(canvas: HTMLCanvasElement, strokes: Stroke[], change
     canvas.setPointerCapture(event.pointerId);
     drawing = true;
     strokes.push([at(event)]);
-    changed();
+    changed(false);
     event.preventDefault();
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!drawing) return;
     for (const one of event.getCoalescedEvents?.().length ? event.getCoalescedEvents() : [event]) strokes[strokes.length - 1]?.push(at(one));
-    changed();
+    changed(false);
   });
-  for (const name of ["pointerup", "pointercancel"] as const) canvas.addEventListener(name, () => (drawing = false));
+  for (const name of ["pointerup", "pointercancel"] as const) canvas.addEventListener(name, () => {
+    if (drawing) changed(true);
+    drawing = false;
+  });
   canvas.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!by && event.key !== " ") return;
     event.preventDefault();
     event.stopPropagation();
     shared.cursor ??= [0.5, 0.25];
-    const here = shared.cursor;
+    const lifted = inked && event.key === " ", here = shared.cursor;
     if (event.key === " ") {
       inked = !inked;
       if (inked) strokes.push([[here[0], here[1]]]);
@@ -91,8 +94,13 @@ export function listenToPad(canvas: HTMLCanvasElement, strokes: Stroke[], change
       shared.cursor = [Math.min(Math.max(here[0] + by[0] / 20, 0.04), 0.96), Math.min(Math.max(here[1] + by[1] / 20, 0.04), 0.96)];
       if (inked) strokes[strokes.length - 1]?.push([shared.cursor[0], shared.cursor[1]]);
     }
-    changed();
+    changed(lifted);
   });
-  canvas.addEventListener("blur", () => { shared.cursor = null; inked = false; changed(); });
+  canvas.addEventListener("blur", () => {
+    const lifted = inked;
+    shared.cursor = null;
+    inked = false;
+    if (lifted) changed(true);
+  });
   return shared;
 }

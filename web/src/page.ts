@@ -7,15 +7,16 @@ import { csv, json, picture, save } from "./export";
 import { flowOf, ledger, seconds, STATIC, type StaticMode, switched, totals } from "./joules";
 import { listenToPad, pixelsOfStrokes, type Stroke } from "./pad";
 import { encode, runOrdinary, runSpiking } from "./spike";
-import { readState, type State, writeState } from "./state";
+import { type Choices, readState, type State, writeState } from "./state";
 import { networkOf, pixelsOf, unpack } from "./unpack";
 import { costOf, extremes, judge, swings } from "./verdict";
 import { View } from "./view";
+import { unknown } from "./words";
 
 Object.assign(globalThis, {
   spikeledger: {
     encode, runOrdinary, runSpiking, localEngine, replayEngine, countedOf, profileOf, unpack, networkOf, pixelsOf, ledger, switched, totals,
-    seconds, flowOf, costOf, extremes, judge, swings, pixelsOfStrokes,
+    seconds, Books, flowOf, costOf, extremes, judge, swings, pixelsOfStrokes,
   },
 });
 
@@ -38,12 +39,21 @@ async function start(packed: string): Promise<void> {
     rate: 20, static: "computing", memory: true, ranges: true, flow: "auto", sure: 0, speed: 24, sample: 0, seed: 1,
     running: !matchMedia("(prefers-reduced-motion: reduce)").matches,
   };
-  const state = readState(location.hash, first);
-  for (const side of ["ann", "snn"] as const) if (!has(side, state[side])) state[side] = first[side];
+  const choices: Choices = {
+    ann: prices.sides.ann.profiles.map((one) => one.name), snn: prices.sides.snn.profiles.map((one) => one.name), static: STATIC,
+    flow: [...document.querySelectorAll<HTMLOptionElement>("#flow option")].map((one) => one.value),
+    sure: ["0", ...(values.snn.sure ?? []).map(([margin]) => String(margin))],
+  };
+  const linked = (): { state: State; remarks: string } => {
+    const found = readState(location.hash, first, choices);
+    found.state.sample %= engine.count;
+    return { state: found.state, remarks: found.unknown.map(([name, value]) => unknown(name, value, prices)).join(" ") };
+  };
+  const { state, remarks } = linked();
   const books = new Books(prices, state), strokes: Stroke[] = [];
   const view = new View(pack, books, state);
   // nothing can be asked for before both have read the first sample
-  let pair = await engine.show(state.sample % engine.count, state.timesteps, state.seed), cursor = 0, last = 0, held = 0, booked = false, drawing = false, asked = 0;
+  let pair = await engine.show(state.sample, state.timesteps, state.seed), cursor = 0, last = 0, held = 0, booked = false, drawing = false, asked = 0, counted = false;
 
   const end = (): number => {
     if (!state.sure) return pair.snn.timesteps;
@@ -62,6 +72,10 @@ async function start(packed: string): Promise<void> {
     booked = true;
     const answers = { ann: pair.ann.answers[0], snn: pair.snn.answers[end() - 1] };
     const right = (answer: number): boolean | null => (pair.label === null ? null : answer === pair.label);
+    if (drawing) { // a digit of several strokes is one digit
+      if (counted) books.takeBack();
+      counted = true;
+    }
     books.add({
       label: pair.label === null ? null : values.data.classes[pair.label], answers, right: { ann: right(answers.ann), snn: right(answers.snn) },
       ann: countedOf(pair.ann), snn: countedOf(pair.snn, end()),
@@ -77,37 +91,38 @@ async function start(packed: string): Promise<void> {
     show();
     shared.times?.push(performance.now() - begin);
   };
-  const next = async (sample = state.sample + 1): Promise<void> => {
+  const next = async (sample = state.sample + 1, from = 0): Promise<void> => {
     strokes.length = 0;
-    drawing = false;
+    drawing = counted = false;
     state.sample = sample % engine.count;
     state.seed = (state.seed + 1) % 2 ** 31;
     const turn = ++asked, found = await engine.show(state.sample, state.timesteps, state.seed);
     if (turn !== asked) return;
-    if (!fast()) return take(found, 0);
-    take(found, found.snn.timesteps);
-    book();
+    take(found, fast() ? found.snn.timesteps : from);
+    if (cursor >= end()) book();
   };
   const again = async (): Promise<void> => {
     const turn = ++asked, { draw } = engine;
     const found = pair.sample === null && draw ? await draw(pair.pixels, state.timesteps, state.seed) : await engine.show(pair.sample ?? 0, state.timesteps, state.seed);
     if (turn === asked) take(found, found.snn.timesteps);
   };
+  const remember = (): void => history.replaceState(null, "", writeState(state));
   const changed = (rerun = false): void => {
     books.reprice();
     view.controls();
     if (rerun) void again().then(() => view.totals(pair, end()));
     else { show(); view.totals(pair, end()); }
-    if (!state.running) history.replaceState(null, "", writeState(state));
+    remember();
   };
   const run = (on: boolean): void => {
     state.running = on;
     view.controls();
-    history.replaceState(null, "", writeState(state));
+    view.totals(pair, end());
+    remember();
   };
   const step = (): void => {
     run(false);
-    if (cursor >= end()) void next().then(() => { cursor = 1; show(); });
+    if (cursor >= end()) void next(undefined, 1);
     else {
       cursor++;
       if (cursor >= end()) book();
@@ -141,15 +156,17 @@ async function start(packed: string): Promise<void> {
 
   // drawing
   const { draw } = engine, pad = view.pad;
-  if (draw) view.pen = listenToPad(pad, strokes, () => {
-    drawing = strokes.length > 0;
-    if (!drawing) return show();
+  if (draw) view.pen = listenToPad(pad, strokes, (lifted) => {
+    if (!strokes.length) return show();
+    drawing = true;
     const pixels = pixelsOfStrokes(strokes, values.data), turn = ++asked;
     void draw(pixels, state.timesteps, state.seed).then((found) => {
-      if (turn === asked) take(found, found.snn.timesteps);
+      if (turn !== asked) return;
+      take(found, found.snn.timesteps);
+      if (lifted) book();
     });
   });
-  pad.addEventListener("pointerup", () => { if (drawing) { book(); show(); } });
+  pad.addEventListener("blur", show);
   view.strokes = strokes;
 
   // controls
@@ -158,6 +175,7 @@ async function start(packed: string): Promise<void> {
   id("step").addEventListener("click", step);
   id("clear").addEventListener("click", () => {
     strokes.length = 0;
+    counted = false;
     books.clear();
     run(false);
     if (draw) void draw(new Float64Array(pair.pixels.length), state.timesteps, state.seed).then((found) => { drawing = true; take(found, 0); booked = true; view.totals(pair, end()); });
@@ -174,7 +192,7 @@ async function start(packed: string): Promise<void> {
   for (const name of ["memory", "ranges"] as const) id<HTMLInputElement>(name).addEventListener("change", (event) => { state[name] = (event.target as HTMLInputElement).checked; changed(); });
   id<HTMLSelectElement>("flow").addEventListener("change", (event) => { state.flow = (event.target as HTMLSelectElement).value; changed(); });
   id<HTMLSelectElement>("sure").addEventListener("change", (event) => { state.sure = Number((event.target as HTMLSelectElement).value); changed(); });
-  let before = { ann: state.ann, snn: state.snn };
+  let before = { ann: first.ann, snn: first.snn };
   const published = id<HTMLButtonElement>("published");
   published.hidden = !has("ann", PUBLISHED.ann) || !has("snn", PUBLISHED.snn);
   published.addEventListener("click", () => {
@@ -185,7 +203,7 @@ async function start(packed: string): Promise<void> {
   });
   id("link").addEventListener("click", () => {
     const link = location.href.replace(/#.*/, "") + writeState(state);
-    history.replaceState(null, "", writeState(state));
+    remember();
     const done = navigator.clipboard?.writeText(link) ?? Promise.reject(new Error("no clipboard"));
     done.then(() => view.say("The link is copied."), () => view.say("The link stands in the address bar."));
   });
@@ -214,12 +232,28 @@ async function start(packed: string): Promise<void> {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   watchSizes(redraw);
 
-  take(pair, 0);
+  const open = (found: Pair, says: string): void => {
+    take(found, 0);
+    cursor = state.running ? 0 : end();
+    if (!state.running) book();
+    view.controls();
+    redraw();
+    view.say(says);
+  };
+  addEventListener("hashchange", () => { // another link in an open page: as though it had been opened with it
+    const { state: asks, remarks } = linked(), turn = ++asked;
+    Object.assign(state, asks);
+    strokes.length = 0;
+    drawing = counted = false;
+    void engine.show(state.sample, state.timesteps, state.seed).then((found) => {
+      if (turn !== asked) return;
+      books.clear();
+      open(found, remarks);
+    });
+  });
+
   if (!pair.snn.by_step) id<HTMLInputElement>("t").disabled = true;
-  cursor = state.running ? 0 : end();
-  if (!state.running) book();
-  view.controls();
-  redraw();
+  open(pair, remarks);
   ready = true;
   document.documentElement.dataset.ready = "yes";
   shared.ready = performance.now();

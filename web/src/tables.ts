@@ -11,6 +11,7 @@ export function fill(table: HTMLTableElement, headings: Cell[], rows: Cell[][]):
     const made = document.createElement(kind);
     made.textContent = typeof cell === "string" ? cell : cell.number;
     if (typeof cell !== "string") made.className = "n";
+    else if (kind === "td") made.title = cell; // where a narrow column cuts it
     return made;
   };
   const head = document.createElement("thead"), body = document.createElement("tbody");
@@ -36,9 +37,10 @@ export function fillTornado(
   const ends = swings.flatMap(({ low, high }) => [nominal + low, nominal + high]);
   const left = Math.min(0, nominal, ...ends), right = Math.max(0, nominal, ...ends), whole = right - left || 1;
   const at = (value: number): number => (200 * (value - left)) / whole;
+  if (!swings.length) return fill(table, ["No price here has a range, so none decides."], []);
   fill(table, ["number", `${si(left, "J")} … ${si(right, "J")}`], swings.map(({ unknown }) => {
     const [name, low, , high] = prices.unknowns[unknown];
-    return [`${decides.includes(unknown) ? "▸ " : ""}${name} (× ${(high / (low || high)).toPrecision(2)})`, ""];
+    return [`${decides.includes(unknown) ? "▸ " : ""}${name} (${low > 0 ? `× ${(high / low).toPrecision(2)}` : "from 0"})`, ""];
   }));
   table.querySelectorAll("tbody tr").forEach((row, index) => {
     const { low, high } = swings[index], a = at(nominal + low), b = at(nominal + high);
@@ -108,9 +110,11 @@ export function fillSources(table: HTMLTableElement, prices: Prices, sides: Arra
       for (const bill of Object.values(bills)) for (const row of prices.bills[bill]) for (const one of row[2]) used.add(one);
     for (const one of [...used].sort((a, b) => a - b)) {
       const [name, low, nominal, high, evidence, source] = prices.unknowns[one];
-      const told = (value: number): string => (value < 1e-3 ? si(value, "J") : String(Number(value.toPrecision(3))));
+      // watts by their name; a factor, such as a duration's, is about 1 and has no unit
+      const told = (value: number): string => (/ power( of the host)?$/.test(name) ? si(value, "W") : nominal < 1e-3 ? si(value, "J") : String(Number(value.toPrecision(3))));
       rows.push([kind, name, { number: `${told(nominal)} (${told(low)} to ${told(high)})` }, evidence, source]);
     }
+    for (const [name, value, evidence, source] of profile.fixed) rows.push([kind, name, { number: `${value} (no range)` }, evidence, source]);
   }
   fill(table, ["side", "number", { number: "nominal (low to high)" }, "evidence", "source"], rows);
 }
@@ -122,8 +126,8 @@ export interface Digit {
   timesteps: number;
 }
 
-export function fillNumbers(table: HTMLTableElement, digits: Digit[]): void {
-  const told = ([low, nominal, high]: Three): Cell => ({ number: `${si(nominal, "J")} (${si(low, "J")} to ${si(high, "J")})` });
+export function fillNumbers(table: HTMLTableElement, digits: Digit[], ranges: boolean): void {
+  const told = ([low, nominal, high]: Three): Cell => ({ number: ranges ? `${si(nominal, "J")} (${si(low, "J")} to ${si(high, "J")})` : si(nominal, "J") });
   fill(table, ["digit", "ANN says", "SNN says", { number: "steps" }, { number: "ANN" }, { number: "SNN" }],
     digits.map((one) => [one.label, one.answers.ann, one.answers.snn, { number: String(one.timesteps) }, told(one.joules.ann), told(one.joules.snn)]));
 }

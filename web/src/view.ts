@@ -10,7 +10,7 @@ import type { State } from "./state";
 import { type Digit, fillNumbers, fillSources, fillTornado, fillWho, neurons } from "./tables";
 import type { Document } from "./unpack";
 import { swings, type Verdict } from "./verdict";
-import { accuracy, clock, headline, provenance, span, where } from "./words";
+import { accuracy, clock, headline, products, provenance, refused, span, where, within } from "./words";
 
 const SIDES = ["ann", "snn"] as const;
 
@@ -46,7 +46,7 @@ export class View {
     for (const side of SIDES) {
       const select = at<HTMLSelectElement>(`${side}-profile`), groups: Record<string, HTMLOptGroupElement> = {};
       for (const profile of values.prices.sides[side].profiles) {
-        const kind = profile.published ? "as published" : profile.technology ? "technologies" : "devices";
+        const kind = profile.document ? "as published" : profile.technology ? "technologies" : "devices";
         groups[kind] ??= Object.assign(document.createElement("optgroup"), { label: kind });
         groups[kind].append(new Option(profile.title, profile.name));
       }
@@ -56,6 +56,7 @@ export class View {
     const sure = at<HTMLSelectElement>("sure");
     sure.append(new Option("never: all steps", "0"), ...(values.snn.sure ?? []).map(([margin]) => new Option(`${margin} spike${margin > 1 ? "s" : ""} ahead`, String(margin))));
     at("provenance").textContent = provenance(values);
+    at("refused").textContent = refused(values.prices);
     if (values.data.drawable === false || values.takes) {
       at("pad-title").textContent = "What both read";
       this.pad.removeAttribute("tabindex");
@@ -123,20 +124,21 @@ export class View {
     drawBars(at<HTMLCanvasElement>("snn-bars"), begun ? scores.snn : [], classes, answers.snn, colours.snn, colours, Math.max(...pair.snn.scores.subarray(-classes.length), 1));
     const counted = { ann: countedOf(pair.ann), snn: countedOf(pair.snn, step) };
     const found = books.ledgers(counted.ann, counted.snn), moving = books.ledgers(counted.ann, counted.snn, { ...state, static: "off" });
-    const all = { ann: totals(books.prices, found.ann), snn: totals(books.prices, found.snn) };
+    const blank = pair.sample === null && !pair.pixels.some(Boolean); // a cleared pad, of which both could say something
+    const all = { ann: totals(books.prices, blank ? [] : found.ann), snn: totals(books.prices, blank ? [] : found.snn) };
     for (const side of SIDES) {
-      const guess = at(`${side}-guess`), blank = side === "snn" && !scores.snn.some((one) => one > 0);
-      guess.textContent = (blank && !done) || !begun ? "–" : classes[answers[side]];
+      const guess = at(`${side}-guess`), silent = side === "snn" && !scores.snn.some((one) => one > 0);
+      guess.textContent = blank || (silent && !done) || !begun ? "–" : classes[answers[side]];
       guess.classList.toggle("long", classes[answers[side]].length > 2);
       guess.classList.toggle("right", done && pair.label !== null && answers[side] === pair.label);
       guess.classList.toggle("wrong", done && pair.label !== null && answers[side] !== pair.label);
-      put(`${side}-joules`, si(all[side][1], "J"));
-      put(`${side}-span`, span(all[side], state.ranges));
+      put(`${side}-joules`, blank ? "–" : si(all[side][1], "J"));
+      put(`${side}-span`, blank ? "nothing is drawn" : span(all[side], state.ranges));
       const time = seconds(books.prices, books.side(side), books.profile(side), counted[side]);
       put(`${side}-clock`, clock(time, end / Math.min(state.speed, 60), "This hardware"));
     }
-    put("ann-says", `${count(sumOf(counted.ann.counts, "mac", "synaptic_op"))} multiply-accumulates of ${count(sumOf(counted.ann.counts, "dense_op"))}: zeros may be skipped`);
-    put("snn-says", `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`);
+    put("ann-says", blank ? "" : products(sumOf(counted.ann.counts, "mac", "synaptic_op"), sumOf(counted.ann.counts, "dense_op"), books.profile("ann").skips === "all"));
+    put("snn-says", blank ? "" : `${count(sumOf(counted.snn.counts, "spike"))} spikes → ${count(sumOf(counted.snn.counts, "synaptic_op", "mac"))} synaptic operations in ${step} step${step > 1 ? "s" : ""}`);
     put("note", found.note);
     this.spans.ruler = decades(SIDES.flatMap((side) => [...all[side]]), this.spans.ruler ?? null);
     drawRuler(at<HTMLCanvasElement>("ruler"), {
@@ -148,7 +150,7 @@ export class View {
   totals(pair: Pair, end: number): void {
     this.last = { pair, end };
     for (const job of this.jobs) job.due = true;
-    if (this.told > -Infinity) return;
+    if (this.state.running && this.told > -Infinity) return;
     this.told = performance.now();
     for (const job of this.jobs) this.run(job, this.told);
   }
@@ -184,8 +186,10 @@ export class View {
   }
 
   private seen(): void {
-    const { ann, snn } = this.pack.values;
-    put("seen", accuracy(this.books, { ann: ann.after, snn: snn.after, tested: snn.tested }));
+    const { ann, snn } = this.pack.values, { timesteps, sure } = this.state, all = timesteps === (snn.timesteps ?? timesteps);
+    const stops = all ? snn.sure?.find(([margin]) => margin === sure)?.[1] : undefined;
+    const after = sure && snn.sure ? stops : all ? snn.after : snn.by_step?.[timesteps - 1];
+    put("seen", accuracy(this.books, { ann: ann.after, snn: after ?? null, tested: snn.tested }));
   }
 
   pick(event: MouseEvent, pair: Pair): void {
@@ -208,9 +212,10 @@ export class View {
     put("hangs", hangs);
     const rows: Array<[string, string, string]> = SIDES.map((side) => {
       const [low, nominal, high] = books.total(side);
-      return [`${side.toUpperCase()}, all digits`, si(nominal, "J"), `${state.ranges ? `${si(low, "J")} to ${si(high, "J")}; ` : ""}${si((nominal / number) * state.rate, "W")} at ${times(state.rate)} a second`];
+      return [`${side.toUpperCase()}, all digits`, si(nominal, "J"), `${state.ranges ? `${span([low, nominal, high], true)}; ` : ""}${si((nominal / number) * state.rate, "W")} at ${times(state.rate)} a second`];
     });
-    rows.push(["ANN ÷ SNN", times(books.total("ann")[1] / books.total("snn")[1]), state.ranges ? `${times(verdict.ratio[0])} to ${times(verdict.ratio[1])}, prices moved together` : "nominal only"]);
+    const free = verdict.standing === "none";
+    rows.push(["ANN ÷ SNN", free ? "–" : times(books.total("ann")[1] / books.total("snn")[1]), free ? "nothing to compare" : state.ranges ? `${within(...verdict.ratio)}, prices moved together` : "nominal only"]);
     at("totals").replaceChildren(...rows.map(([term, value, more]) => {
       const group = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd"), small = document.createElement("small");
       dt.textContent = term;
@@ -252,7 +257,7 @@ export class View {
         joules: { ann: books.joules.ann[place], snn: books.joules.snn[place] },
       };
     });
-    fillNumbers(at("numbers") as HTMLTableElement, digits.reverse());
+    fillNumbers(at("numbers") as HTMLTableElement, digits.reverse(), this.state.ranges);
   }
 
   private hidden(pair: Pair) {

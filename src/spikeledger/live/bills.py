@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import units
 from ..activity import Activity
 from ..amounts import Amount, Product, Unknown
 from ..bills import BY_DATAFLOW
 from ..errors import SpikeLedgerError, UncountedError
 from ..events import EVENTS, TERMS
 from ..hardware.catalog import list_profiles, load_profile
-from ..hardware.profile import HardwareProfile
+from ..hardware.cited import Ranged
+from ..hardware.profile import HardwareProfile, Timing
 from ..ledger import price
 from ..study.pairing import CORRECTIONS
 from .slopes import ONE, Feature, Rows, choice, classes, flows, in_classes, slopes
+
+#: of a number, by the field that holds its nominal value
+_UNITS = {"joules": "J", "watts": "W"}
 
 
 @dataclass
@@ -87,7 +93,7 @@ def _side(
     found, refused = [], {}
     for name, device in named.items():
         if kind not in device.runs:
-            refused[name] = f"'{name}' runs no {kind.upper()}"
+            refused[name] = f"{device.title} runs no {kind.upper()}"
             continue
         try:
             found.append(_profile(device, runs, layers, features, pool))
@@ -121,11 +127,41 @@ def _profile(
     known = device.name in list_profiles()
     return {
         "name": device.name, "title": device.title, "caveats": [one for one in (device.caveat,) if one],
-        "published": device.as_published, "technology": bool(device.memory) and device.bill in BY_DATAFLOW,
+        "document": document_of(device), "skips": device.skips, "fixed": _fixed(device),
+        "technology": bool(device.memory) and device.bill in BY_DATAFLOW,
         "catalogued": known, "bills": bills, "seconds": seconds, "choices": choices,
         "watts": None if watts is None else _plain(watts, pool),
         "left_out": [f"{event}: {why}" for event, why in device.leaves_out.items()],
     }  # fmt: skip
+
+
+def document_of(device: HardwareProfile) -> str:
+    """Which document's arithmetic an as-published profile is, such as `published-paper-002`; empty of any other one."""
+    if not device.as_published:
+        return ""
+    found = re.match(r"published-[a-z]+-\d+", device.name)
+    return found[0] if found else device.name
+
+
+def _fixed(device: HardwareProfile) -> list[list[str]]:
+    """Numbers without a range: name, value with its unit, kind, source."""
+    rows = []
+    for name, part in device.behind().items():
+        if isinstance(part, Ranged):
+            amount, unit = part.amount, _UNITS.get(part.NOMINAL, "")
+            told = units.si(amount.nominal, unit) if amount.low == amount.high and amount.nominal else ""
+        else:
+            assert isinstance(part, Timing)
+            told = _durations(part) if part.low_factor == part.high_factor else ""
+        if told:
+            rows.append([name, told, part.kind, part.source])
+    return rows
+
+
+def _durations(timing: Timing) -> str:
+    terms = {each: getattr(timing, f"seconds_per_{each}") for each in ("step", "barrier", "sample", "batch", "layer")}
+    terms |= timing.seconds_per_event
+    return ", ".join(f"{units.si(value, 's')} a {each.replace('_', ' ')}" for each, value in terms.items() if value)
 
 
 def _chips(entries: Sequence[Any]) -> int:
