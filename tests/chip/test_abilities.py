@@ -64,7 +64,7 @@ def test_a_chip_whose_file_is_silent_is_not_judged(tmp_path: Path) -> None:
         'name = "mine"\ntitle = "Mine"\nprofile = "loihi"\n[core]\nneurons = 9\nsource = "made up here"\n'
         '[mesh]\nsource = "made up here"\n'
     )
-    row = next(row for row in viability([tmp_path / "mine.toml"]) if "sl.LIF" in row.thing)
+    row = next(row for row in viability([tmp_path / "mine.toml"]) if "sl.neurons.LIF" in row.thing)
     assert row.answers == {"mine": "not stated"}
     assert (
         sl.fits(sl.map(nn.Sequential(nn.Linear(6, 4), sl.LIF(0.9)), torch.zeros(3, 1, 6)), tmp_path / "mine.toml").lacks

@@ -148,7 +148,7 @@ def test_an_ordinary_network_is_pruned_too() -> None:
         (lambda: sl.Pruning(), "say how much"),
         (lambda: sl.Pruning(0.5, begin=0.9, end=0.1), "begin <= end"),
         (lambda: sl.Pruning(joules=1e-7), "profile="),
-        (lambda: sl.fit(spiking(), DATA, prune=0.5, progress=False), r"sl.Pruning\(0.8\)"),  # type: ignore[arg-type]
+        (lambda: sl.fit(spiking(), DATA, prune=0.5, progress=False), r"sl.learning.Pruning\(0.8\)"),  # type: ignore[arg-type]
         (
             lambda: sl.fit(spiking(), DATA, epochs=2, prune=sl.Pruning(joules=1e-9, profile="loihi"), progress=False),
             "cannot be reached",

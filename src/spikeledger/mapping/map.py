@@ -43,7 +43,7 @@ def map(
         return network if isinstance(network, Mapped) else held  # type: ignore[return-value]
     from torch import nn
 
-    from .tracer import Layout, StepsAsSamples, trace
+    from .tracer import DoesNotRun, Layout, StepsAsSamples, trace
 
     if not isinstance(network, nn.Module):
         raise InputError(
@@ -57,7 +57,7 @@ def map(
     sample, said = _sample(network, inputs, found), name or type(network).__name__
     try:
         return trace(network, sample, found, said, dtype, step_by_step=step_by_step)
-    except InputError as error:
+    except (DoesNotRun, StepsAsSamples) as error:  # all other refusals are of what it does, whatever the axes
         if told or step_by_step:
             raise
         # nobody said what the axes are: a network that makes the steps by itself takes samples alone

@@ -54,7 +54,7 @@ def trace(
     except (RuntimeError, TypeError, IndexError) as error:
         if isinstance(error, SpikeLedgerError):
             raise
-        raise InputError(
+        raise DoesNotRun(
             f"the network does not run on inputs of shape {list(sample.shape)}, read as {layout}: "
             f"{retold(error)}; give a sample of the shape that it takes, or another layout"
         ) from error
@@ -65,6 +65,10 @@ def trace(
         else None
     )
     return replace(mapped, source=network, layout=layout, step_by_step=step_by_step, own_steps=steps)
+
+
+class DoesNotRun(InputError):
+    """A network that does not run on inputs with these axes."""
 
 
 class StepsAsSamples(InputError):
