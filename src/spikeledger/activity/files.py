@@ -23,8 +23,8 @@ _FORMAT = "spikeledger-activity"
 _VERSION = 1
 _KIND = Kind("activity file", 1 << 40, advice="record one with sl.record(...).save(path)",
              shell="record one with spikeledger record NETWORK --out FILE.npz")  # fmt: skip
-#: of one layer in a file: more is a file that wants to fill the memory
-_MOST_NEURONS = 1 << 28
+#: of one layer in a file: more is no network, and what is worked out of it would leave 64 bits
+_MOST_NEURONS = 1 << 42
 #: how numbers stand in a file: counts in the fewest bytes that hold them, the rest as bytes
 _NUMBERS = tuple(np.dtype(kind) for kind in (np.int64, np.int32, np.int16, np.uint8))
 #: fields that stand in a file as they are
