@@ -178,18 +178,6 @@ def _array(value: Any) -> Any:
     return value.copy() if backwards else value
 
 
-def _calibration(name: str, value: Any) -> Any:
-    import torch
-
-    return (
-        _labelled(name, value)
-        if isinstance(value, str)
-        else value
-        if isinstance(value, tuple | list)
-        else (torch.as_tensor(value) if type(value).__module__ == "numpy" else value)
-    )
-
-
 def _inputs(name: str, value: Any) -> Any:
     if value is None or isinstance(value, _FILES):
         raise _not(name, value, "samples", "give a tensor or an array, such as data.test_inputs[:10]")
@@ -224,7 +212,7 @@ _BY_KIND: dict[str, Callable[[str, Any], Any]] = {
     "str | os.PathLike[str] | HardwareProfile": _profile, "str | HardwareProfile": _profile,
     "str | os.PathLike[str] | HardwareProfile | Device": _device, "Sequence[str | HardwareProfile]": _profiles,
     "nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module]": _several, "torch.dtype": _dtype,
-    "Sequence[Penalty]": _penalties, "Tensor | Dataset | Sequence[Tensor]": _calibration,
+    "Sequence[Penalty]": _penalties,
 }  # fmt: skip
 #: (function, argument) -> the same, where the annotation does not tell
 _TAKES: dict[tuple[str, str], Callable[[str, Any], Any]] = {
