@@ -68,6 +68,8 @@ def deeds(spikes: Tensor, currents: Tensor | None, rows: int) -> Deeds | None:
 
 
 _kept = threading.local()
+#: numbers of a room that is kept: beside the look at more, its address costs nothing
+_KEPT = 1 << 17
 
 
 def _room(size: int) -> tuple[NDArray[np.int64], int]:
@@ -76,7 +78,9 @@ def _room(size: int) -> tuple[NDArray[np.int64], int]:
     found: tuple[NDArray[np.int64], int] | None = getattr(_kept, "room", None)
     if found is None or size > len(found[0]):
         fresh = np.zeros(max(size, 4096), np.int64)
-        found = _kept.room = fresh, fresh.ctypes.data
+        found = fresh, fresh.ctypes.data
+        if size <= _KEPT:
+            _kept.room = found
     room = found[0][:size]
     room.fill(0)
     return room, found[1]
