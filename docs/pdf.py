@@ -19,7 +19,8 @@ def main() -> None:
         sys.exit(f"a PDF is printed by a browser, and none of {', '.join(BROWSERS)} is here: install Chromium")
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--no-pdf-header-footer", "--generate-pdf-document-outline",
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--no-pdf-header-footer",
+             "--generate-pdf-document-outline",
              "--virtual-time-budget=20000", f"--print-to-pdf={target}", page.as_uri()],
             check=True, capture_output=True, timeout=1800,
         )  # fmt: skip
