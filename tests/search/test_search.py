@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikeledger.errors import FileFormatError, InputError
+from spikeledger.errors import InputError
 from spikeledger.search.findings import findings
 from spikeledger.search.plan import read_search
 from spikeledger.search.proposing import Memory, Told, propose
@@ -110,10 +110,11 @@ def test_rungs_stop_the_worse_part_and_go_on_with_the_better(search: Path) -> No
 
 
 def test_points_to_begin_with_are_the_first_ones(search: Path) -> None:
-    change(search, "trials = 32", 'trials = 8\nbegin = [{ x = 0.25, kind = "a" }, { y = 0.5 }]')
+    begin = '[{ x = 0.25, kind = "a" }, { y = 0.5 }, { y = 0.75 }, { y = 0.125 }, { y = 0.375 }]'
+    change(search, "trials = 32\nround = 8", f"trials = 8\nround = 4\nbegin = {begin}")
     found = run_search(search, search.parent / "out", threads=None)
-    first, second = found.tried[0].chosen, found.tried[1].chosen
-    assert (first["x"], first["kind"], second["y"]) == (0.25, "a", 0.5)
+    first, second, *_, fifth = (each.chosen for each in found.tried[:5])  # the fifth is in the second round
+    assert (first["x"], first["kind"], second["y"], fifth["y"]) == (0.25, "a", 0.5, 0.375)
 
 
 def test_points_that_fail_are_counted_and_the_search_goes_on(search: Path) -> None:
@@ -135,6 +136,24 @@ def test_a_constraint_is_met_or_the_nearest_miss_is_told(search: Path) -> None:
         InputError, match=r"none of 32 points meets the constraint 'joules\.loihi <= 1e-12'; the nearest"
     ):
         run_search(search, search.parent / "out", threads=None)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ('{"accuracy": "high", "joules": {"loihi": 1.0}}', "accuracy is 'high', but an objective"),
+        ('{"accuracy": None, "joules": {"loihi": 1.0}}', "accuracy is None"),
+        ('{"accuracy": 10**310, "joules": {"loihi": 1.0}}', "a number of 311 digits"),
+        ('{"accuracy": 0.5, "joules": {"loihi": -1e-9}}', "maximise its opposite"),
+        ('{"accuracy": 0.5}', "unknown result"),
+        ('{"accuracy": float("nan"), "joules": {"loihi": 1.0}}', "finite"),
+    ],
+)
+def test_a_result_that_cannot_be_an_objective_is_told(search: Path, result: str, said: str) -> None:
+    file = search.parent / "own.py"
+    file.write_text(file.read_text()[: file.read_text().index('    return {"accuracy"')] + f"    return {result}\n")
+    with pytest.raises((InputError, TrialsFailed), match=said):
+        run_search(search, search.parent / "out", changes={"trials": 8}, threads=None)
 
 
 def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
@@ -173,6 +192,9 @@ def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
         ('["accuracy"]', '["joules.loihi"]', "twice"),
         ("sleep = 0.0", "x = 0.5", "both in"),
         ("round = 8", "round = 1", "must be 2 to 1,000"),
+        ("confirm = 2", "confirm = 100000000", "confirm must be 0 to"),
+        ("low = 4, high = 64, log = true", 'low = 4, high = 64, log = "yes"', "must be true or false"),
+        ("x = { low = 0.0, high = 1.0 }", "x = { low = -1e308, high = 1e308 }", "farther than numbers reach"),
         ('maximise = ["accuracy"]\nminimise = ["joules.loihi"]', "", "no objective"),
     ],
 )
@@ -195,12 +217,8 @@ def test_every_search_of_the_house_can_be_read() -> None:
         assert read_search(file).space, file
 
 
-def test_a_round_that_was_cut_is_told_and_a_folder_without_a_search_too(search: Path) -> None:
-    run_search(search, search.parent / "out", threads=None)
-    file = sorted((search.parent / "out" / "rounds").glob("*/nsga2-*.json"))[0]
-    file.write_bytes(file.read_bytes()[:-4])
-    with pytest.raises(FileFormatError, match="remove it"):
-        run_search(search, search.parent / "out", threads=None)
+def test_a_folder_without_a_search_is_told(search: Path) -> None:
+    run_search(search, search.parent / "out", changes={"trials": 8}, threads=None)
     (search.parent / "out" / "search.json").write_text("{}")
     with pytest.raises(InputError, match="holds no search"):
         read_search_folder(search.parent / "out")

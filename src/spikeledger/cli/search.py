@@ -54,10 +54,12 @@ def run(
 
     Example: spikeledger search studies/search_randman.toml --cluster local:2
     """
+    from ..search.exports import check_exports
     from ..search.plan import read_search
     from ..search.running import run_search
     from .trial_progress import watching
 
+    check_exports(optuna, tensorboard)
     plan = read_search(file, changes(settings))
     arms = 1 + (plan.random and plan.sampler != "random")
     total = arms * plan.trials if plan.trials and len(plan.rungs) == 1 else None

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..reading import is_folder
 from ..trials.store import Row
+from ..writing import closed
 from .pareto import Values, dominates, front, hypervolume, knee
 from .running import Search, Tried
 
@@ -211,6 +212,9 @@ def copy_front(found: Findings) -> list[Path]:
         target = place / f"{number:02}"
         source = found.search.store.folder / "files" / point.row.key
         if is_folder(source):
-            shutil.copytree(source, target)
+            try:
+                shutil.copytree(source, target)
+            except OSError as error:  # of copies it is a list of what went wrong
+                raise closed(target, error.args[0][0][2] if isinstance(error, shutil.Error) else error) from error
             made.append(target)
     return made

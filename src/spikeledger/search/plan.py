@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 _TEXTS, _TABLES = ("maximise", "minimise", "constraints"), ("rungs", "begin")
 #: points that are proposed at a time, at most
 LARGEST_ROUND = 1000
+#: seeds that each point of a front is tried with, at most
+MOST_SEEDS = 100
 #: what an amount counts at least, so that nothing has a logarithm
 LEAST = 1e-30
 #: key of [search] -> its usual value
@@ -94,12 +97,22 @@ class Aims:
         """A row's objectives, all made small (amounts as their decimal logarithm), and what each constraint is missed by.
 
         Raises:
-            InputError: the experiment's result has no such value.
+            InputError: the experiment's result has no such value, or it is no number or, minimised, below 0.
         """
         found = row.single
         for name in (*self.objectives, *(each.name for each in self.constraints)):
-            if not isinstance(found.get(name), int | float):
+            if name not in found:
                 raise unknown_name("result of the search's trials", name, found)
+            if not isinstance(found[name], int | float) or abs(found[name]) > sys.float_info.max:
+                raise InputError(
+                    f"the trials' result {name} is {found[name]!r:.40}, but an objective or a constraint needs a number"
+                )
+        for name in self.minimise:
+            if found[name] < 0:
+                raise InputError(
+                    f"the trials' result {name} is {found[name]}, but what is minimised is an amount, 0 or more: maximise "
+                    "its opposite"
+                )
         values = [-float(found[name]) for name in self.maximise]
         # amounts differ by factors, so what counts is their logarithm
         values += [math.log10(max(float(found[name]), LEAST)) for name in self.minimise]
@@ -186,6 +199,10 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
     for name in space:
         if name not in usual:
             raise unknown_name(f"setting of '{study.experiment.name}'", name, usual)
+        if name in changes:
+            raise InputError(
+                f"{name} is searched over in [space] of '{where}', so that --set cannot fix it: take it out there"
+            )
         if name in study.settings:
             raise InputError(f"{name} is both in [settings] and in [space]: take it out of one")
     if not search["maximise"] and not search["minimise"]:
@@ -233,8 +250,8 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError("a search needs a budget: give trials or minutes")
     if not 2 <= search["round"] <= LARGEST_ROUND:
         raise InputError(f"round is {search['round']}, but must be 2 to {LARGEST_ROUND:,}")
-    if search["confirm"] < 0 or search["seed"] < 0 or not 0 < search["keep"] <= 1:
-        raise InputError("confirm and seed must be at least 0, and keep above 0 and at most 1")
+    if not 0 <= search["confirm"] <= MOST_SEEDS or search["seed"] < 0 or not 0 < search["keep"] <= 1:
+        raise InputError(f"confirm must be 0 to {MOST_SEEDS}, seed at least 0, and keep above 0 and at most 1")
     return search
 
 
@@ -263,8 +280,12 @@ def _axis(name: str, given: Any, usual: Any) -> Axis:
     for value in (low, high):
         if not alike(value, usual) or isinstance(value, str) or not math.isfinite(value):
             raise InputError(f"{name} in [space] goes from {low!r} to {high!r}, but must be numbers like {usual!r}")
-    if not isinstance(log, bool) or not low < high or (log and low <= 0):
+    if not isinstance(log, bool):
+        raise InputError(f"log of {name} in [space] is {log!r}, but must be true or false")
+    if not low < high or (log and low <= 0):
         raise InputError(f"{name} in [space] goes from {low} to {high}: low must be below high, and above 0 with log")
+    if not math.isfinite(float(high) - float(low)):
+        raise InputError(f"{name} in [space] goes from {low} to {high}, which is farther than numbers reach: narrow it")
     return Axis(low=low, high=high, log=log, whole=whole)
 
 

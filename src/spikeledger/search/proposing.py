@@ -97,8 +97,8 @@ def _asked(optuna: Any, plan: Plan, sampler: str, number: int, memory: Memory, s
             )
         )  # fmt: skip
     found: list[dict[str, Any]] = []
-    if number == 0 and sampler != "random":
-        for begun in plan.begin:
+    if sampler != "random":
+        for begun in plan.begin[number * plan.round : (number + 1) * plan.round]:
             study.enqueue_trial(dict(begun))
     for _ in range(3 * plan.round):
         chosen = dict(study.ask(space).params)

@@ -16,6 +16,9 @@ from typing import Any, Protocol
 from ..errors import InputError
 from .trial import Order, Outcome, WorkerLost, perform
 
+#: processes that may wait for a core of this machine, at most: each of them holds some hundred MB
+PROCESSES_A_CORE = 16
+
 
 class Place(Protocol):
     """Something that runs orders."""
@@ -42,8 +45,11 @@ def open_place(cluster: Any = None) -> Iterator[Place]:
         yield Here()
     elif isinstance(cluster, str) and cluster.startswith("local:"):
         count = cluster.removeprefix("local:")
-        if not count.isdecimal() or int(count) < 1:
-            raise InputError(f"--cluster is '{cluster}', but local: needs a number of processes, such as local:2")
+        most = PROCESSES_A_CORE * (os.cpu_count() or 1)
+        if not count.isdecimal() or not 1 <= int(count) <= most:
+            raise InputError(
+                f"--cluster is '{cluster[:40]}', but local: needs a number of processes, such as local:2, and here at most {most}"
+            )
         processes = Processes(int(count))
         try:
             yield processes
