@@ -127,9 +127,10 @@ def test_what_cannot_be_gone_on_with_is_told(
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (lambda d: rewritten(d / "search.json", '"chosen": {', '"chosen": [], "other": {'), "holds no search"),
+        (lambda d: rewritten(d / "search.json", '"chosen": {', '"chosen": [], "other": {'), "no readable search.json"),
         (lambda d: rewritten(d / "search.json", "accuracy", "acuracy"), "did you mean 'accuracy'"),
-        (lambda d: (d / "search.json").write_text("[]"), "holds no search"),
+        (lambda d: (d / "search.json").write_text("[]"), "it goes on"),
+        (lambda d: (shutil.rmtree(d / "rounds"), (d / "search.json").unlink()), "holds no search"),
         (lambda d: to_file(d / "front"), "cannot write to"),
         (lambda d: shutil.rmtree(first(d / "files")), "remove"),
         (lambda d: first(first(d / "files")).write_text("changed"), "remove"),

@@ -14,7 +14,7 @@ from spikeledger.search.findings import findings
 from spikeledger.search.plan import read_search
 from spikeledger.search.proposing import Memory, Told, propose
 from spikeledger.search.running import Search, read_search_folder, run_search
-from spikeledger.trials import News, TrialsFailed
+from spikeledger.trials import News, Stopped, TrialsFailed
 
 optuna = pytest.importorskip("optuna")
 
@@ -192,6 +192,11 @@ def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
         ('["accuracy"]', '["joules.loihi"]', "twice"),
         ("sleep = 0.0", "x = 0.5", "both in"),
         ("round = 8", "round = 1", "must be 2 to 1,000"),
+        (
+            '"joules.loihi"]\nsampler = "nsga2"',
+            '"joules.loihi", "epochs", "width"]\nsampler = "gp"',
+            "at most 3, or take tpe",
+        ),
         ("confirm = 2", "confirm = 100000000", "confirm must be 0 to"),
         ("low = 4, high = 64, log = true", 'low = 4, high = 64, log = "yes"', "must be true or false"),
         ("x = { low = 0.0, high = 1.0 }", "x = { low = -1e308, high = 1e308 }", "farther than numbers reach"),
@@ -217,11 +222,25 @@ def test_every_search_of_the_house_can_be_read() -> None:
         assert read_search(file).space, file
 
 
-def test_a_folder_without_a_search_is_told(search: Path) -> None:
-    run_search(search, search.parent / "out", changes={"trials": 8}, threads=None)
-    (search.parent / "out" / "search.json").write_text("{}")
-    with pytest.raises(InputError, match="holds no search"):
-        read_search_folder(search.parent / "out")
+def test_a_search_that_is_stopped_can_be_shown(search: Path) -> None:
+    out = search.parent / "out"
+    with pytest.raises(InputError, match="is no study's folder"):
+        read_search_folder(out)
+    finished: list[News] = []
+
+    def tell(news: News) -> None:
+        finished.extend([news] if news.what == "finished" else [])
+        if news.what == "finished" and len(finished) in (7, 36):
+            raise Stopped
+
+    for rounds, said in ((0, "no readable search.json yet, and 7 finished trials"), (1, "")):
+        with pytest.raises(Stopped):
+            run_search(search, out, threads=None, tell=tell)
+        if said:
+            with pytest.raises(InputError, match=said):
+                read_search_folder(out)
+        else:
+            assert len(read_search_folder(out).tried) >= 16 * rounds
 
 
 def test_optuna_opens_what_is_exported(search: Path, tmp_path: Path) -> None:
@@ -258,6 +277,15 @@ def test_a_search_without_optuna_is_told_in_a_sentence(search: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"spikeledger\[search\]"):
         run_search(search, search.parent / "out", threads=None)
+
+
+def test_a_gaussian_process_is_told_of_the_best_and_of_the_latest(search: Path) -> None:
+    memory = Memory(read_search(search, {"sampler": "gp"}), "gp")
+    for first in range(0, 80, 8):
+        memory.add([Told({"x": n / 80}, (n / 80, 1 - n / 80), ()) for n in range(first, first + 8)])
+    assert len(memory.told) == 32 + 8 and [each.chosen["x"] for each in memory.told[-8:]] == [
+        n / 80 for n in range(72, 80)
+    ]
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "tpe", pytest.param("gp", marks=pytest.mark.slow)])

@@ -38,6 +38,8 @@ SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 _TEXTS, _TABLES = ("maximise", "minimise", "constraints"), ("rungs", "begin")
 #: points that are proposed at a time, at most
 LARGEST_ROUND = 1000
+#: objectives of a Gaussian process, at most: with four, a question takes a minute and more
+MOST_OF_GP = 3
 #: seeds that each point of a front is tried with, at most
 MOST_SEEDS = 100
 #: what an amount counts at least, so that nothing has a logarithm
@@ -244,6 +246,11 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"[search] names an objective twice: {objectives}")
     if search["sampler"] not in SAMPLERS:
         raise unknown_name("sampler", search["sampler"], SAMPLERS)
+    if search["sampler"] == "gp" and len(objectives) > MOST_OF_GP:
+        raise InputError(
+            f"the sampler gp takes minutes to ask for a point of {len(objectives)} objectives: give it at most {MOST_OF_GP}, or "
+            "take tpe or nsga3"
+        )
     if not 0 <= search["minutes"] < math.inf:
         raise InputError(f"minutes is {search['minutes']}, but must be 0 (for no limit) or more, and finite")
     if search["trials"] < 1 and search["minutes"] <= 0:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError, InputError
-from ..reading import LARGEST_JSON, Kind, is_file, read_json
-from ..trials.runner import News, Runner, TrialsFailed, open_runner
+from ..reading import LARGEST_JSON, Kind, is_file, is_folder, read_json
+from ..trials.runner import News, Runner, Stopped, TrialsFailed, open_runner
 from ..trials.store import Row, Store
 from ..writing import make_folder, write_whole
 from .pareto import best, front
@@ -134,6 +134,11 @@ def read_search_folder(folder: str | os.PathLike[str]) -> Search:
         }
         return Search(str(told["title"]), aims, store, tried, seeds)
     except (FileFormatError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if is_folder(store.folder / "rounds"):
+            raise InputError(
+                f"the search in '{folder}' has no readable search.json yet, and {len(store.rows)} finished trials: run its "
+                "file again, it goes on"
+            ) from error
         raise InputError(f"'{folder}' holds no search: 'spikeledger search run FILE' makes one") from error
 
 
@@ -164,7 +169,12 @@ def run_search(
         found = Search(what.study.title, what.aims, runner.store, (), {})
         written = time.monotonic()
         while not all(arm.over for arm in arms):
-            _round(what, runner, [arm for arm in arms if not arm.over])
+            try:
+                _round(what, runner, [arm for arm in arms if not arm.over])
+            except Stopped:
+                if found.tried:
+                    found.write()
+                raise
             found = replace(found, tried=tuple(each for arm in arms for each in arm.tried))
             if time.monotonic() - written > _EVERY:
                 found.write()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -31,12 +32,13 @@ class Place(Protocol):
 
 
 @contextmanager
-def open_place(cluster: Any = None) -> Iterator[Place]:
+def open_place(cluster: Any = None, torch: bool = False) -> Iterator[Place]:
     """The place that a name stands for.
 
     Args:
         cluster: None for this process, `local:N` for N processes here, the address of a Dask scheduler (`tcp://...`),
             or a `dask.distributed.Client`.
+        torch: whether every trial will need it, so that local processes import it while their driver still reads.
 
     Raises:
         InputError: an unknown kind of place, a cluster that does not answer or has a worker without this package.
@@ -50,7 +52,7 @@ def open_place(cluster: Any = None) -> Iterator[Place]:
             raise InputError(
                 f"--cluster is '{cluster[:40]}', but local: needs a number of processes, such as local:2, and here at most {most}"
             )
-        processes = Processes(int(count))
+        processes = Processes(int(count), torch)
         try:
             yield processes
         finally:
@@ -81,14 +83,16 @@ class Here:
 class Processes:
     """Processes of this machine, each on its own, so that one that dies takes only its own trial along."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, torch: bool = False) -> None:
+        self._modules = ("torch",) if torch else ()
         # they begin to start at once, while their driver still reads the folder
         self._all: list[ProcessPoolExecutor | None] = [self._started() for _ in range(count)]
         self._busy: set[int] = set()
 
-    @staticmethod
-    def _started() -> ProcessPoolExecutor:
-        worker = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
+    def _started(self) -> ProcessPoolExecutor:
+        worker = ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._modules,)
+        )
         worker.submit(int)
         return worker
 
@@ -132,8 +136,8 @@ class Processes:
                 worker.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    """A worker leaves Ctrl-C to the driver, and goes when the driver is gone, however it went."""
+def _begin(modules: tuple[str, ...]) -> None:
+    """A worker leaves Ctrl-C to the driver, and goes when the driver is gone, however it went; it imports what it will need."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -143,3 +147,5 @@ def _begin() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    for name in modules:
+        importlib.import_module(name)

@@ -178,7 +178,7 @@ def open_runner(
     if threads is not None and not 1 <= threads <= MOST_THREADS:
         raise InputError(f"--threads is {threads}, but needs to be at least 1, and at most {MOST_THREADS:,}")
     store = Store(folder)
-    with store.driving(), open_place(cluster) as place:
+    with store.driving(), open_place(cluster, torch=threads is not None) as place:
         yield Runner(store, place, threads, tell, drop)
 
 
