@@ -124,7 +124,7 @@ def _points(search: Search) -> list[Point]:
         np.mean([each.var(0, ddof=1) for each, many in zip(every, sure, strict=True) if many] or [[0.0]], 0)
     )
     ahead = means[sorted(on)]
-    top = knee(ahead)
+    top = knee(ahead, aims.weights)
     knees = {sorted(on)[top]} if top is not None else set()
     found = []
     for n, ((tried, row), group) in enumerate(zip(met, groups, strict=True)):

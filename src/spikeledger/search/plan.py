@@ -95,6 +95,11 @@ class Aims:
         """What is made large, then what is made small."""
         return (*self.maximise, *self.minimise)
 
+    @property
+    def weights(self) -> list[float]:
+        """All that is made large counts as much as all that is made small."""
+        return [1 / len(each) for each in (self.maximise, self.minimise) for _ in each]
+
     def measured(self, row: Row) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """A row's objectives, all made small (amounts as their decimal logarithm), and what each constraint is missed by.
 
