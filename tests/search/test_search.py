@@ -14,7 +14,7 @@ from spikeledger.search.findings import findings
 from spikeledger.search.plan import read_search
 from spikeledger.search.proposing import Memory, Told, propose
 from spikeledger.search.running import Search, read_search_folder, run_search
-from spikeledger.trials import News, Stopped, TrialsFailed
+from spikeledger.trials import News, Stopped, Store, TrialsFailed
 
 optuna = pytest.importorskip("optuna")
 
@@ -154,6 +154,7 @@ def test_a_result_that_cannot_be_an_objective_is_told(search: Path, result: str,
     file.write_text(file.read_text()[: file.read_text().index('    return {"accuracy"')] + f"    return {result}\n")
     with pytest.raises((InputError, TrialsFailed), match=said):
         run_search(search, search.parent / "out", changes={"trials": 8}, threads=None)
+    assert len(Store(search.parent / "out").rows) <= 1  # the first one told it
 
 
 def test_a_small_space_is_searched_to_its_end(search: Path) -> None:

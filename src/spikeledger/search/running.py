@@ -163,7 +163,13 @@ def run_search(
         Stopped: Ctrl-C; the next call goes on.
     """
     what = plan if isinstance(plan, Plan) else read_search(plan, changes)
-    with open_runner(folder, cluster=cluster, threads=threads, tell=tell, drop=drop) as runner:
+
+    def heard(news: News) -> None:
+        tell(news)
+        if news.row is not None:
+            what.aims.measured(news.row)  # a result that a search cannot use is told by the first trial, not after a round
+
+    with open_runner(folder, cluster=cluster, threads=threads, tell=heard, drop=drop) as runner:
         names = [what.sampler] + ["random"] * (what.random and what.sampler != "random")
         arms = [Arm(name, Memory(what, name)) for name in names]
         found = Search(what.study.title, what.aims, runner.store, (), {})
