@@ -57,7 +57,7 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
             value, spread = point.values[up_name], point.deviations[up_name]
             picture.add(Strokes(((px, y(value - spread), px, y(value + spread)),), "snn", 1.2))
         picture.add(Marker(px, py, "diamond", "good" if point.knee else "snn", 5.0, _title(point)))
-    ends = [Marker(6, 6, "diamond", "snn", 4.5), Words(14, 10, "front", "muted")]
+    ends: list[Mark] = [Marker(6, 6, "diamond", "snn", 4.5), Words(14, 10, "front", "muted")]
     if any(each.deviations for each in ahead):
         ends = [*ends[:1], Words(14, 10, "front, ± seeds", "muted")]
     key: list[Mark] = [*ends, Marker(108, 6, "diamond", "good", 4.5), Words(116, 10, "knee", "muted"),

@@ -27,6 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import InputError, unknown_name
 from ..trials.experiments import alike, find_experiment
 from ..trials.store import Row
@@ -96,9 +99,9 @@ class Aims:
         return (*self.maximise, *self.minimise)
 
     @property
-    def weights(self) -> list[float]:
-        """All that is made large counts as much as all that is made small."""
-        return [1 / len(each) for each in (self.maximise, self.minimise) for _ in each]
+    def weights(self) -> NDArray[np.float64]:
+        """Of objectives: all that is made large counts as much as all that is made small."""
+        return np.array([1 / len(each) for each in (self.maximise, self.minimise) for _ in each])
 
     def measured(self, row: Row) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """A row's objectives, all made small (amounts as their decimal logarithm), and what each constraint is missed by.
