@@ -219,7 +219,7 @@ def test_a_place_that_there_is_none_of(study: Path) -> None:
             run(study, study.parent / "out", cluster=cluster)
 
 
-def until(true: Any, seconds: float = 20) -> None:
+def until(true: Any, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
