@@ -60,8 +60,14 @@ def volumes(search: Search) -> dict[str, Any]:
 
 
 def beside(search: Search, folder: Path) -> dict[str, Any]:
-    """Device -> share of the rivals' range of joules, by its logarithm, in which they are beaten, and who beats whom."""
-    rivals = [row.single for row in Store(folder, make=False).rows.values()]
+    """Device -> share of the budget curve's range of joules, by its logarithm, in which all rivals are beaten, and who is.
+
+    The curve is the network that was trained to budgets, with and without them; other networks have no say in its range.
+    """
+    rows = list(Store(folder, make=False).rows.values())
+    rivals = [row.single for row in rows]
+    squeezed = {row.settings["network"] for row in rows if row.settings["stage"] == "budget"}
+    curve = [row.single for row in rows if row.settings["network"] in squeezed]
     found: dict[str, Any] = {}
     for objective in (name for name in search.aims.minimise if name.startswith("joules.")):
         ours = [
@@ -70,7 +76,7 @@ def beside(search: Search, folder: Path) -> dict[str, Any]:
             if tried.arm != "random"
         ]
         theirs = [(each[objective], each["accuracy"], each["accuracy"]) for each in rivals]
-        grid = np.geomspace(min(each[0] for each in theirs), max(each[0] for each in theirs), GRID)
+        grid = np.geomspace(min(each[objective] for each in curve), max(each[objective] for each in curve), GRID)
         better = [tested(ours, joules) >= tested(theirs, joules) for joules in grid]
         beaten = [
             {"joules": joules, "accuracy": accuracy, "beaten": tested(ours, joules) >= accuracy}

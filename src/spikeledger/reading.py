@@ -171,13 +171,23 @@ def read_json(path: str | os.PathLike[str], kind: Kind) -> Any:
     """
     content = read_bytes(path, kind)
     try:
-        found = json.loads(content, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
-        if b"\\ud" in content.lower():
-            json.dumps(found, ensure_ascii=False).encode()
+        return plain_json(content)
     except RecursionError:
         raise kind.refused(path, "it is nested too deep") from None
     except ValueError as error:
         raise kind.refused(path, f"it is no JSON ({_line(error)})") from error
+
+
+def plain_json(content: bytes) -> Any:
+    """Plain values of JSON: what `read_json` gives of a file.
+
+    Raises:
+        ValueError: it is no JSON, or holds numbers or half characters that could not be written again.
+        RecursionError: it is nested too deep.
+    """
+    found = json.loads(content, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+    if b"\\ud" in content.lower():
+        json.dumps(found, ensure_ascii=False).encode()
     return found
 
 

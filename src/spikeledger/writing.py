@@ -68,6 +68,19 @@ def _put(content: bytes | str | Callable[[IO[bytes]], Any], file: IO[bytes]) -> 
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder, and those that it lies in, where there is none.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise closed(folder, error) from error
+    return folder
+
+
 def closed(target: Path, error: Exception) -> InputError:
     """The sentence for a place that cannot be written to."""
     why = getattr(error, "strerror", None) or error

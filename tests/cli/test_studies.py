@@ -50,6 +50,8 @@ def test_a_study_is_run_told_of_and_shown(run: Run, tmp_path: Path) -> None:
     assert ran.code == 0 and ran.err.count(" finished now") == 2
     rows = json.loads(ran.out)["trials"]
     assert [row["identity"]["settings"]["width"] for row in rows] == [4, 8]
+    assert all(row["values"]["latency"]["loihi"] > 0 for row in rows)  # SENECA's profile states no times
+    assert all(set(row["values"]["latency"]) == {"loihi"} for row in rows)
     assert run("study", "run", file, "--out", out, "--set", "width=[4, 8]", "--set", "neuron=if").err == ""
     told = run("study", "status", out)
     assert "widths: 2 of 2 trials are finished" in told.out

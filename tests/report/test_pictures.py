@@ -224,6 +224,8 @@ def test_every_picture_becomes_a_matplotlib_figure(hostile: Comparison) -> None:
         figure.draw_without_rendering()
         artists = figure.axes[0]
         assert len(artists.patches) + len(artists.collections) + len(artists.texts) == len(picture.marks) + 1
+        order = [each.get_zorder() for each in artists.get_children()[: len(picture.marks) + 1]]
+        assert order == list(range(len(picture.marks) + 1))  # later marks lie above earlier ones, as in SVG
 
 
 def test_a_notebook_shows_the_picture_and_its_sentence(hostile: Comparison) -> None:

@@ -64,5 +64,16 @@ def test_of_a_front_the_lonely_ones_are_kept() -> None:
 
 def test_the_knee_is_farthest_below_the_line_of_the_ends() -> None:
     values = np.array([[0.0, 10.0], [1.0, 2.0], [5.0, 1.0], [10.0, 0.0]])
-    assert knee(values) == 1
-    assert knee(values[:2]) is None and knee(np.ones((3, 2))) is None
+    equal = np.ones(2)
+    assert knee(values, equal) == 1
+    assert knee(values[:2], equal) is None and knee(np.ones((3, 2)), equal) is None
+    bent = np.array([[0.0, 10.0], [6.0, 9.0], [9.0, 6.0], [10.0, 0.0]])
+    assert knee(bent, equal) is None  # above the line through its ends
+
+
+def test_a_device_that_is_named_twice_moves_no_knee() -> None:
+    """Each column of joules counts for its share; added up like two objectives, the cheap end would win."""
+    values = np.array([[4.0, 0.0], [3.5, 0.2], [1.5, 2.2], [0.0, 4.0]])
+    twice = np.column_stack([values, values[:, 1]])
+    assert knee(values, np.array([1.0, 1.0])) == knee(twice, np.array([1.0, 0.5, 0.5])) == 1
+    assert knee(np.array([[4.0, 0.0], [2.0, 1.5], [0.0, 4.0]]), np.array([1.0, 1.0])) == 1

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikeledger.errors import FileFormatError, InputError
+from spikeledger.errors import InputError
 from spikeledger.search.findings import findings
 from spikeledger.search.plan import read_search
 from spikeledger.search.proposing import Memory, Told, propose
 from spikeledger.search.running import Search, read_search_folder, run_search
-from spikeledger.trials import News, TrialsFailed
+from spikeledger.trials import News, Stopped, Store, TrialsFailed
 
 optuna = pytest.importorskip("optuna")
 
@@ -110,10 +110,11 @@ def test_rungs_stop_the_worse_part_and_go_on_with_the_better(search: Path) -> No
 
 
 def test_points_to_begin_with_are_the_first_ones(search: Path) -> None:
-    change(search, "trials = 32", 'trials = 8\nbegin = [{ x = 0.25, kind = "a" }, { y = 0.5 }]')
+    begin = '[{ x = 0.25, kind = "a" }, { y = 0.5 }, { y = 0.75 }, { y = 0.125 }, { y = 0.375 }]'
+    change(search, "trials = 32\nround = 8", f"trials = 8\nround = 4\nbegin = {begin}")
     found = run_search(search, search.parent / "out", threads=None)
-    first, second = found.tried[0].chosen, found.tried[1].chosen
-    assert (first["x"], first["kind"], second["y"]) == (0.25, "a", 0.5)
+    first, second, *_, fifth = (each.chosen for each in found.tried[:5])  # the fifth is in the second round
+    assert (first["x"], first["kind"], second["y"], fifth["y"]) == (0.25, "a", 0.5, 0.375)
 
 
 def test_points_that_fail_are_counted_and_the_search_goes_on(search: Path) -> None:
@@ -135,6 +136,25 @@ def test_a_constraint_is_met_or_the_nearest_miss_is_told(search: Path) -> None:
         InputError, match=r"none of 32 points meets the constraint 'joules\.loihi <= 1e-12'; the nearest"
     ):
         run_search(search, search.parent / "out", threads=None)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ('{"accuracy": "high", "joules": {"loihi": 1.0}}', "accuracy is 'high', but an objective"),
+        ('{"accuracy": None, "joules": {"loihi": 1.0}}', "accuracy is None"),
+        ('{"accuracy": 10**310, "joules": {"loihi": 1.0}}', "a number of 311 digits"),
+        ('{"accuracy": 0.5, "joules": {"loihi": -1e-9}}', "maximise its opposite"),
+        ('{"accuracy": 0.5}', "unknown result"),
+        ('{"accuracy": float("nan"), "joules": {"loihi": 1.0}}', "finite"),
+    ],
+)
+def test_a_result_that_cannot_be_an_objective_is_told(search: Path, result: str, said: str) -> None:
+    file = search.parent / "own.py"
+    file.write_text(file.read_text()[: file.read_text().index('    return {"accuracy"')] + f"    return {result}\n")
+    with pytest.raises((InputError, TrialsFailed), match=said):
+        run_search(search, search.parent / "out", changes={"trials": 8}, threads=None)
+    assert len(Store(search.parent / "out").rows) <= 1  # the first one told it
 
 
 def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
@@ -173,6 +193,14 @@ def test_a_small_space_is_searched_to_its_end(search: Path) -> None:
         ('["accuracy"]', '["joules.loihi"]', "twice"),
         ("sleep = 0.0", "x = 0.5", "both in"),
         ("round = 8", "round = 1", "must be 2 to 1,000"),
+        (
+            '"joules.loihi"]\nsampler = "nsga2"',
+            '"joules.loihi", "epochs", "width"]\nsampler = "gp"',
+            "at most 3, or take tpe",
+        ),
+        ("confirm = 2", "confirm = 100000000", "confirm must be 0 to"),
+        ("low = 4, high = 64, log = true", 'low = 4, high = 64, log = "yes"', "must be true or false"),
+        ("x = { low = 0.0, high = 1.0 }", "x = { low = -1e308, high = 1e308 }", "farther than numbers reach"),
         ('maximise = ["accuracy"]\nminimise = ["joules.loihi"]', "", "no objective"),
     ],
 )
@@ -195,15 +223,25 @@ def test_every_search_of_the_house_can_be_read() -> None:
         assert read_search(file).space, file
 
 
-def test_a_round_that_was_cut_is_told_and_a_folder_without_a_search_too(search: Path) -> None:
-    run_search(search, search.parent / "out", threads=None)
-    file = sorted((search.parent / "out" / "rounds").glob("*/nsga2-*.json"))[0]
-    file.write_bytes(file.read_bytes()[:-4])
-    with pytest.raises(FileFormatError, match="remove it"):
-        run_search(search, search.parent / "out", threads=None)
-    (search.parent / "out" / "search.json").write_text("{}")
-    with pytest.raises(InputError, match="holds no search"):
-        read_search_folder(search.parent / "out")
+def test_a_search_that_is_stopped_can_be_shown(search: Path) -> None:
+    out = search.parent / "out"
+    with pytest.raises(InputError, match="is no study's folder"):
+        read_search_folder(out)
+    finished: list[News] = []
+
+    def tell(news: News) -> None:
+        finished.extend([news] if news.what == "finished" else [])
+        if news.what == "finished" and len(finished) in (7, 36):
+            raise Stopped
+
+    for rounds, said in ((0, "no readable search.json yet, and 7 finished trials"), (1, "")):
+        with pytest.raises(Stopped):
+            run_search(search, out, threads=None, tell=tell)
+        if said:
+            with pytest.raises(InputError, match=said):
+                read_search_folder(out)
+        else:
+            assert len(read_search_folder(out).tried) >= 16 * rounds
 
 
 def test_optuna_opens_what_is_exported(search: Path, tmp_path: Path) -> None:
@@ -240,6 +278,15 @@ def test_a_search_without_optuna_is_told_in_a_sentence(search: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(InputError, match=r"spikeledger\[search\]"):
         run_search(search, search.parent / "out", threads=None)
+
+
+def test_a_gaussian_process_is_told_of_the_best_and_of_the_latest(search: Path) -> None:
+    memory = Memory(read_search(search, {"sampler": "gp"}), "gp")
+    for first in range(0, 80, 8):
+        memory.add([Told({"x": n / 80}, (n / 80, 1 - n / 80), ()) for n in range(first, first + 8)])
+    assert len(memory.told) == 32 + 8 and [each.chosen["x"] for each in memory.told[-8:]] == [
+        n / 80 for n in range(72, 80)
+    ]
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "nsga3", "tpe", pytest.param("gp", marks=pytest.mark.slow)])

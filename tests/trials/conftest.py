@@ -32,6 +32,12 @@ def fails(work, *, seed: int = 0, how: str = "sentence"):
             return {"x": float("nan")}
         if how == "list":
             return [1]
+        if how == "exit":
+            raise SystemExit(3)
+        if how == "deep":
+            return {"x": __import__("functools").reduce(lambda inner, _: [inner], range(10_000), 1)}
+        if how == "half":
+            raise ValueError("\\ud800\\nsecond line")
         os.kill(os.getpid(), 9)
     return {"seed": seed}
 

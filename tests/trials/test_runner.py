@@ -46,9 +46,12 @@ def test_other_settings_are_other_trials_and_the_old_ones_stay(study: Path) -> N
     assert [news.trial.settings["seed"] for news in more if news.what == "finished"] == [4]
 
 
-@pytest.mark.parametrize("how", ["sentence", "bug", "nan", "list"])
+@pytest.mark.parametrize("how", ["sentence", "bug", "nan", "list", "exit", "deep", "half"])
 def test_a_trial_that_fails_leaves_the_others(study: Path, how: str) -> None:
-    said = {"sentence": "bad luck", "bug": "ZeroDivisionError", "nan": "finite", "list": "dictionary"}[how]
+    said = {
+        "sentence": "bad luck", "bug": "ZeroDivisionError", "nan": "finite", "list": "dictionary",
+        "exit": "ended its own process", "deep": "cannot be kept", "half": "second line",
+    }[how]  # fmt: skip
     file, out = of(study, "fails", f'seed = [0, 1, 2]\nhow = "{how}"'), study.parent / "out"
     with pytest.raises(TrialsFailed, match=f"1 of 3 trials.*{said}"):
         run(file, out)
@@ -196,13 +199,27 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(study: Path, monkeypatc
     assert sums(run(study, out)) == [(1, 3), (2, 6), (3, 9)]
 
 
+def test_a_study_of_more_trials_than_can_be_run_is_told(study: Path) -> None:
+    many = list(range(1, 1001))
+    with pytest.raises(InputError, match="give 1,000,000 trials, and a study has at most 100,000"):
+        run(study, study.parent / "out", changes={"seed": many, "width": many})
+    with pytest.raises(InputError, match="at most 1,024"):
+        run(study, study.parent / "out", threads=10**12)
+
+
+def test_a_file_that_ends_the_process_is_told(study: Path) -> None:
+    study.with_name("own.py").write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(InputError, match="could not be run: SystemExit"):
+        read_study(study)
+
+
 def test_a_place_that_there_is_none_of(study: Path) -> None:
-    for cluster in ("local:0", "local:x", "host"):
+    for cluster in ("local:0", "local:x", "local:1000000", "host"):
         with pytest.raises(InputError, match="local:"):
             run(study, study.parent / "out", cluster=cluster)
 
 
-def until(true: Any, seconds: float = 20) -> None:
+def until(true: Any, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -54,10 +54,12 @@ def run(
 
     Example: spikeledger search studies/search_randman.toml --cluster local:2
     """
+    from ..search.exports import check_exports
     from ..search.plan import read_search
     from ..search.running import run_search
     from .trial_progress import watching
 
+    check_exports(optuna, tensorboard)
     plan = read_search(file, changes(settings))
     arms = 1 + (plan.random and plan.sampler != "random")
     total = arms * plan.trials if plan.trials and len(plan.rungs) == 1 else None
@@ -162,7 +164,7 @@ def _finish(search: Search, again: str, optuna: Path | None, tensorboard: Path |
 def _print(found: Findings) -> None:
     from rich.console import Console
 
-    from ..report.search_pictures import plot_courses, plot_front
+    from ..report.search_pictures import SAYS_LITTLE, plot_courses, plot_front
     from ..report.trials import said
 
     console, aims = Console(), found.search.aims
@@ -184,4 +186,7 @@ def _print(found: Findings) -> None:
     for each in found.influences:
         first = ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(each.shares.items())[:3])
         explained = f"{100 * max(each.explained, 0):.0f} % explained"
-        console.print(f"{each.objective} is moved by {first} ({explained})", highlight=False, soft_wrap=True)
+        told = f"{each.objective} is moved by {first} ({explained})"
+        if each.explained < SAYS_LITTLE:
+            told = f"what moves {each.objective} cannot be said ({explained})"
+        console.print(told, highlight=False, soft_wrap=True)

@@ -139,6 +139,10 @@ def changes(given: list[str] | None) -> dict[str, Any]:
             found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             found[name.strip()] = value.strip()
+        except RecursionError:
+            raise InputError(
+                f"--set {name.strip()} is a list that is nested too deep: give a value, or a list of values"
+            ) from None
     return found
 
 

@@ -242,8 +242,14 @@ class Picture:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(x, x + width), ylim=(y + height, y))
         axes.axis("off")
-        for mark in (self._headline(), *self.marks):
+        painted = 0
+        for order, mark in enumerate((self._headline(), *self.marks)):
+            room = len(axes.get_children()) - painted
             mark.paint(axes)
+            fresh = axes.get_children()[painted : len(axes.get_children()) - room]
+            for artist in fresh:  # what comes later lies above, as in SVG, and not every line above every shape
+                artist.set_zorder(order)
+            painted += len(fresh)
         return figure
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: points that the leaderboard names
 LEADERS = 20
+#: a result that chose nothing, where an experiment has it
+TESTED = "test_accuracy"
 
 
 def pictures(found: Findings) -> dict[str, Picture]:
@@ -48,14 +50,16 @@ def write_search(found: Findings, path: str | os.PathLike[str], *, again: str = 
 def search_page(found: Findings, drawn: dict[str, Picture], again: str = "") -> str:
     """The page as text: the front, the budget, what the settings do, every point of the front, and the leaderboard."""
     search = found.search
+    arms = {each.arm for each in search.tried}
+    random = "Random search had the same budget." if "random" in arms else "Random search was not run beside it."
     fronts = [figure(picture, name) for name, picture in drawn.items() if name.startswith("front")]
     influences = [figure(picture, name) for name, picture in drawn.items() if name.startswith("influence")]
     parts = [
-        section("front", "The front", gallery(fronts), _table("Points of the front", found, found.front)),
+        section("front", "The front", gallery(fronts), _table("Networks of the front", found, found.front), *_explained(found)),
         section(
-            "budget", "Beside random search", gallery([figure(drawn["hypervolume"], "hypervolume")]),
-            h("p", "The volume lies between the front and what is worst among all points; amounts count by their logarithm. "
-                   "Random search had the same budget.", class_="quiet"),
+            "budget", "What the budget bought", gallery([figure(drawn["hypervolume"], "hypervolume")]),
+            h("p", "The volume lies between the front and what is worst among all networks; amounts count by their logarithm. "
+                   + random, class_="quiet"),
         ),
         section("settings", "What the settings do", gallery(influences) if influences else h("p", "Too few points to say.")),
         section("leaders", "The trade-off score", *_leaders(found)),
@@ -65,7 +69,8 @@ def search_page(found: Findings, drawn: dict[str, Picture], again: str = "") -> 
     links = h("nav", h("ul", *(h("li", part.link()) for part in parts)), aria_label="On this page")
     stopped = sum(each.stopped for each in search.tried)
     failed = sum(each.row is None for each in search.tried)
-    says = f"{len(search.tried)} points were tried, {stopped} of them stopped early and {failed} failed. {drawn['front'].says}"
+    says = f"{len(search.tried)} points of the space were tried, "
+    says += f"{stopped} of them stopped early and {failed} failed. {drawn['front'].says}"
     head = h("header", brand(), h("h1", h("span", search.title)), h("p", says, class_="answer"), links)
     foot = h(
         "footer", f"Made by SpikeLedger {__version__}. Joules are estimated from recorded events and cited prices."
@@ -76,16 +81,32 @@ def search_page(found: Findings, drawn: dict[str, Picture], again: str = "") -> 
 def _table(caption: str, found: Findings, points: list[Point]) -> Html:
     objectives = found.search.aims.objectives
     settings = list(points[0].tried.chosen) if points else []
+    tested = [
+        name for name in (TESTED,) if any(name in point.row.single for point in points) and name not in objectives
+    ]
     rows = [
         (
             f"{number:02}" + (" (knee)" if point.knee else ""),
             *(_with_doubt(point, name) for name in objectives),
+            *(said(name, point.row.single.get(name)) for name in tested),
             *(said(name, point.tried.chosen.get(name)) for name in settings),
-            str(point.rung + 1), str(point.seeds), point.row.key,
+            str(point.rung + 1), str(point.seeds), point.tried.arm, point.row.key,
         )
         for number, point in enumerate(points, 1)
     ]  # fmt: skip
-    return table(caption, ("point", *objectives, *settings, "rung", "seeds", "trial"), rows)
+    return table(caption, ("front", *objectives, *tested, *settings, "rung", "seeds", "found by", "trial"), rows)
+
+
+def _explained(found: Findings) -> list[Html]:
+    """What the columns of the front's table mean, as far as it has them."""
+    told = []
+    if any(TESTED in point.row.single for point in found.front) and TESTED not in found.search.aims.objectives:
+        told.append("accuracy is of samples that the search chose by, and test_accuracy of samples that chose nothing.")
+    if any(len(each.rows) > 1 for each in found.search.tried):
+        told.append("A rung counts how often a network was trained on: its settings are those of the search's file.")
+    if any(point.row.files for point in found.front):
+        told.append("The networks and their activities lie in the folders front/01, front/02, ... beside this page.")
+    return [h("p", " ".join(told), class_="quiet")] if told else []
 
 
 def _with_doubt(point: Point, name: str) -> str:
@@ -99,12 +120,17 @@ def _leaders(found: Findings) -> list[Html]:
         return [h("p", "These trials have no result called tradeoff.")]
     scored.sort(key=lambda each: -each[0])
     objectives = found.search.aims.objectives
+    settings = list(scored[0][1].tried.chosen)
     rows = [
-        (point.row.key, f"{score:.4f}", *(said(name, point.values[name]) for name in objectives), point.tried.arm)
-        for score, point in scored[:LEADERS]
-    ]
+        (
+            str(place), f"{score:.4f}", *(said(name, point.values[name]) for name in objectives),
+            *(said(name, point.tried.chosen.get(name)) for name in settings), str(point.rung + 1), point.tried.arm,
+            point.row.key,
+        )
+        for place, (score, point) in enumerate(scored[:LEADERS], 1)
+    ]  # fmt: skip
     return [
         h("p", "0.5 accuracy + 0.5 (10,000 nJ - E) / 10,000 nJ, the score of the Neuro4ML course's exercise, with E by fan-out "
                "and a sample on its chip."),
-        table("Leaderboard", ("trial", "score", *objectives, "found by"), rows),
+        table("Leaderboard", ("place", "score", *objectives, *settings, "rung", "found by", "trial"), rows),
     ]  # fmt: skip

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _LEFT, _TOP, _BOTTOM = 46.0, 34.0, 250.0
 
+#: a share of what an objective does below which a forest has explained nothing
+SAYS_LITTLE = 0.2
+
 
 def plot_front(found: Findings, across_name: str | None = None, up_name: str | None = None) -> Picture:
     """Two objectives of every point: the front joined, points that may be on it hollow, all others small.
@@ -27,13 +30,13 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
     across_name = across_name or next((name for name in aims.minimise if name != up_name), aims.objectives[-1])
     ahead, doubtful = found.front, [each for each in found.points if each.place == "doubtful"]
     behind = [each for each in found.points if each.place == "behind"]
-    says = f"{len(ahead)} of {len(found.points)} points are on the front"
+    says = f"{len(ahead)} of {len(found.points)} networks are on the front"
     if doubtful:
         says += f", and {len(doubtful)} more may be: seeds differ by more than they are behind"
     top = next((each for each in ahead if each.knee), None)
     if top is not None:
         says += f"; at its knee stand {_both(top, up_name, across_name)}"
-    picture = Picture("The front", says + ".", height=_BOTTOM + 40)
+    picture = Picture(f"The front: {up_name} and {across_name}", says + ".", height=_BOTTOM + 40)
     if not found.points:
         return picture
     x = decades([each.values[across_name] for each in found.points], _LEFT, WIDTH - 4)
@@ -54,10 +57,13 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
             value, spread = point.values[up_name], point.deviations[up_name]
             picture.add(Strokes(((px, y(value - spread), px, y(value + spread)),), "snn", 1.2))
         picture.add(Marker(px, py, "diamond", "good" if point.knee else "snn", 5.0, _title(point)))
-    key: list[Mark] = [Marker(6, 6, "diamond", "snn", 4.5), Words(14, 10, "front (bar: seeds)", "muted"),
-           Marker(128, 6, "disc", "snn", 4.2), Marker(128, 6, "disc", "surface", 2.6), Words(136, 10, "may be on it", "muted"),
-           Marker(214, 6, "disc", "static", 2.4), Words(221, 10, "behind", "muted"),
-           Marker(270, 6, "disc", "ann", 2.4), Words(277, 10, "random's", "muted")]  # fmt: skip
+    ends: list[Mark] = [Marker(6, 6, "diamond", "snn", 4.5), Words(14, 10, "front", "muted")]
+    if any(each.deviations for each in ahead):
+        ends = [*ends[:1], Words(14, 10, "front, ± seeds", "muted")]
+    key: list[Mark] = [*ends, Marker(108, 6, "diamond", "good", 4.5), Words(116, 10, "knee", "muted"),
+           Marker(158, 6, "disc", "snn", 4.2), Marker(158, 6, "disc", "surface", 2.6), Words(165, 10, "may be on it", "muted"),
+           Marker(241, 6, "disc", "static", 2.4), Words(247, 10, "behind", "muted"),
+           Marker(294, 6, "disc", "ann", 2.4), Words(300, 10, "random's", "muted")]  # fmt: skip
     picture.add(*key)
     picture.add(Words(WIDTH - 4, _BOTTOM + 32, f"{across_name}, a sample", "muted", anchor="end"))
     picture.add(Words(0, _TOP - 8, up_name, "muted"))
@@ -97,7 +103,14 @@ def plot_influence(influence: Influence, *, most: int = 10) -> Picture:
     says = (
         f"{first} moved {influence.objective} most; a forest explains {100 * max(influence.explained, 0):.0f} % of it"
     )
-    says += ", so this says little." if influence.explained < 0.5 else "."
+    if influence.explained < SAYS_LITTLE:
+        says = (
+            f"Nothing can be said of what moves {influence.objective}: a forest explains "
+            f"{100 * max(influence.explained, 0):.0f} % of it, so these bars are chance"
+        )
+    elif influence.explained < 0.5:
+        says += ", so this says little"
+    says += "."
     picture = Picture(f"What moves {influence.objective}", says, height=8 + 22 * len(shown))
     left = 112.0
     x = Scale(0, max([*shown.values(), 1e-9]), left, WIDTH - 44)

@@ -69,6 +69,8 @@ def said(name: str, value: Any) -> str:
     if isinstance(value, float):
         if name.startswith("joules"):
             return units.joules(value)
+        if name.startswith("latency"):
+            return units.si(value, "s")
         if "accuracy" in name:
             return f"{100 * value:.2f} %"
         return f"{value:.1f}" if name == "seconds" else f"{value:.4g}"

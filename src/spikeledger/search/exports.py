@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..reading import is_there
+from ..reading import is_folder, is_there
 from ..writing import closed
 from .running import Search
+
+
+def check_exports(storage: Path | None, board: Path | None) -> None:
+    """See that an Optuna storage file and a folder for TensorBoard can be written, before a search takes its hours.
+
+    Raises:
+        InputError: a package is missing, the file is there already, or the folder is none.
+    """
+    if storage is not None:
+        if find_spec("optuna") is None:
+            raise InputError("--optuna needs the package 'optuna': pip install 'spikeledger[search]'")
+        if is_there(storage):
+            raise InputError(f"'{storage}' is there already: give the name of a new file")
+        if not is_folder(storage.parent):
+            raise InputError(f"'{storage.parent}' is no folder, so '{storage}' cannot be written: make it first")
+    if board is not None:
+        if find_spec("tensorboard") is None:
+            raise InputError("--tensorboard needs the package 'tensorboard': pip install tensorboard")
+        if is_there(board) and not is_folder(board):
+            raise InputError(f"'{board}' is a file, and TensorBoard needs a folder: give another name")
 
 
 def write_optuna(search: Search, path: Path) -> Path:
@@ -18,13 +39,10 @@ def write_optuna(search: Search, path: Path) -> Path:
     Raises:
         InputError: Optuna is not installed, or the file is there already or cannot be written.
     """
-    try:
-        import optuna
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError as error:
-        raise InputError("this needs the package 'optuna': pip install 'spikeledger[search]'") from error
-    if is_there(path):
-        raise InputError(f"'{path}' is there already: give the name of a new file")
+    check_exports(path, None)
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
     aims = search.aims
     directions: Any = ["maximize"] * len(aims.maximise) + ["minimize"] * len(aims.minimise)
     space = _space(optuna, search)
@@ -83,13 +101,19 @@ def write_tensorboard(search: Search, folder: Path) -> Path:
     Raises:
         InputError: TensorBoard is not installed.
     """
+    check_exports(None, folder)
+    from torch.utils.tensorboard import SummaryWriter
+
     try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError("this needs the package 'tensorboard': pip install tensorboard") from error
-    for each in search.tried:
-        for rung, row in enumerate(each.rows):
-            with SummaryWriter(str(folder / f"{each.arm}-{each.number:05}-{rung}")) as writer:
-                values = {f"objective/{name}": float(row.single[name]) for name in search.aims.objectives}
-                writer.add_hparams(dict(each.chosen), values, run_name=".")
+        for each in search.tried:
+            for rung, row in enumerate(each.rows):
+                with SummaryWriter(str(folder / f"{each.arm}-{each.number:05}-{rung}")) as writer:
+                    values = {f"objective/{name}": float(row.single[name]) for name in search.aims.objectives}
+                    chosen = {
+                        name: value if isinstance(value, int | float | str) else str(value)
+                        for name, value in each.chosen.items()
+                    }
+                    writer.add_hparams(chosen, values, run_name=".")
+    except OSError as error:
+        raise closed(folder, error) from error
     return folder

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..reading import is_folder
 from ..trials.store import Row
+from ..writing import closed
 from .pareto import Values, dominates, front, hypervolume, knee
 from .running import Search, Tried
 
@@ -123,7 +124,7 @@ def _points(search: Search) -> list[Point]:
         np.mean([each.var(0, ddof=1) for each, many in zip(every, sure, strict=True) if many] or [[0.0]], 0)
     )
     ahead = means[sorted(on)]
-    top = knee(ahead)
+    top = knee(ahead, aims.weights)
     knees = {sorted(on)[top]} if top is not None else set()
     found = []
     for n, ((tried, row), group) in enumerate(zip(met, groups, strict=True)):
@@ -211,6 +212,9 @@ def copy_front(found: Findings) -> list[Path]:
         target = place / f"{number:02}"
         source = found.search.store.folder / "files" / point.row.key
         if is_folder(source):
-            shutil.copytree(source, target)
+            try:
+                shutil.copytree(source, target)
+            except OSError as error:  # of copies it is a list of what went wrong
+                raise closed(target, error.args[0][0][2] if isinstance(error, shutil.Error) else error) from error
             made.append(target)
     return made

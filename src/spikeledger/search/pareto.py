@@ -98,11 +98,21 @@ def hypervolume(values: Values, reference: Values) -> float:
     )
 
 
-def knee(values: Values) -> int | None:
-    """The point of a front that is farthest below the plane through its ends; None of fewer than three points."""
+def knee(values: Values, weights: Values) -> int | None:
+    """The point of a front with the least weighted sum of objectives, each from 0 (its best on the front) to 1.
+
+    With two objectives that is the one farthest below the line through the front's ends. None of fewer than three points,
+    and where an end has the least sum: such a front bends the other way.
+
+    Args:
+        weights: `[objectives]`; of objectives that say the same, such as joules on two devices, each counts for a part.
+    """
     if len(values) < 3:
         return None
     low, high = values.min(0), values.max(0)
     if not (high > low).all():
         return None
-    return int(((values - low) / (high - low)).sum(1).argmin())
+    sums = ((values - low) / (high - low)) @ weights
+    ends = set(values.argmin(0).tolist())
+    least = int(sums.argmin())
+    return None if least in ends else least

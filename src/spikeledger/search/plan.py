@@ -21,10 +21,14 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
 from ..trials.experiments import alike, find_experiment
@@ -37,6 +41,10 @@ SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
 _TEXTS, _TABLES = ("maximise", "minimise", "constraints"), ("rungs", "begin")
 #: points that are proposed at a time, at most
 LARGEST_ROUND = 1000
+#: objectives of a Gaussian process, at most: with four, a question takes a minute and more
+MOST_OF_GP = 3
+#: seeds that each point of a front is tried with, at most
+MOST_SEEDS = 100
 #: what an amount counts at least, so that nothing has a logarithm
 LEAST = 1e-30
 #: key of [search] -> its usual value
@@ -90,16 +98,31 @@ class Aims:
         """What is made large, then what is made small."""
         return (*self.maximise, *self.minimise)
 
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Of objectives: all that is made large counts as much as all that is made small."""
+        return np.array([1 / len(each) for each in (self.maximise, self.minimise) for _ in each])
+
     def measured(self, row: Row) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """A row's objectives, all made small (amounts as their decimal logarithm), and what each constraint is missed by.
 
         Raises:
-            InputError: the experiment's result has no such value.
+            InputError: the experiment's result has no such value, or it is no number or, minimised, below 0.
         """
         found = row.single
         for name in (*self.objectives, *(each.name for each in self.constraints)):
-            if not isinstance(found.get(name), int | float):
+            if name not in found:
                 raise unknown_name("result of the search's trials", name, found)
+            if not isinstance(found[name], int | float) or abs(found[name]) > sys.float_info.max:
+                raise InputError(
+                    f"the trials' result {name} is {found[name]!r:.40}, but an objective or a constraint needs a number"
+                )
+        for name in self.minimise:
+            if found[name] < 0:
+                raise InputError(
+                    f"the trials' result {name} is {found[name]}, but what is minimised is an amount, 0 or more: maximise "
+                    "its opposite"
+                )
         values = [-float(found[name]) for name in self.maximise]
         # amounts differ by factors, so what counts is their logarithm
         values += [math.log10(max(float(found[name]), LEAST)) for name in self.minimise]
@@ -186,6 +209,10 @@ def read_search(path: str | os.PathLike[str], changes: Mapping[str, Any] | None 
     for name in space:
         if name not in usual:
             raise unknown_name(f"setting of '{study.experiment.name}'", name, usual)
+        if name in changes:
+            raise InputError(
+                f"{name} is searched over in [space] of '{where}', so that --set cannot fix it: take it out there"
+            )
         if name in study.settings:
             raise InputError(f"{name} is both in [settings] and in [space]: take it out of one")
     if not search["maximise"] and not search["minimise"]:
@@ -227,14 +254,19 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"[search] names an objective twice: {objectives}")
     if search["sampler"] not in SAMPLERS:
         raise unknown_name("sampler", search["sampler"], SAMPLERS)
+    if search["sampler"] == "gp" and len(objectives) > MOST_OF_GP:
+        raise InputError(
+            f"the sampler gp takes minutes to ask for a point of {len(objectives)} objectives: give it at most {MOST_OF_GP}, or "
+            "take tpe or nsga3"
+        )
     if not 0 <= search["minutes"] < math.inf:
         raise InputError(f"minutes is {search['minutes']}, but must be 0 (for no limit) or more, and finite")
     if search["trials"] < 1 and search["minutes"] <= 0:
         raise InputError("a search needs a budget: give trials or minutes")
     if not 2 <= search["round"] <= LARGEST_ROUND:
         raise InputError(f"round is {search['round']}, but must be 2 to {LARGEST_ROUND:,}")
-    if search["confirm"] < 0 or search["seed"] < 0 or not 0 < search["keep"] <= 1:
-        raise InputError("confirm and seed must be at least 0, and keep above 0 and at most 1")
+    if not 0 <= search["confirm"] <= MOST_SEEDS or search["seed"] < 0 or not 0 < search["keep"] <= 1:
+        raise InputError(f"confirm must be 0 to {MOST_SEEDS}, seed at least 0, and keep above 0 and at most 1")
     return search
 
 
@@ -263,8 +295,12 @@ def _axis(name: str, given: Any, usual: Any) -> Axis:
     for value in (low, high):
         if not alike(value, usual) or isinstance(value, str) or not math.isfinite(value):
             raise InputError(f"{name} in [space] goes from {low!r} to {high!r}, but must be numbers like {usual!r}")
-    if not isinstance(log, bool) or not low < high or (log and low <= 0):
+    if not isinstance(log, bool):
+        raise InputError(f"log of {name} in [space] is {log!r}, but must be true or false")
+    if not low < high or (log and low <= 0):
         raise InputError(f"{name} in [space] goes from {low} to {high}: low must be below high, and above 0 with log")
+    if not math.isfinite(float(high) - float(low)):
+        raise InputError(f"{name} in [space] goes from {low} to {high}, which is farther than numbers reach: narrow it")
     return Axis(low=low, high=high, log=log, whole=whole)
 
 

@@ -17,6 +17,9 @@ from ..errors import InputError
 from .pareto import best
 from .plan import SAMPLERS, Axis, Plan
 
+#: points that a Gaussian process is told of, beside the latest round
+GP_KEEPS = 32
+
 
 @dataclass(frozen=True)
 class Told:
@@ -33,19 +36,21 @@ class Told:
 
 
 class Memory:
-    """What a sampler is told of: everything, or for the genetic ones the survivors and the latest round."""
+    """What a sampler is told of: everything, or for some the best points so far and the latest round.
+
+    For genetic ones these are the survivors; a Gaussian process would take minutes over more than `GP_KEEPS`.
+    """
 
     def __init__(self, plan: Plan, sampler: str) -> None:
         self.told: list[Told] = []
-        self._plan = plan
-        self._genetic = sampler in ("nsga2", "nsga3")
+        self._keeps = {"nsga2": plan.round, "nsga3": plan.round, "gp": GP_KEEPS}.get(sampler)
 
     def add(self, latest: Sequence[Told]) -> None:
         """Take in a finished round."""
-        if self._genetic and self.told:
+        if self._keeps is not None and self.told:
             survivors = best(
                 np.array([each.values for each in self.told]), np.array([each.violation for each in self.told]),
-                self._plan.round,
+                self._keeps,
             )  # fmt: skip
             self.told = [self.told[n] for n in sorted(survivors)]
         self.told += latest
@@ -97,8 +102,8 @@ def _asked(optuna: Any, plan: Plan, sampler: str, number: int, memory: Memory, s
             )
         )  # fmt: skip
     found: list[dict[str, Any]] = []
-    if number == 0 and sampler != "random":
-        for begun in plan.begin:
+    if sampler != "random":
+        for begun in plan.begin[number * plan.round : (number + 1) * plan.round]:
             study.enqueue_trial(dict(begun))
     for _ in range(3 * plan.round):
         chosen = dict(study.ask(space).params)

@@ -12,15 +12,16 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import FileFormatError, InputError
-from ..reading import LARGEST_JSON, Kind, is_file, read_json
-from ..trials.runner import News, Runner, TrialsFailed, open_runner
+from ..reading import LARGEST_JSON, Kind, is_file, is_folder, read_json
+from ..trials.runner import News, Runner, Stopped, TrialsFailed, open_runner
 from ..trials.store import Row, Store
-from ..writing import write_whole
+from ..writing import make_folder, write_whole
 from .pareto import best, front
 from .plan import Aims, Plan, read_constraint, read_search
 from .proposing import Memory, Told, propose, remember
@@ -119,6 +120,8 @@ def read_search_folder(folder: str | os.PathLike[str]) -> Search:
             raise ValueError("another schema")
         constraints = tuple(read_constraint(text) for text in told["constraints"])
         aims = Aims(tuple(told["maximise"]), tuple(told["minimise"]), constraints)
+        if not all(isinstance(each["chosen"], dict) for each in told["tried"]):
+            raise ValueError("a point without settings")
         tried = tuple(
             Tried(
                 rows=tuple(store.rows[key] for key in each["trials"] if key in store.rows),
@@ -131,6 +134,11 @@ def read_search_folder(folder: str | os.PathLike[str]) -> Search:
         }
         return Search(str(told["title"]), aims, store, tried, seeds)
     except (FileFormatError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if is_folder(store.folder / "rounds"):
+            raise InputError(
+                f"the search in '{folder}' has no readable search.json yet, and {len(store.rows)} finished trials: run its "
+                "file again, it goes on"
+            ) from error
         raise InputError(f"'{folder}' holds no search: 'spikeledger search run FILE' makes one") from error
 
 
@@ -155,13 +163,26 @@ def run_search(
         Stopped: Ctrl-C; the next call goes on.
     """
     what = plan if isinstance(plan, Plan) else read_search(plan, changes)
-    with open_runner(folder, cluster=cluster, threads=threads, tell=tell, drop=drop) as runner:
+
+    def heard(news: News) -> None:
+        tell(news)
+        if news.row is not None:
+            what.aims.measured(
+                news.row
+            )  # a result that a search cannot use is told by the first trial, not after a round
+
+    with open_runner(folder, cluster=cluster, threads=threads, tell=heard, drop=drop) as runner:
         names = [what.sampler] + ["random"] * (what.random and what.sampler != "random")
         arms = [Arm(name, Memory(what, name)) for name in names]
         found = Search(what.study.title, what.aims, runner.store, (), {})
         written = time.monotonic()
         while not all(arm.over for arm in arms):
-            _round(what, runner, [arm for arm in arms if not arm.over])
+            try:
+                _round(what, runner, [arm for arm in arms if not arm.over])
+            except Stopped:
+                if found.tried:
+                    found.write()
+                raise
             found = replace(found, tried=tuple(each for arm in arms for each in arm.tried))
             if time.monotonic() - written > _EVERY:
                 found.write()
@@ -208,18 +229,30 @@ def _round(plan: Plan, runner: Runner, arms: list[Arm]) -> None:
 def _points(plan: Plan, store: Store, arm: Arm) -> list[dict[str, Any]]:
     """The points of an arm's next round: those that were written, else proposed now and written."""
     file = store.folder / "rounds" / plan.identity / f"{arm.name}-{arm.rounds:05}.json"
-    if is_file(file):
-        try:
-            found: list[dict[str, Any]] = read_json(file, Kind("round of a search", LARGEST_JSON))["points"]
-            for chosen in found:
-                remember(arm.seen, chosen)
-        except (FileFormatError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FileFormatError(f"'{file}' cannot be read ({error}): remove it, and it is proposed again") from error
-    else:
+    found = _written(plan, file)
+    if found is None:
         found = propose(plan, arm.name, arm.rounds, arm.memory, arm.seen)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         write_whole(file, json.dumps({"points": found}))
+    else:
+        for chosen in found:
+            remember(arm.seen, chosen)
     return found[: plan.trials - len(arm.tried)] if plan.trials > 0 else found
+
+
+def _written(plan: Plan, file: Path) -> list[dict[str, Any]] | None:
+    """The points of a round's file; None where there is none, or it was cut or edited: the same ones are proposed again."""
+    if not is_file(file):
+        return None
+    try:
+        found: list[dict[str, Any]] = read_json(file, Kind("round of a search", LARGEST_JSON))["points"]
+        inside = all(
+            chosen.keys() == plan.space.keys() and all(axis.holds(chosen[name]) for name, axis in plan.space.items())
+            for chosen in found
+        )
+    except (FileFormatError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return found if inside else None
 
 
 def _survivors(plan: Plan, alive: list[int], reached: Sequence[Sequence[Row]]) -> list[int]:

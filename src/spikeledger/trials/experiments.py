@@ -151,7 +151,7 @@ def from_source(name: str, source: str | None) -> Experiment:
         sys.modules[module_name] = made  # dataclasses look their module up
         try:
             exec(compile(source, path, "exec"), made.__dict__)
-        except Exception as error:  # the user's own file may raise anything
+        except (Exception, SystemExit) as error:  # the user's own file may raise anything
             del sys.modules[module_name]
             raise InputError(f"'{path}' could not be run: {type(error).__name__}: {error}") from error
     own = getattr(made, function, None)

@@ -144,13 +144,16 @@ def network(
 
 
 def priced(activity: Activity, profiles: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """Joules a sample on devices, nominal and at the high end of every price."""
+    """On devices: joules a sample, nominal and at the high end of every price, and seconds a sample where they are stated."""
     from ..ledger import price
 
     ledgers = {name: price(activity, name) for name in profiles}
     return {
         "joules": {name: ledger.per_sample.nominal for name, ledger in ledgers.items()},
         "joules_high": {name: ledger.per_sample.high for name, ledger in ledgers.items()},
+        "latency": {
+            name: ledger.seconds / ledger.samples for name, ledger in ledgers.items() if ledger.seconds is not None
+        },
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,9 @@ from typing import Any, Protocol
 from ..errors import InputError
 from .trial import Order, Outcome, WorkerLost, perform
 
+#: processes that may wait for a core of this machine, at most: each of them holds some hundred MB
+PROCESSES_A_CORE = 16
+
 
 class Place(Protocol):
     """Something that runs orders."""
@@ -28,12 +32,13 @@ class Place(Protocol):
 
 
 @contextmanager
-def open_place(cluster: Any = None) -> Iterator[Place]:
+def open_place(cluster: Any = None, torch: bool = False) -> Iterator[Place]:
     """The place that a name stands for.
 
     Args:
         cluster: None for this process, `local:N` for N processes here, the address of a Dask scheduler (`tcp://...`),
             or a `dask.distributed.Client`.
+        torch: whether every trial will need it, so that local processes import it while their driver still reads.
 
     Raises:
         InputError: an unknown kind of place, a cluster that does not answer or has a worker without this package.
@@ -42,9 +47,12 @@ def open_place(cluster: Any = None) -> Iterator[Place]:
         yield Here()
     elif isinstance(cluster, str) and cluster.startswith("local:"):
         count = cluster.removeprefix("local:")
-        if not count.isdecimal() or int(count) < 1:
-            raise InputError(f"--cluster is '{cluster}', but local: needs a number of processes, such as local:2")
-        processes = Processes(int(count))
+        most = PROCESSES_A_CORE * (os.cpu_count() or 1)
+        if not count.isdecimal() or not 1 <= int(count) <= most:
+            raise InputError(
+                f"--cluster is '{cluster[:40]}', but local: needs a number of processes, such as local:2, and here at most {most}"
+            )
+        processes = Processes(int(count), torch)
         try:
             yield processes
         finally:
@@ -75,14 +83,16 @@ class Here:
 class Processes:
     """Processes of this machine, each on its own, so that one that dies takes only its own trial along."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, torch: bool = False) -> None:
+        self._modules = ("torch",) if torch else ()
         # they begin to start at once, while their driver still reads the folder
         self._all: list[ProcessPoolExecutor | None] = [self._started() for _ in range(count)]
         self._busy: set[int] = set()
 
-    @staticmethod
-    def _started() -> ProcessPoolExecutor:
-        worker = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin)
+    def _started(self) -> ProcessPoolExecutor:
+        worker = ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._modules,)
+        )
         worker.submit(int)
         return worker
 
@@ -126,8 +136,8 @@ class Processes:
                 worker.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    """A worker leaves Ctrl-C to the driver, and goes when the driver is gone, however it went."""
+def _begin(modules: tuple[str, ...]) -> None:
+    """A worker leaves Ctrl-C to the driver, and goes when the driver is gone, however it went; it imports what it will need."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -137,3 +147,5 @@ def _begin() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    for name in modules:
+        importlib.import_module(name)

@@ -23,6 +23,8 @@ from .trial import ClusterLost, Order, Outcome, Trial, WorkerLost
 
 #: how often a trial is begun whose worker dies with it
 ATTEMPTS = 3
+#: threads of torch that a trial may ask for
+MOST_THREADS = 1024
 #: seconds between two looks at what else there is to do
 _GLANCE = 0.5
 
@@ -173,10 +175,10 @@ def open_runner(
         tell: called with what happens.
         drop: let Ctrl-C drop the running trials at once; they are begun again the next time.
     """
-    if threads is not None and threads < 1:
-        raise InputError(f"--threads is {threads}, but needs to be at least 1")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise InputError(f"--threads is {threads}, but needs to be at least 1, and at most {MOST_THREADS:,}")
     store = Store(folder)
-    with store.driving(), open_place(cluster) as place:
+    with store.driving(), open_place(cluster, torch=threads is not None) as place:
         yield Runner(store, place, threads, tell, drop)
 
 

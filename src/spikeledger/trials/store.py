@@ -32,7 +32,7 @@ import filelock
 
 from ..errors import FileFormatError, InputError
 from ..reading import LARGEST_JSON, Kind, is_file, read_bytes, read_json, read_text
-from ..writing import TORN, closed, write_whole
+from ..writing import TORN, closed, make_folder, write_whole
 from .trial import Outcome, Trial, key_of
 
 SCHEMA = "spikeledger-trial/1"
@@ -97,11 +97,8 @@ class Store:
         self.set_aside: list[str] = []
         if not make and not is_file(self.folder / "id"):
             raise InputError(f"'{self.folder}' is no study's folder: 'spikeledger study run FILE' makes one")
-        try:
-            for name in ("trials", "files", "failed", "running"):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise closed(self.folder, error) from error
+        for name in ("trials", "files", "failed", "running"):
+            make_folder(self.folder / name)
         if not is_file(self.folder / "id"):
             write_whole(self.folder / "id", uuid.uuid4().hex)
         self.study_id = read_text(self.folder / "id", _SMALL)
@@ -133,6 +130,8 @@ class Store:
                 f"another run is at work in '{self.folder}'{_who(self.folder / _BY)}: wait for it, stop it, or choose "
                 "another folder"
             ) from None
+        except OSError as error:
+            raise closed(self.folder / ".lock", error) from error
         try:
             who = {"process": os.getpid(), "host": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
             write_whole(self.folder / _BY, json.dumps(who))
@@ -147,7 +146,8 @@ class Store:
                     shutil.rmtree(begun, ignore_errors=True)
             yield
         finally:
-            (self.folder / _BY).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.folder / _BY).unlink()
             lock.release()
 
     def finish(self, trial: Trial, outcome: Outcome) -> Row:
@@ -155,7 +155,7 @@ class Store:
         place = self.folder / "files" / trial.key
         for name, content in outcome.files.items():
             target = place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             write_whole(target, content)
         row = Row(
             trial.key, trial.identity, outcome.values,

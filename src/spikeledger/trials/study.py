@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ from .trial import Trial, make_trial
 
 #: what a study's file may have at its top
 KEYS = ("name", "title", "source", "experiment", "settings", "trials")
+
+#: combinations of settings in lists
+MOST_TRIALS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,5 +139,10 @@ def spread(settings: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[di
         if several and not value:
             raise InputError(f"the setting {name} is an empty list: it gives no trial")
         axes.append(value if several else [value])
+    count = math.prod(map(len, axes))
+    if count > MOST_TRIALS:
+        raise InputError(
+            f"the lists of settings give {count:,} trials, and a study has at most {MOST_TRIALS:,}: search instead"
+        )
     for chosen in itertools.product(*axes):
         yield dict(zip(settings, chosen, strict=True))

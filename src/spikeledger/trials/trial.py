@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, SpikeLedgerError
-from ..reading import is_file
+from ..reading import is_file, plain_json
 from .experiments import Experiment, Settings, Work, from_source
 
 
@@ -151,11 +151,12 @@ def perform(order: Order) -> Outcome:
             }
         except SpikeLedgerError as wrong:
             error = str(wrong)
+        except SystemExit as wrong:
+            error = f"it ended its own process, by SystemExit({wrong.code!r}): return a result instead"
         except Exception as wrong:
-            error, told = f"{type(wrong).__name__}: {wrong}", traceback.format_exc()
-    return Outcome(
-        values, files, time.time() - began, time.process_time() - cpu, platform.node(), " ".join(error.split()), told
-    )
+            error, told = f"{type(wrong).__name__}: {wrong}".removesuffix(": "), traceback.format_exc()
+    error, told = (text.encode(errors="backslashreplace").decode() for text in (" ".join(error.split()), told))
+    return Outcome(values, files, time.time() - began, time.process_time() - cpu, platform.node(), error, told)
 
 
 @contextmanager
@@ -199,8 +200,8 @@ def _plain(values: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise InputError(f"a trial gave a {type(values).__name__}, but needs to give a dictionary of its results")
     try:
-        return json.loads(json.dumps(dict(values), allow_nan=False))
-    except (TypeError, ValueError) as error:
+        return plain_json(json.dumps(dict(values), allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"a trial gave a result that cannot be kept ({error}): give numbers that are finite, texts, lists"
         ) from error
