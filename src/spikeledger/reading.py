@@ -120,7 +120,7 @@ def read_text(path: str | os.PathLike[str], kind: Kind) -> str:
         kind.error: as `read_bytes`, or it is no text.
     """
     try:
-        return read_bytes(path, kind).decode("utf-8")
+        return read_bytes(path, kind).decode("utf-8-sig")  # editors on Windows begin a text with a mark
     except UnicodeDecodeError as error:
         raise kind.refused(path, error) from error
 
