@@ -92,8 +92,12 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
 
 def of_kind(value: object) -> str:
     """What a value is, in a sentence: "None", "a dict", "an Activity"."""
-    kind = type(value).__name__
-    return "None" if value is None else f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+    return "None" if value is None else a_kind(type(value))
+
+
+def a_kind(kind: type) -> str:
+    """One of a kind, in a sentence."""
+    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
 
 
 def retold(error: BaseException) -> str:
