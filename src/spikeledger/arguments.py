@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from .errors import CallError, CapacityError, InputError, SpikeLedgerError, a_kind, of_kind
+from .errors import CallError, InputError, a_kind, no_room, of_kind
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: what makes of `(what it is, a value)` the value that a function takes
@@ -133,31 +133,20 @@ def checked(function: Function) -> Function:
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
         found = bound(type(args[0]).__name__ if made else said, signature, args, named, takes())
-        return within_memory(said, function, found)
+        return within_memory(function, found)
 
     return call  # type: ignore[return-value]
 
 
-def within_memory(name: str, function: Callable[..., Any], found: inspect.BoundArguments) -> Any:
+def within_memory(function: Callable[..., Any], found: inspect.BoundArguments) -> Any:
     """What the function answers; where numbers were asked for that no memory holds, the sentence that says so."""
     try:
         return function(*found.args, **found.kwargs)
     except (MemoryError, OverflowError, RuntimeError, ValueError) as error:
-        said = str(error)
-        large = isinstance(error, MemoryError) or any(words in said for words in _TOO_LARGE)
-        if isinstance(error, SpikeLedgerError) or not large:
+        said = no_room(error)
+        if said is None:
             raise
-        raise CapacityError(
-            f"{name} was asked for more than this machine's memory holds ({said.splitlines()[0] if said else 'no room'}): "
-            "give fewer samples, steps or neurons"
-        ) from None
-
-
-#: how numpy and torch say that there is no room
-_TOO_LARGE = (
-    "can't allocate memory", "not enough memory", "Maximum allowed dimension", "array is too big",
-    "array dimensions exceed", "too large to convert", "Storage size calculation overflowed", "Invalid shape dimension",
-)  # fmt: skip
+        raise said from None
 
 
 def _of_torch(value: Any) -> bool:
@@ -215,7 +204,7 @@ def _whole(what: str, value: Any) -> int:
     except (TypeError, ValueError, RuntimeError):
         raise _given(what, value, "a whole number, such as 5") from None
     if not -_MOST <= found < _MOST:
-        raise InputError(f"{what} is {found:.3g}: give a whole number of at most 64 bits")
+        raise InputError(f"{what} is {found:.3g}: give a whole number from -2^63 to below 2^63")
     return found
 
 
@@ -262,10 +251,19 @@ def _array(what: str, value: Any) -> Any:
     return found
 
 
+#: how one of a kind is had
+_MADE = {
+    "Activity": "sl.record(network, data)", "Ledger": "sl.price(activity, 'loihi')", "PairRule": "sl.plasticity.PairRule()",
+    "Pruning": "sl.learning.Pruning(0.8)", "DiehlCook": "sl.plasticity.DiehlCook.random(400)",
+    "Population": "sl.nef.population(100)", "Neuron": "sl.neurons.LIF()",
+}  # fmt: skip
+
+
 def _one_of(kind: type) -> Take:
     def take(what: str, value: Any) -> Any:
         if not isinstance(value, kind):
-            raise _given(what, value, a_kind(kind) + (", and not the class itself" if isinstance(value, type) else ""))
+            made = f", such as {_MADE[kind.__name__]}" if kind.__name__ in _MADE else ""
+            raise _given(what, value, a_kind(kind) + made + (", and not the class" if isinstance(value, type) else ""))
         return value
 
     return take

@@ -111,6 +111,28 @@ def retold(error: BaseException) -> str:
     return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
 
 
+#: how numpy and torch say that there is no room
+_NO_ROOM = (
+    "can't allocate memory", "not enough memory", "out of memory", "Unable to allocate", "Maximum allowed dimension",
+    "array is too big", "array dimensions exceed", "too large to convert", "Storage size calculation overflowed",
+    "Invalid shape dimension",
+)  # fmt: skip
+
+
+def no_room(error: BaseException) -> CapacityError | None:
+    """The sentence where numbers were asked for that no memory holds; None where something else is the matter."""
+    said = str(error)
+    large = isinstance(error, MemoryError) or (
+        isinstance(error, OverflowError | RuntimeError | ValueError) and any(words in said for words in _NO_ROOM)
+    )
+    if isinstance(error, SpikeLedgerError) or not large:
+        return None
+    return CapacityError(
+        f"this was asked for more than the machine's memory holds ({(said.splitlines() or ['no room'])[0]:.200}): take "
+        "fewer samples, steps or neurons"
+    )
+
+
 def by_torch(error: RuntimeError) -> bool:
     """Whether torch raised it from its own code, as for shapes that do not fit, and nobody by a `raise` of theirs."""
     frames = traceback.extract_tb(error.__traceback__)

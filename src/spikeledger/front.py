@@ -85,7 +85,7 @@ def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             if take is not None and not (value is None and argument in optional):
                 value = take(name, value)
             found.arguments[argument] = value
-        return within_memory(f"sl.{name}", function, found)
+        return within_memory(function, found)
 
     return call
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import checked
 from .errors import CallError, UnknownAttribute, of_kind
 
 _PRESENTER = "spikeledger.report.present"
-
+_PAGES = "spikeledger.report.result_page"
 
 _OTHERWISE = {"summary": "show", "print": "show", "df": "to_dataframe", "as_dict": "to_dict", "figure": "plot"}
 
@@ -35,6 +38,12 @@ class Showing:
     def plot(self, **options: Any) -> Any:
         """Draw it: a picture that shows itself in a notebook and is kept with `.save(path)`."""
         return importlib.import_module(_PRESENTER).plot(self, **options)
+
+    @checked
+    def report(self, path: str | os.PathLike[str] = "report.html") -> Path:
+        """Write its page: one file with pictures, tables and sources, for any browser."""
+        written: Path = importlib.import_module(_PAGES).write(self, path)
+        return written
 
     def _repr_html_(self) -> str:
         text: str = importlib.import_module(_PRESENTER).html(self)

@@ -133,7 +133,7 @@ def rebuild(spec: Mapping[str, Any]) -> nn.Module:
 
 
 @checked
-def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
+def twin(network: nn.Module, *, seed: int = 0) -> nn.Sequential:
     """The ordinary network with the same weights' shapes: ReLU in place of neurons, none after the last layer.
 
     Takes samples `[B, *N]`, gives scores `[B, classes]`; its weights are drawn afresh from `seed`.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError, by_torch, retold, unknown_name
+from ..errors import InputError, by_torch, no_room, retold, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
 from .books import Pooling
 from .inputs import Given, batches, inputs_of
@@ -192,6 +192,9 @@ class _Run:
         try:
             call(self.network)
         except RuntimeError as error:
+            large = no_room(error)
+            if large is not None:
+                raise large from None
             if not by_torch(error):
                 raise
             raise InputError(
