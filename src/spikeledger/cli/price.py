@@ -45,6 +45,4 @@ def price(
     if json:
         print_json(ledger.to_dict())
     else:
-        from ..report.tables import show_ledger
-
-        show_ledger(ledger)
+        ledger.show()

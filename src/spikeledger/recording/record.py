@@ -67,7 +67,7 @@ def record(
     data = data if isinstance(data, str) else inputs_of(data)
     if not isinstance(inputs, str):  # its name of old
         data, inputs = (inputs, "values") if data is None else (data, inputs)
-    if inputs not in ("values", "counts"):
+    if not isinstance(inputs, str) or inputs not in ("values", "counts"):
         raise unknown_name("kind of inputs", str(inputs), ("values", "counts"))
     if data is None:
         raise InputError("a recording needs data to run the network on: samples [B, *N] or sequences [T, B, *N]")
@@ -119,7 +119,7 @@ def recording(
     Backward passes and optimisers are not counted, nor is what runs outside all modules of the network except its
     own weights' operators. `rec.activity(samples=..., timesteps=...)` says what cannot be found out.
     """
-    if inputs not in ("values", "counts"):
+    if not isinstance(inputs, str) or inputs not in ("values", "counts"):
         raise unknown_name("kind of inputs", str(inputs), ("values", "counts"))
     recorder = Recorder(network, pooling=pooling, samples=samples, counts=inputs == "counts", rules=rules)
     with recorder.active():

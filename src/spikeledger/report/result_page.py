@@ -16,7 +16,7 @@ from ..study.comparison import Comparison
 from ..study.sensitivity import sensitivity
 from ..writing import write_whole
 from . import present, provenance
-from .markup import Html, Section, figure, h, joined, section, table
+from .markup import Html, Section, figure, gallery, h, joined, section, table
 from .page import write_page
 from .shell import brand, document
 from .wording import sentence
@@ -35,7 +35,7 @@ def page(result: Any) -> str:
     """The page of one result as text; a comparison has one of its own, see `page.page`."""
     found = present.sheet(result)
     title = f"What it costs: {result.profile.title}" if isinstance(result, Ledger) else type(result).__name__
-    about = [h("p", sentence(line)) for line in found.head]
+    about = [h("p", line) for line in found.head]
     if isinstance(result, Ledger):
         about.append(h("p", "Estimated: exact counts of what happened, times published prices with their ranges."))
     parts = list(_parts(result))
@@ -49,11 +49,13 @@ def _parts(result: Any) -> Iterator[Section]:
     if not isinstance(result, Ledger):
         yield section("result", "What was found", *_shown(result, "result"), *_notes(present.sheet(result).notes))
         return
-    yield section("bill", "Where the joules go", *_shown(result, "bill"))
+    yield section("bill", "Where the joules go", gallery(_shown(result, "bill")))
     yield section("deciding", "Which price decides", *_shown(sensitivity(result), "deciding"))
     events = {entry.event for entry in result.entries}
     yield section("prices", "Every price, and where it comes from", *provenance.listed(result.profile, events))
-    yield section("caveats", "Caveats", *(_notes(result.caveats) or [h("p", "None was noted.")]))
+    caveats = tuple(text for text in result.caveats if text.lower() != result.profile.caveat.lower())
+    if caveats:
+        yield section("caveats", "Caveats", *_notes(caveats))
 
 
 def _shown(result: Any, name: str) -> Iterator[Html]:
