@@ -12,15 +12,22 @@ import inspect
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from .errors import CallError, InputError, of_kind
+from .errors import CallError, InputError, a_kind, no_room, of_kind
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+#: what makes of `(what it is, a value)` the value that a function takes
+Take = Callable[[str, Any], Any]
 
 #: seeds are what every generator takes: torch's take 64 bits with a sign, numpy's none below 0
 MOST_SEEDS = 2**63
+_MOST = 2**63
+#: rooms that people call by their own names, `sl.nef.solve`
+_ROOMS = ("nef", "plasticity", "outlook", "losses", "zoo", "surrogates")
 _SELF = ("self", "cls")
 
 #: words of the field -> ours, tried where the function has ours
@@ -56,9 +63,13 @@ ANSWERS: dict[str, str] = {
 
 
 def bound(
-    name: str, signature: inspect.Signature, args: tuple[Any, ...], named: dict[str, Any]
+    name: str,
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+    takes: Mapping[str, Take],
 ) -> inspect.BoundArguments:
-    """The arguments of a call by their names, the plain ones as Python's own.
+    """The arguments of a call by their names, each as what `takes` it makes of it: plain ones are Python's own then.
 
     Raises:
         CallError: an argument is missing, unknown or of another kind than its annotation says.
@@ -80,17 +91,23 @@ def bound(
             if word in found.kwargs and word not in parameters:
                 raise CallError(f"{name} has no argument '{word}': {ANSWERS[word]}")
     for argument, value in found.arguments.items():
-        found.arguments[argument] = _plain(f"{name}'s {argument}", parameters[argument], value)
+        found.arguments[argument] = _plain(f"{name}'s {argument}", parameters[argument], value, takes.get(argument))
     return found
 
 
-def _plain(what: str, parameter: inspect.Parameter, value: Any) -> Any:
-    kind = parameter.annotation if isinstance(parameter.annotation, str) else ""
-    take = _TAKES.get(kind.removesuffix(" | None"))
-    if take is None or parameter.kind is parameter.VAR_KEYWORD:
+def takes_of(signature: inspect.Signature, kinds: Mapping[str, Any]) -> dict[str, Take]:
+    """What takes each argument, by its annotation; `kinds` are the classes and aliases that annotations name."""
+    found = {
+        name: _take(one.annotation.removesuffix(" | None"), kinds)
+        for name, one in signature.parameters.items()
+        if isinstance(one.annotation, str) and one.kind is not one.VAR_KEYWORD
+    }
+    return {name: take for name, take in found.items() if take is not None}
+
+
+def _plain(what: str, parameter: inspect.Parameter, value: Any, take: Take | None) -> Any:
+    if take is None or (value is None and (parameter.default is None or parameter.annotation.endswith(" | None"))):
         return value
-    if value is None and (kind.endswith(" | None") or parameter.default is None):
-        return None
     if parameter.kind is parameter.VAR_POSITIONAL:
         return tuple(take(what, one) for one in value)
     found = take(what, value)
@@ -99,18 +116,37 @@ def _plain(what: str, parameter: inspect.Parameter, value: Any) -> Any:
     return found
 
 
-def checked(function: Function, name: str = "") -> Function:
-    """A function, or a method of a class, whose calls are `bound` whoever makes them."""
+def checked(function: Function) -> Function:
+    """A function, a method, or what makes a class's objects, whose calls are `bound` whoever makes them."""
+    if isinstance(function, type):
+        function.__init__ = checked(function.__init__)  # type: ignore[misc]
+        return function
     signature = inspect.signature(function)
     made, method = function.__name__ == "__init__", next(iter(signature.parameters), "") in _SELF
-    said = name or (function.__qualname__ if method else f"sl.{function.__name__}")
+    room = next((f"{one}." for one in function.__module__.split(".") if one in _ROOMS), "")
+    said = function.__qualname__ if method else f"sl.{room}{function.__name__}"
+
+    @functools.cache
+    def takes() -> dict[str, Take]:  # when it is first called: classes that stand further down are known then
+        return takes_of(signature, vars(sys.modules[function.__module__]))
 
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
-        found = bound(type(args[0]).__name__ if made else said, signature, args, named)
-        return function(*found.args, **found.kwargs)
+        found = bound(type(args[0]).__name__ if made else said, signature, args, named, takes())
+        return within_memory(function, found)
 
     return call  # type: ignore[return-value]
+
+
+def within_memory(function: Callable[..., Any], found: inspect.BoundArguments) -> Any:
+    """What the function answers; where numbers were asked for that no memory holds, the sentence that says so."""
+    try:
+        return function(*found.args, **found.kwargs)
+    except (MemoryError, OverflowError, RuntimeError, ValueError) as error:
+        said = no_room(error)
+        if said is None:
+            raise
+        raise said from None
 
 
 def _of_torch(value: Any) -> bool:
@@ -164,9 +200,12 @@ def _whole(what: str, value: Any) -> int:
     try:
         if isinstance(value, bool):
             raise TypeError
-        return operator.index(value)
+        found = operator.index(value)
     except (TypeError, ValueError, RuntimeError):
         raise _given(what, value, "a whole number, such as 5") from None
+    if not -_MOST <= found < _MOST:
+        raise InputError(f"{what} is {found:.3g}: give a whole number from -2^63 to below 2^63")
+    return found
 
 
 def _number(what: str, value: Any) -> float:
@@ -178,7 +217,7 @@ def _number(what: str, value: Any) -> float:
         raise _given(what, value, "a number") from None
     if not math.isfinite(found):
         raise InputError(f"{what} is {found}: give a finite number")
-    return value if type(value) is int else found
+    return value if type(value) is int and abs(value) < _MOST else found
 
 
 def _switch(what: str, value: Any) -> bool:
@@ -199,13 +238,90 @@ def _path(what: str, value: Any) -> Any:
     return value
 
 
+def _array(what: str, value: Any) -> Any:
+    """What numpy takes for numbers, as an array of them."""
+    import numpy as np
+
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        found = np.asarray(None)
+    if found.dtype.kind not in "biuf":
+        raise _given(what, value, "numbers, as an array or a list")
+    return found
+
+
+#: how one of a kind is had
+_MADE = {
+    "Activity": "sl.record(network, data)", "Ledger": "sl.price(activity, 'loihi')", "PairRule": "sl.plasticity.PairRule()",
+    "Pruning": "sl.learning.Pruning(0.8)", "DiehlCook": "sl.plasticity.DiehlCook.random(400)",
+    "Population": "sl.nef.population(100)", "Neuron": "sl.neurons.LIF()",
+}  # fmt: skip
+
+
+def _one_of(kind: type) -> Take:
+    def take(what: str, value: Any) -> Any:
+        if not isinstance(value, kind):
+            made = f", such as {_MADE[kind.__name__]}" if kind.__name__ in _MADE else ""
+            raise _given(what, value, a_kind(kind) + made + (", and not the class" if isinstance(value, type) else ""))
+        return value
+
+    return take
+
+
+def _any_of(takes: list[Take]) -> Take:
+    def take(what: str, value: Any) -> Any:
+        wanted = []
+        for one in takes:
+            try:
+                return one(what, value)
+            except CallError as error:
+                wanted.append(str(error).rpartition(": give ")[2])
+        raise _given(what, value, " or ".join(wanted))
+
+    return take
+
+
+def _take(kind: str, kinds: Mapping[str, Any]) -> Take | None:
+    """What takes a value of an annotation, or None where the function looks at it itself."""
+    ours = kinds.get(kind)
+    if kind in _TAKES or ours is object:
+        return _TAKES.get(kind)
+    parts = re.split(r" \| (?![^\[]*\])", kind)
+    if len(parts) > 1:
+        takes = [_take(one, kinds) for one in parts]
+        return _any_of([one for one in takes if one is not None]) if all(takes) else None
+    if isinstance(ours, type) and ours.__module__.split(".")[0] == __package__:
+        return _one_of(ours)
+    if kind.startswith("NDArray[") or kind in ("ArrayLike", "Values"):
+        return _array
+    if kind.startswith("Callable[") or get_origin(ours) is Callable:
+        return _callable
+    if kind.startswith("Literal[") or (
+        get_origin(ours) is Literal and all(isinstance(one, str) for one in get_args(ours))
+    ):
+        return _name  # which names there are, and which is near, the function says
+    several = re.fullmatch(r"(?:Iterable|Sequence)\[(.+)\]", kind)
+    if several:
+        return _several(_take(several[1], kinds) or _as_it_is, f"several, in a list: {several[1]}")
+    return _mapping(f"a dict: {kind}") if kind.startswith("Mapping[") else None
+
+
 def _as_it_is(what: str, value: Any) -> Any:
     return value
 
 
 def _or_tensor(what: str, value: Any) -> Any:
     """A number, or an array of them, which is looked at where it is used."""
-    return value if hasattr(value, "ndim") or isinstance(value, list | tuple) else _number(what, value)
+    if isinstance(value, list | tuple):
+        _array(what, value)
+        return value
+    return value if hasattr(value, "ndim") else _number(what, value)
+
+
+def _or_delays(what: str, value: Any) -> Any:
+    """A whole number, or an array of them."""
+    return value if hasattr(value, "ndim") else _whole(what, value)
 
 
 def _callable(what: str, value: Any) -> Any:
@@ -214,17 +330,19 @@ def _callable(what: str, value: Any) -> Any:
     return value
 
 
-def _several(
-    take: Callable[[str, Any], Any], wanted: str, *, text: bool = False, whole: int | None = None
-) -> Callable[[str, Any], Any]:
+def _several(take: Take, wanted: str, *, text: bool = False, whole: int | None = None) -> Take:
     """Each of several; `text` alone may stand for itself, and there are `whole` of them where that is said."""
 
     def each(what: str, value: Any) -> Any:
         if text and isinstance(value, str):
             return value
-        if isinstance(value, str | bytes) or not (isinstance(value, Iterable) or hasattr(value, "__getitem__")):
-            raise _given(what, value, wanted)
-        found = tuple(take(f"one of {what}", one) for one in value)
+        try:
+            if isinstance(value, str | bytes):
+                raise TypeError
+            parts = list(value)
+        except TypeError:
+            raise _given(what, value, wanted) from None
+        found = tuple(take(f"one of {what}", one) for one in parts)
         if whole is not None and len(found) != whole:
             raise _given(what, value, wanted)
         return found
@@ -232,10 +350,10 @@ def _several(
     return each
 
 
-def _mapping(wanted: str, *, alone: Callable[[str, Any], Any] | None = None) -> Callable[[str, Any], Any]:
+def _mapping(wanted: str, *, alone: Take | None = None, of: Take | None = None) -> Take:
     def take(what: str, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return value
+            return value if of is None else {key: of(f"{what}[{key!r}]", one) for key, one in value.items()}
         if alone is None:
             raise _given(what, value, wanted)
         return alone(what, value)
@@ -243,24 +361,27 @@ def _mapping(wanted: str, *, alone: Callable[[str, Any], Any] | None = None) -> 
     return take
 
 
-_TAKES: dict[str, Callable[[str, Any], Any]] = {
+_TAKES: dict[str, Take] = {
     "int": _whole, "float": _number, "bool": _switch, "str": _name, "float | Tensor": _or_tensor,
+    "int | Tensor": _or_delays,
     "tuple[int, int]": _several(_whole, "two whole numbers, such as (0, 8)", whole=2),
     "tuple[str, str]": _several(_name, "two names, such as ('ANN', 'SNN')", whole=2),
     "Iterable[str]": _several(_name, "names, such as ['spike']", text=True),
     "Sequence[str]": _several(_name, "names, such as ['spike']", text=True),
     "Sequence[float]": _several(_number, "numbers, such as [0.1, 0.2]"),
-    "Sequence[tuple[int, int]]": _several(_as_it_is, "pairs of whole numbers, such as [(784, 10)]"),
+    "tuple[str, ...] | list[str]": _several(_name, "names, such as ['fc1']"),
+    "Sequence[tuple[int, int]]": _several(
+        _several(_whole, "two whole numbers, such as (784, 10)", whole=2), "pairs of whole numbers, such as [(784, 10)]"
+    ),
+    "Sequence[int]": _several(_whole, "whole numbers, such as [1, 28, 28]"),
     "Sequence[Count]": _several(_as_it_is, "counts, one a layer"),
-    "Iterable[Measurement]": _several(_as_it_is, "measurements, as sl.questions.validate().points has them"),
-    "Sequence[int] | int": _mapping("", alone=lambda what, value: (
-        value if isinstance(value, int) else list(_several(_whole, "whole numbers, such as [1, 28, 28]")(what, value))
-    )),
-    "float | Mapping[str, float]": _mapping("", alone=_number),
-    "Mapping[str, Sequence[float]]": _mapping("a dict of numbers by name"),
+    "tuple[float, float]": _several(_number, "two numbers, such as (0.1, 0.9)", whole=2),
+    "float | Mapping[str, float]": _mapping("", alone=_number, of=_number),
+    "Mapping[str, Sequence[float]]": _mapping(
+        "a dict of numbers by name", of=_several(_number, "numbers, such as [0.1, 0.2]")
+    ),
     "Mapping[str, str | HardwareProfile]": _mapping("a dict of devices by layer, such as {'fc1': 'v100'}"),
     "Mapping[str, str | UserRule]": _mapping("a dict of rules by operator"),
     "Mapping[str, Mapping[str, Count]]": _mapping("a dict by layer of counts by event, {'fc1': {'spike': 120}}"),
-    "Callable[[int, int], None]": _callable,
-    "str | os.PathLike[str]": _path, "str | Path": _path,
+    "str | os.PathLike[str]": _path, "os.PathLike[str]": _path, "str | Path": _path, "Path": _path,
 }  # fmt: skip

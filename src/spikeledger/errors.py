@@ -92,8 +92,12 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
 
 def of_kind(value: object) -> str:
     """What a value is, in a sentence: "None", "a dict", "an Activity"."""
-    kind = type(value).__name__
-    return "None" if value is None else f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+    return "None" if value is None else a_kind(type(value))
+
+
+def a_kind(kind: type) -> str:
+    """One of a kind, in a sentence."""
+    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
 
 
 def retold(error: BaseException) -> str:
@@ -105,6 +109,28 @@ def retold(error: BaseException) -> str:
     text = type(error).__name__ + (f": {said[0][:200]}" if said else "")
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
     return f"{text} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else text
+
+
+#: how numpy and torch say that there is no room
+_NO_ROOM = (
+    "can't allocate memory", "not enough memory", "out of memory", "Unable to allocate", "Maximum allowed dimension",
+    "array is too big", "array dimensions exceed", "too large to convert", "Storage size calculation overflowed",
+    "Invalid shape dimension",
+)  # fmt: skip
+
+
+def no_room(error: BaseException) -> CapacityError | None:
+    """The sentence where numbers were asked for that no memory holds; None where something else is the matter."""
+    said = str(error)
+    large = isinstance(error, MemoryError) or (
+        isinstance(error, OverflowError | RuntimeError | ValueError) and any(words in said for words in _NO_ROOM)
+    )
+    if isinstance(error, SpikeLedgerError) or not large:
+        return None
+    return CapacityError(
+        f"this was asked for more than the machine's memory holds ({(said.splitlines() or ['no room'])[0]:.200}): take "
+        "fewer samples, steps or neurons"
+    )
 
 
 def by_torch(error: RuntimeError) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType, MappingProxyType
 from typing import Any
 
-from .arguments import bound
+from .arguments import bound, takes_of, within_memory
 from .errors import CallError, InputError, UnknownAttribute, of_kind
 
 _PACKAGE = __name__.partition(".")[0]
@@ -71,19 +71,21 @@ def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         argument: _TAKES.get((name, argument)) or _BY_KIND.get(str(one.annotation).removesuffix(" | None"))
         for argument, one in signature.parameters.items()
     }
+    # what the face takes by itself is anything to the rest
+    plain = takes_of(signature, {**vars(sys.modules[function.__module__]), **dict.fromkeys(_BY_KIND, object)})
     optional = {
         key for key, one in signature.parameters.items() if one.default is None or "None" in str(one.annotation)
     }
 
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
-        found = bound(f"sl.{name}", signature, args, named)
+        found = bound(f"sl.{name}", signature, args, named, plain)
         for argument, value in found.arguments.items():
             value, take = _array(value), takes[argument]
             if take is not None and not (value is None and argument in optional):
                 value = take(name, value)
             found.arguments[argument] = value
-        return function(*found.args, **found.kwargs)
+        return within_memory(function, found)
 
     return call
 
@@ -200,9 +202,11 @@ def _dtype(name: str, value: Any) -> Any:
 
 
 def _penalties(name: str, value: Any) -> Any:
-    if isinstance(value, str):
+    if callable(value):
+        return (value,)
+    if not isinstance(value, list | tuple):
         raise _not(name, value, "penalties", "make one: sl.losses.synops(target=5e4)")
-    return (value,) if callable(value) else value
+    return value
 
 
 #: annotation -> what makes of a value what the function takes

@@ -61,6 +61,8 @@ price good.npz --profile loihi --leave-out spike,,hopp
 price good.npz --profile loihi --elsewhere fc1
 price good.npz --profile loihi --elsewhere fc7:v100
 price good.npz --profile loihi --elsewhere fc1:v10
+price good.npz --profile loihi -o .
+price good.npz --profile loihi -o no-folder/bill.html
 account good.npz --profile lohi
 account a-file --profile loihi
 sensitivity good.npz --profile loihi --against lohi
@@ -115,6 +117,7 @@ train --epochs -1 --out t
 train --epochs {huge} --timesteps 0 --out t
 train --epochs 1e3 --out t
 train --timesteps {huge}0 --epochs 0 --out t
+train --data digits --timesteps {huge} --out t
 train --kind ANN --out t
 train --encoder delta --out t
 train --neuron lfi --out t
@@ -216,6 +219,7 @@ search show .
 search show a-file
 search show none
 outlook --table everything
+outlook --parameters 0
 outlook --flop 1e25
 outlook --flop nan --year 2026
 outlook --flop -1 --year 2026
@@ -262,6 +266,7 @@ price ./good.npz --profile loihi --json --json
 price {here}/good.npz --profile loihi
 price good.npz --profile loihi --leave-out second --leave-out hop
 price good.npz --profile loihi@batch1
+price good.npz --profile loihi -o bill.html
 price "a file of mine.npz" --profile loihi
 price Größe-😀.npz --profile loihi
 price good.npz --profile loihi --leave-out ""

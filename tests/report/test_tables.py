@@ -50,16 +50,21 @@ def test_names_are_never_markup(hostile: Comparison) -> None:
     assert "[red]$x^2$" in text and "<script>" in text
 
 
-def test_a_ledger_in_the_terminal(ordinary: Comparison) -> None:
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_ledger_in_the_terminal(
+    ordinary: Comparison, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ledger = ordinary.match("loihi").snn.ledger
     assert ledger is not None
-    console = Console(file=io.StringIO(), width=80, force_terminal=False)
-    tables.show_ledger(ledger, console=console)
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    monkeypatch.setenv("COLUMNS", str(width))
+    ledger.show()
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= width
     assert units.joules(ledger.joules_per_sample) in text
     for layer, event, count, joules, _ in ledger.rows():
-        assert any(all(part in line for part in (layer, event, count, joules)) for line in text.splitlines())
+        lines = text.splitlines() if width == 80 else [text]  # in fewer columns words fold
+        assert any(all(part in line for part in (count, joules)) for line in lines)
+        assert width < 80 or any(layer in line and event in line for line in lines)
     said = " ".join(text.split()).lower()
     assert "pre-silicon prices" in said and "static power depends on the state of the chip" in said
 

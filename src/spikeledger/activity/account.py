@@ -79,13 +79,13 @@ class Activity(Shown):
 
     def layer(self, name: str) -> Layer:
         """The facts of one layer."""
-        if name not in self.layers_by_name:
+        if not isinstance(name, str) or name not in self.layers_by_name:
             raise unknown_name("layer", name, self.layers_by_name)
         return self.layers_by_name[name]
 
     def total(self, event: str, layer: str | None = None) -> int:
         """How often an event happened, in one layer or in all: an exact integer; 0 where it could not happen."""
-        if event not in EVENTS:
+        if not isinstance(event, str) or event not in EVENTS:
             raise unknown_name("event", event, EVENTS)
         if layer is not None:
             self.layer(layer)
@@ -99,7 +99,7 @@ class Activity(Shown):
 
     def per_neuron(self, layer: str, event: str = "spike") -> Counts:
         """Events of each neuron, `int64 [*N]`; for `synaptic_op` and `mac` by the *presynaptic* neuron."""
-        if event not in EVENTS:
+        if not isinstance(event, str) or event not in EVENTS:
             raise unknown_name("event", event, EVENTS)
         facts = self.layer(layer)
         tally = self.tallies.get((layer, event))
@@ -155,6 +155,7 @@ class Activity(Shown):
         """So that `sum(activities)` adds them, from its 0 on."""
         return self if type(other) is int and other == 0 else self + other
 
+    @checked
     def then(self, other: Activity) -> Activity:
         """The account of both runs one after the other: the same samples, later steps."""
         if self.samples != other.samples:
@@ -165,6 +166,7 @@ class Activity(Shown):
         }
         return _merge(self, other, samples=self.samples, timesteps=self.timesteps + other.timesteps, steps=steps)
 
+    @checked
     def only(self, layers: Iterable[str]) -> Activity:
         """The part of the account that belongs to some layers."""
         keep = dict.fromkeys(self.layer(name).name for name in layers)

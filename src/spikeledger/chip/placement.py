@@ -112,6 +112,8 @@ def place(
     """
     if method not in METHODS:
         raise unknown_name("placement method", method, METHODS)
+    if rounds < 0:
+        raise InputError(f"{rounds} swaps of a core were asked for: give 0, which leaves the greedy placement, or more")
     if device is None:
         if not isinstance(network, Placement):
             raise InputError(f"on which device? Name one: {', '.join(list_devices())}")

@@ -38,7 +38,7 @@ from .reference import run_reference
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..mapping.tracer import Layout
+    from ..listening.neurons import Layout
 
 Rule = Literal["fan_out", "published"]
 Precision = Literal["float32", "float64", "chip"]

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import SpikeLedgerError
+from ..errors import SpikeLedgerError, no_room
 from ..printable import printable
 from . import (
     account,
@@ -110,6 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         _unread()
         return _complain(f"what was to be written has no room: {error.strerror}; free some, or write elsewhere")
+    except (MemoryError, OverflowError, RuntimeError, ValueError) as error:
+        said = no_room(error)
+        if said is None:
+            raise
+        return _complain(said.shell)
     except SystemExit as error:  # what typer's parent makes of a broken pipe
         if isinstance(error.__context__, BrokenPipeError):
             return _unread()

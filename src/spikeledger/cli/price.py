@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import options
+from . import folders, options
 
 
 def price(
@@ -21,6 +21,7 @@ def price(
         list[str] | None, typer.Option(help="A layer that another device computes: fc1=horowitz-45nm; may be repeated.")
     ] = None,
     allow_uncounted: options.AllowUncounted = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write its page too, such as bill.html.")] = None,
     json: options.Json = False,
 ) -> None:
     """Price a recorded activity on a device: joules by layer and event, with a range.
@@ -32,14 +33,16 @@ def price(
     from ..ledger import price as price_activity
     from .console import print_json
 
+    if out is not None:
+        folders.check_target(out)
     device = load_profile(profile)
     ledger = price_activity(
         Activity.load(activity), device, bill=bill, leave_out=leave_out or (),
         elsewhere=options.pairs("elsewhere", elsewhere, "LAYER=DEVICE"), allow_uncounted=allow_uncounted,
     )  # fmt: skip
+    if out is not None:
+        ledger.report(out)
     if json:
         print_json(ledger.to_dict())
     else:
-        from ..report.tables import show_ledger
-
-        show_ledger(ledger)
+        ledger.show()

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import checked
 from ..errors import DataError, unknown_name
 
 #: name -> (class of tonic.datasets, its classes)
@@ -22,6 +23,7 @@ SETS: Final[dict[str, tuple[str, int]]] = {
 }
 
 
+@checked
 def load_events(
     name: str, root: str | Path, *, timesteps: int, train: bool = True, samples: int | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import InputError, ProfileError, unknown_name
+from ..errors import CallError, InputError, ProfileError, of_kind, unknown_name
 from ..events import EVENTS
 from ..reading import LARGEST_TOML, Kind, is_file, read_text, toml
 from .cited import faults
@@ -48,6 +48,10 @@ def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> Hard
     """
     if isinstance(name_or_path, HardwareProfile):
         return name_or_path
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise CallError(
+            f"a device was given as {of_kind(name_or_path)}: give a name of sl.list_profiles(), a TOML file, or a profile"
+        )
     text = os.fspath(name_or_path)
     if text in _shipped() or text in _files():
         return _load_named(text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 
 Derivative = Callable[[Tensor], Tensor]
@@ -39,6 +40,7 @@ class Surrogate:
         return _FORMULAS[self.name](x, self.slope) if self.own is None else self.own(x)
 
 
+@checked
 def atan(slope: float = 1.0) -> Surrogate:
     """Arc tangent: `g(x) = slope/2 / (1 + (pi/2 slope x)^2)` (Fang et al. 2021, doi:10.1109/ICCV48922.2021.00266)."""
     return Surrogate("atan", slope)
@@ -48,6 +50,7 @@ def _atan(x: Tensor, slope: float) -> Tensor:
     return (slope / 2) / (1 + (math.pi / 2 * slope * x).square())
 
 
+@checked
 def fast_sigmoid(slope: float = 25.0) -> Surrogate:
     """Fast sigmoid: `g(x) = 1 / (1 + slope |x|)^2` (Zenke & Ganguli 2018, doi:10.1162/neco_a_01086)."""
     return Surrogate("fast_sigmoid", slope)
@@ -57,6 +60,7 @@ def _fast_sigmoid(x: Tensor, slope: float) -> Tensor:
     return (1 + slope * x.abs()).square().reciprocal()
 
 
+@checked
 def sigmoid(slope: float = 4.0) -> Surrogate:
     """Logistic: `g(x) = slope s(1 - s)` with `s = 1 / (1 + exp(-slope x))`."""
     return Surrogate("sigmoid", slope)
@@ -67,6 +71,7 @@ def _sigmoid(x: Tensor, slope: float) -> Tensor:
     return slope * s * (1 - s)
 
 
+@checked
 def triangle(slope: float = 1.0) -> Surrogate:
     """Triangle: `g(x) = max(0, 1 - slope |x|)` (Bellec et al. 2018, arXiv:1803.09574)."""
     return Surrogate("triangle", slope)
@@ -76,6 +81,7 @@ def _triangle(x: Tensor, slope: float) -> Tensor:
     return (1 - slope * x.abs()).clamp_min(0)
 
 
+@checked
 def straight_through(slope: float = 1.0) -> Surrogate:
     """Straight through: `g(x) = slope` everywhere (Bengio et al. 2013, arXiv:1308.3432)."""
     return Surrogate("straight_through", slope)
@@ -85,6 +91,7 @@ def _straight_through(x: Tensor, slope: float) -> Tensor:
     return torch.full_like(x, slope)
 
 
+@checked
 def rectangular(slope: float = 1.0) -> Surrogate:
     """Rectangular: `g(x) = slope` where `|x| < 1 / (2 slope)`, else 0 (Wu et al. 2018, doi:10.3389/fnins.2018.00331)."""
     return Surrogate("rectangular", slope)
@@ -111,6 +118,7 @@ _FORMULAS: dict[str, Callable[[Tensor, float], Tensor]] = dict(
 )
 
 
+@checked
 def surrogate(name: str | Surrogate | Derivative, slope: float | None = None) -> Surrogate:
     """Find a surrogate by name, or wrap a callable `g(membrane - threshold)` of one's own."""
     if isinstance(name, Surrogate):

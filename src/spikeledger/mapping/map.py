@@ -5,7 +5,7 @@ A torch module is traced, what is mapped already is given back as it is, and a p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
 from .mapped import Mapped
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from .tracer import Layout
+    from ..listening.neurons import Layout
 
 _MOST_VALUES = 1 << 28  # of one sample: more than a network here can take
 
@@ -43,15 +43,16 @@ def map(
         return network if isinstance(network, Mapped) else held  # type: ignore[return-value]
     from torch import nn
 
-    from .tracer import DoesNotRun, Layout, StepsAsSamples, trace
+    from ..listening.neurons import LAYOUTS
+    from .tracer import DoesNotRun, StepsAsSamples, trace
 
     if not isinstance(network, nn.Module):
         raise InputError(
             f"a {type(network).__name__} cannot be mapped onto a chip: give a torch module, what sl.map gave, or a "
             "placement"
         )
-    if layout is not None and layout not in get_args(Layout):
-        raise unknown_name("layout", layout, get_args(Layout))
+    if layout is not None and (not isinstance(layout, str) or layout not in LAYOUTS):
+        raise unknown_name("layout", layout, LAYOUTS)
     told = layout or getattr(network, "input_layout", None)
     found: Layout = "TB" if step_by_step else told or "TB"
     sample, said = _sample(network, inputs, found), name or type(network).__name__

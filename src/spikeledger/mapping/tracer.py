@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, SpikeLedgerError, retold
-from ..listening.neurons import Firing, NeuronKind
+from ..listening.neurons import Firing, Layout, NeuronKind
 from ..torch_private import schema_of
 from . import terms as algebra
 from .assemble import Arrival, assemble
@@ -28,7 +28,6 @@ from .mapped import Mapped
 from .maximum import ANY, is_maximum, per_axis, sums_of_windows
 from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse
 
-Layout = Literal["B", "TB", "BT"]
 _CURRENT = "declare the class with @sl.neuron(current=...), the argument that is its input current"
 _STEPS = 3  # of the traced run, at least: enough to see what a connection with delay 1 does again and again
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError
 from .neurons import _above_zero
 
 
+@checked
 @dataclass(frozen=True)
 class AdaptiveLIF:
     """LIF whose threshold `1 + w` rises by `increase` with every spike and sinks with `tau_threshold` (seconds).
@@ -35,7 +36,10 @@ class AdaptiveLIF:
                 f"{self.increase:g}, but must be finite and at least 0"
             )
 
-    def run(self, current: Any, *, dt: float) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    @checked
+    def run(
+        self, current: ArrayLike, *, dt: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
         """Spikes, membranes and thresholds, each `[T, N]`, of currents `[T, N]`, from rest."""
         currents = np.asarray(current, np.float64)
         if currents.ndim != 2 or not np.isfinite(currents).all():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError
 
 
-def solve(activities: Any, targets: Any, *, noise: float = 0.1) -> NDArray[np.float64]:
+@checked
+def solve(activities: ArrayLike, targets: ArrayLike, *, noise: float = 0.1) -> NDArray[np.float64]:
     """Decoders `[N, D]` by regularised least squares, from activities `[M, N]` (Hz) and targets `[M, D]`.
 
         (A'A + m sigma^2 I) D = A'Y,   sigma = noise x the largest activity

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..activity import Activity, Layer, Tally
+from ..arguments import checked
 from ..errors import InputError
 from .neurons import _above_zero
 from .populations import Population, Values
@@ -25,8 +26,9 @@ class Run:
     activity: Activity
 
 
+@checked
 def simulate(
-    one: Population, values: Any, *, dt: float = 0.001, function: Callable[[Values], Any] | None = None,
+    one: Population, values: ArrayLike, *, dt: float = 0.001, function: Callable[[Values], Any] | None = None,
     synapse: Lowpass | None = None,
 ) -> Run:  # fmt: skip
     """One population that is told values `[T, D]` and read through decoders of a function of them."""
@@ -36,8 +38,9 @@ def simulate(
     return Run((spikes,), read, _account([("population", one, spikes, None)]))
 
 
+@checked
 def connect(
-    first: Population, second: Population, values: Any, *, dt: float = 0.001,
+    first: Population, second: Population, values: ArrayLike, *, dt: float = 0.001,
     function: Callable[[Values], Any] | None = None, synapse: Lowpass | None = None,
 ) -> Run:  # fmt: skip
     """Two populations: the second hears `function(value)` of the first, the value itself by default (a channel).
@@ -61,7 +64,8 @@ def connect(
     return Run((sent, spikes), read, _account([("first", first, sent, None), ("second", second, spikes, "first")]))
 
 
-def integrator(one: Population, rates: Any, *, dt: float = 0.001, synapse: Lowpass | None = None) -> Run:
+@checked
+def integrator(one: Population, rates: ArrayLike, *, dt: float = 0.001, synapse: Lowpass | None = None) -> Run:
     """A population that remembers: `dx/dt = rates`, for rates `[T, D]`, by a connection to itself.
 
     Through a synapse of `tau` it hears its own value and `tau rates`. What the decoders get wrong is added up too: the

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 
 Values = NDArray[np.float64]
 
 
+@checked
 def leaky_integrator(
-    current: Any, *, dt: float, tau: float, start: float = 0.0, method: Literal["euler", "exact"] = "exact"
+    current: ArrayLike, *, dt: float, tau: float, start: float = 0.0, method: Literal["euler", "exact"] = "exact"
 ) -> Values:
     """A leaky bucket: `tau dv/dt = current - v`, for currents `[T]` or `[T, N]` that stand still within a step.
 
@@ -39,6 +41,7 @@ def leaky_integrator(
     return out
 
 
+@checked
 @dataclass(frozen=True)
 class LIF:
     """Leaky integrate-and-fire with threshold 1: `tau dv/dt = J - v`; at 1 a spike, then 0 for the refractory time.
@@ -57,7 +60,8 @@ class LIF:
         if not (math.isfinite(self.refractory) and self.refractory >= 0):
             raise InputError(f"the refractory time is {self.refractory:g} s, but must be at least 0 s")
 
-    def rate(self, current: Any) -> Values:
+    @checked
+    def rate(self, current: ArrayLike) -> Values:
         """Spikes a second at a constant current: `1 / (refractory + tau log1p(1 / (J - 1)))`, and 0 where `J <= 1`."""
         over = np.asarray(current, np.float64) - 1
         rates = np.zeros_like(over)
@@ -65,7 +69,8 @@ class LIF:
         rates[above] = 1 / (self.refractory + self.tau * np.log1p(1 / over[above]))
         return rates
 
-    def gain_bias(self, max_rates: Any, intercepts: Any) -> tuple[Values, Values]:
+    @checked
+    def gain_bias(self, max_rates: ArrayLike, intercepts: ArrayLike) -> tuple[Values, Values]:
         """Gain and bias `[N]` with which `rate(gain x + bias)` begins at the intercept and is the maximum at `x = 1`.
 
         Raises:
@@ -97,7 +102,8 @@ class LIF:
         waiting[fired] = self.refractory + crossed
         return fired
 
-    def run(self, current: Any, *, dt: float) -> NDArray[np.bool_]:
+    @checked
+    def run(self, current: ArrayLike, *, dt: float) -> NDArray[np.bool_]:
         """Spikes `[T, N]` of currents `[T, N]`, from rest."""
         currents = np.asarray(current, np.float64)
         if currents.ndim != 2 or not np.isfinite(currents).all():

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError
 from .decoders import solve
 from .neurons import LIF
@@ -16,6 +17,7 @@ from .neurons import LIF
 Values = NDArray[np.float64]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Population:
     """Neurons whose currents are `gain (encoders . x) / radius + bias`, for values `x [D]` within a radius."""
@@ -44,7 +46,8 @@ class Population:
         """How many numbers a value has."""
         return self.encoders.shape[1]
 
-    def currents(self, values: Any) -> Values:
+    @checked
+    def currents(self, values: ArrayLike) -> Values:
         """Currents `[..., N]` that values `[..., D]` drive."""
         given = np.asarray(values, np.float64)
         if given.shape[-1:] != (self.dimensions,):
@@ -53,16 +56,19 @@ class Population:
             )
         return given @ (self.encoders.T / self.radius) * self.gain + self.bias
 
-    def rates(self, values: Any) -> Values:
+    @checked
+    def rates(self, values: ArrayLike) -> Values:
         """Tuning curves: spikes a second `[..., N]` at values `[..., D]`."""
         return self.neuron.rate(self.currents(values))
 
+    @checked
     def decoders(self, function: Callable[[Values], Any] | None = None, *, noise: float = 0.1) -> Values:
         """Decoders `[N, D out]` of a function of the value, which takes points `[M, D]`; of the value itself by default."""
         wanted = self.points if function is None else np.asarray(function(self.points), np.float64)
         return solve(self.rates(self.points), wanted.reshape(len(self.points), -1), noise=noise)
 
 
+@checked
 def population(
     neurons: int,
     dimensions: int = 1,
@@ -79,9 +85,10 @@ def population(
     Args:
         points: at which decoders are solved, uniform within the radius; `max(750, 2 neurons)` by default.
     """
-    if neurons < 1 or dimensions < 1 or radius <= 0:
+    if min(neurons, dimensions) < 1 or radius <= 0 or (points is not None and points < 1):
         raise InputError(
-            f"a population has at least 1 neuron and 1 dimension and a radius above 0, not {neurons}, {dimensions}, {radius:g}"
+            f"a population has at least 1 neuron, 1 dimension and 1 point, and a radius above 0, not {neurons}, {dimensions}, "
+            f"{points} and {radius:g}"
         )
     draw, neuron = np.random.default_rng(seed), neuron or LIF()
     gain, bias = neuron.gain_bias(draw.uniform(*max_rates, neurons), draw.uniform(*intercepts, neurons))

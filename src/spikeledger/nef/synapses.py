@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError
 from .neurons import _above_zero
 
 
+@checked
 @dataclass(frozen=True)
 class Lowpass:
     """An exponential synapse, `y <- y a + x (1 - a)` with `a = exp(-dt / tau)`: exact for an input that stands still.
@@ -31,7 +32,8 @@ class Lowpass:
         _above_zero(dt=dt)
         return math.exp(-dt / self.tau) if self.tau else 0.0
 
-    def filter(self, values: Any, *, dt: float) -> NDArray[np.float64]:
+    @checked
+    def filter(self, values: ArrayLike, *, dt: float) -> NDArray[np.float64]:
         """Filtered values `[T, ...]`; each step's own value is in it."""
         given, keep = np.asarray(values, np.float64), self.keeps(dt)
         y, out = np.zeros(given.shape[1:]), np.empty_like(given)

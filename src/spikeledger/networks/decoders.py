@@ -40,6 +40,8 @@ class MembraneDecoder(Decoder):
     @checked
     def __init__(self, classes: int, levels: int = 1) -> None:
         super().__init__()
+        if min(classes, levels) < 1:
+            raise InputError(f"a decoder needs at least 1 class and 1 level, not {classes} and {levels}")
         self.levels = levels
         self.register_buffer("offset", torch.zeros(classes))
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..arguments import checked
 from ..errors import InputError
 
 #: steps; a chip keeps what is under way in memory, so that a longer delay is a mistake in the unit
@@ -25,6 +26,7 @@ class Delay(nn.Module):
 
     steps: Tensor
 
+    @checked
     def __init__(self, steps: int | Tensor) -> None:
         super().__init__()
         value = torch.as_tensor(steps).detach().clone()

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..arguments import Function, checked
+from ..arguments import checked
 from ..errors import InputError, retold, unknown_name
 from .decoders import Decoder
 from .decoders import decoder as find_decoder
@@ -42,10 +42,6 @@ NEURONS: dict[str, Callable[..., Neuron]] = {
 GAIN = 2.2
 
 
-def _checked(function: Function) -> Function:
-    return checked(function, f"sl.zoo.{function.__name__}")
-
-
 @dataclass(frozen=True)
 class Plan:
     """Hidden widths of the fully connected part, channels of the convolutional blocks, and dropout."""
@@ -64,7 +60,7 @@ PLANS: dict[str, Plan] = {
 }
 
 
-@_checked
+@checked
 def mlp(
     *widths: int,
     neuron: str | Callable[[], Neuron] = "lif",
@@ -90,7 +86,7 @@ def mlp(
     return network
 
 
-@_checked
+@checked
 def build(
     name: str,
     input_shape: Sequence[int] | int,
@@ -136,8 +132,8 @@ def rebuild(spec: Mapping[str, Any]) -> nn.Module:
     return twin(network, seed=seed) if is_twin else network
 
 
-@_checked
-def twin(network: SpikingNetwork, *, seed: int = 0) -> nn.Sequential:
+@checked
+def twin(network: nn.Module, *, seed: int = 0) -> nn.Sequential:
     """The ordinary network with the same weights' shapes: ReLU in place of neurons, none after the last layer.
 
     Takes samples `[B, *N]`, gives scores `[B, classes]`; its weights are drawn afresh from `seed`.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import units
+from ..arguments import checked
 from . import records
 from .notebook import Model, Notebook, notebook
 from .phrases import in_words, parameters, power_of_ten, watts, wh
@@ -45,6 +46,7 @@ class Contradiction:
         return asdict(self)
 
 
+@checked
 def check(book: Notebook | None = None) -> list[Contradiction]:
     """Contradictions of the notebook's numbers, or of another document in the same form; empty where all agree."""
     given = notebook() if book is None else book

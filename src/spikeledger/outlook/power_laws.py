@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..amounts import Amount
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 from . import records
 from .records import Run
@@ -121,6 +122,7 @@ class Fit:
 _NAMES = {"flop": "FLOP", "parameters": "N", "year": "year"}
 
 
+@checked
 def select(runs: str = "published") -> tuple[Run, ...]:
     """The runs of a selection: see `SELECTIONS`; a family, such as "Llama 2", is one too."""
     if runs.startswith("epoch") and runs in SELECTIONS:
@@ -140,6 +142,7 @@ def select(runs: str = "published") -> tuple[Run, ...]:
     return tuple(kept)
 
 
+@checked
 def fit(of: str | Sequence[str] = ("flop", "year"), runs: str | Sequence[Run] = "published") -> Fit:
     """Fit a power law of energy to training runs.
 

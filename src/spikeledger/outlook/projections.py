@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..amounts import Amount
+from ..arguments import checked
 from ..errors import InputError
 from .phrases import wh, wh_range
 from .power_laws import Fit, fit
@@ -45,6 +46,7 @@ class Projection:
         }  # fmt: skip
 
 
+@checked
 def project(
     *,
     flop: float | None = None,

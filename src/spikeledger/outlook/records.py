@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from .. import units
 from ..amounts import Amount
+from ..arguments import checked
 from ..hardware.cited import Part, Sourced
 
 #: how a number came about, from the strongest to the weakest
@@ -224,30 +225,35 @@ class Training(Part):
 _Model = TypeVar("_Model", bound=Part)
 
 
+@checked
 @functools.cache
 def brain() -> Brain:
     """What a brain needs."""
     return load("brain", Brain)
 
 
+@checked
 @functools.cache
 def training() -> Training:
     """Training runs with an energy that somebody published or estimated."""
     return load("training", Training)
 
 
+@checked
 @functools.cache
 def queries() -> Queries:
     """What one answer needs."""
     return load("queries", Queries)
 
 
+@checked
 @functools.cache
 def grids() -> Grids:
     """Carbon of electricity."""
     return load("grids", Grids)
 
 
+@checked
 @functools.cache
 def epoch() -> Training:
     """Language models of Epoch AI's database with watts and hours: another account of energy, never mixed with the first.

@@ -8,9 +8,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import checked
 from ..errors import InputError
 
 
+@checked
 @dataclass(frozen=True)
 class Constants:
     """Every constant of the network, in SI units; conductances have no unit, as in the paper's equations.

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activity import Activity
+from ..arguments import checked
 from ..errors import InputError
 from . import diehl_cook_step
 from .accounts import account
@@ -43,6 +44,7 @@ _CHUNK = 1000
 _LEARNING, _RESPONDING, _DELAYS, _WEIGHTS = range(4)
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class DiehlCook:
     """Inputs, excitatory neurons, and an inhibitory partner of each: weights `[inputs, neurons]`, thresholds `[neurons]`.
@@ -88,6 +90,7 @@ class DiehlCook:
         return self.weights.shape[1]
 
     @classmethod
+    @checked
     def random(
         cls, neurons: int, *, inputs: int = 784, seed: int = 0, delays: bool = False, constants: Constants | None = None
     ) -> DiehlCook:
@@ -138,6 +141,7 @@ class Responses:
     presentations: NDArray[np.int64]
 
 
+@checked
 def learn(
     network: DiehlCook,
     images: NDArray[np.uint8],
@@ -166,6 +170,7 @@ def learn(
     return Learned(grown, *_show(grown, pixels, shown, (seed, _LEARNING), learn=True, spikes=None, progress=progress))
 
 
+@checked
 def respond(network: DiehlCook, images: NDArray[np.uint8], *, seed: int = 0) -> Responses:
     """Show digits `uint8 [B, inputs]` to a network that no longer learns: weights and thresholds stay.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError
 
 
-def compete(current: Any, *, inhibition: float, decay: float = 0.9, threshold: float = 1.0) -> NDArray[np.bool_]:
+@checked
+def compete(current: ArrayLike, *, inhibition: float, decay: float = 0.9, threshold: float = 1.0) -> NDArray[np.bool_]:
     """Spikes `[T, N]` of LIF neurons, each of which takes `inhibition` off all others in the step after its spike.
 
         v <- decay v + current - inhibition (spikes of all - own),  v > threshold: a spike, v <- 0

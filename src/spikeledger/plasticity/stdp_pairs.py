@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 
 
+@checked
 @dataclass(frozen=True)
 class PairRule:
     """Pair STDP with traces: every pair of a sender's and a receiver's spike counts.
@@ -47,7 +49,8 @@ class PairRule:
             raise unknown_name("rounding", self.rounding, ("stochastic", "nearest"))
 
 
-def window(rule: PairRule, lag: Any) -> NDArray[np.float64]:
+@checked
+def window(rule: PairRule, lag: ArrayLike) -> NDArray[np.float64]:
     """The change of a weight by one pair, for lags `after - before` in steps: `increase exp(-lag / tau_before)` where the
     sender fired first or in the same step (its spike came first), `-decrease exp(lag / tau_after)` where it fired later."""
     lags = np.asarray(lag, np.float64)
@@ -56,13 +59,15 @@ def window(rule: PairRule, lag: Any) -> NDArray[np.float64]:
     return np.where(lags >= 0, up, down)
 
 
-def by_pairs(rule: PairRule, before: Any, after: Any) -> float:
+@checked
+def by_pairs(rule: PairRule, before: ArrayLike, after: ArrayLike) -> float:
     """The whole change of a weight that meets no bound: the sum of `window` over all pairs of spikes, `[T]` each."""
     senders, receivers = (np.flatnonzero(each) for each in _trains(before, after))
     return float(window(rule, receivers[:, None] - senders[None, :]).sum())
 
 
-def by_traces(rule: PairRule, before: Any, after: Any, *, start: float = 0.5) -> NDArray[np.float64]:
+@checked
+def by_traces(rule: PairRule, before: ArrayLike, after: ArrayLike, *, start: float = 0.5) -> NDArray[np.float64]:
     """The weight after each step `[T]`, from two traces that a synapse keeps: what `by_pairs` says, in constant memory.
 
     x <- x exp(-1 / tau_before) + sender,  y <- y exp(-1 / tau_after)
@@ -84,7 +89,7 @@ def by_traces(rule: PairRule, before: Any, after: Any, *, start: float = 0.5) ->
     return out
 
 
-def _trains(before: Any, after: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _trains(before: ArrayLike, after: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     first, second = (np.asarray(each) != 0 for each in (before, after))
     if first.ndim != 1 or first.shape != second.shape:
         raise InputError(

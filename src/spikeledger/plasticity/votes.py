@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 
 #: how neurons vote
 VOTES = ("rate", "proportion")
 
 
+@checked
 def label_neurons(spikes: NDArray[Any], labels: NDArray[Any], *, classes: int = 10) -> NDArray[np.float64]:
     """How much of its response each neuron gives to each class, `[neurons, classes]`; rows sum to 1, or are 0.
 
@@ -26,7 +28,8 @@ def label_neurons(spikes: NDArray[Any], labels: NDArray[Any], *, classes: int = 
     spikes, labels = np.asarray(spikes), np.asarray(labels)
     if spikes.ndim != 2 or labels.shape != spikes.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
-            f"labels are integers, one for each of the {len(spikes)} digits, not {labels.dtype} {list(labels.shape)}"
+            f"labels are integers, one for each digit of spikes {list(spikes.shape)}, [B, neurons], not {labels.dtype} "
+            f"{list(labels.shape)}"
         )
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(f"labels lie in 0 .. {classes - 1}, not in {labels.min()} .. {labels.max()}")
@@ -38,6 +41,7 @@ def label_neurons(spikes: NDArray[Any], labels: NDArray[Any], *, classes: int = 
     return np.divide(means, total, out=np.zeros_like(means), where=total > 0)
 
 
+@checked
 def vote(spikes: NDArray[Any], shares: NDArray[np.float64], *, by: str = "rate") -> NDArray[np.int64]:
     """The class of each digit `[B]`, from spikes `[B, neurons]` and the shares of `label_neurons`.
 
@@ -48,8 +52,10 @@ def vote(spikes: NDArray[Any], shares: NDArray[np.float64], *, by: str = "rate")
     if by not in VOTES:
         raise unknown_name("vote", by, VOTES)
     spikes = np.asarray(spikes)
-    if spikes.ndim != 2 or spikes.shape[1] != len(shares):
-        raise InputError(f"spikes {list(spikes.shape)} do not fit the shares of {len(shares)} neurons")
+    if spikes.ndim != 2 or shares.ndim != 2 or spikes.shape[1] != len(shares):
+        raise InputError(
+            f"spikes {list(spikes.shape)} do not fit shares {list(shares.shape)}: give [B, neurons] and [neurons, classes]"
+        )
     owners = np.argmax(shares, 1)
     mine = np.eye(shares.shape[1])[owners] * (shares.sum(1) > 0)[:, None]
     size = mine.sum(0)

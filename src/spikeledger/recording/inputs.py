@@ -41,7 +41,10 @@ class Given(NamedTuple):
     @property
     def first(self) -> Tensor:
         """The tensor whose axes say how many samples and steps there are."""
-        return next(_tensors((*self.args, *self.named.values())))
+        found = next(_tensors((*self.args, *self.named.values())), None)
+        if found is None:
+            raise InputError("the network was given no tensor to run on: give samples, such as data.test_inputs[:10]")
+        return found
 
     def cut(self, axis: int, take: Callable[[Tensor], Tensor]) -> Given:
         """Every tensor that has as many entries along an axis as the first one, cut there."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError, by_torch, retold, unknown_name
+from ..errors import InputError, by_torch, no_room, retold, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
 from .books import Pooling
 from .inputs import Given, batches, inputs_of
@@ -67,7 +67,7 @@ def record(
     data = data if isinstance(data, str) else inputs_of(data)
     if not isinstance(inputs, str):  # its name of old
         data, inputs = (inputs, "values") if data is None else (data, inputs)
-    if inputs not in ("values", "counts"):
+    if not isinstance(inputs, str) or inputs not in ("values", "counts"):
         raise unknown_name("kind of inputs", str(inputs), ("values", "counts"))
     if data is None:
         raise InputError("a recording needs data to run the network on: samples [B, *N] or sequences [T, B, *N]")
@@ -119,7 +119,7 @@ def recording(
     Backward passes and optimisers are not counted, nor is what runs outside all modules of the network except its
     own weights' operators. `rec.activity(samples=..., timesteps=...)` says what cannot be found out.
     """
-    if inputs not in ("values", "counts"):
+    if not isinstance(inputs, str) or inputs not in ("values", "counts"):
         raise unknown_name("kind of inputs", str(inputs), ("values", "counts"))
     recorder = Recorder(network, pooling=pooling, samples=samples, counts=inputs == "counts", rules=rules)
     with recorder.active():
@@ -192,6 +192,9 @@ class _Run:
         try:
             call(self.network)
         except RuntimeError as error:
+            large = no_room(error)
+            if large is not None:
+                raise large from None
             if not by_torch(error):
                 raise
             raise InputError(

@@ -62,6 +62,28 @@ def plot_raster(activity: Activity, layer: str, *, most: int = MOST_NEURONS) -> 
     return picture
 
 
+def plot_input(activity: Activity, layer: str) -> Picture | None:
+    """The first recorded sample as its spikes show it: a square a pixel, the darker the more steps it fired in.
+
+    None where the population is no image `[H, W]` or `[C, H, W]`; channels are laid on top of each other.
+    """
+    shape = activity.layer(layer).shape
+    if len(shape) not in (2, 3) or min(shape[-2:]) < 2:
+        return None
+    spikes = np.asarray(activity.rasters[layer])
+    image = (spikes != 0).reshape(len(spikes), -1, *shape[-2:]).mean(0).max(0)
+    high, wide = image.shape
+    each = min((WIDTH - 2) / wide, 150.0 / high)
+    left, top = (WIDTH - each * wide) / 2, 2.0
+    steps = plural(len(spikes), "step")
+    says = f"What {layer} sent of the first sample: the darker a pixel, the more of the {steps} it fired in."
+    picture = Picture("The first sample, as spikes show it", says, height=top + each * high + 4)
+    picture.add(Box(left, top, each * wide, each * high, "grid", opacity=0.35))
+    for y, x in np.argwhere(image > 0):
+        picture.add(Box(left + x * each, top + y * each, each, each, "snn", opacity=float(image[y, x])))
+    return picture
+
+
 def plot_rates(activity: Activity, layer: str, *, bins: int = 20) -> Picture:
     """How often neurons of one layer fire: a histogram over neurons of spikes a step, all recorded samples together."""
     rates = firing_rates(activity, layer)

@@ -74,9 +74,9 @@ def plot_terms(comparison: Verdicts) -> Picture:
     return picture
 
 
-def plot_layers(match: Match) -> Picture:
-    """Which layer the joules go to, on both sides of one match; static power is the device's and no layer's."""
-    books = [(kind, cost, _by_layer(cost)) for kind, cost in sides(match)]
+def plot_layers(match: Match, *, kinds: Sequence[str] = ("ann", "snn")) -> Picture:
+    """Which layer the joules go to, on the sides of one match; static power is the device's and no layer's."""
+    books = [(kind, cost, _by_layer(cost)) for kind, cost in sides(match) if kind in kinds]
     picture = Picture(f"Joules by layer: {match.name}", _dearest_layers(books))
     x = Scale(0.0, 1.0, 122.0, WIDTH - 96)
     y = 2.0
@@ -243,7 +243,8 @@ def _dearest_layers(books: Sequence[tuple[str, Cost, list[tuple[str, float]]]]) 
         total = sum(value for _, value in book)
         if total > 0:
             name, value = max(book, key=lambda row: row[1])
-            said.append(f"most of the {kind.upper()}'s joules go to {name} ({percent(value / total)})")
+            part = "most" if value > total / 2 else "the largest part"
+            said.append(f"{part} of the {kind.upper()}'s joules goes to {name} ({percent(value / total)})")
     return sentence("; ".join(said)) if said else "Nothing was priced."
 
 

@@ -12,7 +12,7 @@ from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import VIEWS, Match, View
 from ..study.sides import OPERATIONS, Side
-from .behaviour import MOST_NEURONS, plot_confusion, plot_raster, plot_rates, plot_running
+from .behaviour import MOST_NEURONS, plot_confusion, plot_input, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
 from .tornado import plot_tornado
@@ -53,7 +53,7 @@ def verdicts(comparison: Comparison) -> Html:
 def cost(comparison: Comparison) -> Section:
     """Joules a sample and where they go."""
     own = [match for match in comparison.matches if not match.as_published]
-    layers = [plot_layers(match) for match in own if match.ann.ledger or match.snn.ledger]
+    layers = [plot_layers(match, kinds=kinds) for match, kinds in _once(own)]
     pictures = [plot_joules(comparison), plot_terms(comparison)]
     return section(
         "joules", "What it costs",
@@ -61,6 +61,18 @@ def cost(comparison: Comparison) -> Section:
         gallery(figure(picture, f"joules-{index}") for index, picture in enumerate(pictures)),
         gallery(figure(picture, f"layers-{index}") for index, picture in enumerate(layers)),
     )  # fmt: skip
+
+
+def _once(matches: list[Match]) -> Iterator[tuple[Match, list[str]]]:
+    """The sides of each match that were priced and are not drawn yet: an ANN meets several chips with one bill."""
+    seen: set[tuple[str, str, str]] = set()
+    for match in matches:
+        books = [(kind, cost.ledger) for kind, cost in sides(match) if cost.ledger is not None]
+        new = {kind: (kind, ledger.profile.name, ledger.bill) for kind, ledger in books}
+        kinds = [kind for kind, key in new.items() if key not in seen]
+        seen.update(new.values())
+        if kinds:
+            yield match, kinds
 
 
 def static(comparison: Comparison) -> Section:
@@ -110,6 +122,7 @@ def behaviour(comparison: Comparison) -> Section:
     shown = spiking[: MOST_LAYERS - 1] + spiking[-1:] if len(spiking) > MOST_LAYERS else spiking
     rasters = [plot_raster(activity, name) for name in shown if name in activity.rasters]
     rates = [plot_rates(activity, name) for name in shown]
+    seen = [plot_input(activity, name) for name in shown[:1] if name in activity.rasters]
     said = (
         f"Recorded, not made up for show: the spikes of the first of {activity.samples:,} samples, and how often "
         "each neuron fired over all of them."
@@ -120,7 +133,7 @@ def behaviour(comparison: Comparison) -> Section:
         said += f" Layers of more than {MOST_NEURONS} neurons are drawn by {MOST_NEURONS} of them, evenly chosen."
     return section(
         "spikes", "What the neurons did", h("p", said),
-        gallery(figure(picture, f"spikes-{index}") for index, picture in enumerate(rasters)),
+        gallery(figure(picture, f"spikes-{index}") for index, picture in enumerate([*filter(None, seen), *rasters])),
         gallery(figure(picture, f"rates-{index}") for index, picture in enumerate(rates)),
     )  # fmt: skip
 

@@ -27,7 +27,8 @@ from ..study.validation import NOT_SHOWN, Validation
 from ..training.history import EnergyReading, Fit, Readings
 from . import training, wording
 
-_NUMBERS = frozenset(
+#: headings under which numbers stand
+NUMBERS = frozenset(
     ["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each", "SynOps", "loss",
      "train", "validation", "test", "epoch", "step", "took"]
 )  # fmt: skip
@@ -82,7 +83,7 @@ def show_sheet(found: Sheet) -> None:
     elif found.rows:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in found.headings:
-            table.add_column(Text(heading), justify="right" if heading in _NUMBERS else "left", overflow="fold")
+            table.add_column(Text(heading), justify="right" if heading in NUMBERS else "left", overflow="fold")
         for row in found.rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
         out.print(table)

@@ -11,7 +11,7 @@ from ..ledger import Ledger
 from ..study.comparison import Comparison
 from ..study.matches import Match
 from .energy import sides
-from .markup import Section, h, section, table
+from .markup import Html, Section, h, section, table
 from .wording import joules, sentence
 
 
@@ -20,18 +20,21 @@ def prices(comparison: Comparison) -> Section:
     parts = []
     for profile, events in _used(comparison).items():
         device = _profiles(comparison)[profile]
-        rows = list(_price_rows(device, events))
-        about = [h("p", sentence(text)) for text in (device.summary, device.caveat) if text]
-        listed = table(
-            f"Prices of {profile}", ("event", "nominal", "low", "high", "kind"), rows, words=(4,), below=True
-        )
-        parts.append(h("details", h("summary", f"{profile}: {device.title}"), *about, listed))
+        parts.append(h("details", h("summary", f"{profile}: {device.title}"), *listed(device, events, profile)))
     return section(
         "prices", "Every price, and where it comes from",
         h("p", "Prices that were used, with the range that the low and high totals are made of. Measured: a meter read "
                "it; simulated: its designers computed it; claimed: printed without a method; assumed: ours."),
         *parts,
     )  # fmt: skip
+
+
+def listed(device: HardwareProfile, events: set[str], name: str = "") -> list[Html]:
+    """What a device is, and its prices of some events with their sources."""
+    about = [h("p", sentence(text)) for text in (device.summary, device.caveat) if text]
+    headings = ("event", "nominal", "low", "high", "kind")
+    rows = list(_price_rows(device, events))
+    return [*about, table(f"Prices of {name or device.name}", headings, rows, words=(4,), below=True)]
 
 
 def caveats(comparison: Comparison) -> Section:

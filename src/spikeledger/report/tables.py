@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..amounts import Amount
-from ..ledger import Ledger
 from ..printable import printable
 from ..study.comparison import Comparison
 from ..study.matches import Match
@@ -111,22 +110,6 @@ def _details(comparison: Comparison, out: Console) -> None:
         measured = short(comparison.opponents.events_per_synapse)
         out.print(_indented(f"{measured} spikes per synapse; published break-even: {limits}."))
     out.print(_operations(comparison))
-
-
-def show_ledger(ledger: Ledger, *, console: Console | None = None) -> None:
-    """Print one ledger: every entry, dearest first, with its share; then totals and what to keep in mind."""
-    from rich.console import Console
-    from rich.text import Text
-
-    out = console or Console()
-    samples = max(ledger.samples, 1)
-    low, nominal, high = (value / samples for value in (ledger.joules_low, ledger.joules, ledger.joules_high))
-    head = f"{ledger.profile.name}: estimated {joules(nominal)} a sample ({span(Amount(low, nominal, high))})"
-    out.print(Text(printable(head), style="bold"))
-    out.print(_table(("layer", "event", "count", "joules", "share"), ledger.rows(), words=2))
-    out.print(_indented(f"Counts and joules of all {ledger.samples:,} samples: {joules(ledger.joules)} together."))
-    for text in ledger.caveats:
-        out.print(_indented(sentence(text)))
 
 
 def _energy(comparison: Comparison) -> Table:

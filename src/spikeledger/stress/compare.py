@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..datasets import Dataset
-from ..errors import InputError, unknown_name
+from ..errors import InputError, by_torch, retold, unknown_name
 from ..networks.spiking import SpikingNetwork
 from .faults import KINDS, ON_SPIKES, graded_input, noisy
 from .gradients import Score, fgsm, pgd, scores, straight_through, ways, without_gradient
@@ -131,6 +131,8 @@ def robustness(
         InputError: a name, a level or samples that cannot be used.
     """
     inputs, labels = _samples(data, samples)
+    if draws < 1:
+        raise InputError(f"{draws} draws were asked for, but an accuracy is the mean of at least 1")
     noise = tuple(noise)
     for kind in noise:
         if kind not in KINDS:
@@ -188,7 +190,7 @@ class _Run:
         self.inputs, self.labels, self.draws, self.seed = inputs, labels, draws, seed
         self.rows: list[Row] = []
         self.ways: dict[str, list[tuple[str, Score]]] = {name: list(ways(each)) for name, each in networks.items()}
-        self.clean = {name: self._right(each, inputs) for name, each in networks.items()}
+        self.clean = {name: self._clean(name, each) for name, each in networks.items()}
         part = inputs[:_BATCH], labels[:_BATCH]
         self.silent = {
             name: without_gradient(found[0][1], *part) if found else 1.0 for name, found in self.ways.items()
@@ -197,6 +199,25 @@ class _Run:
     def _reseed(self, network: nn.Module, more: int) -> None:
         if isinstance(network, SpikingNetwork):
             network.reseed(self.seed + more)
+
+    def _clean(self, name: str, network: nn.Module) -> float:
+        """The first that each network is asked: samples or labels that are not made for it are told here."""
+        classes = 0
+        try:
+            with torch.no_grad():
+                classes = scores(network, self.inputs[:1]).shape[1]
+        except RuntimeError as error:
+            if not by_torch(error):
+                raise
+            raise InputError(
+                f"'{name}' cannot take samples of shape {list(self.inputs.shape[1:])} ({retold(error)}): give samples "
+                "that it was made for"
+            ) from error
+        if int(self.labels.min()) < 0 or int(self.labels.max()) >= classes:
+            raise InputError(
+                f"labels go from {int(self.labels.min())} to {int(self.labels.max())}, but '{name}' answers {classes} classes"
+            )
+        return self._right(network, self.inputs)
 
     def _right(self, network: nn.Module, inputs: Tensor, answer: Any = None) -> float:
         """Share of right answers, the mean of fresh draws."""

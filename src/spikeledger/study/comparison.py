@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..activity import Activity
@@ -79,11 +77,6 @@ class Comparison(Verdicts):
     def load(cls, path: str | os.PathLike[str]) -> SavedComparison:
         """Read what `save` or `spikeledger compare` wrote: the file, or its folder; see `SavedComparison`."""
         return load(path)
-
-    @checked
-    def report(self, path: str | os.PathLike[str] = "report.html") -> Path:
-        """Write the page: one file with pictures, verdicts and sources, for any browser."""
-        return importlib.import_module("spikeledger.report.page").write_page(self, path)
 
     def methods(self) -> Methods:
         """What a paper has to say of its ledgers: a paragraph, the table of prices, and their works in BibTeX."""

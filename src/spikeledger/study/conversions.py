@@ -16,6 +16,7 @@ from ..hardware.catalog import load_profile
 from ..hardware.variants import skipping
 from ..ledger import price
 from ..recording.record import record
+from ..training.answers import check_fits
 
 _BATCH = 250
 _COUNTED = 250  # samples whose events are counted
@@ -80,6 +81,7 @@ def over_steps(
     inputs, labels = data.test_inputs[:samples], data.test_labels[:samples]
     device = skipping(load_profile(profile), "all")
     ann = ann.eval()
+    check_fits("test", ann, inputs, labels)
     own = _right(ann, inputs, labels)
     ann_joules = price(record(ann, inputs[:_COUNTED], batch_size=_BATCH), device).joules_per_sample
     rows = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..activity import Activity
 from ..amounts import Amount
+from ..arguments import checked
 from ..errors import FileFormatError, InputError, unknown_name
 from ..ledger import Ledger
 from ..reading import LARGEST_JSON, Kind, is_folder, read_json
@@ -42,6 +43,7 @@ class Verdicts(Shown):
         """Everything as plain values, with a versioned schema."""
         raise NotImplementedError
 
+    @checked
     def match(self, name: str) -> Match:
         """One row by the profile's name, or `ann_profile:snn_profile`."""
         for one in self.matches:
@@ -49,6 +51,7 @@ class Verdicts(Shown):
                 return one
         raise unknown_name("profile of this comparison", name, [one.name for one in self.matches])
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict()` as JSON, which `load` reads and `spikeledger show` displays."""
         return write_json(Path(path), self.to_dict())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..errors import CallError
 from ..kernels.choice import runs_native
 from ..kernels.native import Moments, adam
 from ..torch_private import as_written, optimizer_hooks, profiling
@@ -22,6 +24,15 @@ class Adam(torch.optim.Adam):
     `v'` corrected for their start at 0. Where weights lie on another device, are not float32, or an option asks for
     more, torch's own step is taken.
     """
+
+    @functools.wraps(torch.optim.Adam.__init__)  # type: ignore[misc]
+    def __init__(self, *args: Any, **named: Any) -> None:
+        try:
+            super().__init__(*args, **named)
+        except (TypeError, ValueError) as error:
+            raise CallError(
+                f"Adam cannot be made so ({error}): call Adam(network.parameters(), lr=0.001), with options as torch's"
+            ) from None
 
     def step(self, closure: Any = None) -> Any:
         """Take a step; `closure`, if given, computes the loss anew and its value is returned."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import InputError, no_room
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.neurons import is_neuron
 from ..networks.decoders import RateDecoder
@@ -118,6 +118,9 @@ def check_fits(what: str, network: nn.Module, inputs: Tensor, labels: Tensor) ->
     except InputError:
         raise
     except RuntimeError as error:
+        large = no_room(error)
+        if large is not None:
+            raise large from None
         reason = str(error).splitlines()[0]
         raise InputError(
             f"{type(network).__name__} cannot take {what} inputs of shape {list(inputs.shape[1:])} ({reason}): "

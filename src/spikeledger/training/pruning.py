@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
+from ..arguments import checked
 from ..errors import InputError, unknown_name
 from ..hardware.profile import HardwareProfile
 from .slopes import Slopes, slopes
@@ -58,8 +59,7 @@ def prune(
     weights = weights_of(network)
     if (fraction is None) == (joules is None):
         raise InputError("say how much is pruned: fraction=0.8 (a share of the weights), or joules=1e-7 with a profile")
-    if not (math.isfinite(thrift) and thrift >= 0):
-        raise InputError(f"a thrift of {thrift} was given: it must be finite and at least 0")
+    _taken(thrift)
     if (joules is not None or thrift) and activity is None:
         raise InputError(
             "what a synapse costs needs a recording of this network: pass activity=sl.record(net, samples)"
@@ -78,6 +78,7 @@ def prune(
     return sum(int((weight.values == 0).sum()) for weight in weights.values())
 
 
+@checked
 @dataclass(frozen=True)
 class Pruning:
     """Pruning step by step while a network trains: `sl.fit(net, data, prune=sl.learning.Pruning(0.8))`.
@@ -97,6 +98,9 @@ class Pruning:
     def __post_init__(self) -> None:
         if (self.fraction is None) == (self.joules is None):
             raise InputError("say how much is pruned: Pruning(0.8), or Pruning(joules=1e-7, profile='loihi')")
+        for share in self.fraction.values() if isinstance(self.fraction, Mapping) else [self.fraction or 0.0]:
+            _share(share)
+        _taken(self.thrift)
         if not 0 <= self.begin <= self.end <= 1:
             raise InputError(f"pruning from {self.begin} to {self.end} of a run: give shares, 0 <= begin <= end <= 1")
         if self.joules is not None and self.profile is None:
@@ -192,6 +196,11 @@ def _by_share(
             raise unknown_name("layer with weights", layer, by_layer)
         name = by_layer[layer]
         _smallest({name: weights[name]}, costs, _share(share) * done, thrift)
+
+
+def _taken(thrift: float) -> None:
+    if not (math.isfinite(thrift) and thrift >= 0):
+        raise InputError(f"a thrift of {thrift} was given: it must be finite and at least 0")
 
 
 def _smallest(weights: Mapping[str, Weight], costs: Mapping[str, Tensor], share: float, thrift: float) -> None:

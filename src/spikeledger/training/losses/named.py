@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...arguments import checked
 from ...errors import InputError, unknown_name
 from ...networks.decoders import earliness
 from ..answers import Answer
@@ -45,6 +46,7 @@ def count_mean_square(found: Answer, labels: Tensor) -> Tensor:
     return steps * steps * mean_square(found, labels)
 
 
+@checked
 def mean_square_to(right: float, wrong: float) -> Loss:
     """Mean square to rates of one's own: `mean((score - target)^2)`, with target `right` or `wrong` in each class.
 
@@ -110,6 +112,7 @@ SPIKE_LOSSES = ("membrane", "first_spike")
 MEMBRANE_LOSSES: tuple[Loss, ...] = (membrane_maximum,)
 
 
+@checked
 def loss(name: str | Loss) -> Loss:
     """Find a loss by name, or take a callable `(Answer, labels) -> number` as it is."""
     if callable(name):
