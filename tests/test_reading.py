@@ -258,4 +258,4 @@ def test_a_ledger_of_wrong_kinds_is_not_shown(
 def test_a_text_may_begin_with_the_mark_of_windows_editors(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_bytes(b"\xef\xbb\xbfname = 'a'\n")
-    assert read_toml(file, Kind("study", 1 << 10)) == {"name": "a"}
+    assert reading.read_toml(file, Kind("study", 1 << 10)) == {"name": "a"}
