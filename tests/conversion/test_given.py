@@ -228,7 +228,9 @@ def test_a_layer_without_a_size_and_too_many_steps_are_refused() -> None:
     for steps in (0, 65_537, 10**9, 10**30):
         with pytest.raises(InputError, match="from 1 to 65,536"):
             sl.convert(Own(lambda net, x: x, lambda net, x: x), images(), timesteps=steps)
-    wide = nn.Sequential(nn.Conv2d(2, 300, 1), nn.ReLU(), nn.Flatten(), nn.Linear(10_800, 4), nn.ReLU(), nn.Linear(4, 2))
+    wide = nn.Sequential(
+        nn.Conv2d(2, 300, 1), nn.ReLU(), nn.Flatten(), nn.Linear(10_800, 4), nn.ReLU(), nn.Linear(4, 2)
+    )
     with pytest.raises(InputError, match=r"T = 60,000 would take 120,000 steps of 10,800 values.*at most 12,427"):
         sl.convert(wide, images(), method="max", timesteps=60_000)
     assert sl.convert(wide, images(4), method="max", timesteps=9).timesteps == 17
