@@ -185,6 +185,10 @@ def test_curves_and_refusals(trained: dict, digits: Dataset, tmp_path) -> None:
     for options in ({"noise": ("hum",)}, {"attacks": ("wish",)}, {"epsilons": (1.5,)}, {"samples": 0}):
         with pytest.raises(InputError):
             sl.robustness(trained, digits, **{"epsilons": (0.1,), "noise": (), **options})
+    quiet = sl.robustness(
+        trained, digits, noise=("sign",), levels={"sign": (0.1,)}, attacks=(), epsilons=(), samples=20
+    )
+    assert "no honest attack was made" in quiet.said
     with pytest.raises(InputError, match="none was given"):
         sl.robustness({}, digits)
     with pytest.raises(InputError, match="normalisation"):

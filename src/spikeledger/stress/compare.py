@@ -88,6 +88,8 @@ class Robustness:
                 )
                 masked = "".join(f"; {name} is masked, not robust" for name, why in self.masked.items() if why)
                 return f"under the worst attack of {level:g} on {self.samples:,} samples: {told}{flat}{masked}."
+        if not levels:
+            return "no honest attack was made on these networks."
         return "no attack took a third of the answers from any of these networks."
 
     @classmethod
