@@ -203,10 +203,7 @@ def beside(name: str, seed: int, keep: Path | None, images: int) -> list[dict[st
         ),
         "local threshold balancing": lambda: ann2snn.LocalThresholdBalancingRecipe(batches),
     }
-    ours: dict[str, dict[str, Any]] = {
-        "by layer, mended weights": {"method": "least_squares", "correct": "weights"},
-        "auto, nearest": {"most_loss": 0},
-    }
+    ours = {"layers": {"most_loss": 0}, "together": {"method": "99.9%", "granularity": "channel"}}
     rows = []
 
     def note(whose: str, how: str, steps: int, network: nn.Module, latency: int, *, came_once: bool = False) -> None:
@@ -224,10 +221,16 @@ def beside(name: str, seed: int, keep: Path | None, images: int) -> list[dict[st
         for how, recipe in recipes.items():
             network = ann2snn.FXConverter(recipe()).convert(copy.deepcopy(ann)).eval()
             note("SpikingJelly", how, steps, Steps(network, steps), steps)
-        for schedule in ("layers", "together"):
-            for how, options in ours.items():
-                made = sl.convert(ann, (samples, truth), timesteps=steps, schedule=schedule, **options)
-                note("ours", f"{schedule}, {how}", steps, made, made.timesteps, came_once=schedule == "layers")
+        for schedule, options in ours.items():
+            made = sl.convert(ann, (samples, truth), timesteps=steps, schedule=schedule, **options)
+            note(
+                "ours",
+                f"{schedule}, {made.conversion.said}",
+                steps,
+                made,
+                made.timesteps,
+                came_once=schedule == "layers",
+            )
     return rows
 
 
