@@ -234,3 +234,16 @@ def test_a_layer_without_a_size_and_too_many_steps_are_refused() -> None:
     with pytest.raises(InputError, match=r"T = 60,000 would take 120,000 steps of 10,800 values.*at most 12,427"):
         sl.convert(wide, images(), method="max", timesteps=60_000)
     assert sl.convert(wide, images(4), method="max", timesteps=9).timesteps == 17
+
+
+def test_thresholds_in_front_of_max_pooling_suit_what_it_lets_through() -> None:
+    torch.manual_seed(11)
+    body = [nn.Conv2d(2, 5, 3, padding=1), nn.ReLU()]
+    ends = [nn.Flatten(), nn.LazyLinear(3)]
+    pooled = nn.Sequential(*body, nn.MaxPool2d(3), *ends)
+    with torch.no_grad():
+        pooled(images(2))
+        kept = F.max_pool2d(F.relu(body[0](images())), 3)
+    made = sl.convert(pooled.eval(), images(), method="50%", timesteps=4, granularity="layer", correct="none")
+    assert float(made.conversion.populations[0].thresholds) == float(kept.flatten().kthvalue(kept.numel() // 2).values)
+    assert torch.equal(made.scores(images(5)).argmax(1), made.conversion.scores(images(5)).argmax(1))
