@@ -229,10 +229,10 @@ def test_a_layer_without_a_size_and_too_many_steps_are_refused() -> None:
         with pytest.raises(InputError, match="from 1 to 65,536"):
             sl.convert(Own(lambda net, x: x, lambda net, x: x), images(), timesteps=steps)
     wide = nn.Sequential(
-        nn.Conv2d(2, 300, 1), nn.ReLU(), nn.Flatten(), nn.Linear(10_800, 4), nn.ReLU(), nn.Linear(4, 2)
+        nn.Conv2d(2, 3000, 1), nn.ReLU(), nn.Flatten(), nn.Linear(108_000, 4), nn.ReLU(), nn.Linear(4, 2)
     )
-    with pytest.raises(InputError, match=r"T = 60,000 would take 120,000 steps of 10,800 values.*at most 12,427"):
-        sl.convert(wide, images(), method="max", timesteps=60_000)
+    with pytest.raises(InputError, match=r"T = 60,000 would take 120,000 steps of 108,000 values.*at most 9,942"):
+        sl.convert(wide, images(), timesteps=60_000)
     assert sl.convert(wide, images(4), method="max", timesteps=9).timesteps == 17
 
 

@@ -35,7 +35,7 @@ _VALUES = 1 << 25  # and values of the widest layer, where that still leaves
 _FEWEST = 1000
 _COUNTED, _SEEN = 32, 1 << 26  # samples whose spikes are recorded for the choice, and their values in all steps
 _LONGEST = 1 << 16  # T: single precision tells no finer levels apart where several are summed,
-_ROOM = 1 << 28  # and values of all steps of a sample, which lie in memory together
+_ROOM = 1 << 31  # and values of all steps of a sample, which lie in memory together when its spikes are recorded
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +171,6 @@ def convert(
     if timesteps is None and method != "auto":
         raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
     asked = _Asked(int(timesteps or 0), granularity, schedule, input, read_out, initial, correct or "bias", method)
-    _check_room(graph, asked)
     classes = graph.shapes[graph.output][0]
     if labels is not None and not bool(((labels >= 0) & (labels < classes)).all()):
         raise InputError(
@@ -291,7 +290,7 @@ def _check_room(graph: Graph, asked: _Asked) -> None:
     if asked.steps > most:
         raise InputError(
             f"T = {asked.steps:,} would take {populations * asked.steps:,} steps of {_widest(graph):,} values for a sample, more "
-            f"than is kept in memory: give at most {most:,} timesteps"
+            f"than is recorded at once: give at most {most:,} timesteps, or a method other than 'auto'"
         )
 
 
@@ -307,6 +306,7 @@ def _cheapest(
         raise InputError(
             f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
         )
+    _check_room(graph, asked)
     cut = len(samples) - max(1, int(_HELD_OUT * len(samples)))
     fits, held = samples[:cut], samples[cut:]
     with torch.no_grad():
