@@ -264,8 +264,8 @@ class _Run:
                         honest(target, "transfer", f"made for {source}", made[source])
         for name, found in stood.items():
             if len(found) > 1:
-                label = f"of {len(found)}; at 0 it is what as many draws do by themselves"
-                self._note(name, "adaptive", "each sample's worst", epsilon, torch.stack(found).amin(0), label)
+                worst = torch.stack(found).amin(0)
+                self._note(name, "adaptive", "each sample's worst", epsilon, worst, f"of {len(found)} attacks")
 
     def _each(self, change: Any) -> Tensor:
         parts = zip(self.inputs.split(_BATCH), self.labels.split(_BATCH), strict=True)
