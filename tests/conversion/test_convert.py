@@ -195,10 +195,28 @@ def test_report_over_steps_and_its_pictures(tmp_path) -> None:
         first, last = found.rows
         assert last.rate_error < first.rate_error
         assert last.joules_recomputed > last.joules > 0
-        assert "pays" in found.said
+        assert "pays" in found.said and found.ann_joules > 0
     assert layers.rows[1].macs == together.rows[1].macs / 8
+    # the same multiplications, counted once or in every step, and priced both ways from either
+    for one, other in zip(layers.rows, together.rows, strict=True):
+        assert abs(one.joules - other.joules) < 0.2 * other.joules
+        assert abs(one.joules_recomputed - other.joules_recomputed) < 0.2 * other.joules_recomputed
+        assert one.joules < 2 * layers.ann_joules < one.joules_recomputed * 4
     for name, picture in (("a", plot_conversion_accuracy(layers)), ("b", plot_conversion_joules(layers))):
         assert picture.save(tmp_path / f"{name}.svg").read_text().startswith("<svg")
+
+
+def test_up_to_which_t_it_pays_is_a_sentence_with_what_is_lost_there() -> None:
+    from spikeledger.study.conversions import AtSteps, OverSteps
+
+    rows = tuple(
+        AtSteps(steps, steps, "", right, 0.1, {}, 1.0, 1.0, 1.0, once, again)
+        for steps, right, once, again in ((2, 0.91, 3e-6, 4e-6), (4, 0.945, 6e-6, 9e-6), (8, 0.95, 12e-6, 20e-6))
+    )
+    said = OverSteps("a device", 0.95, 8e-6, rows).said
+    assert "up to T = 4 with its first layer computed once (75 % of the joules, 0.50 points lost there)" in said
+    assert "up to T = 2 with it computed at every step (50 % of the joules, 4.00 points lost there)" in said
+    assert "pays at no T that was tried with its first layer computed once" in OverSteps("b", 0.95, 1e-6, rows).said
 
 
 def test_the_commands(tmp_path, monkeypatch, capsys) -> None:

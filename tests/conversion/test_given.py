@@ -194,3 +194,56 @@ def test_spikes_that_are_the_answer_are_worth_the_same_in_each_class(schedule: s
     made = sl.convert(ann, samples, method="max", timesteps=200, granularity="channel", schedule=schedule)
     assert int(clear.sum()) > 50
     assert bool((made.scores(samples[clear]).argmax(1) == wanted[clear].argmax(1)).all())
+
+
+class ByFunctions(nn.Module):
+    """Weights held as parameters, and given to functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(8)
+        self.one, self.two = nn.Parameter(torch.randn(1, 2, 3, 3)), nn.Parameter(torch.randn(6, 1, 2, 2) / 2)
+        self.bias, self.last = nn.Parameter(torch.rand(6)), nn.Parameter(torch.randn(54, 3) / 8)
+        self.square = nn.Parameter(torch.randn(54, 54) / 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(F.conv2d(x, self.one, padding=1)).clone()
+        x = F.relu(F.conv2d(x, self.two, self.bias, stride=(2, 2))).detach().flatten(1)
+        return torch.matmul(F.relu(F.linear(x, self.square)), self.last)
+
+
+def test_weights_that_are_given_to_functions_convert() -> None:
+    network = ByFunctions().eval()
+    made = sl.convert(network, images(), method="max", timesteps=400, correct="none")
+    with torch.no_grad():
+        wanted = network(images(7))
+    assert torch.allclose(made.scores(images(7)), wanted, atol=0.02 * float(wanted.abs().max()))
+    assert [each.neurons for each in made.conversion.populations] == [36, 54, 54]
+
+
+def test_a_layer_without_a_size_and_too_many_steps_are_refused() -> None:
+    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(5), nn.ReLU(), nn.Linear(5, 3))
+    with pytest.raises(InputError, match=r"'1.weight' of the ANN has no size yet"):
+        sl.convert(lazy, images(), method="max", timesteps=4)
+    for steps in (0, 65_537, 10**9, 10**30):
+        with pytest.raises(InputError, match="from 1 to 65,536"):
+            sl.convert(Own(lambda net, x: x, lambda net, x: x), images(), timesteps=steps)
+    wide = nn.Sequential(
+        nn.Conv2d(2, 3000, 1), nn.ReLU(), nn.Flatten(), nn.Linear(108_000, 4), nn.ReLU(), nn.Linear(4, 2)
+    )
+    with pytest.raises(InputError, match=r"T = 60,000 would take 120,000 steps of 108,000 values.*at most 9,942"):
+        sl.convert(wide, images(), timesteps=60_000)
+    assert sl.convert(wide, images(4), method="max", timesteps=9).timesteps == 17
+
+
+def test_thresholds_in_front_of_max_pooling_suit_what_it_lets_through() -> None:
+    torch.manual_seed(11)
+    body = [nn.Conv2d(2, 5, 3, padding=1), nn.ReLU()]
+    ends = [nn.Flatten(), nn.LazyLinear(3)]
+    pooled = nn.Sequential(*body, nn.MaxPool2d(3), *ends)
+    with torch.no_grad():
+        pooled(images(2))
+        kept = F.max_pool2d(F.relu(body[0](images())), 3)
+    made = sl.convert(pooled.eval(), images(), method="50%", timesteps=4, granularity="layer", correct="none")
+    assert float(made.conversion.populations[0].thresholds) == float(kept.flatten().kthvalue(kept.numel() // 2).values)
+    assert torch.equal(made.scores(images(5)).argmax(1), made.conversion.scores(images(5)).argmax(1))

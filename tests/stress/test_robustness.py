@@ -53,6 +53,12 @@ def test_naive_stays_flat_and_says_why_and_honest_attacks_fall(trained: dict, di
     assert found.without_gradient["snn"] < 0.05
     assert not any(found.masked.values())
     assert "seemed to keep" in found.said
+    for name in trained:  # who has every attack does at least what the best one does
+        rows = found.curve(name, "adaptive")
+        assert [row.level for row in rows] == [0.0, 0.1, 0.3]
+        assert all(row.accuracy <= found.worst(name, row.level) + 1e-9 for row in rows)
+        assert rows[0].accuracy == found.clean[name]  # the same draws of the encoder: they alone are no attack
+        assert rows[0].label == f"of {({'ann': 4, 'snn': 10, 'converted': 9})[name]} attacks"
     ways = {row.way for row in found.rows if row.network == "snn" and row.kind == "fgsm"}
     assert {"own gradient", "rates", "atan(slope=2)", "mean of 8 draws"} <= ways
     carried = {(row.network, row.way) for row in found.rows if row.kind == "transfer"}
@@ -179,6 +185,10 @@ def test_curves_and_refusals(trained: dict, digits: Dataset, tmp_path) -> None:
     for options in ({"noise": ("hum",)}, {"attacks": ("wish",)}, {"epsilons": (1.5,)}, {"samples": 0}):
         with pytest.raises(InputError):
             sl.robustness(trained, digits, **{"epsilons": (0.1,), "noise": (), **options})
+    quiet = sl.robustness(
+        trained, digits, noise=("sign",), levels={"sign": (0.1,)}, attacks=(), epsilons=(), samples=20
+    )
+    assert "no honest attack was made" in quiet.said
     with pytest.raises(InputError, match="none was given"):
         sl.robustness({}, digits)
     with pytest.raises(InputError, match="normalisation"):

@@ -27,6 +27,10 @@ def convert(
         str, typer.Option("--input", help="direct: the image as current; spikes: pixels are neurons.")
     ] = "direct",
     read_out: Annotated[str, typer.Option(help="membrane, or rate, which chips need.")] = "membrane",
+    most_loss: Annotated[
+        float, typer.Option(help="Points that auto may lose; 0: what comes nearest to the ANN's answers.")
+    ] = 0.2,
+    epochs: Annotated[int, typer.Option(help="Of qcfs, which trains the ANN on.")] = 1,
     over: Annotated[str, typer.Option(help="Several T to report on, such as 2,4,8,16: accuracy, errors, joules.")] = "",
     pictures: Annotated[Path | None, typer.Option(help="Folder for the report's pictures (.svg), with --over.")] = None,
     profile: Annotated[str, typer.Option(help="Device of the report.")] = "horowitz-45nm",
@@ -56,7 +60,8 @@ def convert(
     digits = load_dataset(data, root=root)
     ann = building.find_network(network)
     asked: dict[str, Any] = {
-        "method": method, "granularity": granularity, "schedule": schedule, "input": coding, "read_out": read_out, "seed": seed,
+        "method": method, "granularity": granularity, "schedule": schedule, "input": coding, "read_out": read_out,
+        "most_loss": most_loss, "epochs": epochs, "seed": seed,
     }  # fmt: skip
     said: dict[str, object] = {}
     if out is not None:
@@ -84,13 +89,15 @@ def convert(
             curves.plot_conversion_accuracy(report).save(pictures / "accuracy.svg")
             curves.plot_conversion_joules(report).save(pictures / "joules.svg")
         if not json:
-            typer.echo(f"the ANN is right in {100 * report.ann_accuracy:.2f} %")
-            typer.echo(f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10}")
+            typer.echo(f"the ANN is right in {100 * report.ann_accuracy:.2f} %, at {report.ann_joules:.3g} J a sample")
+            typer.echo(
+                f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10} {'recomputed':>10}"
+            )
             for row in report.rows:
                 each = asdict(row)
                 typer.echo(
                     f"{row.timesteps:>4} {row.latency_steps:>6} {100 * row.accuracy:>7.2f}% {each['rate_error']:>7.3f} "
-                    f"{row.spikes:>10,.0f} {row.joules:>10.3g}"
+                    f"{row.spikes:>10,.0f} {row.joules:>10.3g} {row.joules_recomputed:>10.3g}"
                 )
             typer.echo(report.said)
     if json:

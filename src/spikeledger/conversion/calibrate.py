@@ -53,7 +53,8 @@ def calibrate(
             exact[name] = one(step, known, rectified)
             if step.kind == "relu":
                 by = "layer" if name == graph.output else granularity  # spikes that are the answer are compared
-                thetas[name] = choose(rule, by, given[0], exact[name], steps, start, step.cap)
+                arriving, wanted = _pooled(graph, name, given[0], exact[name])
+                thetas[name] = choose(rule, by, arriving, wanted, steps, start, step.cap)
             elif step.kind == "weighted" and correct != "none" and given[0] is not known[0]:
                 _correct(step.module, given[0], exact[name], correct)
             same = step.kind != "relu" and all(one is other for one, other in zip(known, given, strict=True))
@@ -68,6 +69,13 @@ def calibrate(
             if not left[each]:
                 exact.pop(each), spiking.pop(each)
     return thetas, clipped, errors
+
+
+def _pooled(graph: Graph, name: str, arriving: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """What goes on of a population where only the largest of a window does: thresholds suit those alone."""
+    users = graph.users(name)
+    pool = graph.steps[users[0]].module if len(users) == 1 and graph.steps[users[0]].kind == "maximum" else None
+    return (arriving, wanted) if pool is None else (pool(arriving), pool(wanted))
 
 
 def _correct(layer: Any, given: Tensor, wanted: Tensor, correct: Correction) -> None:

@@ -33,7 +33,9 @@ _HELD_OUT = 0.5  # of the calibration samples, on which the choice is made
 _MOST = 10_000  # samples of a data set that thresholds are made from,
 _VALUES = 1 << 25  # and values of the widest layer, where that still leaves
 _FEWEST = 1000
-_COUNTED = 32  # samples whose spikes are recorded for the choice
+_COUNTED, _SEEN = 32, 1 << 26  # samples whose spikes are recorded for the choice, and their values in all steps
+_LONGEST = 1 << 16  # T: single precision tells no finer levels apart where several are summed,
+_ROOM = 1 << 31  # and values of all steps of a sample, which lie in memory together when its spikes are recorded
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +154,10 @@ def convert(
     ):  # fmt: skip
         if given not in known:
             raise unknown_name(what, str(given), known)
-    if timesteps is not None and (not _whole(timesteps) or timesteps < 1):
-        raise InputError(f"a conversion to {timesteps} timesteps was asked for, but needs a whole number, 1 or more")
+    if timesteps is not None and (not _whole(timesteps) or not 1 <= timesteps <= _LONGEST):
+        raise InputError(
+            f"a conversion to {timesteps} timesteps was asked for, but takes a whole number from 1 to {_LONGEST:,}"
+        )
     if not 0 <= initial < 1:
         raise InputError(f"an initial membrane of {initial} thresholds was asked for, but it must lie in [0, 1)")
     if not (math.isfinite(most_loss) and most_loss >= 0):
@@ -272,8 +276,22 @@ def _made(
 
 def enough(graph: Graph) -> int:
     """How many samples of a data set are taken: a fit of many weights needs many, and wide layers leave room for fewer."""
-    widest = max(math.prod(shape) for shape in graph.shapes.values())
-    return max(_FEWEST, min(_MOST, _VALUES // widest))
+    return max(_FEWEST, min(_MOST, _VALUES // _widest(graph)))
+
+
+def _widest(graph: Graph) -> int:
+    return max(math.prod(shape) for shape in graph.shapes.values())
+
+
+def _check_room(graph: Graph, asked: _Asked) -> None:
+    """Refuse so many steps that one sample would not lie in memory."""
+    populations = max(graph.depths(int(asked.input == "spikes")).values()) if asked.schedule == "layers" else 1
+    most = _ROOM // (_widest(graph) * populations)
+    if asked.steps > most:
+        raise InputError(
+            f"T = {asked.steps:,} would take {populations * asked.steps:,} steps of {_widest(graph):,} values for a sample, more "
+            f"than is recorded at once: give at most {most:,} timesteps, or a method other than 'auto'"
+        )
 
 
 def _neurons(graph: Graph, name: str) -> int:
@@ -288,6 +306,7 @@ def _cheapest(
         raise InputError(
             f"method 'auto' chooses on held-out samples, and {len(samples)} are too few: give at least 4, or a method"
         )
+    _check_room(graph, asked)
     cut = len(samples) - max(1, int(_HELD_OUT * len(samples)))
     fits, held = samples[:cut], samples[cut:]
     with torch.no_grad():
@@ -302,7 +321,8 @@ def _cheapest(
         right = float((scores.argmax(1) == truth).float().mean())
         # by rates the scores have another size: then only answers can be compared
         far = _divergence(scores, own) if one.read_out == "membrane" else 1 - right
-        activity = record(network, held[:_COUNTED], batch_size=_COUNTED)
+        few = max(1, min(_COUNTED, _SEEN // (network.timesteps * _widest(graph))))
+        activity = record(network, held[:few], batch_size=few)
         operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
         told = {
             "method": one.method, "granularity": one.granularity, "correct": one.correct, "timesteps": one.steps,

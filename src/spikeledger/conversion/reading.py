@@ -88,13 +88,15 @@ def _plain(ann: Any) -> nn.Module:
     for module in plain.modules():
         if parametrize.is_parametrized(module):
             made = {name: getattr(module, name).detach() for name in cast(Any, module.parametrizations)}
-            module.__class__ = type(module).__bases__[
-                0
-            ]  # of the copy alone: torch's own removal changes the original too
+            module.__class__ = type(module).__bases__[0]  # torch's own removal changes the original too
             del module.parametrizations
             for name, value in made.items():
                 module.register_parameter(name, nn.Parameter(value))
     for name, value in plain.state_dict().items():
+        if nn.parameter.is_lazy(value):
+            raise InputError(
+                f"'{name}' of the ANN has no size yet: run it once on a sample, and train it, before it is converted"
+            )
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise InputError(f"'{name}' of the ANN holds values that are not finite: it cannot be converted")
     return plain
@@ -107,9 +109,7 @@ class _Reader:
         self.now: dict[str, str] = {}  # a node of fx, and the step that holds its value now
         self.sizes: set[str] = set()  # nodes that are sizes and shapes, not values
         self.constants: dict[str, Any] = {}  # tensors of the ANN that are no weights of a layer
-        self.space: dict[
-            str, int
-        ] = {}  # steps with a constant a channel, and how many axes are behind those of channels
+        self.space: dict[str, int] = {}  # steps with a constant a channel: axes behind channels
         self.notes: list[str] = []
         self.output = ""
 
@@ -200,6 +200,9 @@ class _Reader:
             if axis != 1:
                 raise self._refuse(node, f"concatenation along axis {axis}, where channels (1) are joined,")
             return self._put(node, "join", list(first))  # type: ignore[arg-type]
+        layer = self._weights(name, args, kwargs)
+        if layer is not None:
+            return self._put(node, "weighted", [first], layer)
         made = _function(name.rstrip("_") if not name.startswith("_") else name, args[1:], kwargs)
         if made is None:
             raise self._refuse(node, name)
@@ -222,6 +225,28 @@ class _Reader:
         if node.target in ("add_", "sub_", "mul_", "div_") or name.startswith("i"):
             self._overwritten(self._of(values), node)
         return True
+
+    def _weights(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module | None:
+        """A product or convolution with weights of the ANN, as the layer that does the same."""
+        names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+        given = dict(zip(names, args, strict=False)) | kwargs
+        weight, bias = (self.constants.get(getattr(given.get(key), "name", "")) for key in names[1:3])
+        if (
+            name not in ("linear", "conv1d", "conv2d", "matmul", "mm")
+            or not isinstance(weight, Tensor)
+            or weight.dim() < 2
+        ):
+            return None
+        if name.startswith("conv"):
+            rest = {key: given[key] for key in names[3:] if key in given}
+            sizes = weight.shape[1] * rest.get("groups", 1), weight.shape[0], tuple(weight.shape[2:])
+            layer: Any = getattr(nn, name.replace("conv", "Conv"))(*sizes, bias=False, **rest)
+        else:
+            weight = weight if name == "linear" else weight.T
+            layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+        layer.weight = nn.Parameter(weight)
+        layer.bias = None if bias is None else nn.Parameter(bias)
+        return cast(nn.Module, layer)
 
     def _add(self, node: fx.Node, args: Any, made: _Made, *, inplace: bool = False) -> None:
         if made.kind is None:
@@ -356,7 +381,7 @@ def _function(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Made
         return _Made("flatten", nn.Flatten(1)) if (len(sizes) == 2 and sizes[1] == -1) or _to_rows(sizes) else None
     if name in ("softmax", "log_softmax"):
         return _Made(None, note="softmax")
-    return _Made(None) if name in ("dropout", "dropout2d", "contiguous", "float") else None
+    return _Made(None) if name in ("dropout", "dropout2d", "contiguous", "float", "clone", "detach") else None
 
 
 def _to_rows(sizes: Any) -> bool:

@@ -197,6 +197,11 @@ class _Run:
                 raise large from None
             if not by_torch(error):
                 raise
+            if "allocate memory" in str(error):
+                raise InputError(
+                    f"memory does not hold the network's values for inputs of shape {list(call.first.shape)}: give fewer steps, "
+                    "or a smaller batch_size"
+                ) from error
             raise InputError(
                 f"the network cannot run on inputs of shape {list(call.first.shape)}, {call.first.dtype}, at "
                 f"layout {self.layout!r} ({retold(error)}): give samples of the shape and number format that it was made for"

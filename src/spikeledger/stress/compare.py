@@ -2,8 +2,8 @@
 
 An attack with no gradient is not an attack: the *naive* row takes what torch gives through a random encoder, which is
 nothing, and is labelled so; the honest rows go straight through, average draws, use rates, swap the surrogate, or carry over
-what was made for another network. A network is called *masked* where its own gradients say less than somebody else's, or say
-nothing: that is no robustness.
+what was made for another network; an *adaptive* attacker has all of them, and takes for each sample the one that works. A
+network is called *masked* where its own gradients say less than somebody else's, or say nothing: that is no robustness.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ class Robustness:
                 )
                 masked = "".join(f"; {name} is masked, not robust" for name, why in self.masked.items() if why)
                 return f"under the worst attack of {level:g} on {self.samples:,} samples: {told}{flat}{masked}."
+        if not levels:
+            return "no honest attack was made on these networks."
         return "no attack took a third of the answers from any of these networks."
 
     @classmethod
@@ -217,20 +219,20 @@ class _Run:
             raise InputError(
                 f"labels go from {int(self.labels.min())} to {int(self.labels.max())}, but '{name}' answers {classes} classes"
             )
-        return self._right(network, self.inputs)
+        return float(self._right(network, self.inputs).double().mean())
 
-    def _right(self, network: nn.Module, inputs: Tensor, answer: Any = None) -> float:
-        """Share of right answers, the mean of fresh draws."""
-        total = 0
+    def _right(self, network: nn.Module, inputs: Tensor, answer: Any = None) -> Tensor:
+        """How often each sample's answer is right, `[B]`, the mean of fresh draws."""
+        total = torch.zeros(len(inputs))
         with torch.no_grad():
             for draw in range(self.draws):
                 self._reseed(network, 1000 + draw)
-                for part, truth in zip(inputs.split(_BATCH), self.labels.split(_BATCH), strict=True):
-                    found = scores(network, part) if answer is None else answer(part)
-                    total += int((found.argmax(1) == truth).sum())
-        return total / (len(inputs) * self.draws)
+                found = [scores(network, part) if answer is None else answer(part) for part in inputs.split(_BATCH)]
+                total += torch.cat(found).argmax(1) == self.labels
+        return total / self.draws
 
-    def _note(self, network: str, kind: str, way: str, level: float, accuracy: float, label: str = "") -> None:
+    def _note(self, network: str, kind: str, way: str, level: float, right: Tensor, label: str = "") -> None:
+        accuracy = float(right.double().mean())
         low, high = wilson(accuracy, len(self.inputs))
         self.rows.append(Row(network, kind, way, level, accuracy, low, high, label))
 
@@ -246,6 +248,12 @@ class _Run:
     def attack(self, attacks: Sequence[str], epsilon: float) -> None:
         """Every attack of one epsilon."""
         made: dict[str, Tensor] = {}
+        stood: dict[str, list[Tensor]] = {name: [] for name in self.networks}
+
+        def honest(name: str, kind: str, way: str, changed: Tensor) -> None:
+            stood[name].append(self._right(self.networks[name], changed))
+            self._note(name, kind, way, epsilon, stood[name][-1])
+
         for name, network in self.networks.items():
             if "naive" in attacks and _random(network):
                 changed = self._each(lambda x, y, n=network: fgsm(lambda z: scores(n, z), x, y, epsilon))
@@ -257,24 +265,28 @@ class _Run:
                     self._reseed(network, 0)
                     changed = self._each(lambda x, y, s=score: fgsm(s, x, y, epsilon))
                     made.setdefault(name, changed)
-                    self._note(name, "fgsm", way, epsilon, self._right(network, changed))
+                    honest(name, "fgsm", way, changed)
                 if "pgd" in attacks and way in ("own gradient", "rates"):
                     self._reseed(network, 0)
                     changed = self._each(lambda x, y, s=score: pgd(s, x, y, epsilon))
-                    self._note(name, "pgd", way, epsilon, self._right(network, changed))
+                    honest(name, "pgd", way, changed)
             through = straight_through(network)
             if "fgsm" in attacks and _random(network) and through is not None:
                 self._reseed(network, 0)
                 changed = self._each(lambda x, y, s=through: fgsm(s, x, y, epsilon, draws=_EOT))
-                self._note(name, "fgsm", f"mean of {_EOT} draws", epsilon, self._right(network, changed))
+                honest(name, "fgsm", f"mean of {_EOT} draws", changed)
         if "transfer" in attacks:
             for source in self.networks:
                 if source not in made and self.ways[source]:
                     score = self.ways[source][0][1]
                     made[source] = self._each(lambda x, y, s=score: fgsm(s, x, y, epsilon))
-                for target, other in self.networks.items():
+                for target in self.networks:
                     if target != source and source in made:
-                        self._note(target, "transfer", f"made for {source}", epsilon, self._right(other, made[source]))
+                        honest(target, "transfer", f"made for {source}", made[source])
+        for name, found in stood.items():
+            if len(found) > 1:
+                worst = torch.stack(found).amin(0)
+                self._note(name, "adaptive", "each sample's worst", epsilon, worst, f"of {len(found)} attacks")
 
     def _each(self, change: Any) -> Tensor:
         parts = zip(self.inputs.split(_BATCH), self.labels.split(_BATCH), strict=True)

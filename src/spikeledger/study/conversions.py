@@ -9,16 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..activity import Activity
 from ..conversion import convert
 from ..datasets import Dataset
 from ..errors import InputError
 from ..hardware.catalog import load_profile
-from ..hardware.variants import skipping
+from ..hardware.profile import HardwareProfile
+from ..hardware.variants import once_at_first, skipping
 from ..ledger import price
 from ..recording.record import record
 from ..training.answers import check_fits
 
 _BATCH = 250
+_AT_ONCE = 50  # that are recorded together
 _COUNTED = 250  # samples whose events are counted
 
 
@@ -51,13 +54,18 @@ class OverSteps:
     @property
     def said(self) -> str:
         """Up to which T it pays."""
-        paid = [row.timesteps for row in self.rows if row.joules < self.ann_joules]
-        again = [row.timesteps for row in self.rows if row.joules_recomputed < self.ann_joules]
-        kept = f"pays up to T = {max(paid)}" if paid else "pays at no T that was tried"
-        computed = f"up to T = {max(again)}" if again else "at none"
+        kept = self._until("its first layer computed once", "joules")
+        again = self._until("it computed at every step", "joules_recomputed")
+        return f"On {self.profile}, against an ANN that skips zeros, the converted network pays {kept}, and {again}."
+
+    def _until(self, how: str, bill: str) -> str:
+        paid = [row for row in self.rows if getattr(row, bill) < self.ann_joules]
+        if not paid:
+            return f"at no T that was tried with {how}"
+        last = max(paid, key=lambda row: row.timesteps)
+        share, lost = getattr(last, bill) / self.ann_joules, 100 * (self.ann_accuracy - last.accuracy)
         return (
-            f"On {self.profile}, against an ANN that skips zeros, the converted network {kept} with its first layer computed "
-            f"once, and {computed} with it computed at every step."
+            f"up to T = {last.timesteps} with {how} ({100 * share:.0f} % of the joules, {lost:.2f} points lost there)"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,26 +91,37 @@ def over_steps(
     ann = ann.eval()
     check_fits("test", ann, inputs, labels)
     own = _right(ann, inputs, labels)
-    ann_joules = price(record(ann, inputs[:_COUNTED], batch_size=_BATCH), device).joules_per_sample
+    ann_joules = price(record(ann, inputs[:_COUNTED], batch_size=_AT_ONCE), device).joules_per_sample
     rows = []
     for steps in timesteps:
         network = convert(ann, data, timesteps=steps, **options)
         found = network.conversion
-        activity = record(network, inputs[:_COUNTED], batch_size=_BATCH)
-        ledger = price(activity, load_profile(profile))
-        first = sum(entry.joules for entry in ledger.entries if entry.event == "mac") / activity.samples
+        activity = record(network, inputs[:_COUNTED], batch_size=_AT_ONCE)
+        once, again = both_bills(activity, device, steps, came_once=found.plan.schedule == "layers")
         exact = found.plan.schedule == "layers" and found.plan.read_out == "membrane"
         errors = {each.name: each.rate_error for each in found.populations}
-        once = found.plan.schedule == "layers"  # the image came once; else it came T times
         rows.append(
             AtSteps(
                 steps, found.latency_steps, found.said, _right(found if exact else network, inputs, labels),
                 sum(errors.values()) / len(errors), errors, activity.per_sample("spike"), activity.per_sample("synaptic_op"),
-                activity.per_sample("mac"), ledger.joules_per_sample - (0 if once else first * (1 - 1 / steps)),
-                ledger.joules_per_sample + (first * (steps - 1) if once else 0),
+                activity.per_sample("mac"), once, again,
             )
         )  # fmt: skip
     return OverSteps(load_profile(profile).title, own, ann_joules, tuple(rows))
+
+
+def both_bills(activity: Activity, device: HardwareProfile, steps: int, *, came_once: bool) -> tuple[float, float]:
+    """Joules a sample with the first layer's current computed once and kept, and with it computed at each of T steps.
+
+    `came_once` says that the image was recorded as one push, as the layer schedule has it, and not T times. The device has to
+    skip zeros: a dense one multiplies the silence after the push too.
+    """
+    ledger = price(activity, device)
+    if not came_once:
+        return price(activity, once_at_first(device)).joules_per_sample, ledger.joules_per_sample
+    graded = {entry.layer for entry in ledger.entries if entry.event == "mac"}
+    first = sum(entry.joules for entry in ledger.entries if entry.layer in graded) / activity.samples
+    return ledger.joules_per_sample, ledger.joules_per_sample + first * (steps - 1)
 
 
 def _right(network: Any, inputs: Tensor, labels: Tensor) -> float:
