@@ -7,18 +7,48 @@
 
 namespace spikeledger::SPIKELEDGER_SET {
 
+// The gradient of one sample's currents at all steps, [W, filters] a row: as many rows as are kept, each in the place of one
+// before it
+struct Flow {
+  float* at;
+  int64_t step, kept, row;  // floats from step to step; rows; floats of one
+  float* line(int64_t which, int64_t y) const { return at + which * step + y % kept * row; }
+};
+
+// What one task does of a sample: some rows of its inputs, and for these some of the gradients' rows, of which its own are a
+// part that no other task has
+struct Piece {
+  int64_t sample, from, to, first, end, own_first, own_end;
+};
+
+// The first and last row of the outputs that rows of the inputs see
+inline int64_t first_seen(const Convolution& c, int64_t y) {
+  const int64_t top = y + c.padding_height - (c.kernel_height - 1) * c.dilation_height;
+  return top <= 0 ? 0 : std::min(c.out_height - 1, (top + c.stride_height - 1) / c.stride_height);
+}
+inline int64_t last_seen(const Convolution& c, int64_t y) {
+  return std::min(c.out_height - 1, (y + c.padding_height) / c.stride_height);
+}
+
+inline Piece piece_of(const Convolution& c, int64_t index, int64_t pieces) {
+  const int64_t which = index % pieces;
+  Piece p{index / pieces, which * c.height / pieces, (which + 1) * c.height / pieces, 0, 0, which * c.out_height / pieces,
+          (which + 1) * c.out_height / pieces};
+  p.first = std::min(p.own_first, first_seen(c, p.from)), p.end = std::max(p.own_end, last_seen(c, p.to - 1) + 1);
+  return p;
+}
+
 // Pieces of an image of inputs, and what of the outputs sees one: `reach` more rows and columns, before it. Where windows are
 // more than one apart, outputs lie as far apart in it, with zeros between.
 struct Tiling {
   static constexpr int64_t kPlaces = 384;  // of 16 filters: three quarters of the first cache
-  int64_t reach_rows, reach_columns, rows, columns, wide, down, across;
+  int64_t reach_rows, reach_columns, rows, columns, wide;
 
   explicit Tiling(const Convolution& c)
       : reach_rows((c.kernel_height - 1) * c.dilation_height), reach_columns((c.kernel_width - 1) * c.dilation_width),
         columns(std::min<int64_t>(c.width, 64)) {
     wide = columns + reach_columns;
     rows = std::clamp<int64_t>(kPlaces / wide - reach_rows, 1, c.height);
-    down = (c.height + rows - 1) / rows, across = (c.width + columns - 1) / columns;
   }
 
   int64_t places() const { return (rows + reach_rows) * wide; }
@@ -30,13 +60,10 @@ struct Tiling {
 
 struct Tile {
   int64_t y, x, rows, columns;
-  Tile(const Convolution& c, const Tiling& tiling, int64_t index)
-      : y(index / tiling.across * tiling.rows), x(index % tiling.across * tiling.columns),
-        rows(std::min(tiling.rows, c.height - y)), columns(std::min(tiling.columns, c.width - x)) {}
 };
 
-// A piece of an image's gradient [H, W, filters] as [groups of 16 filters][places][16]: read once, in a row
-inline void fill_tile(const Convolution& c, const Tiling& tiling, const Tile& tile, const float* grad, float* out) {
+// A piece of an image's gradient at one step as [groups of 16 filters][places][16]: read once, in a row
+inline void fill_tile(const Convolution& c, const Tiling& tiling, const Tile& tile, const Flow& flow, int64_t step, float* out) {
   const int64_t top = tile.y + c.padding_height - tiling.reach_rows, left = tile.x + c.padding_width - tiling.reach_columns;
   const int64_t end = tile.columns + tiling.reach_columns, size = tiling.places() * kLanes;
   const auto put = [&](float* to, const float* from) {
@@ -47,13 +74,15 @@ inline void fill_tile(const Convolution& c, const Tiling& tiling, const Tile& ti
     float* to = out + row * tiling.wide * kLanes;
     const int64_t y = top + row, line = c.stride_height == 1 ? y : y / c.stride_height;
     int64_t place = 0;  // the outputs that lie in this row, and zeros around and between
-    if (y >= 0 && line * c.stride_height == y && line < c.out_height)
+    if (y >= 0 && line * c.stride_height == y && line < c.out_height) {
+      const float* from = flow.line(step, line);
       for (int64_t x = left < 0 ? 0 : (left + c.stride_width - 1) / c.stride_width; x < c.out_width; ++x) {
         const int64_t at = x * c.stride_width - left;
         if (at >= end) break;
         for (; place < at; ++place) put(to + place * kLanes, nullptr);
-        put(to + place++ * kLanes, grad + (line * c.out_width + x) * c.filters);
+        put(to + place++ * kLanes, from + x * c.filters);
       }
+    }
     for (; place < end; ++place) put(to + place * kLanes, nullptr);
   }
 }
@@ -61,16 +90,29 @@ inline void fill_tile(const Convolution& c, const Tiling& tiling, const Tile& ti
 // Of a tile, the places of each channel's ones
 class Listed {
  public:
-  // Bits [channels, H, W], with a word to read past the last
+  // Bits [channels, H, W]
   void list(const Convolution& c, const Tiling& tiling, const Tile& tile, const uint64_t* bits) {
-    uint16_t* at = places_.at_least(c.channels * tile.rows * tile.columns + 64 + kPlacesAtOnce);
+    const int64_t count = tile.rows * tile.columns, words = words_of(c.channels * c.height * c.width);
+    uint16_t* at = places_.at_least(c.channels * count + 64 + kPlacesAtOnce);
     begins_.at_least(c.channels + 1)[0] = 0;
     const uint16_t* start = at;
+    if (tile.columns == c.width) {  // a channel's bits lie in a row
+      if (map_count_ < count || map_columns_ != tile.columns || map_wide_ != tiling.wide) draw(tiling, tile);
+      const uint32_t* map = map_.at_least(0);
+      for (int64_t channel = 0; channel < c.channels; ++channel) {
+        const int64_t first = (channel * c.height + tile.y) * c.width;
+        for (int64_t bit = 0; bit < count; bit += 64) {
+          const uint64_t some = bits_within(bits, words, first + bit, std::min<int64_t>(64, count - bit));
+          if (some != 0) at = entries_of_ones(some, map + bit, at);
+        }
+        begins_.at_least(0)[channel + 1] = at - start;
+      }
+      return;
+    }
     for (int64_t channel = 0; channel < c.channels; ++channel) {
       for (int64_t row = 0; row < tile.rows; ++row) {
-        const uint64_t line = get_bits(bits, (channel * c.height + tile.y + row) * c.width + tile.x, tile.columns);
-        const auto base = static_cast<uint16_t>(row * tiling.wide);
-        if (line != 0) at = tile.columns <= 32 ? places_of_ones<1, 32>(line, base, at) : places_of_ones<1>(line, base, at);
+        const uint64_t line = bits_within(bits, words, (channel * c.height + tile.y + row) * c.width + tile.x, tile.columns);
+        if (line != 0) at = places_of_ones<1>(line, static_cast<uint16_t>(row * tiling.wide), at);
       }
       begins_.at_least(0)[channel + 1] = at - start;
     }
@@ -80,8 +122,24 @@ class Listed {
   int64_t begin(int64_t channel) { return begins_.at_least(0)[channel]; }
 
  private:
+  static uint64_t bits_within(const uint64_t* words, int64_t size, int64_t bit, int64_t count) {
+    const int64_t word = bit / 64, shift = bit % 64;  // past the last word lies nothing that is asked for
+    return (words[word] >> shift | words[std::min(word + 1, size - 1)] << 1 << (63 - shift)) & low_bits(count);
+  }
+
+  // where in the tile each of its bits lies
+  void draw(const Tiling& tiling, const Tile& tile) {
+    map_count_ = tile.rows * tile.columns, map_columns_ = tile.columns, map_wide_ = tiling.wide;
+    uint32_t* map = map_.at_least(map_count_ + 64);
+    for (int64_t bit = 0; bit < map_count_; ++bit)
+      map[bit] = static_cast<uint32_t>(bit / tile.columns * tiling.wide + bit % tile.columns);
+    std::fill_n(map + map_count_, 64, 0u);
+  }
+
   Buffer<uint16_t> places_;
   Buffer<int64_t> begins_;
+  Buffer<uint32_t> map_;
+  int64_t map_count_ = 0, map_columns_ = 0, map_wide_ = 0;
 };
 
 // Some taps of a kernel, `tall` rows of `wide`, as far apart (in floats) as `down` and `across` say
@@ -134,59 +192,102 @@ void over_taps(const Convolution& c, const Work& work) {
     }
 }
 
-// Bits of one image where a word more may be read
-inline const uint64_t* with_end(const uint64_t* words, int64_t size) {
-  static thread_local Buffer<uint64_t> buffer;
-  uint64_t* bits = buffer.at_least(size + 1);
-  std::memcpy(bits, words, static_cast<size_t>(size) * sizeof(uint64_t));
-  bits[size] = 0;
-  return bits;
-}
+// Goes down the tiles of a piece, at each as soon as all that it sees is there
+class TileWalk {
+ public:
+  TileWalk(const Convolution& c, const Piece& piece, const uint64_t* words)
+      : c_(c), tiling_(c), piece_(piece), words_(words), next_(piece.from) {}
 
-// Gradients of weight [filters, channels, kernel] and bias (or null) from that of the currents [T * B, H, W, filters].
-// The shares of the images are the same for any number of threads, and so is the order of the sums.
-inline void convolve_weight(const Convolution& c, const float* grad, float* to_weight, float* to_bias) {
-  const Tiling tiling(c);
-  const int64_t taps = taps_of(c), window = c.kernel_height * c.kernel_width, places = c.out_height * c.out_width;
-  const int64_t groups = (c.filters + kLanes - 1) / kLanes, size = groups * (taps + 1) * kLanes;  // the last are the bias's
-  const int64_t total = c.steps * c.batch, words = words_of(c.channels * c.height * c.width);
-  const int64_t shares = std::clamp<int64_t>(std::min(total / 8, (1 << 21) / size), 1, 16);
-  static thread_local Buffer<float> sum_buffer;
-  float* sums = sum_buffer.at_least(shares * size);
-  parallel(shares, c.threads, [&](int64_t share) {
-    static thread_local Buffer<float> tile_buffer;
+  static int64_t rows_seen(const Convolution& c) {
+    const Tiling tiling(c);
+    return (tiling.rows - 1 + tiling.reach_rows) / c.stride_height + 2;
+  }
+
+  // As far as the gradient's rows before `ready` allow. Of each tile calls before(its events), then
+  // taps(events, group of 16 filters, channel, first tap, what this sees, rows and columns of taps, as types) until all that
+  // fired have met all taps, then after(step, tile, events).
+  template <typename Before, typename Taps, typename After>
+  void advance(const Flow& flow, int64_t ready, const Before& before, const Taps& taps, const After& after) {
+    static thread_local Buffer<float> buffer;
     static thread_local Listed listed;
-    float *tile_values = tile_buffer.at_least(groups * tiling.places() * kLanes), *own = sums + share * size;
-    std::memset(own, 0, static_cast<size_t>(size) * sizeof(float));
-    for (int64_t image = share * total / shares; image < (share + 1) * total / shares; ++image) {
-      const uint64_t* bits = with_end(c.words + image * words, words);
-      const float* flow = grad + image * places * c.filters;
-      for (int64_t group = 0; group < groups && to_bias != nullptr; ++group) {
-        float* to = own + (group * (taps + 1) + taps) * kLanes;
-        Lanes sum = load(to);
-        for (int64_t place = 0; place < places; ++place) sum += load(flow + place * c.filters + group * kLanes, c.filters - group * kLanes);
-        store(to, sum);
-      }
-      for (int64_t index = 0; index < tiling.down * tiling.across; ++index) {
-        const Tile tile(c, tiling, index);
-        listed.list(c, tiling, tile, bits);
-        fill_tile(c, tiling, tile, flow, tile_values);
-        for (int64_t group = 0; group < groups; ++group) {
-          const float* values = tile_values + group * tiling.places() * kLanes;
-          for (int64_t channel = 0; channel < c.channels; ++channel) {
-            const int64_t count = listed.count(channel);
-            if (count == 0) continue;
-            over_taps(c, [&](auto tall, auto wide, int64_t line, int64_t tap) {
-              add_taps<tall, wide>(listed.of(channel), count, values + tiling.seen(c, line, tap) * kLanes,
-                                   c.dilation_height * tiling.wide * kLanes, c.dilation_width * kLanes,
-                                   own + (group * (taps + 1) + channel * window + line * c.kernel_width + tap) * kLanes);
-            });
+    const int64_t groups = (c_.filters + kLanes - 1) / kLanes, words = words_of(c_.channels * c_.height * c_.width);
+    float* held = buffer.at_least(groups * tiling_.places() * kLanes);
+    for (; next_ < piece_.to; next_ += tiling_.rows) {
+      const int64_t rows = std::min(tiling_.rows, piece_.to - next_);
+      if (last_seen(c_, next_ + rows - 1) >= ready) return;
+      for (int64_t step = 0; step < c_.steps; ++step)
+        for (int64_t x = 0; x < c_.width; x += tiling_.columns) {
+          const Tile tile{next_, x, rows, std::min(tiling_.columns, c_.width - x)};
+          listed.list(c_, tiling_, tile, words_ + (step * c_.batch + piece_.sample) * words);
+          before(listed);
+          if (listed.begin(c_.channels) != 0) {
+            fill_tile(c_, tiling_, tile, flow, step, held);
+            for (int64_t group = 0; group < groups; ++group)
+              for (int64_t channel = 0; channel < c_.channels; ++channel)
+                if (listed.count(channel) != 0)
+                  over_taps(c_, [&](auto tall, auto wide, int64_t line, int64_t tap) {
+                    taps(listed, group, channel, line * c_.kernel_width + tap,
+                         held + (group * tiling_.places() + tiling_.seen(c_, line, tap)) * kLanes, tall, wide);
+                  });
           }
+          after(step, tile, listed);
         }
-      }
     }
-  });
-  parallel(groups, c.threads, [&](int64_t group) {
+  }
+
+  int64_t wide() const { return tiling_.wide; }
+  int64_t down() const { return c_.dilation_height * tiling_.wide * kLanes; }  // floats from tap to tap
+  int64_t across() const { return c_.dilation_width * kLanes; }
+
+ private:
+  const Convolution& c_;
+  Tiling tiling_;
+  const Piece& piece_;
+  const uint64_t* words_;
+  int64_t next_;
+};
+
+// Adds to the gradient of the weight, [groups of 16 filters][taps + 1][16], whose last row is the bias's
+class WeightSums {
+ public:
+  WeightSums(const Convolution& c, const Piece& piece, float* sums) : c_(c), walk_(c, piece, c.words), sums_(sums) {}
+  static int64_t size(const Convolution& c) { return (c.filters + kLanes - 1) / kLanes * (taps_of(c) + 1) * kLanes; }
+
+  void advance(const Flow& flow, int64_t ready) {
+    const int64_t taps = taps_of(c_), window = c_.kernel_height * c_.kernel_width;
+    walk_.advance(
+        flow, ready, [](Listed&) {},
+        [&](Listed& listed, int64_t group, int64_t channel, int64_t tap, const float* seen, auto tall, auto wide) {
+          add_taps<tall, wide>(listed.of(channel), listed.count(channel), seen, walk_.down(), walk_.across(),
+                               sums_ + (group * (taps + 1) + channel * window + tap) * kLanes);
+        },
+        [](int64_t, const Tile&, Listed&) {});
+  }
+
+  // The bias's, of one row
+  void add_bias(const Flow& flow, int64_t y) {
+    const int64_t taps = taps_of(c_);
+    for (int64_t group = 0; group * kLanes < c_.filters; ++group) {
+      float* to = sums_ + (group * (taps + 1) + taps) * kLanes;
+      Lanes sum = load(to);
+      for (int64_t step = 0; step < c_.steps; ++step) {
+        const float* line = flow.line(step, y) + group * kLanes;
+        for (int64_t x = 0; x < c_.out_width; ++x) sum += load(line + x * c_.filters, c_.filters - group * kLanes);
+      }
+      store(to, sum);
+    }
+  }
+
+ private:
+  const Convolution& c_;
+  TileWalk walk_;
+  float* sums_;
+};
+
+// Shares of the weight's gradient, one behind the other, to weight [filters, channels, kernel] and bias (or null)
+inline void put_weight(const Convolution& c, float* sums, int64_t shares, float* to_weight, float* to_bias) {
+  const int64_t taps = taps_of(c), size = WeightSums::size(c);
+  parallel((c.filters + kLanes - 1) / kLanes, c.threads, [&](int64_t group) {
     const int64_t here = std::min<int64_t>(kLanes, c.filters - group * kLanes);
     float* first = sums + group * (taps + 1) * kLanes;
     for (int64_t share = 1; share < shares; ++share)
@@ -196,54 +297,58 @@ inline void convolve_weight(const Convolution& c, const float* grad, float* to_w
   });
 }
 
-// Gradient of the inputs [T * B, height, width, channels] where the words, [T * B, channels, height, width], have ones, and
-// zero elsewhere
-inline void convolve_input(const Convolution& c, const float* grad, const float* weight, float* out) {
-  const Tiling tiling(c);
-  const int64_t taps = taps_of(c), window = c.kernel_height * c.kernel_width, places = c.out_height * c.out_width;
-  const int64_t groups = (c.filters + kLanes - 1) / kLanes, words = words_of(c.channels * c.height * c.width);
-  static thread_local Buffer<float> weight_buffer;
-  float* arranged = weight_buffer.at_least(groups * taps * kLanes);
-  if (c.filters % kLanes != 0) std::memset(arranged, 0, static_cast<size_t>(groups * taps * kLanes) * sizeof(float));
-  for (int64_t group = 0; group < groups; ++group)
-    turn_floats(weight + group * kLanes * taps, taps, std::min<int64_t>(kLanes, c.filters - group * kLanes), taps,
-                arranged + group * taps * kLanes, kLanes);
-  parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
-    static thread_local Buffer<float> tile_buffer, partial_buffer;
-    static thread_local Listed listed;
-    float* tile_values = tile_buffer.at_least(groups * tiling.places() * kLanes);
-    const uint64_t* bits = with_end(c.words + image * words, words);
-    float* to = out + image * c.height * c.width * c.channels;
-    std::memset(to, 0, static_cast<size_t>(c.height * c.width * c.channels) * sizeof(float));
-    for (int64_t index = 0; index < tiling.down * tiling.across; ++index) {
-      const Tile tile(c, tiling, index);
-      listed.list(c, tiling, tile, bits);
-      float* partial = partial_buffer.at_least(listed.begin(c.channels) * kLanes + 1);
-      fill_tile(c, tiling, tile, grad + image * places * c.filters, tile_values);
-      for (int64_t group = 0; group < groups; ++group) {
-        const float* values = tile_values + group * tiling.places() * kLanes;
-        for (int64_t channel = 0; channel < c.channels; ++channel) {
-          const int64_t count = listed.count(channel);
-          if (count == 0) continue;
-          over_taps(c, [&](auto tall, auto wide, int64_t line, int64_t tap) {
-            take_taps<tall, wide>(listed.of(channel), count, values + tiling.seen(c, line, tap) * kLanes,
-                                  c.dilation_height * tiling.wide * kLanes, c.dilation_width * kLanes,
-                                  arranged + (group * taps + channel * window + line * c.kernel_width + tap) * kLanes,
-                                  group == 0 && line == 0 && tap == 0, partial + listed.begin(channel) * kLanes);
-          });
-        }
-      }
-      for (int64_t channel = 0; channel < c.channels; ++channel) {
-        const uint16_t* list = listed.of(channel);
-        const float* of = partial + listed.begin(channel) * kLanes;
-        for (int64_t n = 0; n < listed.count(channel); ++n) {
-          const auto row = static_cast<uint32_t>(list[n]) / static_cast<uint32_t>(tiling.wide), column = list[n] - row * static_cast<uint32_t>(tiling.wide);
-          to[((tile.y + row) * c.width + tile.x + column) * c.channels + channel] = sum_of(load(of + n * kLanes));
-        }
-      }
-    }
-  });
-}
+// Gradient of the inputs [T * B, height, width, channels] where `near`, [T * B, channels, height, width], has ones, and zero
+// elsewhere
+class SampledInput {
+ public:
+  SampledInput(const Convolution& c, const Piece& piece, const uint64_t* near, const float* arranged, float* out)
+      : c_(c), walk_(c, piece, near), piece_(piece), arranged_(arranged), out_(out) {}
+
+  // The weight as [groups of 16 filters][taps][16]
+  static const float* arrange(const Convolution& c, const float* weight, Buffer<float>& buffer) {
+    const int64_t taps = taps_of(c), groups = (c.filters + kLanes - 1) / kLanes;
+    float* arranged = buffer.at_least(groups * taps * kLanes);
+    if (c.filters % kLanes != 0) std::memset(arranged, 0, static_cast<size_t>(groups * taps * kLanes) * sizeof(float));
+    for (int64_t group = 0; group < groups; ++group)
+      turn_floats(weight + group * kLanes * taps, taps, std::min<int64_t>(kLanes, c.filters - group * kLanes), taps,
+                  arranged + group * taps * kLanes, kLanes);
+    return arranged;
+  }
+
+  void advance(const Flow& flow, int64_t ready) {
+    static thread_local Buffer<float> buffer;
+    const int64_t taps = taps_of(c_), window = c_.kernel_height * c_.kernel_width;
+    float* partial = nullptr;
+    walk_.advance(
+        flow, ready, [&](Listed& listed) { partial = buffer.at_least(listed.begin(c_.channels) * kLanes + 1); },
+        [&](Listed& listed, int64_t group, int64_t channel, int64_t tap, const float* seen, auto tall, auto wide) {
+          take_taps<tall, wide>(listed.of(channel), listed.count(channel), seen, walk_.down(), walk_.across(),
+                                arranged_ + (group * taps + channel * window + tap) * kLanes, group == 0 && tap == 0,
+                                partial + listed.begin(channel) * kLanes);
+        },
+        [&](int64_t step, const Tile& tile, Listed& listed) {
+          float* to = out_ + ((step * c_.batch + piece_.sample) * c_.height + tile.y) * c_.width * c_.channels;
+          for (int64_t row = 0; row < tile.rows; ++row)
+            std::memset(to + (row * c_.width + tile.x) * c_.channels, 0, static_cast<size_t>(tile.columns * c_.channels) * sizeof(float));
+          const auto across = static_cast<uint32_t>(walk_.wide());
+          for (int64_t channel = 0; channel < c_.channels; ++channel) {
+            const uint16_t* list = listed.of(channel);
+            const float* of = partial + listed.begin(channel) * kLanes;
+            for (int64_t n = 0; n < listed.count(channel); ++n) {
+              const uint32_t row = list[n] / across, column = list[n] - row * across;
+              to[(row * c_.width + tile.x + column) * c_.channels + channel] = sum_of(load(of + n * kLanes));
+            }
+          }
+        });
+  }
+
+ private:
+  const Convolution& c_;
+  TileWalk walk_;
+  const Piece& piece_;
+  const float* arranged_;
+  float* out_;
+};
 
 // The gradient of max pooling goes to the first of a window's spikes, or to its first place inside the image, as torch's
 // does: from [T * B, channels, out_height, out_width] to [T * B, height, width, channels], 16 channels at a time.

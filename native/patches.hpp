@@ -163,10 +163,13 @@ struct Band {
   int64_t place(const Convolution& c) const { return (sample * c.out_height + first) * c.out_width; }
 };
 
+inline int64_t band_rows(const Convolution& c) {
+  return std::clamp<int64_t>((1 << 17) / std::max<int64_t>(1, c.steps * c.out_width * c.filters), 1, c.out_height);
+}
+
 template <typename Work>
 void over_bands(const Convolution& c, const Work& work) {
-  const int64_t row = c.steps * c.out_width * c.filters;
-  const int64_t rows = std::clamp<int64_t>((1 << 17) / std::max<int64_t>(1, row), 1, c.out_height);
+  const int64_t rows = band_rows(c);
   const int64_t bands = (c.out_height + rows - 1) / rows;
   parallel(c.batch * bands, c.threads, [&](int64_t task) {
     const int64_t first = task % bands * rows;

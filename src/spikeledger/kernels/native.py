@@ -328,32 +328,43 @@ def convolve_fire(
     )  # fmt: skip
 
 
-def convolve_learn(
-    sizes: Sizes, currents: Tensor, beta: Tensor, settings: Settings, *, spikes_grad: Tensor, channels_last: bool,
-    currents_grad: Tensor, beta_grad: Tensor | None,
+class Fired(NamedTuple):
+    """What the way back of neurons behind a convolution is made of: the gradient of their spikes, whose channels may lie
+    last, the currents that they kept, their decay, and room for its gradient."""
+
+    spikes_grad: Tensor
+    channels_last: bool
+    currents: Tensor
+    beta: Tensor
+    settings: Settings
+    beta_grad: Tensor | None
+
+
+_NO_SETTINGS = Settings(0.0, 0.0, 0, False, 0, 0.0)
+
+
+def convolve_back(
+    sizes: Sizes, words: Tensor, kernel: Tensor, *, fired: Fired | None, flow: Tensor | None, weight: Tensor | None,
+    bias: Tensor | None, near: Tensor | None, inputs: Tensor | None,
 ) -> None:  # fmt: skip
-    """The way back through the neurons behind a convolution."""
-    _core().convolve_learn(
-        sizes.row, torch.get_num_threads(), _at(currents, sizes.outputs, "currents"),
-        _at(beta, sizes.neurons, "a decay"), settings.threshold, settings.bar, settings.reset, settings.reset_delay,
-        _at(spikes_grad, sizes.outputs, "a gradient"), channels_last, settings.surrogate, settings.slope,
-        _at(currents_grad, sizes.outputs, "a gradient"), _any(beta_grad, sizes.batch * sizes.neurons, "a gradient"),
-    )  # fmt: skip
-
-
-def convolve_weight(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    """The gradients of a convolution's weight and bias, from that of its currents, channels last."""
-    _core().convolve_weight(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
-        _at(weight, sizes.weights, "a gradient"), _any(bias, sizes.filters, "a gradient"),
-    )  # fmt: skip
-
-
-def convolve_input(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, out: Tensor) -> None:
-    """The gradient of a convolution's inputs, channels last, where the words have ones; zero elsewhere."""
-    _core().convolve_input(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
-        _at(weight, sizes.weights, "a weight"), _at(out, sizes.inputs, "a gradient"),
+    """The way back of a convolution, and of the neurons behind it, `fired`: writes the gradients of `weight` and `bias`, and
+    of `inputs`, channels last, of those that are `near` or of all. `flow` is the gradient of the currents, channels last:
+    written where there are neurons, else read."""
+    assert fired is not None or flow is not None
+    own = _NO_SETTINGS if fired is None else fired.settings
+    neurons = (0, 0, 0, False)
+    if fired is not None:
+        neurons = (
+            _at(fired.spikes_grad, sizes.outputs, "a gradient"), _at(fired.currents, sizes.outputs, "currents"),
+            _at(fired.beta, sizes.neurons, "a decay"), fired.channels_last,
+        )  # fmt: skip
+    beta_grad = None if fired is None else fired.beta_grad
+    _core().convolve_back(
+        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), *neurons, own.threshold, own.bar, own.reset,
+        own.reset_delay, own.surrogate, own.slope, _any(flow, sizes.outputs, "a gradient"),
+        _any(beta_grad, sizes.batch * sizes.neurons, "a gradient"), _any(weight, sizes.weights, "a gradient"),
+        _any(bias, sizes.filters, "a gradient"), _at(kernel, sizes.weights, "a weight"), _any(near, sizes.words, "spikes"),
+        _any(inputs, sizes.inputs, "a gradient"),
     )  # fmt: skip
 
 
