@@ -194,6 +194,7 @@ struct ConvolutionBackward {
   bool delayed;
   int surrogate;
   float slope;
+  const Convolution* pool;  // or null: of a max pooling whose windows lie beside each other; then `spikes` is its outputs' gradient
   float *flow, *beta_grad, *weight, *bias;
   const float* kernel;  // the weight
   const uint64_t* near;

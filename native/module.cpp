@@ -15,6 +15,7 @@
 #include <array>
 #include <stdexcept>
 #include <string>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -258,14 +259,21 @@ NB_MODULE(_native, module) {
   module.def(
       "convolve_back",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address spikes, Address currents, Address beta,
-         bool channels_last, float threshold, float bar, int reset, bool delayed, int surrogate, float slope, Address flow,
+         bool channels_last, const std::vector<int64_t>& pool_shape, Address fired, float threshold, float bar, int reset,
+         bool delayed, int surrogate, float slope, Address flow,
          Address beta_grad, Address weight, Address bias, Address kernel, Address near, Address input) {
         const auto c = convolution(shape, words, 0, kEvents, threads);
         const bool plain = c.kernel_height == 3 && c.kernel_width == 3 && c.stride_height == 1 && c.stride_width == 1 &&
                            c.dilation_height == 1 && c.dilation_width == 1;
         if (input != 0 && near == 0 && !plain) throw std::invalid_argument("only windows of 3 x 3 are filtered");
+        std::optional<Convolution> pool;
+        if (fired != 0) pool = convolution(pool_shape, fired, 0, kEvents, threads);
+        if (pool && (pool->kernel_height != pool->stride_height || pool->padding_height != 0 || pool->dilation_height != 1 ||
+                     pool->height != c.out_height || pool->width != c.out_width || pool->channels != c.filters))
+          throw std::invalid_argument("windows that lie beside each other are pooled, of as many neurons as there are");
         chosen->convolve_back(c, {at<const float>(spikes), at<const float>(currents), at<const float>(beta), channels_last,
-                                  threshold, bar, reset, delayed, surrogate, slope, at<float>(flow), at<float>(beta_grad),
+                                  threshold, bar, reset, delayed, surrogate, slope, pool ? &*pool : nullptr,
+                                  at<float>(flow), at<float>(beta_grad),
                                   at<float>(weight), at<float>(bias), at<const float>(kernel), at<const uint64_t>(near),
                                   at<float>(input)});
       },

@@ -18,6 +18,7 @@ from .costs import PASS, PRICES, SUMS, measured
 from .fire import decays
 from .native import Settings
 from .planes import Planes, empty_words
+from .pooling import Owed
 from .refusal import once
 from .sizes import Sizes
 from .surrogates import COMPACT_NUMBERS
@@ -121,10 +122,11 @@ def convolve_fire(
     near = None
     if learns and settings.surrogate in COMPACT_NUMBERS:
         near = empty_words(planes.rows, geometry.places * geometry.filters)
+    owed: list[Owed] = []
     out, words = _ConvolveFire.apply(
-        token, weight, bias, decay, planes, settings, geometry, method, active, learns, near
+        token, weight, bias, decay, planes, settings, geometry, method, active, learns, near, owed
     )
-    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape), near=near)
+    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape), near=near, owed=owed)
 
 
 def _seen(geometry: Geometry, weight: Tensor) -> tuple[int, ...]:
@@ -174,6 +176,7 @@ class _ConvolveFire(torch.autograd.Function):
         active: Tensor | None,
         learns: bool,
         near: Tensor | None,
+        owed: list[Owed],
     ) -> Any:
         steps, batch = planes.shape[:2]
         kept = learns and any(ctx.needs_input_grad)
@@ -185,7 +188,7 @@ class _ConvolveFire(torch.autograd.Function):
             active=active, near=near,
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
-        ctx.planes, ctx.settings, ctx.geometry = planes, settings, geometry
+        ctx.planes, ctx.settings, ctx.geometry, ctx.owed = planes, settings, geometry, owed
         ctx.like = None if token is None else token.shape
         ctx.mark_non_differentiable(words)
         # one number stands for all spikes: autograd asks for their shape, not for their values
@@ -197,13 +200,25 @@ class _ConvolveFire(torch.autograd.Function):
         planes, settings, geometry = ctx.planes, ctx.settings, ctx.geometry
         wants = ctx.needs_input_grad
         with torch.no_grad():
-            last = grad.is_contiguous(memory_format=torch.channels_last)
+            arrived, last, pooled = _arrived(grad, ctx.owed)
             to_beta = beta.new_empty(planes.shape[1], beta.numel()) if wants[3] else None
-            fired = core.Fired(grad if last else grad.contiguous(), last, currents, beta, settings, to_beta)
+            fired = core.Fired(arrived, last, pooled, currents, beta, settings, to_beta)
             found = _back(None, fired, weight, planes, geometry, wants[:3], ctx.like)
             to_beta = None if to_beta is None else to_beta.sum(0)
         grads = once((*found, to_beta), (grad, weight, beta), "an event-driven layer")
-        return (*grads, None, None, None, None, None, None, None)
+        return (*grads, None, None, None, None, None, None, None, None)
+
+
+def _arrived(grad: Tensor, owed: list[Owed]) -> tuple[Tensor, bool, tuple[Sizes, Tensor] | None]:
+    """The gradient of spikes, whether its channels lie last, and what pooled them if it is that of what pooling made."""
+    every = list(owed)
+    owed.clear()
+    if len(every) == 1 and every[0].is_all_of(grad):
+        return every[0].grad, False, (every[0].sizes, every[0].planes.words)
+    for one in every:
+        grad = grad + one.made().view(grad.shape)
+    last = grad.is_contiguous(memory_format=torch.channels_last)
+    return grad if last else grad.contiguous(), last, None
 
 
 def _back(
@@ -272,7 +287,7 @@ class Prices:
     block: float = 16.0
     event: float = 0.33
     learned: float = 0.19
-    asked: float = 0.42
+    asked: float = 0.64
     listed: float = 0.7
     tiled: float = 4.5
     filtered: float = 0.6

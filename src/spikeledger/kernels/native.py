@@ -330,10 +330,12 @@ def convolve_fire(
 
 class Fired(NamedTuple):
     """What the way back of neurons behind a convolution is made of: the gradient of their spikes, whose channels may lie
-    last, the currents that they kept, their decay, and room for its gradient."""
+    last, or of what max pooling made of these, `pooled` (its sizes, and the spikes' words); the currents that they kept,
+    their decay, and room for its gradient."""
 
     spikes_grad: Tensor
     channels_last: bool
+    pooled: tuple[Sizes, Tensor] | None
     currents: Tensor
     beta: Tensor
     settings: Settings
@@ -352,11 +354,13 @@ def convolve_back(
     written where there are neurons, else read."""
     assert fired is not None or flow is not None
     own = _NO_SETTINGS if fired is None else fired.settings
-    neurons = (0, 0, 0, False)
+    neurons: tuple[Any, ...] = (0, 0, 0, False, (), 0)
     if fired is not None:
+        arriving = sizes if fired.pooled is None else fired.pooled[0]
         neurons = (
-            _at(fired.spikes_grad, sizes.outputs, "a gradient"), _at(fired.currents, sizes.outputs, "currents"),
+            _at(fired.spikes_grad, arriving.outputs, "a gradient"), _at(fired.currents, sizes.outputs, "currents"),
             _at(fired.beta, sizes.neurons, "a decay"), fired.channels_last,
+            *(((), 0) if fired.pooled is None else (arriving.row, _at(fired.pooled[1], arriving.words, "spikes"))),
         )  # fmt: skip
     beta_grad = None if fired is None else fired.beta_grad
     _core().convolve_back(

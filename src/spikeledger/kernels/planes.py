@@ -29,6 +29,8 @@ class Planes:
     turned_words: Tensor | None = field(default=None, compare=False)  # what `turned` gives, where it was written along
     #: which neurons were so near their threshold that their spikes' gradient counts, as words; None: all of them
     near: Tensor | None = field(default=None, compare=False)
+    #: where the layer that made them takes gradients that are still to be made: see `pooling.Owed`
+    owed: list[Any] | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> int:
