@@ -43,7 +43,7 @@ class Planes:
         return math.prod(self.shape[2:])
 
     @classmethod
-    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, **more: Tensor | None) -> Planes:
+    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, **more: Any) -> Planes:
         """Planes whose spikes a kernel counted while it wrote them."""
         planes = cls(words, shape, **more)
         planes.__dict__["spikes"] = spikes  # where `spikes` would keep its count
