@@ -33,6 +33,7 @@ os.environ.setdefault("NEURO4ML_SAMPLES", "300")
 
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # what torch says of its own methods stands in torch's book
 
 html_theme = "furo"
 html_title = f"SpikeLedger {version}"
@@ -42,7 +43,7 @@ html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
 html_js_files = [("book.js", {"defer": "defer"})]
-epub_css_files = ["book.css"]
+epub_css_files = ["book.css", "reader.css"]
 epub_basename = "SpikeLedger"
 epub_show_urls = "no"
 html_math_renderer = "mathml"  # browsers draw it themselves: nothing is fetched

@@ -274,9 +274,9 @@ FIGURES: dict[str, Figure] = {
     ),
     "tiring": Figure(
         tiring,
-        (Slider("tau_threshold", "tau of the threshold, seconds", 0.05, 1, 0.05, 0.05),
+        (Slider("tau_threshold", "tau of the threshold, seconds", 0.05, 0.4, 0.05, 0.05),
          Slider("increase", "rise at a spike", 0.1, 1, 0.1, 1)),
-        "seconds", "neurons lost", "Of 40 neurons {0} are no longer a number; measured from what was crossed, {1}.",
+        "seconds", "neurons lost", "After 1.5 s {0} of 40 neurons are no longer a number; measured from what was crossed, {1}.",
     ),
     "decoding": Figure(
         decoding,
@@ -294,7 +294,7 @@ FIGURES: dict[str, Figure] = {
         (Slider("sender", "step of the sender's spike", 0, 100, 1, 40),
          Slider("receiver", "step of the receiver's spike", 0, 100, 1, 50),
          Slider("tau", "tau, steps", 5, 50, 5, 20)),
-        "step", "traces, weight", "The weight changes by {0}.",
+        "step", "traces, weight", "The weight changes by {0}, by a rule ten times as strong as the one above, so that it shows.",
     ),
     "fields": Figure(
         fields, (Slider("stage", "digits seen", 0, 7, 1, 7, tuple(map(str, STAGES))),),

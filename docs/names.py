@@ -83,6 +83,12 @@ def _members(module: ModuleType) -> list[str]:
 
 def _directive(path: str, found: object) -> list[str]:
     if inspect.isclass(found):
-        inherited = ["   :exclude-members: model_config"] if hasattr(found, "model_fields") else []
-        return [f".. autoclass:: {path}", "   :no-index:", "   :members:", *inherited, ""]
+        theirs = ["model_config"] if hasattr(found, "model_fields") else []
+        theirs += [
+            name
+            for name, one in vars(found).items()
+            if inspect.isfunction(one) and inspect.unwrap(one).__module__.split(".")[0] == "torch"
+        ]  # what another library says of its own methods stands in its book
+        excluded = [f"   :exclude-members: {', '.join(theirs)}"] if theirs else []
+        return [f".. autoclass:: {path}", "   :no-index:", "   :members:", *excluded, ""]
     return [f".. autofunction:: {path}", "   :no-index:", ""]

@@ -20,6 +20,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}", "--no-pdf-header-footer",
+             "--generate-pdf-document-outline",
              "--virtual-time-budget=20000", f"--print-to-pdf={target}", page.as_uri()],
             check=True, capture_output=True, timeout=1800,
         )  # fmt: skip

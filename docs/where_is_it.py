@@ -47,7 +47,8 @@ def first_sentence(path: Path) -> str:
     elif path.suffix in {".md", ".toml"}:
         told = text.partition("\n")[0].removeprefix("# ")
     else:
-        told = "\n".join(line.removeprefix("//").strip() for line in text.split("\n#")[0].split("\n\n")[0].splitlines())
+        comments = re.search(r"^(//.*\n)+", text, flags=re.MULTILINE)
+        told = "\n".join(line.removeprefix("//").strip() for line in comments[0].splitlines()) if comments else ""
     paragraph = " ".join(told.split("\n\n")[0].split())
     return re.split(r"(?<=[.!?]) (?=[A-Z])", paragraph)[0].rstrip(".").replace("|", "\\|")
 

@@ -6,12 +6,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 #include <array>
 #include <stdexcept>
 #include <string>
@@ -19,8 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "cpu_count.hpp"
+#include "instruction_sets.hpp"
 #include "kernels.hpp"
-#include "processors.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -33,50 +28,6 @@ using Address = uintptr_t;
 template <typename T>
 T* at(Address address) {
   return reinterpret_cast<T*>(address);
-}
-
-// The tiles of AMX are large, so that a process must ask the system for them.
-bool may_use_tiles() {
-#if defined(__x86_64__) && defined(__linux__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  constexpr unsigned kNeeded = 1u << 22 | 1u << 24 | 1u << 25;  // bfloat16, tiles, whole numbers
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kNeeded) != kNeeded) return false;
-  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
-#else
-  return false;
-#endif
-}
-
-std::vector<const Kernels*> usable() {
-  std::vector<const Kernels*> found{&kPlain};
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-    found.push_back(&kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
-    found.push_back(&kAvx512);
-  if (found.back() == &kAvx512 && with_tiles() != nullptr && may_use_tiles()) found.push_back(with_tiles());
-#endif
-  return found;
-}
-
-const Kernels* chosen = usable().back();
-
-std::vector<std::string> instruction_sets() {
-  std::vector<std::string> names;
-  for (const Kernels* kernels : usable()) names.emplace_back(kernels->name);
-  return names;
-}
-
-void use(const std::string& name) {
-  for (const Kernels* kernels : usable())
-    if (kernels->name == name) {
-      chosen = kernels;
-      return;
-    }
-  throw std::invalid_argument("this processor does not have the instruction set " + name);
 }
 
 Population population(int64_t steps, int64_t batch, int64_t width, Address currents, Address start, Address beta,
@@ -98,8 +49,6 @@ using Release = nb::call_guard<nb::gil_scoped_release>;
 
 }  // namespace
 
-const Kernels& kernels_in_use() { return *chosen; }
-
 void bind_family(nb::module_& module);  // family.cpp
 
 NB_MODULE(_native, module) {
@@ -110,7 +59,7 @@ NB_MODULE(_native, module) {
       .def_prop_ro("bytes", &Near::bytes);
   module.def("instruction_sets", &instruction_sets, "instruction sets that this processor has, best last");
   module.def("instruction_set", [] { return std::string(chosen->name); }, "the instruction set in use");
-  module.def("use_instruction_set", &use);
+  module.def("use_instruction_set", &use_instruction_set);
   module.def("thread_runtime", [] { return std::string(thread_runtime()); }, "'torch' or 'own': of a loop that began now");
   module.def("after_fork", &after_fork, "Loops of this process run on one thread from here on.");
   module.def("processors", &processors, "How many processors this process may use at once.", nb::arg("root") = "");

@@ -1,3 +1,4 @@
+// All kernels compiled for AVX2.
 #if defined(__x86_64__)
 #define SPIKELEDGER_SET avx2
 #include "instances.hpp"

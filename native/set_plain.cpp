@@ -1,3 +1,4 @@
+// All kernels compiled for any processor.
 #define SPIKELEDGER_SET plain
 #include "instances.hpp"
 

@@ -1,3 +1,4 @@
+// Loops on torch's OpenMP threads, or on a team of our own where a processor is wanted by others.
 #include "threads.hpp"
 
 #include <algorithm>
@@ -15,7 +16,7 @@
 #include <pthread.h>
 #endif
 
-#include "processors.hpp"
+#include "cpu_count.hpp"
 #include "team.hpp"
 
 namespace spikeledger {

@@ -22,8 +22,8 @@ import spikeledger as sl
 
 layers, spikes = [(784, 256), (256, 10)], [5000, 200]
 names = {"layer_names": ["hidden", "output"]}
-told = sl.account_spikes(layers, spikes, "published-tutorial-003-loihi2", timesteps=100, **names)
-found = sl.account_spikes(layers, spikes, "loihi", timesteps=100, input_spikes=8000, **names)
+told = sl.counting.account_spikes(layers, spikes, "published-tutorial-003-loihi2", timesteps=100, **names)
+found = sl.counting.account_spikes(layers, spikes, "loihi", timesteps=100, input_spikes=8000, **names)
 print(f"by a price for each spike: {1e9 * (told.joules - told.static):,.1f} nJ")
 print(f"with updates and fan-out:  {1e9 * (found.joules - found.static):,.1f} nJ (estimated, on Loihi)")
 
@@ -70,7 +70,7 @@ for one in account.advice[:4]:
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.account`, `sl.account_spikes`, `spikeledger account`; the tutorial's five price lists are profiles named
+# `sl.account`, `sl.counting.account_spikes`, `spikeledger account`; the tutorial's five price lists are profiles named
 # `published-tutorial-003-...`, with the remark that no primary source gives those energies.
 #
 # ## What to try

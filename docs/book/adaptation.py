@@ -8,12 +8,13 @@
 # %% [markdown]
 # # 6 A neuron that tires
 #
-# **The question.** Keep your hand still on the table and you stop feeling it. How does a neuron stop answering to what does
+# **The question.** Keep your hand still on the table and you stop feeling it. How does a neuron answer less to what does
 # not change, and how is that computed so that it never breaks?
 #
 # Each spike raises the threshold by a little, and between spikes it sinks back:
-# $\theta = 1 + w$, $w \leftarrow w\,e^{-dt/\tau_\theta}$, and $w \leftarrow w + \delta$ at a spike. The neuron answers loudly
-# to what is new, and settles where as much is added as fades.
+# $\theta = 1 + w$, $w \leftarrow w\,e^{-dt/\tau_\theta}$, and $w \leftarrow w + \delta$ at a spike. Here $\theta$ is the
+# threshold, 1 at rest; $w$ is by how much it is raised; $\delta$ is what one spike adds, and $\tau_\theta$ how slowly that
+# fades. The neuron answers loudly to what is new, and settles at a lower rate, where as much is added as fades.
 
 # %%
 import matplotlib.pyplot as plt
@@ -29,22 +30,25 @@ spikes, membranes, thresholds = tired.run(current, dt=dt)
 figure, axes = plt.subplots(2, 1, figsize=(7, 3.6), sharex=True)
 axes[0].plot(np.arange(1500) * dt, membranes, label="membrane")
 axes[0].plot(np.arange(1500) * dt, thresholds, label="threshold")
-axes[0].legend()
+axes[0].plot(np.arange(1500) * dt, current[:, 0], ":", color="gray", label="current")
+axes[0].set(ylabel="level")
+axes[0].legend(fontsize=8)
 bins = spikes.reshape(-1, 50).sum(1) / 0.05
 axes[1].step(np.arange(len(bins)) * 0.05, bins, where="post")
 axes[1].set(xlabel="seconds", ylabel="spikes a second")
 plt.show()
 fresh, settled = spikes[300:400].sum() / 0.1, spikes[800:900].sum() / 0.1
-print(f"{fresh:.0f} Hz in the first tenth of a second, {settled:.0f} Hz in the last")
+print(f"{fresh:.0f} Hz in the first tenth of a second of the strong current, {settled:.0f} Hz in its last")
 assert fresh > settled
 
 # %% [markdown]
 # ## The trap
 #
-# To know *when* in a step the threshold was crossed, the overshoot formula of [chapter 2](threshold.py) takes a logarithm.
-# A tempting mistake is to keep measuring it from the resting threshold 1. With a raised threshold and a current that has
-# changed, that is the logarithm of a negative number: the neuron is *not a number*, and stays so for ever. Here are both
-# forms, for 200 neurons that are thrown about by noise, in six settings:
+# *When* in its step did the level cross the threshold? [Chapter 2](threshold.py) works it out from how far the level is
+# past the threshold at the step's end, the overshoot, and takes a logarithm (`log1p` below). A tempting mistake is to keep
+# measuring the overshoot from 1, the threshold at rest, where the level crossed $1 + w$. With a raised threshold and a
+# current that has changed, that is the logarithm of a negative number: the neuron is *not a number*, and stays so for ever.
+# Here are both forms, for four seconds of 200 neurons whose current jumps at each step between -1 and 6, in six settings:
 
 
 # %%
@@ -92,7 +96,7 @@ for dt_ in (0.002, 0.001, 0.0005):
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.nef.AdaptiveLIF` in continuous time; `sl.AdaptiveLIF` in whole steps, for networks that learn by gradients and for
+# `sl.nef.AdaptiveLIF` in continuous time; `sl.neurons.AdaptiveLIF` in whole steps, for networks that learn by gradients and for
 # chips. Which chips have a threshold that moves: [hardware viability](../reference/viability.md).
 #
 # ## What to try

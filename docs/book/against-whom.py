@@ -68,7 +68,7 @@ if found.opponents is not None:
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.compare`, `sl.fair_opponents`, `sl.equal_accuracy`, `found.match(name).break_even`;
+# `sl.compare`, `sl.questions.fair_opponents`, `sl.questions.equal_accuracy`, `found.match(name).break_even`;
 # `found.report("report.html")` writes the page.
 #
 # ## What to try

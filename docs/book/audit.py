@@ -25,12 +25,12 @@ import spikeledger as sl
 from spikeledger.activity import Layer
 
 sizes = {"fc1": (784, 256), "fc2": (256, 128), "fc3": (128, 10)}
-ordinary = sl.activity_from_events(
+ordinary = sl.counting.activity_from_events(
     {name: {"dense_op": a * b * 10} for name, (a, b) in sizes.items()},
     samples=10,
     layers={name: Layer(name, "linear", (a,), b, a * b, inputs="graded") for name, (a, b) in sizes.items()},
 )
-spiking = sl.activity_from_events(
+spiking = sl.counting.activity_from_events(
     {
         "input": {"spike": 21_490}, "hidden": {"spike": 8_741}, "output": {"spike": 328},
         "fc": {"synaptic_op": 5_588_960},

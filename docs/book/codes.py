@@ -57,7 +57,7 @@ plt.show()
 # and pricing refuses instead of charging nothing.
 
 # %%
-layer = torch.nn.Sequential(torch.nn.Linear(64, 32), sl.LIF(0.9))
+layer = torch.nn.Sequential(torch.nn.Linear(64, 32), sl.neurons.LIF(0.9))
 for name, sequence in sequences.items():
     activity = sl.record(layer, sequence)
     told = []

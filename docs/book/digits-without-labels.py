@@ -55,7 +55,7 @@ plt.show()
 # | --- | --- | --- | --- | --- | --- | --- |
 # | 100 | 2 | 0.0125 mV | 88.1 % (87.4 to 88.6) | 89.6 % | 32 | 82.9 % |
 # | 400 | 2 | 0.05 mV | 92.2 % (92.2 to 92.3) | 93.0 % | 47 | 87.0 % |
-# | 1,600 | 3 | 0.05 mV | 93.8 % (one seed) | 94.5 % | 217 | 91.9 % |
+# | 1,600 | 3 | 0.05 mV | 93.7 % (93.6 to 93.8) | 94.3 % | 199 | 91.9 % |
 #
 # The settings of 100 and 400 neurons were chosen without a test digit: 50,000 training digits were learned, and the
 # other 10,000 decided among two or three steps of the threshold, up to three passes, and two or three strengths of
@@ -106,7 +106,7 @@ for name in ("loihi", "odin", "spinnaker", "akida", "truenorth", "xylo"):
 # ## Where it stands in the code
 #
 # `sl.plasticity`; the kernel is `native/plasticity/run.hpp`, its oracle in numpy, which gives the same bits,
-# `spikeledger.plasticity.reference`; MNIST is measured by `studies/digits_without_labels.py`.
+# `spikeledger.plasticity.diehl_cook_step`; MNIST is measured by `studies/digits_without_labels.py`.
 #
 # ## What to try
 #

@@ -28,7 +28,10 @@ from spikeledger.networks.nir import read_nir, write_nir
 
 torch.manual_seed(0)
 network = torch.nn.Sequential(
-    torch.nn.Linear(16, 24), sl.LIF(0.875, reset="zero"), torch.nn.Linear(24, 4), sl.LIF(0.75, reset="zero")
+    torch.nn.Linear(16, 24),
+    sl.neurons.LIF(0.875, reset="zero"),
+    torch.nn.Linear(24, 4),
+    sl.neurons.LIF(0.75, reset="zero"),
 )
 folder = Path(tempfile.mkdtemp())
 path = write_nir(network, folder / "network.nir", dt=1e-3)
@@ -67,7 +70,9 @@ for dt in (1e-3, 1e-4):
     print(f"a step of {1e3 * dt:g} ms: tau {1e3 * tau:.1f} ms")
 other = 1 - 1e-4 / (1e-3 / (1 - beta))
 print(f"written for 1 ms and read with 0.1 ms, 0.875 becomes {other:.4f}: a membrane that hardly leaks")
-with_other = torch.nn.Sequential(network[0], sl.LIF(other, reset="zero"), network[2], sl.LIF(0.975, reset="zero"))
+with_other = torch.nn.Sequential(
+    network[0], sl.neurons.LIF(other, reset="zero"), network[2], sl.neurons.LIF(0.975, reset="zero")
+)
 with torch.no_grad():
     print(f"{int(there.sum())} spikes become {int(with_other(inputs).sum())}")
 
@@ -103,8 +108,8 @@ print(read_nir(folder / "silent.nir", dt=1e-3).dt)
 #
 # ## What to try
 #
-# 1. Write a network with `sl.Delay`. What does its file say, and in which unit?
-# 2. `sl.LIF(0.875)` resets by subtraction. What does `write_nir` answer?
+# 1. Write a network with `sl.neurons.Delay`. What does its file say, and in which unit?
+# 2. `sl.neurons.LIF(0.875)` resets by subtraction. What does `write_nir` answer?
 # 3. Break a byte in the middle of the file. What do you get?
 #
 # **Sources.** Pedersen et al. 2024, Nature Communications 15:8122, doi:10.1038/s41467-024-52259-9 (NIR).

@@ -80,7 +80,7 @@ for hidden in (1024, 512, 474):
 
 # %%
 activity = sl.record(network, inputs[:, None])
-at_once = torch.nn.Sequential(network[0], sl.LIF(0.95), network[2], sl.LIF(0.95))
+at_once = torch.nn.Sequential(network[0], sl.neurons.LIF(0.95), network[2], sl.neurons.LIF(0.95))
 other = sl.record(at_once, inputs[:, None])
 print(f"late reset: {activity.total('spike'):,} spikes, at once: {other.total('spike'):,}")
 assert activity.total("spike") == published.total_spikes

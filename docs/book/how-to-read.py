@@ -24,7 +24,7 @@ import torch
 import spikeledger as sl
 
 torch.manual_seed(0)
-network = torch.nn.Sequential(torch.nn.Linear(4, 3, bias=False), sl.LIF(0.9))
+network = torch.nn.Sequential(torch.nn.Linear(4, 3, bias=False), sl.neurons.LIF(0.9))
 spikes_in = (torch.rand(30, 1, 4) < 0.3).float()  # 30 steps, 1 sample, 4 inputs: 1 is a spike, 0 is silence
 with torch.no_grad():
     network[0].weight.uniform_(0.1, 0.6)

@@ -11,9 +11,10 @@
 # **The question.** A neuron gathers what comes in and loses what it has. How do you compute that in steps, and how long
 # may a step be?
 #
-# Water runs into a bucket with a hole. The fuller it is, the faster it leaks. If $v$ is the level and $J$ is where the
-# inflow alone would bring it, then $\tau\,dv/dt = J - v$: the level goes towards $J$, and $\tau$ says how slowly. This is
-# what the membrane of a neuron does below its threshold.
+# Water runs into a bucket with a hole. The fuller it is, the faster it leaks. Let $v$ be the level, and let the inflow be
+# given as $J$, the level at which as much leaks as comes in. Then $\tau\,dv/dt = J - v$: the level goes towards $J$, and
+# $\tau$, in seconds, says how slowly. This is what the voltage of a neuron does while the neuron is silent; its unit is
+# left open here, and 1 will be the level at which the neuron fires ([chapter 2](threshold.py)).
 #
 # ## By Euler
 #
@@ -35,7 +36,8 @@ print(by_euler(np.full(6, 0.3), dt=0.2, tau=0.1))
 
 # %% [markdown]
 # With a step of 0.2 s and $\tau$ = 0.1 s the bucket jumps between 0.6 and 0 and never comes to rest at 0.3. The slope of
-# now was followed far past the target. Where $dt > \tau$ the level overshoots, and where $dt > 2\tau$ it grows without end.
+# now was followed far past the target. Where $dt > \tau$ the level overshoots; at $dt = 2\tau$, as here, it swings for ever,
+# and beyond it grows without end.
 #
 # ## Exactly
 #
@@ -79,8 +81,9 @@ plt.show()
 #
 # ## Where it stands in the code
 #
-# `sl.nef.leaky_integrator` has both forms. On a chip $e^{-dt/\tau}$ is one stored constant, the *decay* of a LIF neuron,
-# so the exact form is also what hardware does: one multiply a neuron and step, the `neuron_update` of every price list here.
+# `sl.nef.leaky_integrator` has both forms. On a chip $e^{-dt/\tau}$ is one stored constant, the *decay* of a leaky
+# integrate-and-fire (LIF) neuron, so the exact form is also what hardware does: one multiplication a neuron and step, which
+# is part of what this book will count and price as a `neuron_update` ([glossary](../reference/glossary.md)).
 
 # %%
 import spikeledger as sl
@@ -94,7 +97,7 @@ for method, ours in (("euler", by_euler), ("exact", exactly)):
 #
 # 1. Find the step at which Euler's bucket begins to overshoot, and the one at which it runs away. Why are they $\tau$ and
 #    $2\tau$?
-# 2. Give the bucket a current that changes *within* a step. Is the exact form still exact?
+# 2. Give the bucket an inflow that changes *within* a step. Is the exact form still exact?
 # 3. How many steps of Euler give the accuracy of one exact step of 10 ms?
 #
 # **Sources.** Gerstner, Kistler, Naud & Paninski 2014, Neuronal Dynamics, chapter 1. The example that swings between two

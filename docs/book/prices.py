@@ -67,7 +67,7 @@ for rate in (1e6, 1e8, 1e10):
 # happens if prices err independently; but one price that appears in two layers is one number, and errs once.
 
 # %%
-activity = sl.activity_from_spikes([(784, 256), (256, 10)], [5000, 200], timesteps=100, input_spikes=8000)
+activity = sl.counting.activity_from_spikes([(784, 256), (256, 10)], [5000, 200], timesteps=100, input_spikes=8000)
 ledger = sl.price(activity, "loihi").without("static")
 print(
     f"estimated {1e6 * ledger.joules:.2f} µJ, at worst {1e6 * ledger.joules_low:.2f} to {1e6 * ledger.joules_high:.2f} µJ"
@@ -106,9 +106,9 @@ assert ledger.joules_low < total.min() and total.max() < ledger.joules_high
 #
 # ## Where it stands in the code
 #
-# `sl.Price`, `sl.HardwareProfile`, `sl.sensitivity`; `spikeledger profiles show loihi` prints every source; the whole
-# reasoning is in [where the joules come from](../explanation/prices.md), and how near estimates come in [checked
-# against silicon](../validation.md).
+# `sl.devices.Price`, `sl.devices.HardwareProfile`, `sl.sensitivity`; `spikeledger profiles show loihi` prints every
+# source; the whole reasoning is in [where the joules come from](../explanation/prices.md), and how near estimates come
+# in [checked against silicon](../validation.md).
 #
 # ## What to try
 #

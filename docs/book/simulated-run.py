@@ -24,7 +24,10 @@ from spikeledger.chip.simulate import run
 
 torch.manual_seed(0)
 network = torch.nn.Sequential(
-    torch.nn.Linear(64, 200, bias=False), sl.LIF(0.875), torch.nn.Linear(200, 10, bias=False), sl.LIF(0.875)
+    torch.nn.Linear(64, 200, bias=False),
+    sl.neurons.LIF(0.875),
+    torch.nn.Linear(200, 10, bias=False),
+    sl.neurons.LIF(0.875),
 )
 with torch.no_grad():
     for layer in (network[0], network[2]):

@@ -33,15 +33,16 @@ for lag in (-20, -1, 0, 1, 20):
 
 # %% [markdown]
 # Who comes first when both fire in one step? A rule must say it. Here the sender's spike comes first, so the weight grows.
-# The text says so, the code says so, and a test holds them together; a book's code once said one and its text the other.
+# The text says so, the code says so, and a test holds them together.
 #
 # ```{widget} learning
 # ```
 #
 # ## All pairs, or two traces
 #
-# Summing over all pairs of spikes needs the whole past. Two numbers a synapse are enough: a *trace* of each neuron that
-# jumps by 1 at its spike and fades. At the receiver's spike add the sender's trace, at the sender's take the receiver's.
+# Summing over all pairs of spikes needs the whole past. Two numbers are enough, one a neuron: a *trace* that jumps by 1 at
+# its spike and fades. At the receiver's spike the weight grows by `increase` times the sender's trace; at the sender's spike
+# it shrinks by `decrease` times the receiver's.
 
 # %%
 draw = np.random.default_rng(0)
@@ -56,7 +57,7 @@ assert abs(pairs - traces) < 1e-9
 # ## What it learns
 #
 # Two senders with the same rate. The first one's spikes are followed by the receiver's two steps later; the second fires
-# whenever it likes. The rule finds out who it was:
+# at random, without regard to the receiver. The rule finds out who it was:
 
 # %%
 causes, chatter = draw.random(20000) < 0.02, draw.random(20000) < 0.02
@@ -83,21 +84,23 @@ plt.show()
 import torch
 from torch import nn
 
-from spikeledger.chip.simulate import run
-
 torch.manual_seed(0)
-network = nn.Sequential(nn.Linear(20, 5, bias=False), sl.LIF(0.9))
+network = nn.Sequential(nn.Linear(20, 5, bias=False), sl.neurons.LIF(0.9))
 with torch.no_grad():
     network[0].weight.uniform_(0.1, 0.4)
 inputs = (torch.rand(100, 4, 20) < 0.1).float()
-ran = run(network, inputs, "loihi", learning={"0": rule})
-events = sl.price(ran.activity, "loihi").without("static").by_event()
+activity = sl.simulate(network, inputs, "loihi", learning={"0": rule})
+events = sl.price(activity, "loihi").without("static").by_event()
 print(
-    f"{ran.activity.total('weight_update'):,} weight updates: estimated {1e9 * events['weight_update']:.1f} nJ; "
-    f"{ran.activity.total('synaptic_op'):,} synaptic operations: {1e9 * events['synaptic_op']:.1f} nJ"
+    f"{activity.total('weight_update'):,} weight updates: estimated {1e9 * events['weight_update']:.1f} nJ; "
+    f"{activity.total('synaptic_op'):,} synaptic operations: {1e9 * events['synaptic_op']:.1f} nJ"
 )
 
 # %% [markdown]
+# A spike of an input causes one operation at each of its synapses, and one change of each weight whose receiver has a trace;
+# a spike of a receiver changes all weights that lead to it. So there are more changes than operations here, and each is
+# dearer: learning costs many times what running costs.
+#
 # ## Where it stands in the code
 #
 # `sl.plasticity`: `PairRule`, `window`, `by_pairs`, `by_traces`; on chips `sl.simulate(..., learning=...)` and

@@ -23,10 +23,10 @@ import spikeledger as sl
 
 distance = torch.linspace(-2, 2, 401)
 known = {
-    "atan": sl.surrogates.atan(),
-    "fast sigmoid": sl.surrogates.fast_sigmoid(),
-    "sigmoid": sl.surrogates.sigmoid(),
-    "triangle": sl.surrogates.triangle(),
+    "atan": sl.neurons.surrogates.atan(),
+    "fast sigmoid": sl.neurons.surrogates.fast_sigmoid(),
+    "sigmoid": sl.neurons.surrogates.sigmoid(),
+    "triangle": sl.neurons.surrogates.triangle(),
 }
 figure, axis = plt.subplots(figsize=(6, 3))
 for name, one in known.items():
@@ -42,7 +42,7 @@ plt.show()
 # 0.5. How much gradient is then left where the spike is decided?
 
 # %%
-steep = sl.surrogates.sigmoid(10.0)
+steep = sl.neurons.surrogates.sigmoid(10.0)
 at_peak, at_threshold = (float(steep.derivative(torch.tensor(x))) for x in (0.0, 0.5))
 print(f"{at_peak / at_threshold:.1f} times less than at its peak")
 
@@ -54,7 +54,7 @@ print(f"{at_peak / at_threshold:.1f} times less than at its peak")
 
 # %%
 data = sl.load_dataset("digits")
-for name, one in {**known, "far too narrow": sl.surrogates.fast_sigmoid(1e4)}.items():
+for name, one in {**known, "far too narrow": sl.neurons.surrogates.fast_sigmoid(1e4)}.items():
     network = sl.zoo.mlp(64, 64, 10, timesteps=5, surrogate=one)
     sl.fit(network, data, epochs=4, batch_size=32, profile=None, progress=False)
     print(f"{name:15s} {100 * sl.evaluate(network, data.test_inputs, data.test_labels).accuracy:.1f} % right")
@@ -64,8 +64,8 @@ for name, one in {**known, "far too narrow": sl.surrogates.fast_sigmoid(1e4)}.it
 #
 # ## Where it stands in the code
 #
-# `sl.surrogates`, one a function; `sl.LIF(0.9, surrogate="triangle")`; your own is any function of the distance to the
-# threshold. Neurons run forwards and backwards in one native call for all steps.
+# `sl.neurons.surrogates`, one a function; `sl.neurons.LIF(0.9, surrogate="triangle")`; your own is any function of the
+# distance to the threshold. Neurons run forwards and backwards in one native call for all steps.
 #
 # ## What to try
 #

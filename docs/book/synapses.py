@@ -49,7 +49,7 @@ plt.show()
 # ## A synapse is state, and state is paid for
 #
 # A synaptic current that fades is a second number that each neuron keeps and multiplies at each step. Here are a layer of
-# plain LIF neurons and one of `sl.Synaptic` neurons, with the same weights and input:
+# plain LIF neurons and one of `sl.neurons.Synaptic` neurons, with the same weights and input:
 
 # %%
 import torch
@@ -58,7 +58,7 @@ from torch import nn
 torch.manual_seed(0)
 inputs = (torch.rand(50, 4, 64) < 0.1).float()
 weights = nn.Linear(64, 32)
-for kind in (sl.LIF(0.9), sl.Synaptic(alpha=0.8, beta=0.9)):
+for kind in (sl.neurons.LIF(0.9), sl.neurons.Synaptic(alpha=0.8, beta=0.9)):
     activity = sl.record(nn.Sequential(weights, kind), inputs)
     state = activity.layer("1").state
     ledger = sl.price(activity, "horowitz-45nm")
@@ -76,9 +76,11 @@ for kind in (sl.LIF(0.9), sl.Synaptic(alpha=0.8, beta=0.9)):
 # %%
 sent = torch.zeros(8, 1, 3)
 sent[0] = 1
-print(sl.Delay([1, 2, 5])(sent)[:, 0].int().T.tolist())
+print(sl.neurons.Delay([1, 2, 5])(sent)[:, 0].int().T.tolist())
 
-late = nn.Sequential(nn.Linear(64, 32), sl.LIF(0.9), sl.Delay(30), nn.Linear(32, 10), sl.LIF(0.9))
+late = nn.Sequential(
+    nn.Linear(64, 32), sl.neurons.LIF(0.9), sl.neurons.Delay(30), nn.Linear(32, 10), sl.neurons.LIF(0.9)
+)
 mapped = sl.map(late, inputs)
 for verdict in sl.fits(mapped, ["loihi", "spinnaker", "odin"]):
     print(verdict)
@@ -88,8 +90,8 @@ for verdict in sl.fits(mapped, ["loihi", "spinnaker", "odin"]):
 #
 # ## Where it stands in the code
 #
-# `sl.nef.Lowpass`, `sl.Synaptic` (a current that fades, in a network that learns), `sl.Delay`, and `delay_steps` in the
-# `[core]` table of [a profile](../reference/profiles.md).
+# `sl.nef.Lowpass`, `sl.neurons.Synaptic` (a current that fades, in a network that learns), `sl.neurons.Delay`, and
+# `delay_steps` in the `[core]` table of [a profile](../reference/profiles.md).
 #
 # ## What to try
 #

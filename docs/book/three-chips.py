@@ -72,7 +72,9 @@ plt.show()
 # A layer that does not fit into one core is cut, and cores that talk much are laid side by side. A larger network shows it:
 
 # %%
-wide = torch.nn.Sequential(torch.nn.Linear(256, 2000), sl.LIF(0.9), torch.nn.Linear(2000, 1500), sl.LIF(0.9))
+wide = torch.nn.Sequential(
+    torch.nn.Linear(256, 2000), sl.neurons.LIF(0.9), torch.nn.Linear(2000, 1500), sl.neurons.LIF(0.9)
+)
 placed = sl.place(sl.map(wide, torch.zeros(4, 1, 256)), "loihi")
 print(placed)
 draw_placement(placed)
@@ -86,7 +88,7 @@ plt.show()
 #
 # ## What to try
 #
-# 1. Prune half of the weights (`sl.prune`). Which chips does it help, and why not all?
+# 1. Prune half of the weights (`sl.learning.prune`). Which chips does it help, and why not all?
 # 2. Train a network that loses nothing at 4 bits. What does it cost in neurons?
 # 3. Write the chip that you have in your laboratory as a file: [the last chapter](your-own.py).
 #

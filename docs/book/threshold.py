@@ -82,7 +82,7 @@ assert np.isfinite(membranes).all()
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.nef.LIF`, `sl.nef.AdaptiveLIF`. The networks that learn by gradients use whole steps, as chips do: `sl.LIF` has the
+# `sl.nef.LIF`, `sl.nef.AdaptiveLIF`. The networks that learn by gradients use whole steps, as chips do: `sl.neurons.LIF` has the
 # resets by subtraction, to zero and delayed, and [the page on neurons](../explanation/neurons.md) says which library does
 # which.
 #

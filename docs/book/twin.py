@@ -93,7 +93,7 @@ plt.show()
 #
 # ## Where it stands in the code
 #
-# `sl.zoo.twin`; the pair is trained and compared by `spikeledger compare`. `sl.equal_accuracy` takes several networks
+# `sl.zoo.twin`; the pair is trained and compared by `spikeledger compare`. `sl.questions.equal_accuracy` takes several networks
 # a side and compares the cheapest that reach the same accuracy.
 #
 # ## What to try

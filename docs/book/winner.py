@@ -49,7 +49,7 @@ behind, neurons = 1000, 10
 for strength, fired in counts.items():
     inside = int(fired.sum()) * (neurons - 1) if strength else 0
     events = {"inhibition": {"synaptic_op": inside}, "behind": {"synaptic_op": int(fired.sum()) * behind}}
-    activity = sl.activity_from_events(events, timesteps=200)
+    activity = sl.counting.activity_from_events(events, timesteps=200)
     joules = sl.price(activity, "loihi").without("static").by_event()["synaptic_op"]
     print(
         f"inhibition {strength:g}: {inside:6,} + {fired.sum() * behind:9,} synaptic operations, estimated {1e9 * joules:7.0f} nJ"
@@ -58,7 +58,7 @@ for strength, fired in counts.items():
 # %% [markdown]
 # ## Where it stands in the code
 #
-# `sl.plasticity.compete`; in networks that learn by gradients it is `sl.Recurrent` with lateral weights; in
+# `sl.plasticity.compete`; in networks that learn by gradients it is `sl.neurons.Recurrent` with lateral weights; in
 # [chapter 13](digits-without-labels.py) it is what makes neurons learn different digits.
 #
 # ## What to try

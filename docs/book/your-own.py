@@ -71,7 +71,7 @@ rows = 2
 source = "made up for this page"
 """)
 torch.manual_seed(0)
-network, inputs = nn.Sequential(nn.Linear(32, 100), sl.LIF(0.9)), (torch.rand(20, 5, 32) < 0.2).float()
+network, inputs = nn.Sequential(nn.Linear(32, 100), sl.neurons.LIF(0.9)), (torch.rand(20, 5, 32) < 0.2).float()
 activity = sl.record(network, inputs)
 mine = sl.price(activity, folder / "drawer.toml")
 print(mine)
@@ -104,7 +104,7 @@ class Shy(nn.Module):
 torch.manual_seed(0)
 layer = nn.Linear(32, 100)
 counts = {}
-for name, neurons in (("LIF", sl.LIF(0.9, reset="zero")), ("Shy", Shy())):
+for name, neurons in (("LIF", sl.neurons.LIF(0.9, reset="zero")), ("Shy", Shy())):
     ran = sl.record(nn.Sequential(layer, neurons), inputs)
     assert not ran.uncounted
     counts[name] = ran.spikes_per_step["1"]
@@ -152,7 +152,7 @@ assert not taught.uncounted and taught.total("mac") == 4 * 64 * 6 // 2
 # ## What to try
 #
 # 1. Give the drawer's chip a `[static]` power of 10 mW. From which rate of digits a second on does it not matter?
-# 2. Ask `sl.check_profile` what is missing in the file.
+# 2. Ask `sl.devices.check_profile` what is missing in the file.
 # 3. Put `Shy` into a network and train it. What must its spikes have?
 #
 # **Sources.** None: everything on this page was made up for it, and its prices say so.

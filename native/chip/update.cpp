@@ -1,3 +1,4 @@
+// Sums and thresholds of one step of a chip, compiled for several instruction sets.
 #include "cells.hpp"
 
 namespace chip {

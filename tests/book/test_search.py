@@ -23,6 +23,17 @@ QUESTIONS = {
     "neurobench metrics": "how-to/coming-from-neurobench.md",
     "stdp weight": "book/stdp.py",
     "glossary": "reference/glossary.md",
+    "tune hyperparameters cluster": "how-to/questions.md",
+    "convert ann accuracy loss": "how-to/questions.md",
+    "batch size joules": "how-to/questions.md",
+    "encoder": "how-to/questions.md",
+    "static power": "how-to/questions.md",
+    "jupyter colab": "how-to/questions.md",
+    "gpu cuda": "how-to/questions.md",
+    "mac sop": "how-to/questions.md",
+    "quantization": "how-to/questions.md",
+    "license": "how-to/questions.md",
+    "picojoules": "explanation/prices.md",
 }
 
 

@@ -120,3 +120,26 @@ def test_what_a_page_brings_along_cannot_end_its_script(figures: ModuleType) -> 
         r"https?://(?!www\.w3\.org)", "".join(map(figures.html, NAMES)) + Path(SCRIPT).read_text("utf-8")
     )
     assert "onclick" not in SCRIPT.read_text("utf-8")
+
+
+def test_search_finds_pages_with_most_words_where_none_has_all(browser: Browser) -> None:
+    """Two pages: one has two of three words; a word that stands nowhere empties no list."""
+    opened = browser.new_page()
+    opened.set_content("<!doctype html><html lang=en><title>Search</title>")
+    opened.add_script_tag(
+        content="""
+        const pages = { one: ["tune", "cluster"], other: ["tune"] };
+        const Search = { performTermsSearch: (words, without) =>
+            Object.entries(pages).filter(([, has]) => [...words].every((word) => has.includes(word)))
+                .map(([name]) => [name, name, "", null, 5 * words.size, name + ".md", "text"]) };
+    """
+    )
+    opened.add_script_tag(content=SCRIPT.read_text(encoding="utf-8"))
+
+    def found(*words: str) -> list[list[Any]]:
+        return opened.evaluate("words => Search.performTermsSearch(new Set(words), new Set())", list(words))
+
+    assert [each[0] for each in found("tune")] == ["one", "other"]
+    assert [(each[0], each[4]) for each in found("tune", "hyperparameters", "cluster")] == [("one", 10)]
+    assert found("hyperparameters", "nowhere") == []
+    opened.close()

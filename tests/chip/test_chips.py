@@ -89,6 +89,10 @@ def test_what_a_file_may_not_say() -> None:
         chip_of({"name": "a", "title": "a", "core": {**core, "assumed": ["fan_in"]}, "mesh": CITED})
     with pytest.raises(ProfileError, match="more than its routers have"):
         chip_of({"name": "a", "title": "a", "core": core, "mesh": {"cores": 3, "columns": 2, **CITED}})
+    for each in (0.0, 1e-320, 1e-9):  # which would be infinitely many, or more than there can be
+        with pytest.raises(ProfileError, match="more synapses than any machine has"):
+            crowded = {**core, "memory_bytes": 4096, "synapse_bytes": each}
+            chip_of({"name": "a", "title": "a", "core": crowded, "mesh": CITED})
     with pytest.raises(ValueError, match="did you mean 'loihi'"):
         chip_of({"name": "a", "title": "a", "profile": "lohi", "core": core, "mesh": CITED})
     with pytest.raises(ProfileError, match="belong together"):

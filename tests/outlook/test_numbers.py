@@ -13,8 +13,8 @@ import spikeledger as sl
 from repository import ROOT
 from spikeledger.outlook import check, tables, to_dict
 from spikeledger.outlook.notebook import Notebook, notebook
+from spikeledger.outlook.published_tables import twice
 from spikeledger.outlook.records import LICENCES, Run, brain, epoch, grids, queries, training
-from spikeledger.outlook.sheets import twice
 
 #: what is known to clash, and by what factor
 KNOWN = {

@@ -12,7 +12,7 @@ from torch.nn.utils import prune
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import spikeledger as sl
-from spikeledger.listening.ear import Listener, listen
+from spikeledger.listening.hooks import Listener, listen
 from spikeledger.recording import recorder as listening
 from spikeledger.recording.bits import multiplies_once
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, unknown_name
 from ..mapping.mapped import Mapped, Projection
 from ..mapping.synapses import Dense, Sparse, record_type
-from ..plasticity.rules import PairRule as PairRule
+from ..plasticity.stdp_pairs import PairRule as PairRule
 from .machine import Counts
 from .precision import Grain
 from .reference import advance, at_rest, deliver, no_counts

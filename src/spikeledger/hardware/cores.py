@@ -48,6 +48,15 @@ class Core(Facts):
     shares_weights: bool = False  # a convolution's kernel is stored once a core
     caveat: str = ""  # what these limits leave out
 
+    @model_validator(mode="after")
+    def _has_room_for_a_number(self) -> Self:
+        each = self.synapse_bytes if "synapse_bytes" in self.model_fields_set else 1.0
+        if self.memory_bytes and self.memory_bytes > _MOST_CHANNELS * each:
+            raise ValueError(
+                f"{self.memory_bytes:,} bytes of {each:g} bytes a synapse are more synapses than any machine has"
+            )
+        return self
+
     def resolved(self, weight_bits: int, state_bits: int) -> Core:
         """The same core with the bits of a weight and of a membrane, where it does not say them."""
         weight = self.weight_bits or weight_bits

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..activity import Activity
 from ..activity.account import arrival
 from ..errors import InputError, UncountedError
-from ..listening.ear import Listener, listen
+from ..listening.hooks import Listener, listen
 from ..listening.neurons import kind_of, to_rest
 from ..networks.decoders import RateDecoder
 from ..recording.preserve import preserved

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
-from ..listening.ear import Ear, Listener, listen
+from ..listening.hooks import Ear, Listener, listen
 from ..listening.neurons import Firing, NeuronKind, is_declared_by_user, kind_of, to_rest
 from .mapped import CONSTANTS
 from .terms import refuse

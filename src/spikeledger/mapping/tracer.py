@@ -21,9 +21,9 @@ from ..listening.neurons import Firing, NeuronKind
 from ..torch_private import schema_of
 from . import terms as algebra
 from .assemble import Arrival, assemble
-from .delays import deepest_delay, evaluation
 from .forms import Forms, same_storage
 from .hearing import Hearing, by_step, constants, present, steps_first
+from .longest_delay import deepest_delay, evaluation
 from .mapped import Mapped
 from .maximum import ANY, is_maximum, per_axis, sums_of_windows
 from .terms import ANSWERS, FILLS, MOVES, SAME, Form, Opaque, Operator, Term, refuse

@@ -14,7 +14,7 @@ from ..arguments import a_tensor, checked
 from ..errors import InputError, unknown_name
 from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
-from ..listening.ear import called
+from ..listening.hooks import called
 
 
 class Encoder(nn.Module):

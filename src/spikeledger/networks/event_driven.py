@@ -17,7 +17,7 @@ from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
 from ..kernels.layers import Sends
-from ..listening.ear import alone, heard_by, listens, strangers
+from ..listening.hooks import alone, heard_by, listens, strangers
 from ..torch_private import autocasting, global_hooks, module_hooks
 from . import bit_layers
 from .bit_layers import Pairs, Spikes, Weighted

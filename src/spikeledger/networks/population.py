@@ -17,7 +17,7 @@ from ..kernels.family import run
 from ..kernels.planes import untouched
 from ..kernels.surrogates import Derivative, Surrogate
 from ..kernels.surrogates import surrogate as find_surrogate
-from ..listening.ear import called
+from ..listening.hooks import called
 
 #: for which a neuron may wait: more is no refractory period, and float32 counts no further
 MOST_STEPS = 1 << 24

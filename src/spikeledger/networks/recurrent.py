@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..kernels.cells import Cells, State, along
 from ..kernels.family import run
 from ..kernels.planes import untouched
-from ..listening.ear import called
+from ..listening.hooks import called
 from .event_driven import unseen
 from .neurons import Neuron, in_parts
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..arguments import checked
 from ..errors import InputError
 from ..kernels.planes import is_untouched
-from ..listening.ear import heard_by
+from ..listening.hooks import heard_by
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
 from .decoders import decoder as decoder_of

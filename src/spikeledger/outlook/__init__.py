@@ -12,8 +12,8 @@ from typing import Any
 from .contradictions import Contradiction, check
 from .power_laws import SELECTIONS, Fit, fit, fits, select
 from .projections import Projection, project
+from .published_tables import Sheet, tables
 from .records import LICENCES, brain, epoch, grids, queries, training
-from .sheets import Sheet, tables
 
 __all__ = [
     "Contradiction", "Fit", "LICENCES", "Projection", "SELECTIONS", "Sheet", "brain", "check", "epoch", "fit", "fits",

@@ -7,10 +7,10 @@ from .diehl_cook import Responses as Responses
 from .diehl_cook import learn as learn
 from .diehl_cook import respond as respond
 from .inhibition import compete as compete
-from .rules import PairRule as PairRule
-from .rules import by_pairs as by_pairs
-from .rules import by_traces as by_traces
-from .rules import window as window
+from .stdp_pairs import PairRule as PairRule
+from .stdp_pairs import by_pairs as by_pairs
+from .stdp_pairs import by_traces as by_traces
+from .stdp_pairs import window as window
 from .votes import VOTES as VOTES
 from .votes import label_neurons as label_neurons
 from .votes import vote as vote

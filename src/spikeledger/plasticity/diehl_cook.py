@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from ..activity import Activity
 from ..errors import InputError
-from . import reference
+from . import diehl_cook_step
 from .accounts import account
 from .constants import Constants
 
@@ -248,7 +248,7 @@ def _run(run: dict[str, Any], constants: dict[str, float | int]) -> None:
 
     core = _native()
     if core is None or name() == "reference":
-        reference.diehl_cook(run, constants)
+        diehl_cook_step.diehl_cook(run, constants)
         return
     addresses = {key: value.ctypes.data if isinstance(value, np.ndarray) else value for key, value in run.items()}
     given = {key: 0 if value is None else value for key, value in addresses.items()}

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..activity import Counts
 from ..kernels.counts import Deeds
 from ..kernels.planes import Planes
-from ..listening.ear import Ear, alone
+from ..listening.hooks import Ear, alone
 from ..networks.bit_layers import Pairs, Weighted
 from ..networks.neurons import Neuron
 from ..torch_private import autocasting, function_modes, in_backward, module_hooks, transforms

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from ..listening.neurons import Firing
 from .census import Census, census
 from .fan_out import Grid
-from .folds import plain
-from .origins import CONSTANT, EVENTS, INPUT, Origin, reads_out, sums_of
+from .origins import CONSTANT, EVENTS, INPUT, Origin, sums_of
+from .pool_folding import plain
 from .pools import Pool
 from .populations import Population
 from .products import Coincidence, Product
 from .provenance import Provenance, Weight
+from .read_out import ReadOut
 from .synapses import Line, PairAccount, SynapseAccount, Way
 
 Pooling = Literal["fold", "separate"]
@@ -82,9 +83,7 @@ class Books:
         default_factory=dict
     )  # places where numpy's numbers came in, until anything uses them
     left_out: int = 0  # products that a user's hook made
-    sums: dict[str, tuple[str, int]] = field(default_factory=dict)  # arithmetic of sent spikes: its place and its count
-    answered: set[str] = field(default_factory=set)  # those that the network gave back
-    spent: set[str] = field(default_factory=set)  # and those that a layer or a neuron went on with
+    read_out: ReadOut = field(default_factory=ReadOut)
     _turned: dict[str, bool] = field(default_factory=dict)  # a layer, and which way round its weight was first used
 
     @property
@@ -118,19 +117,7 @@ class Books:
         """Book additions and their like; those of nothing but sent spikes have a name, by which they are a read-out if
         the network gives them back and no layer goes on with them."""
         self.add("elementwise", "elementwise", count)
-        if not reads_out(found):
-            return frozenset()
-        name = f"{self.place} {operator} {'+'.join(sorted({origin.source for origin in found if origin.source}))}"
-        self.sums[name] = self.place, self.sums.get(name, ("", 0))[1] + count
-        return frozenset([name])
-
-    def read_out(self) -> dict[str, int]:
-        """Additions of each place that read the answer, which nobody pays for: they are no part of the network."""
-        free: dict[str, int] = {}
-        for name in self.answered - self.spent:
-            place, count = self.sums[name]
-            free[place] = free.get(place, 0) + count
-        return free
+        return self.read_out.name(self.place, operator, found, count)
 
     # -- what multiplies -------------------------------------------------------------------------------------------------
 
@@ -146,7 +133,7 @@ class Books:
         """
         self.products += 1
         origin = self.know.origin(source)
-        self.spend(origin)
+        self.read_out.spend(origin)
         line, version = self.lines.get(id(layer)), self.know.version(layer._parameters["weight"])  # type: ignore[arg-type]
         plain_ = origin is None or (origin.fold is None and origin.suspect is None)
         seen = origin.counted(shape, rows) if origin is not None else None
@@ -215,7 +202,7 @@ class Books:
         unit = None
         if origin is not None:
             self.ask(origin)
-            self.spend(origin)
+            self.read_out.spend(origin)
             if not account.source and origin.kind in EVENTS:
                 account.source = origin.source  # at first there was only silence
             if origin.kind in EVENTS:
@@ -275,7 +262,7 @@ class Books:
             self.order.setdefault(name)
         for origin in found:
             self.ask(origin)
-            self.spend(origin)
+            self.read_out.spend(origin)
         left, right = pair.left.mT, pair.right  # k first, so that what matters, the class, is read in long rows
         units = [origin.unit if origin is not None and origin.kind in EVENTS else None for origin in found]
         account.book(pair, census(left, left.dim() - 1, unit=units[0]), census(right, right.dim() - 1, unit=units[1]))
@@ -291,7 +278,7 @@ class Books:
             self.ask(origin)
         if origin is None:
             return None
-        self.spend(origin)
+        self.read_out.spend(origin)
         if pool.linear is None:
             self.spoil([values])
             return origin.bare if origin.kind in EVENTS else origin.bare._replace(kind=_pooled(origin.kind))
@@ -344,17 +331,13 @@ class Books:
         if origin is not None and origin.suspect is not None and not self.quiet and not self.unpaid:
             self.asked[origin.suspect] = self.asked.get(origin.suspect, 0) + 1
 
-    def spend(self, origin: Origin | None) -> None:
-        """Something of the network goes on with these values: what came to them is no read-out."""
-        if origin is not None and origin.sums:
-            self.spent |= origin.sums
-
     def told(self, operator: str, tensors: list[Tensor]) -> Origin:
         """The origin of what only says something of values (the largest, its place): additions behind them are kept."""
         sums = sums_of([origin for origin in map(self.know.origin, tensors) if origin is not None])
-        if sums and operator == "_local_scalar_dense" and self.charged:  # the program goes on with it
-            self.spent |= sums
-        return CONSTANT._replace(sums=sums) if sums else CONSTANT
+        said = CONSTANT._replace(sums=sums) if sums else CONSTANT
+        if operator == "_local_scalar_dense" and self.charged:  # the program goes on with it
+            self.read_out.spend(said)
+        return said
 
     def spoil(self, tensors: list[Tensor]) -> None:
         """Something other than a weighted operator reads these: a pooling among them cannot fold away."""

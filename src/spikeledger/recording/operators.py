@@ -14,8 +14,8 @@ from ..errors import SpikeLedgerError
 from .arithmetic import MASKS, SEVERAL, combined, each, gathered, keeps_zero, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census, elements, nonzero_elements, tensors_in
-from .folds import Fold
 from .origins import CONSTANT, EVENTS, RANDOM, ZERO, Origin, sums_of
+from .pool_folding import Fold
 from .pools import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .census import Census
-from .folds import Fold
+from .pool_folding import Fold
 
 #: kinds whose values are events, each of one size or several of them at once
 EVENTS = frozenset(["spikes", "input"])
@@ -74,12 +74,6 @@ RANDOM = Origin("random", "input")
 def sums_of(found: Sequence[Origin]) -> frozenset[str]:
     """The arithmetic of sent spikes behind some values."""
     return frozenset().union(*(origin.sums for origin in found))
-
-
-def reads_out(found: Sequence[Origin]) -> bool:
-    """Whether values that meet are spikes that were sent, or made of nothing else."""
-    moving = [origin for origin in found if origin.kind not in ("constant", "zero")]
-    return bool(moving) and all(one.sums or (one.kind == "spikes" and one.suspect is None) for one in moving)
 
 
 def joined(first: Origin | None, other: Origin | None) -> Origin | None:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ..listening.neurons import kind_of
 from .census import Census, census
-from .folds import Fold, among, numbered
 from .origins import Origin, joined
+from .pool_folding import Fold, among, numbered
 
 
 class Weight(NamedTuple):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..activity import Activity
 from ..errors import InputError, SpikeLedgerError, unknown_name
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
-from ..listening.ear import Ear, Listener, listen
+from ..listening.hooks import Ear, Listener, listen
 from ..listening.neurons import NeuronKind, has_weights, kind_of, library_reset
 from ..networks.recurrent import OneToOne, Recurrent
 from ..torch_private import eager_kernel, hook_tables, in_backward
@@ -203,8 +203,7 @@ class Recorder(Listener):
             with self._deaf():
                 self.calls.end(frame.path, output)
                 for tensor in leaves((output,)):
-                    origin = books.know.origin(tensor)
-                    books.answered |= origin.sums if origin is not None else frozenset()
+                    books.read_out.answer(books.know.origin(tensor))
 
     def _went_straight(self, module: Any, args: tuple[Any, ...], output: Any) -> None:
         """Book what a linear layer multiplied that was not listened to."""
@@ -241,12 +240,12 @@ class Recorder(Listener):
             arriving = firing.currents
             origin = books.origin(arriving) if arriving is not None else None
             books.ask(origin)
-            books.spend(origin)
+            books.read_out.spend(origin)
             if part.quiet:  # what arrives goes through weights first
                 firing = firing._replace(currents=None)
             for state in leaves(args):
                 if state is not arriving:
-                    books.spend(books.know.origin(state))
+                    books.read_out.spend(books.know.origin(state))
             if args and args[0] is not arriving:
                 origin = books.know.origin(args[0])
             source = origin.source if origin is not None and origin.kind == "currents" else None

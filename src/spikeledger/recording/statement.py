@@ -43,7 +43,7 @@ def statement(books: Books, network: nn.Module, samples: int | None, timesteps: 
     folds = _folds(books)
     folded = {pool for name, one in books.synapses.items() if folds[name] for pool in one.pools}
     fans: dict[str, Counts] = {}
-    free = books.read_out()
+    free = books.read_out.free()
     for name in books.order:
         closed: list[tuple[Layer, list[tuple[str, int, Counts | None]]]] = []
         if name in books.populations:

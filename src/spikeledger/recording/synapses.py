@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ..activity import Counts, InputClass, Layer, arrival, merge_class
 from .census import Census, nonzero_elements, presence
 from .fan_out import Grid, fan_out, reach, reach_of_rows
-from .folds import Part
 from .origins import Origin
+from .pool_folding import Part
 from .products import Coincidence, Product
 
 

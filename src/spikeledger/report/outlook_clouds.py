@@ -12,8 +12,8 @@ from ..outlook import records
 from ..outlook.notebook import Model, notebook
 from ..outlook.phrases import parameters, power_of_ten, short
 from ..outlook.power_laws import fit, select
+from ..outlook.published_tables import Sheet
 from ..outlook.records import Run
-from ..outlook.sheets import Sheet
 from .outlook_marks import Figure, Law, Point, cloud
 
 #: role and meaning of a year's colour

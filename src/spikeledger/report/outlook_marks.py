@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..amounts import Amount
-from ..outlook.sheets import Sheet
+from ..outlook.published_tables import Sheet
 from .axes import Scale, across, decades, joined, upwards
 from .drawing import SMALL, WIDTH, Anchor, Box, Mark, Marker, Picture, Shape, Strokes, Words, fits, shortened
 

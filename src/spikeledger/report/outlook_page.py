@@ -10,8 +10,8 @@ from .. import __version__
 from ..outlook import check, fit, tables
 from ..outlook.contradictions import Contradiction
 from ..outlook.phrases import times
+from ..outlook.published_tables import Sheet
 from ..outlook.records import LICENCES, brain
-from ..outlook.sheets import Sheet
 from ..writing import write_whole
 from .markup import Html, Section, gallery, h, joined, section
 from .markup import figure as pictured

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from .. import units
 from ..amounts import Amount
-from ..outlook import records, sheets
+from ..outlook import published_tables, records
 from ..outlook.contradictions import MEASURED_QUERY, US_GRID, check
 from ..outlook.notebook import notebook
 from ..outlook.phrases import short, times, watts
 from ..outlook.projections import Projection, project
+from ..outlook.published_tables import Sheet
 from ..outlook.records import JOULES_PER_WH
-from ..outlook.sheets import Sheet
 from .outlook_clouds import by_year, efficiency, energy_by_operations, energy_by_parameters, sizes
 from .outlook_marks import Figure, Row, behind, ladder
 
@@ -87,7 +87,7 @@ def projections() -> Figure:
             one = project(parameters=model.parameters, runs=runs)
             rows.append(_projected(f"{model.name} by {whose}", one, model.joules))
     for name in ("GPT-4", "Grok-3"):
-        one, run = sheets.of_run(name), records.training().named(name)
+        one, run = published_tables.of_run(name), records.training().named(name)
         rows.append(_projected(f"{name} by operations", one, run.joules))
     spans = [row.amount.high / row.amount.low for row in rows if row.amount is not None]
     widest, narrow = max(spans), min(spans)
@@ -102,7 +102,7 @@ def projections() -> Figure:
 
 def tonnes() -> Figure:
     """Tonnes of CO2 of the table, beside the same energy on grids that exist."""
-    clean, usual, world = (records.grids().named(name) for name in sheets.GRIDS)
+    clean, usual, world = (records.grids().named(name) for name in published_tables.GRIDS)
     rows = []
     for model in notebook().model:
         if model.tonnes is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..outlook.contradictions import Contradiction
 from ..outlook.phrases import times
-from ..outlook.sheets import Sheet
+from ..outlook.published_tables import Sheet
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import __version__
 from ..study.comparison import Comparison
 from ..writing import write_whole
-from . import opponents, provenance, sections
+from . import opponents, parts, provenance
 from .markup import h, joined
 from .shell import brand, document
 
@@ -27,20 +27,20 @@ def page(comparison: Comparison, *, command: str = "", live: str = "") -> str:
     """The page of a comparison as text."""
     title = f"{comparison.data}: {comparison.ann.name} against {comparison.snn.name}"
     drawn = [
-        sections.cost(comparison), sections.static(comparison), sections.deciding(comparison),
-        opponents.opponent(comparison), sections.break_even(comparison), sections.behaviour(comparison),
-        sections.answers(comparison), sections.operations(comparison), sections.published(comparison),
+        parts.cost(comparison), parts.static(comparison), parts.deciding(comparison),
+        opponents.opponent(comparison), parts.break_even(comparison), parts.behaviour(comparison),
+        parts.answers(comparison), parts.operations(comparison), parts.published(comparison),
         provenance.prices(comparison), provenance.caveats(comparison),
         provenance.again(comparison, command),
     ]  # fmt: skip
-    parts = [part for part in drawn if part is not None]
+    shown = [part for part in drawn if part is not None]
     names = (h("span", comparison.ann.name), " against ", h("span", comparison.snn.name))
     beside = [h("a", "Watch both networks at work", href=live)] if live else []
     links = h(
         "nav",
-        h("ul", *(h("li", link) for link in (*beside, *(part.link() for part in parts)))),
+        h("ul", *(h("li", link) for link in (*beside, *(part.link() for part in shown)))),
         aria_label="On this page",
     )
-    head = h("header", brand(), h("h1", f"{comparison.data}: ", *names), sections.verdicts(comparison), links)
+    head = h("header", brand(), h("h1", f"{comparison.data}: ", *names), parts.verdicts(comparison), links)
     foot = h("footer", f"Made by SpikeLedger {__version__}. All joules on this page are estimates.")
-    return document(title, joined([head, h("main", *(part.html() for part in parts)), foot]))
+    return document(title, joined([head, h("main", *(part.html() for part in shown)), foot]))

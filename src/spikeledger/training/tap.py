@@ -23,7 +23,7 @@ from ..activity import Activity, Layer, arrival
 from ..errors import InputError
 from ..kernels.counts import Deeds
 from ..kernels.planes import Planes, just_sent
-from ..listening.ear import Listener, listen
+from ..listening.hooks import Listener, listen
 from ..listening.neurons import kind_of
 from ..networks.bit_layers import Pairs
 from ..networks.recurrent import Lateral, OneToOne

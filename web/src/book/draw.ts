@@ -3,7 +3,7 @@
 import type { Shown } from "./models";
 
 const NS = "http://www.w3.org/2000/svg";
-const WIDTH = 560, HEIGHT = 260, LEFT = 52, RIGHT = 12, TOP = 12, BOTTOM = 40;
+const WIDTH = 560, HEIGHT = 260, LEFT = 52, RIGHT = 12, TOP = 28, BOTTOM = 40;
 
 function add(parent: Element, name: string, attributes: Record<string, string | number>, text = ""): Element {
   const made = document.createElementNS(NS, name);
@@ -34,13 +34,13 @@ export function draw(into: Element, shown: Shown, labels: { x: string; y: string
 
 function picture(svg: Element, rows: number[][]): void {
   const most = Math.max(...rows.map((row) => Math.max(...row))) || 1;
-  const high = HEIGHT - 2 * TOP, square = rows.length === rows[0].length;
+  const high = HEIGHT - 24, square = rows.length === rows[0].length;
   const wide = square ? high : WIDTH - 2 * RIGHT, left = (WIDTH - wide) / 2;
-  add(svg, "rect", { x: left, y: TOP, width: wide, height: high, class: "frame" });
+  add(svg, "rect", { x: left, y: 12, width: wide, height: high, class: "frame" });
   const w = wide / rows[0].length, h = high / rows.length;
   rows.forEach((row, i) => row.forEach((value, j) => {
     if (value) add(svg, "rect", {
-      x: (left + j * w).toFixed(2), y: (TOP + i * h).toFixed(2), width: w.toFixed(2), height: h.toFixed(2),
+      x: (left + j * w).toFixed(2), y: (12 + i * h).toFixed(2), width: w.toFixed(2), height: h.toFixed(2),
       class: "dot", opacity: (value / most).toFixed(3),
     });
   }));
@@ -61,12 +61,12 @@ function lines(svg: Element, all: Record<string, [number[], number[]]>, labels: 
   }
   add(svg, "text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, labels.x);
   add(svg, "text", { transform: `translate(13 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`, "text-anchor": "middle" }, labels.y);
-  const names = Object.keys(all), few = names.length <= 4;
+  const names = Object.keys(all), few = names.length <= 4, each = (WIDTH - LEFT - RIGHT) / names.length;
   names.forEach((name, i) => {
-    const points = all[name][0].map((each, k) => [each, all[name][1][k]]).filter(([, value]) => Number.isFinite(value));
+    const points = all[name][0].map((one, k) => [one, all[name][1][k]]).filter(([, value]) => Number.isFinite(value));
     add(svg, "polyline", { points: points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" "), class: few ? `line line${i}` : "line line0" });
-    if (!few) return;
-    add(svg, "line", { x1: WIDTH - 190, x2: WIDTH - 166, y1: TOP + 10 + 16 * i, y2: TOP + 10 + 16 * i, class: `line line${i}` });
-    add(svg, "text", { x: WIDTH - 160, y: TOP + 14 + 16 * i }, name);
+    if (!few) return;  // names stand above the lines, never on them
+    add(svg, "line", { x1: LEFT + i * each, x2: LEFT + i * each + 20, y1: 12, y2: 12, class: `line line${i}` });
+    add(svg, "text", { x: LEFT + i * each + 25, y: 16 }, name);
   });
 }

@@ -1,5 +1,6 @@
 // The book's figures: every element with data-widget gets its sliders, and draws itself anew when one moves.
 
+import "./search";
 import { draw } from "./draw";
 import { type Given, MODELS, type Settings } from "./models";
 

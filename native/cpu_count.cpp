@@ -1,4 +1,5 @@
-#include "processors.hpp"
+// What the control groups and the affinity of this process leave it: `processors()`.
+#include "cpu_count.hpp"
 
 #include <algorithm>
 #include <cmath>

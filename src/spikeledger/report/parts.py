@@ -1,4 +1,4 @@
-"""The parts of the page, from top to bottom: each takes a comparison and gives markup."""
+"""The parts of the page, one function each: takes a comparison and gives markup; `page` puts them in order."""
 
 from __future__ import annotations
 
