@@ -160,11 +160,10 @@ def pack(
     dense: Tensor, rows: int, columns: int, words: Tensor, *, turned: Tensor | None = None, counts: Tensor | None = None
 ) -> int:
     """Floats to `words`; how many ones there are, -1 if any value is neither 0 nor 1."""
-    found: int = _core().pack(
+    return int(_core().pack(
         rows, columns, _at(dense, rows * columns, "spikes"), _at(words, rows * words_of(columns), "words"),
         _any(turned, columns * words_of(rows), "words"), _any(counts, columns, "counts"), torch.get_num_threads(),
-    )  # fmt: skip
-    return found
+    ))  # fmt: skip
 
 
 def unpack(words: Tensor, rows: int, columns: int, out: Tensor) -> None:
@@ -178,12 +177,8 @@ def unpack(words: Tensor, rows: int, columns: int, out: Tensor) -> None:
 def rates(words: Tensor, steps: int, batch: int, columns: int, out: Tensor) -> None:
     """The mean over time, `[batch, columns]`."""
     _core().rates(
-        _at(words, steps * batch * words_of(columns), "words"),
-        steps,
-        batch,
-        columns,
-        _at(out, batch * columns, "rates"),
-    )
+        _at(words, steps * batch * words_of(columns), "words"), steps, batch, columns, _at(out, batch * columns, "rates")
+    )  # fmt: skip
 
 
 def transpose(words: Tensor, rows: int, columns: int, out: Tensor) -> None:
@@ -209,8 +204,7 @@ def column_counts(words: Tensor, rows: int, columns: int, counts: Tensor) -> Non
 
 def step_counts(words: Tensor, steps: int, words_a_step: int) -> list[int]:
     """Ones of each step."""
-    found: list[int] = _core().step_counts(_at(words, steps * words_a_step, "words"), steps, words_a_step)
-    return found
+    return list(_core().step_counts(_at(words, steps * words_a_step, "words"), steps, words_a_step))
 
 
 def census(values: Tensor, rules: tuple[int, ...], places: int, steps: int) -> tuple[int, float]:
@@ -218,8 +212,7 @@ def census(values: Tensor, rules: tuple[int, ...], places: int, steps: int) -> t
 
     `rules` are steps, samples, places, and the strides of the first two, read off the tensor itself.
     """
-    found: tuple[int, float] = _core().census(values.data_ptr(), *rules, places, steps)
-    return found
+    return tuple(_core().census(values.data_ptr(), *rules, places, steps))
 
 
 def rate_code(state: Tensor, rates: Tensor, steps: int, rows: int, columns: int, words: Tensor) -> None:
@@ -342,9 +335,6 @@ class Fired(NamedTuple):
     beta_grad: Tensor | None
 
 
-_NO_SETTINGS = Settings(0.0, 0.0, 0, False, 0, 0.0)
-
-
 def convolve_back(
     sizes: Sizes, words: Tensor, kernel: Tensor, *, fired: Fired | None, flow: Tensor | None, weight: Tensor | None,
     bias: Tensor | None, near: Tensor | None, inputs: Tensor | None,
@@ -352,8 +342,7 @@ def convolve_back(
     """The way back of a convolution, and of the neurons behind it, `fired`: writes the gradients of `weight` and `bias`, and
     of `inputs`, channels last, of those that are `near` or of all. `flow` is the gradient of the currents, channels last:
     written where there are neurons, else read."""
-    assert fired is not None or flow is not None
-    own = _NO_SETTINGS if fired is None else fired.settings
+    own = Settings(0.0, 0.0, 0, False, 0, 0.0) if fired is None else fired.settings
     neurons: tuple[Any, ...] = (0, 0, 0, False, (), 0)
     if fired is not None:
         arriving = sizes if fired.pooled is None else fired.pooled[0]
@@ -362,13 +351,12 @@ def convolve_back(
             _at(fired.beta, sizes.neurons, "a decay"), fired.channels_last,
             *(((), 0) if fired.pooled is None else (arriving.row, _at(fired.pooled[1], arriving.words, "spikes"))),
         )  # fmt: skip
-    beta_grad = None if fired is None else fired.beta_grad
     _core().convolve_back(
         sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), *neurons, own.threshold, own.bar, own.reset,
         own.reset_delay, own.surrogate, own.slope, _any(flow, sizes.outputs, "a gradient"),
-        _any(beta_grad, sizes.batch * sizes.neurons, "a gradient"), _any(weight, sizes.weights, "a gradient"),
-        _any(bias, sizes.filters, "a gradient"), _at(kernel, sizes.weights, "a weight"), _any(near, sizes.words, "spikes"),
-        _any(inputs, sizes.inputs, "a gradient"),
+        _any(fired.beta_grad if fired else None, sizes.batch * sizes.neurons, "a gradient"),
+        *(_any(one, size, "a gradient") for one, size in ((weight, sizes.weights), (bias, sizes.filters))),
+        _at(kernel, sizes.weights, "a weight"), _any(near, sizes.words, "spikes"), _any(inputs, sizes.inputs, "a gradient"),
     )  # fmt: skip
 
 
