@@ -108,7 +108,7 @@ def layer_sides(shape: tuple[int, ...], density: float) -> tuple[dict[str, Step]
     def ours_back() -> object:
         flow = last[2]
         bits = planes.Planes(words, tuple(spikes.shape))
-        return convolution._products(flow, weight, bits, geometry, (False, True, False), None)
+        return convolution._back(flow.permute(0, 2, 3, 1), None, weight, bits, geometry, (False, True, False), None)
 
     packed = planes.pack(spikes)
     assert packed is not None

@@ -226,33 +226,4 @@ inline void convolve_fire(const Convolution& c, const float* weight, const Firin
   });
 }
 
-// ---- backward --------------------------------------------------------------------------------------------------------
-
-// Gradient of the currents [T * B, H, W, filters] from that of the spikes, which lies so, or as [T * B, filters, H, W].
-// Gradients of beta come sample by sample: [B, positions * filters].
-inline void convolve_learn(const Convolution& c, const float* currents, const float* beta, float threshold, float bar, int reset,
-                           bool delayed, const float* spikes_grad, bool channels_last, int surrogate, float slope,
-                           float* out, float* beta_grad) {
-  const int64_t places = c.out_height * c.out_width;
-  over_bands(c, [&](const Band& band) {
-    const int64_t positions = band.rows * c.out_width, width = positions * c.filters, first = band.first * c.out_width;
-    static thread_local Buffer<float> in_buffer, out_buffer;
-    float *arrived = in_buffer.at_least(c.steps * width), *left = out_buffer.at_least(c.steps * width);
-    for (int64_t step = 0; step < c.steps; ++step) {
-      const float* image = spikes_grad + (step * c.batch + band.sample) * places * c.filters;
-      if (channels_last)
-        std::memcpy(arrived + step * width, image + first * c.filters, static_cast<size_t>(width) * sizeof(float));
-      else
-        turn_floats(image + first, places, c.filters, positions, arrived + step * width, c.filters);
-    }
-    learn({c.steps, 1, width, currents + band.place(c) * c.steps * c.filters, nullptr, beta + first * c.filters, threshold,
-           bar, reset, delayed, 1},
-          {arrived, nullptr, surrogate, slope, left, nullptr,
-           beta_grad != nullptr ? beta_grad + (band.sample * places + first) * c.filters : nullptr});
-    for (int64_t step = 0; step < c.steps; ++step)
-      std::memcpy(out + ((step * c.batch + band.sample) * places + first) * c.filters, left + step * width,
-                  static_cast<size_t>(width) * sizeof(float));
-  });
-}
-
 }  // namespace spikeledger::SPIKELEDGER_SET

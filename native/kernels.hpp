@@ -180,6 +180,27 @@ struct Convolution {
   int threads;
 };
 
+// The way back of a convolution's currents, or of these and the neurons behind them. In come the gradient of the spikes
+// [T * B, ...], whose channels may lie last, and the currents that `convolve_fire` kept; or, where these are null, `flow`, the
+// gradient of the currents [T * B, out_height, out_width, filters]. Out go, each unless it is null: `flow`; that of beta, for each
+// sample [B, positions * filters]; of weight, and bias; of the inputs [T * B, height, width, channels] where the words `near`, as
+// those of the inputs, have ones, and zero elsewhere, or of all inputs where there are none: for this kernels must be 3 x 3 and
+// windows one apart.
+struct ConvolutionBackward {
+  const float *spikes, *currents, *beta;
+  bool channels_last;
+  float threshold, bar;
+  int reset;
+  bool delayed;
+  int surrogate;
+  float slope;
+  const Convolution* pool;  // or null: of a max pooling whose windows lie beside each other; then `spikes` is its outputs' gradient
+  float *flow, *beta_grad, *weight, *bias;
+  const float* kernel;  // the weight
+  const uint64_t* near;
+  float* input;
+};
+
 // 0/1 floats [rows, columns] to words; the same turned [columns, words_of(rows)], and the spikes of each column added to
 // counts [columns], where these are not null.
 struct Packing {
@@ -238,20 +259,15 @@ struct Kernels {
   // kept for `convolve_learn`, or null; how often each is not zero is added to active [filters, out_height, out_width], or null
   void (*convolve_fire)(const Convolution&, const float* weight, const Firing&, const float* beta, float threshold, float bar,
                         int reset, bool delayed, float* currents, int64_t* active);
-  // gradient of the currents from that of the spikes [T * B, ...], whose channels may lie last
-  void (*convolve_learn)(const Convolution&, const float* currents, const float* beta, float threshold, float bar, int reset,
-                         bool delayed, const float* spikes, bool channels_last, int surrogate, float slope, float* out,
-                         float* beta_grad);
+  // the way back of both of these; the weight as above
+  void (*convolve_back)(const Convolution&, const ConvolutionBackward&);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
   void (*max_pool_back)(const Convolution&, const float* grad, float* out);  // to [T * B, height, width, channels]
-  void (*convolve_weight)(const Convolution&, const float* grad, float* weight, float* bias);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);
   void (*learn_cells)(const Cells&, const CellsBackward&);
   void (*adam)(const AdamWeight* weights, int64_t count, const AdamStep&);
-  // gradient of a convolution's inputs, [T * B, height, width, channels], where the words have ones; zero elsewhere
-  void (*convolve_input)(const Convolution&, const float* grad, const float* weight, float* out);
 };
 
 extern const Kernels kPlain;

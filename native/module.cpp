@@ -9,6 +9,7 @@
 #include <array>
 #include <stdexcept>
 #include <string>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -205,13 +206,25 @@ NB_MODULE(_native, module) {
       },
       Release());
   module.def(
-      "convolve_learn",
-      [](const std::vector<int64_t>& shape, int threads, Address currents, Address beta, float threshold, float bar, int reset,
-         bool delayed, Address spikes_grad, bool channels_last, int surrogate, float slope, Address currents_grad,
-         Address beta_grad) {
-        chosen->convolve_learn(convolution(shape, 0, 0, kEvents, threads), at<const float>(currents),
-                               at<const float>(beta), threshold, bar, reset, delayed, at<const float>(spikes_grad),
-                               channels_last, surrogate, slope, at<float>(currents_grad), at<float>(beta_grad));
+      "convolve_back",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address spikes, Address currents, Address beta,
+         bool channels_last, const std::vector<int64_t>& pool_shape, Address fired, float threshold, float bar, int reset,
+         bool delayed, int surrogate, float slope, Address flow,
+         Address beta_grad, Address weight, Address bias, Address kernel, Address near, Address input) {
+        const auto c = convolution(shape, words, 0, kEvents, threads);
+        const bool plain = c.kernel_height == 3 && c.kernel_width == 3 && c.stride_height == 1 && c.stride_width == 1 &&
+                           c.dilation_height == 1 && c.dilation_width == 1;
+        if (input != 0 && near == 0 && !plain) throw std::invalid_argument("only windows of 3 x 3 are filtered");
+        std::optional<Convolution> pool;
+        if (fired != 0) pool = convolution(pool_shape, fired, 0, kEvents, threads);
+        if (pool && (pool->kernel_height != pool->stride_height || pool->padding_height != 0 || pool->dilation_height != 1 ||
+                     pool->height != c.out_height || pool->width != c.out_width || pool->channels != c.filters))
+          throw std::invalid_argument("windows that lie beside each other are pooled, of as many neurons as there are");
+        chosen->convolve_back(c, {at<const float>(spikes), at<const float>(currents), at<const float>(beta), channels_last,
+                                  threshold, bar, reset, delayed, surrogate, slope, pool ? &*pool : nullptr,
+                                  at<float>(flow), at<float>(beta_grad),
+                                  at<float>(weight), at<float>(bias), at<const float>(kernel), at<const uint64_t>(near),
+                                  at<float>(input)});
       },
       Release());
   module.def(
@@ -224,20 +237,6 @@ NB_MODULE(_native, module) {
       "max_pool_back",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address out) {
         chosen->max_pool_back(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(out));
-      },
-      Release());
-  module.def(
-      "convolve_weight",
-      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address bias) {
-        chosen->convolve_weight(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(weight),
-                                at<float>(bias));
-      },
-      Release());
-  module.def(
-      "convolve_input",
-      [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address weight, Address out) {
-        chosen->convolve_input(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<const float>(weight),
-                               at<float>(out));
       },
       Release());
   module.def(

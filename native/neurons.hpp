@@ -130,64 +130,117 @@ void fire_as(const Population& p, const Firing& out) {
   });
 }
 
+// Some neurons of one row over time, whose numbers lie so far apart from step to step
+struct Track {
+  int64_t steps, count;
+  float threshold, bar;
+  const float *beta, *start;  // `start` and `last` may be null
+  const float* currents;
+  int64_t currents_step;
+  const float* spikes;  // the gradient that arrives, and that of what is held at the end
+  int64_t spikes_step;
+  const float* last;
+  float slope;
+  float* out;  // that of the currents
+  int64_t out_step;
+  float *to_start, *to_beta;  // those of what was held at first, and of beta, which is added to; or null
+};
+
+// So many at once that the charges of their steps, which are computed again, stay in cache
+inline int64_t track_lanes(int64_t steps) {
+  return std::clamp<int64_t>(16384 / std::max<int64_t>(1, steps) / 64 * 64, 64, kTileLanes);
+}
+
 template <int reset, bool delayed, int surrogate>
-void learn_as(const Population& p, const Backward& grad) {
-  const Lanes threshold = splat(p.threshold), bar = splat(p.bar);
-  // the charges of a tile's steps are recomputed into a buffer that stays in cache
-  const int64_t lanes = std::clamp<int64_t>(16384 / std::max<int64_t>(1, p.steps) / 64 * 64, 64, kTileLanes);
+void learn_track(const Track& t) {
+  const Lanes threshold = splat(t.threshold), bar = splat(t.bar);
+  const int64_t lanes = track_lanes(t.steps), count = t.count;
+  static thread_local Buffer<float> buffer;
+  float* charges = buffer.at_least(t.steps * lanes);
+  alignas(64) float state[kTileLanes];  // the membrane on the way forth, its gradient on the way back
+  for (int64_t n = 0; n < count; n += kLanes)
+    store(state + n, t.start != nullptr ? load(t.start + n, count - n) : splat(0.0f));
+  for (int64_t step = 0; step < t.steps; ++step) {
+    const float* current = t.currents + step * t.currents_step;
+    for (int64_t n = 0; n < count; n += kLanes) {
+      const Lanes charge = charged<reset, delayed>(load(state + n), load(current + n, count - n), load(t.beta + n, count - n),
+                                                   threshold, bar);
+      store(charges + step * lanes + n, charge);
+      store(state + n, kept<reset, delayed>(charge, threshold, bar));
+    }
+  }
+  for (int64_t n = 0; n < count; n += kLanes)
+    store(state + n, t.last != nullptr ? load(t.last + n, count - n) : splat(0.0f));
+  for (int64_t step = t.steps - 1; step >= 0; --step) {
+    const float* arrived = t.spikes + step * t.spikes_step;
+    float* out = t.out + step * t.out_step;
+    for (int64_t n = 0; n < count; n += kLanes) {
+      const int64_t here = count - n;
+      const Lanes charge = load(charges + step * lanes + n);
+      Lanes flow = load(state + n);
+      // what comes back through what was carried on; the last step of a delayed reset hands out its charge as it is
+      if constexpr (reset == kZero)
+        if (!delayed || step + 1 < t.steps) flow = flow * (splat(1.0f) - step_above(charge, bar));
+      flow += load(arrived + n, here) * derivative<surrogate>(charge - threshold, t.slope);
+      store(out + n, flow, here);
+      if (t.to_beta != nullptr) {
+        Lanes before;
+        if (step > 0) {
+          before = carried<reset, delayed>(load(charges + (step - 1) * lanes + n), threshold, bar);
+        } else {
+          before = t.start != nullptr ? load(t.start + n, here) : splat(0.0f);
+          if (delayed) before = carried<reset, delayed>(before, threshold, bar);
+        }
+        store(t.to_beta + n, load(t.to_beta + n, here) + flow * before, here);
+      }
+      store(state + n, load(t.beta + n, here) * flow);
+    }
+  }
+  if (t.to_start != nullptr)
+    for (int64_t n = 0; n < count; n += kLanes) {
+      Lanes flow = load(state + n);
+      if constexpr (reset == kZero && delayed)
+        if (t.start != nullptr && t.steps > 0) flow = flow * (splat(1.0f) - step_above(load(t.start + n, count - n), bar));
+      store(t.to_start + n, flow, count - n);
+    }
+}
+
+using LearnTrack = void (*)(const Track&);
+
+template <int reset, bool delayed>
+LearnTrack learn_track_with(int surrogate) {
+  switch (surrogate) {
+    case kAtan: return learn_track<reset, delayed, kAtan>;
+    case kFastSigmoid: return learn_track<reset, delayed, kFastSigmoid>;
+    case kSigmoid: return learn_track<reset, delayed, kSigmoid>;
+    case kTriangle: return learn_track<reset, delayed, kTriangle>;
+    case kRectangular: return learn_track<reset, delayed, kRectangular>;
+    default: return learn_track<reset, delayed, kStraightThrough>;
+  }
+}
+
+inline LearnTrack learn_track_of(int reset, bool delayed, int surrogate) {
+  switch (2 * reset + (delayed ? 1 : 0)) {
+    case 2 * kSubtract: return learn_track_with<kSubtract, false>(surrogate);
+    case 2 * kSubtract + 1: return learn_track_with<kSubtract, true>(surrogate);
+    case 2 * kZero: return learn_track_with<kZero, false>(surrogate);
+    case 2 * kZero + 1: return learn_track_with<kZero, true>(surrogate);
+    case 2 * kNone: return learn_track_with<kNone, false>(surrogate);
+    default: return learn_track_with<kNone, true>(surrogate);
+  }
+}
+
+inline void learn(const Population& p, const Backward& grad) {
+  const LearnTrack learn_these = learn_track_of(p.reset, p.delayed, grad.surrogate);
   // beta's gradient is summed a row of the batch at a time, so that no two threads add to one number
   std::vector<float> beta_rows;
   if (grad.beta != nullptr) beta_rows.assign(static_cast<size_t>(p.batch * p.width), 0.0f);
-  over_tiles(p, lanes, [&](int64_t row, int64_t from, int64_t count) {
-    static thread_local Buffer<float> buffer;
-    float* charges = buffer.at_least(p.steps * lanes);
-    alignas(64) float state[kTileLanes];  // the membrane on the way forth, its gradient on the way back
-    const float* start = p.start != nullptr ? p.start + row * p.width + from : nullptr;
-    for (int64_t n = 0; n < count; n += kLanes) store(state + n, start != nullptr ? load(start + n, count - n) : splat(0.0f));
-    for (int64_t step = 0; step < p.steps; ++step) {
-      const float* current = p.currents + (step * p.batch + row) * p.width + from;
-      for (int64_t n = 0; n < count; n += kLanes) {
-        const Lanes charge = charged<reset, delayed>(load(state + n), load(current + n, count - n),
-                                                     load(p.beta + from + n, count - n), threshold, bar);
-        store(charges + step * lanes + n, charge);
-        store(state + n, kept<reset, delayed>(charge, threshold, bar));
-      }
-    }
-    const float* last = grad.last != nullptr ? grad.last + row * p.width + from : nullptr;
-    for (int64_t n = 0; n < count; n += kLanes) store(state + n, last != nullptr ? load(last + n, count - n) : splat(0.0f));
-    for (int64_t step = p.steps - 1; step >= 0; --step) {
-      const int64_t line = (step * p.batch + row) * p.width + from;
-      for (int64_t n = 0; n < count; n += kLanes) {
-        const int64_t here = count - n;
-        const Lanes charge = load(charges + step * lanes + n);
-        Lanes flow = load(state + n);
-        // what comes back through what was carried on; the last step of a delayed reset hands out its charge as it is
-        if constexpr (reset == kZero)
-          if (!delayed || step + 1 < p.steps) flow = flow * (splat(1.0f) - step_above(charge, bar));
-        flow += load(grad.spikes + line + n, here) * derivative<surrogate>(charge - threshold, grad.slope);
-        store(grad.currents + line + n, flow, here);
-        if (grad.beta != nullptr) {
-          Lanes before;
-          if (step > 0) {
-            before = carried<reset, delayed>(load(charges + (step - 1) * lanes + n), threshold, bar);
-          } else {
-            before = start != nullptr ? load(start + n, here) : splat(0.0f);
-            if (delayed) before = carried<reset, delayed>(before, threshold, bar);
-          }
-          float* sum = beta_rows.data() + row * p.width + from + n;
-          store(sum, load(sum, here) + flow * before, here);
-        }
-        store(state + n, load(p.beta + from + n, here) * flow);
-      }
-    }
-    if (grad.start != nullptr)
-      for (int64_t n = 0; n < count; n += kLanes) {
-        Lanes flow = load(state + n);
-        if constexpr (reset == kZero && delayed)
-          if (start != nullptr && p.steps > 0)
-            flow = flow * (splat(1.0f) - step_above(load(start + n, count - n), bar));
-        store(grad.start + row * p.width + from + n, flow, count - n);
-      }
+  const auto at = [](auto* numbers, int64_t place) { return numbers != nullptr ? numbers + place : nullptr; };
+  over_tiles(p, track_lanes(p.steps), [&](int64_t row, int64_t from, int64_t count) {
+    const int64_t place = row * p.width + from, step = p.batch * p.width;
+    learn_these({p.steps, count, p.threshold, p.bar, p.beta + from, at(p.start, place), p.currents + place, step,
+                 grad.spikes + place, step, at(grad.last, place), grad.slope, grad.currents + place, step,
+                 at(grad.start, place), grad.beta != nullptr ? beta_rows.data() + place : nullptr});
   });
   if (grad.beta != nullptr)
     parallel((p.width + 255) / 256, p.threads, [&](int64_t task) {
@@ -200,18 +253,6 @@ void learn_as(const Population& p, const Backward& grad) {
     });
 }
 
-template <int reset, bool delayed>
-void learn_with(const Population& p, const Backward& grad) {
-  switch (grad.surrogate) {
-    case kAtan: return learn_as<reset, delayed, kAtan>(p, grad);
-    case kFastSigmoid: return learn_as<reset, delayed, kFastSigmoid>(p, grad);
-    case kSigmoid: return learn_as<reset, delayed, kSigmoid>(p, grad);
-    case kTriangle: return learn_as<reset, delayed, kTriangle>(p, grad);
-    case kRectangular: return learn_as<reset, delayed, kRectangular>(p, grad);
-    default: return learn_as<reset, delayed, kStraightThrough>(p, grad);
-  }
-}
-
 inline void fire(const Population& p, const Firing& out) {
   switch (2 * p.reset + (p.delayed ? 1 : 0)) {
     case 2 * kSubtract: return fire_as<kSubtract, false>(p, out);
@@ -220,17 +261,6 @@ inline void fire(const Population& p, const Firing& out) {
     case 2 * kZero + 1: return fire_as<kZero, true>(p, out);
     case 2 * kNone: return fire_as<kNone, false>(p, out);
     default: return fire_as<kNone, true>(p, out);
-  }
-}
-
-inline void learn(const Population& p, const Backward& grad) {
-  switch (2 * p.reset + (p.delayed ? 1 : 0)) {
-    case 2 * kSubtract: return learn_with<kSubtract, false>(p, grad);
-    case 2 * kSubtract + 1: return learn_with<kSubtract, true>(p, grad);
-    case 2 * kZero: return learn_with<kZero, false>(p, grad);
-    case 2 * kZero + 1: return learn_with<kZero, true>(p, grad);
-    case 2 * kNone: return learn_with<kNone, false>(p, grad);
-    default: return learn_with<kNone, true>(p, grad);
   }
 }
 

@@ -116,44 +116,6 @@ inline void spread_fields(const uint64_t* fields, int64_t places, int64_t channe
     }
 }
 
-// Max pooling of bits [channels, H, W]: whether any of a window's is set. Sizes are those of a convolution.
-inline void max_pool(const Convolution& c, uint64_t* out) {
-  const int64_t size = words_of(c.channels * c.height * c.width), places = c.out_height * c.out_width;
-  const int64_t out_size = words_of(c.channels * places), reach = (c.kernel_width - 1) * c.dilation_width;
-  const int64_t wide = c.width + 2 * c.padding_width, words = words_of(wide);
-  parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
-    static thread_local Buffer<uint64_t> buffer;
-    uint64_t* any = buffer.at_least(size + 1 + 2 * (words + reach / 64 + 3));  // of one row of windows, and of each one
-    uint64_t* spread = any + words + reach / 64 + 3;
-    uint64_t* bits = spread + words + reach / 64 + 3;
-    std::memcpy(bits, c.words + image * size, static_cast<size_t>(size) * sizeof(uint64_t));
-    bits[size] = 0;
-    uint64_t* to = out + image * out_size;
-    std::memset(to, 0, static_cast<size_t>(out_size) * sizeof(uint64_t));
-    for (int64_t line = 0; line < c.channels * c.out_height; ++line) {
-      const int64_t channel = line / c.out_height, top = line % c.out_height * c.stride_height - c.padding_height;
-      std::memset(any, 0, static_cast<size_t>(words + reach / 64 + 3) * sizeof(uint64_t));
-      for (int64_t row = 0; row < c.kernel_height; ++row) {
-        const int64_t y = top + row * c.dilation_height;
-        if (y < 0 || y >= c.height) continue;
-        for (int64_t x = 0; x < c.width; x += 64) {
-          const int64_t count = std::min<int64_t>(64, c.width - x);
-          put_bits(any, c.padding_width + x, get_bits(bits, (channel * c.height + y) * c.width + x, count), count);
-        }
-      }
-      for (int64_t word = 0; word < words; ++word) {
-        uint64_t seen = 0;
-        for (int64_t tap = 0; tap <= reach; tap += c.dilation_width) seen |= get_bits(any, word * 64 + tap, 64);
-        spread[word] = seen;
-      }
-      for (int64_t x = 0; x < c.out_width; ++x) {
-        const int64_t bit = x * c.stride_width;
-        put_bits(to, line * c.out_width + x, spread[bit / 64] >> (bit % 64) & 1, 1);
-      }
-    }
-  });
-}
-
 // ---- windows ---------------------------------------------------------------------------------------------------------
 
 // Rows of one sample's output, so many that their currents at all steps stay in the second cache
@@ -163,10 +125,13 @@ struct Band {
   int64_t place(const Convolution& c) const { return (sample * c.out_height + first) * c.out_width; }
 };
 
+inline int64_t band_rows(const Convolution& c) {
+  return std::clamp<int64_t>((1 << 17) / std::max<int64_t>(1, c.steps * c.out_width * c.filters), 1, c.out_height);
+}
+
 template <typename Work>
 void over_bands(const Convolution& c, const Work& work) {
-  const int64_t row = c.steps * c.out_width * c.filters;
-  const int64_t rows = std::clamp<int64_t>((1 << 17) / std::max<int64_t>(1, row), 1, c.out_height);
+  const int64_t rows = band_rows(c);
   const int64_t bands = (c.out_height + rows - 1) / rows;
   parallel(c.batch * bands, c.threads, [&](int64_t task) {
     const int64_t first = task % bands * rows;

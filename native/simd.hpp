@@ -130,6 +130,9 @@ inline Lanes step_above(Lanes value, Lanes threshold) {
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
 #if defined(__AVX512F__)
   return (Lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+  return {(Lanes::Half)_mm256_fmadd_ps((__m256)a.low, (__m256)b.low, (__m256)c.low),
+          (Lanes::Half)_mm256_fmadd_ps((__m256)a.high, (__m256)b.high, (__m256)c.high)};
 #else
   return a * b + c;
 #endif
@@ -203,6 +206,20 @@ inline uint16_t* places_of_ones(uint64_t bits, uint16_t base, uint16_t* at) {
   return at;
 }
 #endif
+
+// Of a table of 64 numbers below 2^16 those at the ones of a word, stored as `places_of_ones` does
+inline uint16_t* entries_of_ones(uint64_t bits, const uint32_t* table, uint16_t* at) {
+#if defined(__AVX512F__)
+  for (int quarter = 0; quarter < 4; ++quarter, bits >>= 16, table += kLanes) {
+    const __m512i some = _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), _mm512_loadu_si512(table));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm512_cvtepi32_epi16(some));
+    at += std::popcount(static_cast<uint16_t>(bits));
+  }
+#else
+  for (; bits != 0; bits &= bits - 1) *at++ = static_cast<uint16_t>(table[std::countr_zero(bits)]);
+#endif
+  return at;
+}
 
 // The low 16 bits as zeros and ones
 inline Lanes ones_at(uint32_t bits) {

@@ -163,11 +163,34 @@ def test_gradients_of_any_convolution(
     to_x, to_weight, to_bias = torch.autograd.grad(dense, (x, layer.weight, layer.bias), grad)
     last, sizes = grad.permute(0, 2, 3, 1).contiguous(), geometry.sizes(*rows)
     found = torch.full((len(x), *image, channels), float("nan"))
-    layers.core.convolve_input(sizes, bits.words, last, layer.weight.detach(), found)
-    assert torch.equal(found.permute(0, 3, 1, 2), to_x * x.detach())
     weight, bias = torch.empty(layer.weight.shape), torch.empty(filters)
-    layers.core.convolve_weight(sizes, bits.words, last, weight, bias)
+    layers.core.convolve_back(
+        sizes,
+        bits.words,
+        layer.weight.detach(),
+        fired=None,
+        flow=last,
+        weight=weight,
+        bias=bias,
+        near=bits.words,
+        inputs=found,
+    )
+    assert torch.equal(found.permute(0, 3, 1, 2), to_x * x.detach())
     assert torch.equal(weight, to_weight)
+    if (kernel, stride, dilation) == ((3, 3), (1, 1), (1, 1)):  # sums and halves of these numbers are exact, too
+        found.fill_(float("nan"))
+        layers.core.convolve_back(
+            sizes,
+            bits.words,
+            layer.weight.detach(),
+            fired=None,
+            flow=last,
+            weight=None,
+            bias=None,
+            near=None,
+            inputs=found,
+        )
+        assert torch.equal(found.permute(0, 3, 1, 2), to_x)
     torch.testing.assert_close(bias, to_bias, **GRADIENT)
 
 
@@ -188,8 +211,14 @@ def test_convolutions_behind_one_another(
             parameter.copy_((parameter * 512).round() / 64)
     spikes = (torch.rand(5, 3, 20, 12, 12) < 0.1).float()
     asked: list[bool] = []
-    real = convolution.core.convolve_input
-    monkeypatch.setattr(convolution.core, "convolve_input", lambda *given: (asked.append(True), real(*given)))
+    real = convolution.core.convolve_back
+
+    def spy(*given: Any, **named: Any) -> None:
+        if named["near"] is not None:
+            asked.append(True)
+        real(*given, **named)
+
+    monkeypatch.setattr(convolution.core, "convolve_back", spy)
     found = []
     for fast in (True, False):
         x = spikes.clone().requires_grad_()

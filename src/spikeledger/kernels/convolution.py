@@ -18,6 +18,7 @@ from .costs import PASS, PRICES, SUMS, measured
 from .fire import decays
 from .native import Settings
 from .planes import Planes, empty_words
+from .pooling import Owed
 from .refusal import once
 from .sizes import Sizes
 from .surrogates import COMPACT_NUMBERS
@@ -27,6 +28,7 @@ _MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
 _MARGIN = 0.9  # what is not clearly cheaper stays dense
 _MANY = 1 << 18  # weights, more than the second cache holds
 _BAND = 1 << 17  # currents of a band of rows, at all steps
+_FILTERED = 1 << 14  # most weights of a filter's place: 16 times as many numbers lie in the second cache
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,11 @@ def convolve_fire(
     near = None
     if learns and settings.surrogate in COMPACT_NUMBERS:
         near = empty_words(planes.rows, geometry.places * geometry.filters)
+    owed: list[Owed] = []
     out, words = _ConvolveFire.apply(
-        token, weight, bias, decay, planes, settings, geometry, method, active, learns, near
+        token, weight, bias, decay, planes, settings, geometry, method, active, learns, near, owed
     )
-    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape), near=near)
+    return out.view(*planes.shape[:2], *shape), Planes(words, (*planes.shape[:2], *shape), near=near, owed=owed)
 
 
 def _seen(geometry: Geometry, weight: Tensor) -> tuple[int, ...]:
@@ -153,8 +156,8 @@ class _Convolve(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Any:
         (weight,) = ctx.saved_tensors
         with torch.no_grad():
-            flow = grad.contiguous(memory_format=torch.channels_last)
-            found = _products(flow, weight, ctx.planes, ctx.geometry, ctx.needs_input_grad[:3], ctx.like)
+            flow = grad.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
+            found = _back(flow, None, weight, ctx.planes, ctx.geometry, ctx.needs_input_grad[:3], ctx.like)
         return (*once(found, (grad, weight), "an event-driven layer"), None, None, None)
 
 
@@ -173,6 +176,7 @@ class _ConvolveFire(torch.autograd.Function):
         active: Tensor | None,
         learns: bool,
         near: Tensor | None,
+        owed: list[Owed],
     ) -> Any:
         steps, batch = planes.shape[:2]
         kept = learns and any(ctx.needs_input_grad)
@@ -184,7 +188,7 @@ class _ConvolveFire(torch.autograd.Function):
             active=active, near=near,
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
-        ctx.planes, ctx.settings, ctx.geometry = planes, settings, geometry
+        ctx.planes, ctx.settings, ctx.geometry, ctx.owed = planes, settings, geometry, owed
         ctx.like = None if token is None else token.shape
         ctx.mark_non_differentiable(words)
         # one number stands for all spikes: autograd asks for their shape, not for their values
@@ -194,58 +198,77 @@ class _ConvolveFire(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _words: Any) -> Any:
         weight, beta, currents = ctx.saved_tensors
         planes, settings, geometry = ctx.planes, ctx.settings, ctx.geometry
-        steps, batch = planes.shape[:2]
         wants = ctx.needs_input_grad
         with torch.no_grad():
-            last = grad.is_contiguous(memory_format=torch.channels_last)
-            spikes_grad = grad if last else grad.contiguous()
-            flow = grad.new_empty(planes.rows, *geometry.out, geometry.filters)
-            to_beta = beta.new_empty(batch, beta.numel()) if wants[3] else None
-            core.convolve_learn(
-                geometry.sizes(steps, batch), currents, beta, settings, spikes_grad=spikes_grad, channels_last=last,
-                currents_grad=flow, beta_grad=to_beta,
-            )  # fmt: skip
-            found = _products(flow.permute(0, 3, 1, 2), weight, planes, geometry, wants[:3], ctx.like)
+            arrived, last, pooled = _arrived(grad, ctx.owed)
+            to_beta = beta.new_empty(planes.shape[1], beta.numel()) if wants[3] else None
+            fired = core.Fired(arrived, last, pooled, currents, beta, settings, to_beta)
+            found = _back(None, fired, weight, planes, geometry, wants[:3], ctx.like)
             to_beta = None if to_beta is None else to_beta.sum(0)
         grads = once((*found, to_beta), (grad, weight, beta), "an event-driven layer")
-        return (*grads, None, None, None, None, None, None, None)
+        return (*grads, None, None, None, None, None, None, None, None)
 
 
-def _products(
-    flow: Tensor, weight: Tensor, planes: Planes, geometry: Geometry, wants: tuple[bool, ...], like: torch.Size | None
+def _arrived(grad: Tensor, owed: list[Owed]) -> tuple[Tensor, bool, tuple[Sizes, Tensor] | None]:
+    """The gradient of spikes, whether its channels lie last, and what pooled them if it is that of what pooling made."""
+    every = list(owed)
+    owed.clear()
+    if len(every) == 1 and every[0].is_all_of(grad):
+        return every[0].grad, False, (every[0].sizes, every[0].planes.words)
+    for one in every:
+        grad = grad + one.made().view(grad.shape)
+    last = grad.is_contiguous(memory_format=torch.channels_last)
+    return grad if last else grad.contiguous(), last, None
+
+
+def _back(
+    flow: Tensor | None,
+    fired: core.Fired | None,
+    weight: Tensor,
+    planes: Planes,
+    geometry: Geometry,
+    wants: tuple[bool, ...],
+    like: torch.Size | None,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Gradients of spikes, weight and bias from that of the currents `[T * B, F, H, W]`, channels last in memory."""
-    to_token = to_weight = to_bias = None
-    kernel = weight.detach().view(geometry.filters, geometry.channels, *geometry.kernel)
-    if wants[1] and cheapest(geometry, planes, learns=True) == "events":
-        to_weight = torch.empty(kernel.shape)
-        to_bias = weight.new_empty(geometry.filters) if wants[2] else None
-        core.convolve_weight(
-            geometry.sizes(*planes.shape[:2]), planes.words, flow.permute(0, 2, 3, 1), to_weight, to_bias
-        )
-        wants = (wants[0], False, False)
+    """Gradients of spikes, weight and bias, from that of the currents `[T * B, *N, F]`, or of the neurons behind them."""
     steps, batch = planes.shape[:2]
-    if wants[0] and planes.near is not None and worth_sampling(geometry, steps, batch, core.count(planes.near)):
-        last = torch.empty(planes.rows, *geometry.image, geometry.channels)
-        core.convolve_input(
-            geometry.sizes(steps, batch), planes.near, flow.permute(0, 2, 3, 1), kernel.contiguous(), last
-        )
-        images = last.permute(0, 3, 1, 2).unflatten(0, (steps, batch))
-        to_token = None if like is None else images.view(like)
-        wants = (False, *wants[1:])
-    if any(wants):
-        spikes = planes.dense().view(planes.rows, geometry.channels, *geometry.image) if wants[1] else flow.new_empty(1)
-        if not wants[1]:
-            spikes = spikes.expand(planes.rows, geometry.channels, *geometry.image)
-        # torch is faster with channels last, but for tiny images
-        layout = torch.channels_last if geometry.places > 25 else torch.contiguous_format
-        found = torch.ops.aten.convolution_backward(
-            flow.contiguous(memory_format=layout), spikes, kernel.contiguous(memory_format=layout),
-            [geometry.filters], geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), 1, wants,
-        )  # fmt: skip
-        to_token = to_token if found[0] is None or like is None else found[0].view(like)
-        to_weight, to_bias = (found[1], found[2]) if wants[1] else (to_weight, found[2] if wants[2] else to_bias)
+    kernel = weight.detach().view(geometry.filters, geometry.channels, *geometry.kernel).contiguous()
+    learns = wants[1] and cheapest(geometry, planes, learns=True) == "events"
+    way = inputs_way(geometry, steps, batch, planes.near) if wants[0] else ""
+    to_weight = torch.empty(kernel.shape) if learns else None
+    to_bias = weight.new_empty(geometry.filters) if learns and wants[2] else None
+    inputs = torch.empty(planes.rows, *geometry.image, geometry.channels) if way in ("near", "filtered") else None
+    left = (way == "dense", wants[1] and not learns, wants[2] and not learns)  # to torch
+    if flow is None and any(left):
+        flow = torch.empty(planes.rows, *geometry.out, geometry.filters)
+    core.convolve_back(
+        geometry.sizes(steps, batch), planes.words, kernel, fired=fired, flow=flow, weight=to_weight, bias=to_bias,
+        near=planes.near if way == "near" else None, inputs=inputs,
+    )  # fmt: skip
+    images = None if inputs is None else inputs.permute(0, 3, 1, 2)
+    if any(left):
+        assert flow is not None
+        found = _dense(flow.permute(0, 3, 1, 2), kernel, planes, geometry, left)
+        before = (images, to_weight, to_bias)
+        images, to_weight, to_bias = (a if asked else b for a, b, asked in zip(found, before, left, strict=True))
+    to_token = None if images is None or like is None else images.unflatten(0, (steps, batch)).view(like)
     return to_token, None if to_weight is None else to_weight.view(weight.shape), to_bias
+
+
+def _dense(
+    flow: Tensor, kernel: Tensor, planes: Planes, geometry: Geometry, wants: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
+    """Torch's gradients of images, kernel and bias, from that of the currents `[T * B, F, *N]`."""
+    spikes = planes.dense().view(planes.rows, geometry.channels, *geometry.image) if wants[1] else flow.new_empty(1)
+    if not wants[1]:
+        spikes = spikes.expand(planes.rows, geometry.channels, *geometry.image)
+    # torch is faster with channels last, but for tiny images
+    layout = torch.channels_last if geometry.places > 25 else torch.contiguous_format
+    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+        flow.contiguous(memory_format=layout), spikes, kernel.contiguous(memory_format=layout),
+        [geometry.filters], geometry.stride, geometry.padding, geometry.dilation, False, (0, 0), 1, wants,
+    )  # fmt: skip
+    return found
 
 
 # -- what it will cost -------------------------------------------------------------------------------------------------
@@ -255,7 +278,8 @@ def _products(
 class Prices:
     """Nanoseconds of one thread for: a bit of the input put in order; a position's window; a block of 64 filters there;
     16 weights of an event, forward, in the weight's gradient, and in the input's; a bit listed, and 16 filters of a
-    position laid out, on the way back; eight look-ups of 16 filters; a weight laid out, and its gradient's shares summed; a
+    position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a weight
+    laid out, and its gradient's shares summed; a
     position and a multiply-add of the dense product."""
 
     arrange: float = 0.05
@@ -263,9 +287,10 @@ class Prices:
     block: float = 16.0
     event: float = 0.33
     learned: float = 0.19
-    asked: float = 0.42
+    asked: float = 0.64
     listed: float = 0.7
     tiled: float = 4.5
+    filtered: float = 0.6
     lookups: float = 4.5
     laid_out: float = 0.5
     shared: float = 2.0
@@ -284,15 +309,22 @@ def cheapest(geometry: Geometry, planes: Planes, *, learns: bool = False, dense:
     return min(costs, key=costs.__getitem__)
 
 
-def worth_sampling(geometry: Geometry, steps: int, batch: int, near: int) -> bool:
-    """Whether the gradient of so many inputs costs less than that of all."""
+def inputs_way(geometry: Geometry, steps: int, batch: int, near: Tensor | None) -> str:
+    """How the gradient of inputs costs least: of those that are `near` alone, of all `filtered`, or `dense`, torch's."""
     price, positions, lanes = CONVOLUTION, steps * batch * geometry.places, math.ceil(geometry.filters / 16)
-    seen = near * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
-    tiles = (
-        steps * batch * geometry.channels * math.prod(geometry.image) * price.listed + positions * lanes * price.tiled
-    )
-    dense = positions * (price.dense_position + geometry.taps * geometry.filters * price.dense)
-    return tiles + seen * lanes * price.asked < _MARGIN * dense
+    images = steps * batch * math.prod(geometry.image)
+    costs = {"dense": _MARGIN * positions * (price.dense_position + geometry.taps * geometry.filters * price.dense)}
+    plain = geometry.kernel == (3, 3) and geometry.stride == geometry.dilation == (1, 1)
+    if plain and geometry.channels * geometry.filters <= _FILTERED and core.instruction_set() != "plain":
+        wide = 16 * math.ceil(geometry.channels / 16)
+        costs["filtered"] = images * (
+            4 * wide * geometry.filters * price.dense + (geometry.filters + wide) * price.filtered
+        )
+    if near is not None:
+        seen = core.count(near) * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
+        listed = images * geometry.channels * price.listed + positions * lanes * price.tiled
+        costs["near"] = listed + seen * lanes * price.asked
+    return min(costs, key=costs.__getitem__)
 
 
 def worth_packing(geometry: Geometry, steps: int, batch: int) -> bool:

@@ -160,11 +160,10 @@ def pack(
     dense: Tensor, rows: int, columns: int, words: Tensor, *, turned: Tensor | None = None, counts: Tensor | None = None
 ) -> int:
     """Floats to `words`; how many ones there are, -1 if any value is neither 0 nor 1."""
-    found: int = _core().pack(
+    return int(_core().pack(
         rows, columns, _at(dense, rows * columns, "spikes"), _at(words, rows * words_of(columns), "words"),
         _any(turned, columns * words_of(rows), "words"), _any(counts, columns, "counts"), torch.get_num_threads(),
-    )  # fmt: skip
-    return found
+    ))  # fmt: skip
 
 
 def unpack(words: Tensor, rows: int, columns: int, out: Tensor) -> None:
@@ -178,12 +177,8 @@ def unpack(words: Tensor, rows: int, columns: int, out: Tensor) -> None:
 def rates(words: Tensor, steps: int, batch: int, columns: int, out: Tensor) -> None:
     """The mean over time, `[batch, columns]`."""
     _core().rates(
-        _at(words, steps * batch * words_of(columns), "words"),
-        steps,
-        batch,
-        columns,
-        _at(out, batch * columns, "rates"),
-    )
+        _at(words, steps * batch * words_of(columns), "words"), steps, batch, columns, _at(out, batch * columns, "rates")
+    )  # fmt: skip
 
 
 def transpose(words: Tensor, rows: int, columns: int, out: Tensor) -> None:
@@ -209,8 +204,7 @@ def column_counts(words: Tensor, rows: int, columns: int, counts: Tensor) -> Non
 
 def step_counts(words: Tensor, steps: int, words_a_step: int) -> list[int]:
     """Ones of each step."""
-    found: list[int] = _core().step_counts(_at(words, steps * words_a_step, "words"), steps, words_a_step)
-    return found
+    return list(_core().step_counts(_at(words, steps * words_a_step, "words"), steps, words_a_step))
 
 
 def census(values: Tensor, rules: tuple[int, ...], places: int, steps: int) -> tuple[int, float]:
@@ -218,8 +212,7 @@ def census(values: Tensor, rules: tuple[int, ...], places: int, steps: int) -> t
 
     `rules` are steps, samples, places, and the strides of the first two, read off the tensor itself.
     """
-    found: tuple[int, float] = _core().census(values.data_ptr(), *rules, places, steps)
-    return found
+    return tuple(_core().census(values.data_ptr(), *rules, places, steps))
 
 
 def rate_code(state: Tensor, rates: Tensor, steps: int, rows: int, columns: int, words: Tensor) -> None:
@@ -328,32 +321,42 @@ def convolve_fire(
     )  # fmt: skip
 
 
-def convolve_learn(
-    sizes: Sizes, currents: Tensor, beta: Tensor, settings: Settings, *, spikes_grad: Tensor, channels_last: bool,
-    currents_grad: Tensor, beta_grad: Tensor | None,
+class Fired(NamedTuple):
+    """What the way back of neurons behind a convolution is made of: the gradient of their spikes, whose channels may lie
+    last, or of what max pooling made of these, `pooled` (its sizes, and the spikes' words); the currents that they kept,
+    their decay, and room for its gradient."""
+
+    spikes_grad: Tensor
+    channels_last: bool
+    pooled: tuple[Sizes, Tensor] | None
+    currents: Tensor
+    beta: Tensor
+    settings: Settings
+    beta_grad: Tensor | None
+
+
+def convolve_back(
+    sizes: Sizes, words: Tensor, kernel: Tensor, *, fired: Fired | None, flow: Tensor | None, weight: Tensor | None,
+    bias: Tensor | None, near: Tensor | None, inputs: Tensor | None,
 ) -> None:  # fmt: skip
-    """The way back through the neurons behind a convolution."""
-    _core().convolve_learn(
-        sizes.row, torch.get_num_threads(), _at(currents, sizes.outputs, "currents"),
-        _at(beta, sizes.neurons, "a decay"), settings.threshold, settings.bar, settings.reset, settings.reset_delay,
-        _at(spikes_grad, sizes.outputs, "a gradient"), channels_last, settings.surrogate, settings.slope,
-        _at(currents_grad, sizes.outputs, "a gradient"), _any(beta_grad, sizes.batch * sizes.neurons, "a gradient"),
-    )  # fmt: skip
-
-
-def convolve_weight(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    """The gradients of a convolution's weight and bias, from that of its currents, channels last."""
-    _core().convolve_weight(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
-        _at(weight, sizes.weights, "a gradient"), _any(bias, sizes.filters, "a gradient"),
-    )  # fmt: skip
-
-
-def convolve_input(sizes: Sizes, words: Tensor, grad: Tensor, weight: Tensor, out: Tensor) -> None:
-    """The gradient of a convolution's inputs, channels last, where the words have ones; zero elsewhere."""
-    _core().convolve_input(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
-        _at(weight, sizes.weights, "a weight"), _at(out, sizes.inputs, "a gradient"),
+    """The way back of a convolution, and of the neurons behind it, `fired`: writes the gradients of `weight` and `bias`, and
+    of `inputs`, channels last, of those that are `near` or of all. `flow` is the gradient of the currents, channels last:
+    written where there are neurons, else read."""
+    own = Settings(0.0, 0.0, 0, False, 0, 0.0) if fired is None else fired.settings
+    neurons: tuple[Any, ...] = (0, 0, 0, False, (), 0)
+    if fired is not None:
+        arriving = sizes if fired.pooled is None else fired.pooled[0]
+        neurons = (
+            _at(fired.spikes_grad, arriving.outputs, "a gradient"), _at(fired.currents, sizes.outputs, "currents"),
+            _at(fired.beta, sizes.neurons, "a decay"), fired.channels_last,
+            *(((), 0) if fired.pooled is None else (arriving.row, _at(fired.pooled[1], arriving.words, "spikes"))),
+        )  # fmt: skip
+    _core().convolve_back(
+        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), *neurons, own.threshold, own.bar, own.reset,
+        own.reset_delay, own.surrogate, own.slope, _any(flow, sizes.outputs, "a gradient"),
+        _any(fired.beta_grad if fired else None, sizes.batch * sizes.neurons, "a gradient"),
+        *(_any(one, size, "a gradient") for one, size in ((weight, sizes.weights), (bias, sizes.filters))),
+        _at(kernel, sizes.weights, "a weight"), _any(near, sizes.words, "spikes"), _any(inputs, sizes.inputs, "a gradient"),
     )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ class Planes:
     turned_words: Tensor | None = field(default=None, compare=False)  # what `turned` gives, where it was written along
     #: which neurons were so near their threshold that their spikes' gradient counts, as words; None: all of them
     near: Tensor | None = field(default=None, compare=False)
+    #: where the layer that made them takes gradients that are still to be made: see `pooling.Owed`
+    owed: list[Any] | None = field(default=None, compare=False)
 
     @property
     def rows(self) -> int:
@@ -41,7 +43,7 @@ class Planes:
         return math.prod(self.shape[2:])
 
     @classmethod
-    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, **more: Tensor | None) -> Planes:
+    def of(cls, words: Tensor, shape: tuple[int, ...], spikes: int, **more: Any) -> Planes:
         """Planes whose spikes a kernel counted while it wrote them."""
         planes = cls(words, shape, **more)
         planes.__dict__["spikes"] = spikes  # where `spikes` would keep its count
