@@ -14,8 +14,8 @@ from spikeledger.networks.spiking import SpikingNetwork
 from spikeledger.recording.record import record
 from spikeledger.study.accuracy import mcnemar
 from spikeledger.study.comparison import Comparison, fair
-from spikeledger.study.pairing import match, pair
-from spikeledger.study.sides import Side
+from spikeledger.study.device_pairs import match, pair
+from spikeledger.study.one_network import Side
 
 PUBLISHED = ("published-paper-002-12nm", "published-notebook-000-loihi")
 PROFILES = ("horowitz-45nm", "loihi", "v100", "published-paper-002-12nm")

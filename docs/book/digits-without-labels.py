@@ -108,7 +108,7 @@ for name in ("loihi", "odin", "spinnaker", "akida", "truenorth", "xylo"):
 # ## Where it stands in the code
 #
 # `sl.plasticity`; the kernel is `native/plasticity/run.hpp`, its oracle in numpy, which gives the same bits,
-# `spikeledger.plasticity.diehl_cook_step`; MNIST is measured by `studies/digits_without_labels.py`.
+# `spikeledger.plasticity.diehl_cook_stdp`; MNIST is measured by `studies/digits_without_labels.py`.
 #
 # ## What to try
 #

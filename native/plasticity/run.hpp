@@ -1,5 +1,5 @@
 // Digits without labels, after Diehl & Cook 2015: Poisson inputs, conductances, adaptive thresholds, one inhibitory neuron
-// for each excitatory one, and STDP. Included once for each instruction set, inside its own namespace: SPIKELEDGER_SET. The equations and their order are in plasticity/diehl_cook_step.py, which gives the same bits.
+// for each excitatory one, and STDP. Included once for each instruction set, inside its own namespace: SPIKELEDGER_SET. The equations and their order are in plasticity/diehl_cook_stdp.py, which gives the same bits.
 #pragma once
 
 #include <limits>

@@ -18,7 +18,7 @@ from .amounts import Amount
 from .arguments import checked
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .bills.chips import chips_for
-from .bills.priced import Entry as Entry
+from .bills.count_times_price import Entry as Entry
 from .bills.unpriced import named, unpriced
 from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, of_kind, unknown_name
 from .events import EVENTS, term_of

@@ -118,6 +118,7 @@ train --epochs {huge} --timesteps 0 --out t
 train --epochs 1e3 --out t
 train --timesteps {huge}0 --epochs 0 --out t
 train --data digits --timesteps {huge} --out t
+train --data digits --timesteps 1000000000 --epochs 1 --out not-made
 train --kind ANN --out t
 train --encoder delta --out t
 train --neuron lfi --out t

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import tomli_w
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import spikeledger as sl
 from repository import ROOT
 from spikeledger.errors import InputError, ProfileError
 from spikeledger.events import EVENTS
@@ -184,6 +186,20 @@ def test_a_profile_survives_toml(tmp_path: Path) -> None:
         device = load_profile(name)
         again = parse_profile(tomli_w.dumps(device.model_dump(mode="json", exclude_none=True)), name)
         assert again == device
+
+
+def test_the_template_without_its_marks_is_a_chip(tmp_path: Path) -> None:
+    written = write_template(tmp_path / "whole")
+    marked, rows = False, []
+    for row in written.read_text(encoding="utf-8").splitlines():
+        marked = (marked or row.startswith("# [")) and row.startswith("# ")
+        rows.append(row.removeprefix("# ") if marked else row)
+    written.write_text("\n".join(rows), encoding="utf-8")
+    network = sl.zoo.mlp(20, 30, 5, timesteps=3)
+    placed = sl.place(network, written, inputs=torch.ones(2, 20))
+    assert placed.core_count >= 1
+    device = sl.load_profile(written)
+    assert device.memory and device.core.delay_steps == 63 and device.mesh.columns == 4 and device.limits
 
 
 def test_the_template_loads_and_is_checked(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import spikeledger as sl
 from spikeledger import plasticity
 from spikeledger.errors import InputError, UnpricedError
-from spikeledger.plasticity import Constants, DiehlCook, diehl_cook, diehl_cook_step
+from spikeledger.plasticity import Constants, DiehlCook, diehl_cook, diehl_cook_stdp
 
 SHAPES = np.zeros((3, 10, 10), np.uint8)
 SHAPES[0, 2:4], SHAPES[1, :, 6:8], SHAPES[2, np.arange(10), np.arange(10)] = 250, 250, 250
@@ -62,7 +62,7 @@ def test_counts_are_what_happened() -> None:
         len(places)
         for digit in range(2)
         for attempt in range(seen.presentations[digit])
-        for places in diehl_cook_step.input_spikes(
+        for places in diehl_cook_stdp.input_spikes(
             images[digit].reshape(-1), digit, attempt, SMALL.steps, number, SMALL.of_a_step()
         )
     )
@@ -76,11 +76,11 @@ def test_counts_are_what_happened() -> None:
 
 def test_rates_of_the_inputs_are_those_of_the_pixels() -> None:
     constants, image = Constants().of_a_step(), np.full(400, 200, np.uint8)
-    spikes = sum(map(len, diehl_cook_step.input_spikes(image, 0, 0, 700, 11, constants)))
+    spikes = sum(map(len, diehl_cook_stdp.input_spikes(image, 0, 0, 700, 11, constants)))
     # 400 inputs * 200 / 8 * 2 Hz * 0.35 s
     assert spikes == pytest.approx(400 * 50 * 0.35, rel=0.05)
     values = np.random.default_rng(0).random(1000)
-    assert diehl_cook_step.logarithm(values) == pytest.approx(np.log(values), rel=1e-13, abs=1e-15)
+    assert diehl_cook_stdp.logarithm(values) == pytest.approx(np.log(values), rel=1e-13, abs=1e-15)
 
 
 @native

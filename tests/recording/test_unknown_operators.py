@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import spikeledger as sl
 from recording.test_rules import Act, draw
 from spikeledger.errors import UncountedError
-from spikeledger.recording import pools, products, rules
+from spikeledger.recording import pool_reads, products, rules
 
 
 def test_an_unknown_operator_is_named_with_its_place_and_stops_the_price() -> None:
@@ -21,7 +21,7 @@ def test_an_unknown_operator_is_named_with_its_place_and_stops_the_price() -> No
         sl.price(activity, sl.load_profile(sl.list_profiles()[0]))
 
 
-@pytest.mark.parametrize("book", [products.PRODUCTS, pools.POOLS])
+@pytest.mark.parametrize("book", [products.PRODUCTS, pool_reads.POOLS])
 def test_a_rule_that_raises_becomes_an_uncounted_entry(book, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args, **kwargs):
         raise RuntimeError("on purpose")
@@ -62,7 +62,7 @@ def test_weights_that_a_native_kernel_hides_are_named() -> None:
 
 
 def test_every_operator_has_one_kind() -> None:
-    kinds = [set(products.PRODUCTS), set(pools.POOLS) - {"mean"}, *rules._KINDS.values()]
+    kinds = [set(products.PRODUCTS), set(pool_reads.POOLS) - {"mean"}, *rules._KINDS.values()]
     free = rules._KINDS["free"] - rules._KINDS["factory"]
     kinds = [free if kind is rules._KINDS["free"] else kind for kind in kinds]
     seen: set[str] = set()

@@ -9,7 +9,7 @@ from torch import nn
 import spikeledger as sl
 from spikeledger.hardware.catalog import load_profile
 from spikeledger.report.energy import _by_layer
-from spikeledger.study.pairing import match
+from spikeledger.study.device_pairs import match
 
 
 @pytest.mark.parametrize("depth", [1, 3, 4, 5, 12])

@@ -13,7 +13,7 @@ from spikeledger.bills import BILLS
 from spikeledger.errors import UnpricedError
 from spikeledger.ledger import price
 from spikeledger.study.breakeven import PUBLISHED_LINES, at_rate, break_even, events_per_synapse
-from spikeledger.study.pairing import match
+from spikeledger.study.device_pairs import match
 
 Make = Callable[..., Activity]
 

@@ -16,8 +16,8 @@ from spikeledger.errors import InputError, ProfileError
 from spikeledger.report.present import of_comparison, show_sheet
 from spikeledger.study import summary
 from spikeledger.study.comparison import fair
+from spikeledger.study.device_pairs import match
 from spikeledger.study.observing import PARTS, start_of
-from spikeledger.study.pairing import match
 
 PROFILES = ("horowitz-45nm", "loihi", "v100", "published-paper-002-12nm", "v100:loihi")
 

@@ -12,8 +12,8 @@ from spikeledger import units
 from spikeledger.activity import Activity, Uncounted
 from spikeledger.errors import InputError, ProfileError
 from spikeledger.hardware.catalog import list_profiles, load_profile
+from spikeledger.study.device_pairs import both_sides, corrected, match, pair
 from spikeledger.study.matches import TERM_NAMES, VIEWS, Match
-from spikeledger.study.pairing import both_sides, corrected, match, pair
 
 Make = Callable[..., Activity]
 fixed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

@@ -59,7 +59,7 @@ def compare(
 
     Example: spikeledger compare --data mnist --network mlp-s --timesteps 5 --epochs 5
     """
-    from ..study.pairing import check_points, check_rate, pair
+    from ..study.device_pairs import check_points, check_rate, pair
 
     wanted = [name.strip() for name in profiles.split(",") if name.strip()]
     pair(wanted)
@@ -97,7 +97,7 @@ def compare(
         part = load_dataset(data, root=root)
         if samples is not None:
             part = part.subset(test=samples, seed=seed)
-        folders.prepare(out)
+        folders.check_folder(out)
         asked = {
             "data": data, "network": ",".join(names), "timesteps": timesteps, "epochs": epochs, "encoder": encoder,
             "neuron": neuron, "loss": loss, "samples": samples, "seed": seed,

@@ -69,15 +69,15 @@ def unfinished(out: Path, asked: Mapping[str, Any], *, resume: bool) -> Iterator
     Raises:
         InputError: there is a run already and nobody said `--resume`, or it was asked with other options.
     """
-    work = out / UNFINISHED
+    work, fresh = out / UNFINISHED, not is_there(out)
     prepare(work)
     with _alone(work):
         _take_up(work, asked, resume=resume)
         try:
             yield work
         except SpikeLedgerError:
-            if not _epochs(work):  # nothing to go on with
-                shutil.rmtree(work)
+            if not _epochs(work):  # nothing to go on with, and nothing to leave behind
+                shutil.rmtree(out if fresh else work)
             raise
         _empty(work)
     shutil.rmtree(work)

@@ -68,7 +68,7 @@ def live(
 
 def _film(out: Path, on: str, samples: int, still: str, shown: tuple[nn.Module, nn.Module, Dataset]) -> None:
     from ..live.film import film
-    from ..study.pairing import both_sides
+    from ..study.device_pairs import both_sides
     from . import building
 
     sides = both_sides(on)

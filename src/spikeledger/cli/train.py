@@ -71,7 +71,7 @@ def train(
     with building.check_backend(backend):
         part = load_dataset(data, root=root)
         made = building.spiking_network(part, network, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron)
-        folders.prepare(out)
+        folders.check_folder(out)
         asked = {
             "data": data, "network": network, "kind": kind, "timesteps": timesteps, "epochs": epochs,
             "encoder": encoder, "neuron": neuron, "loss": loss, "profile": device.name,

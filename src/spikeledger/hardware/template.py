@@ -82,6 +82,29 @@ high_factor = 2.0
 kind = "assumed"
 source = "REPLACE: paper, DOI, table or page"
 
+# A chip that networks are placed on says how its cores are made, too; a limit that is left out is not known to exist.
+# [core]
+# neurons = 1024
+# synapses = 65536             # or memory_bytes, neuron_bytes and synapse_bytes
+# fan_in = 4096
+# delay_steps = 63             # the longest delay of a synapse
+# weight_bits = 8
+# assumed = ["synapses"]       # those of these numbers that the source does not give
+# source = "REPLACE: paper, DOI, table or page"
+# [mesh]
+# columns = 4
+# rows = 8
+# chips = 1                    # that work together
+# source = "REPLACE: paper, DOI, table or page"
+# [seconds]                    # of each part of a step
+# synaptic_op = 1e-9
+# update = 5e-9
+# barrier = 1e-6
+# source = "REPLACE: paper, DOI, table or page"
+# [abilities]
+# has = ["leak", "refractory"] # of leak, current, conductance, adaptation, refractory, learning, stdp
+# source = "REPLACE: paper, DOI, table or page"
+
 # Power and peak rates: prices that would draw more than the device can are refused.
 # [limits]
 # watts = 1.0

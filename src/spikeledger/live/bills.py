@@ -18,7 +18,7 @@ from ..hardware.catalog import list_profiles, load_profile
 from ..hardware.cited import Ranged
 from ..hardware.profile import HardwareProfile, Timing
 from ..ledger import price
-from ..study.pairing import CORRECTIONS
+from ..study.device_pairs import CORRECTIONS
 from .slopes import ONE, Feature, Rows, choice, classes, flows, in_classes, slopes
 
 #: of a number, by the field that holds its nominal value

@@ -17,15 +17,30 @@ from ..kernels.planes import Planes, sends, untouched
 from ..listening.hooks import called
 
 
+MOST_STEPS = 1 << 24  # hours at 1 ms; every one of them is kept while a network runs
+
+
+def check_steps(what: str, timesteps: int) -> int:
+    """The steps of a sample, if there may be so many.
+
+    Raises:
+        InputError: fewer than 1, or more than `MOST_STEPS`.
+    """
+    if not 1 <= timesteps <= MOST_STEPS:
+        raise InputError(
+            f"{what} was asked for {timesteps:,} timesteps, but needs at least 1" if timesteps < 1 else
+            f"{what} was asked for {timesteps:,} timesteps, but takes {MOST_STEPS:,} at most: 5 to 100 are usual"
+        )  # fmt: skip
+    return int(timesteps)
+
+
 class Encoder(nn.Module):
     """Samples `[B, *N]` in, a sequence `[T, B, *N]` out; `timesteps` is T."""
 
     @checked
     def __init__(self, timesteps: int) -> None:
         super().__init__()
-        if timesteps < 1:
-            raise InputError(f"an encoder was asked for {timesteps} timesteps, but needs at least 1")
-        self.timesteps = timesteps
+        self.timesteps = check_steps("an encoder", timesteps)
 
     def reseed(self, seed: int) -> None:
         """Start the encoder's own random numbers again; encoders without any ignore it."""

@@ -25,9 +25,9 @@ from torch import nn
 from ..errors import InputError
 from ..writing import closed
 from .nir_files import MOST_NODES, read_graph
+from .nir_from_modules import fold_gain, laid_out, to_node
 from .nir_graph import NirNetwork, inlined, width
 from .nir_nodes import to_module
-from .nir_writing import fold_gain, laid_out, to_node
 
 
 def to_nir(

@@ -14,7 +14,7 @@ from ..listening.hooks import heard_by
 from .bit_layers import Spikes
 from .decoders import Decoder, RateDecoder
 from .decoders import decoder as decoder_of
-from .encoders import Encoder, Rate
+from .encoders import Encoder, Rate, check_steps
 from .encoders import encoder as encoder_of
 from .event_driven import EventDriven, unseen, watched
 from .event_driven import coded as through_coded
@@ -56,7 +56,7 @@ class SpikingNetwork(nn.Module):
         self.encoder = encoder_of(encoder, timesteps=steps) if isinstance(encoder, str) else encoder
         self.layers: nn.Sequential = layers if isinstance(layers, nn.Sequential) else nn.Sequential(layers)
         self.decoder = decoder_of(decoder)
-        self.timesteps = int(steps)
+        self.timesteps = check_steps("a spiking network", steps)
 
     @property
     def input_layout(self) -> Literal["B", "TB"]:

@@ -22,7 +22,7 @@ from ..arguments import checked
 from ..errors import InputError, retold, unknown_name
 from .decoders import Decoder
 from .decoders import decoder as find_decoder
-from .encoders import Encoder
+from .encoders import Encoder, check_steps
 from .encoders import encoder as find_encoder
 from .event_driven import EventDriven
 from .neurons import IF, LIF, AdaptiveLIF, Neuron, Synaptic
@@ -195,8 +195,7 @@ def _spiking(
         raise InputError(f"every width must be at least 1, not {[*input_shape, *plan.hidden, classes]}")
     if not 0 <= plan.dropout <= 1:
         raise InputError(f"dropout is {plan.dropout}, but must be a share from 0 to 1")
-    if timesteps < 1:
-        raise InputError(f"a spiking network was asked for {timesteps} timesteps, but needs at least 1")
+    check_steps("a spiking network", timesteps)
     if isinstance(neuron, str) and neuron not in NEURONS:
         raise unknown_name("neuron", neuron, NEURONS)
     if isinstance(neuron, str):

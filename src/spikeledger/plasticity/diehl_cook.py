@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from ..activity import Activity
 from ..arguments import checked
 from ..errors import InputError
-from . import diehl_cook_step
+from . import diehl_cook_stdp
 from .accounts import account
 from .constants import Constants
 
@@ -253,7 +253,7 @@ def _run(run: dict[str, Any], constants: dict[str, float | int]) -> None:
 
     core = _native()
     if core is None or name() == "reference":
-        diehl_cook_step.diehl_cook(run, constants)
+        diehl_cook_stdp.diehl_cook(run, constants)
         return
     addresses = {key: value.ctypes.data if isinstance(value, np.ndarray) else value for key, value in run.items()}
     given = {key: 0 if value is None else value for key, value in addresses.items()}

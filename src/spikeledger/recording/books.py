@@ -17,7 +17,7 @@ from .census import Census, census
 from .fan_out import Grid
 from .origins import CONSTANT, EVENTS, INPUT, Origin, sums_of
 from .pool_folding import plain
-from .pools import Pool
+from .pool_reads import Pool
 from .populations import Population
 from .products import Coincidence, Product
 from .provenance import Provenance, Weight

@@ -16,7 +16,7 @@ from .books import Books
 from .census import census, elements, nonzero_elements, tensors_in
 from .origins import CONSTANT, EVENTS, RANDOM, ZERO, Origin, sums_of
 from .pool_folding import Fold
-from .pools import Pool
+from .pool_reads import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight
 from .rules import Rule, why_unknown

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InputError, unknown_name
 from ..torch_private import decomposes, schema_of
-from .pools import POOLS
+from .pool_reads import POOLS
 from .products import PRODUCTS
 from .shadows import SHADOWS
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from .books import Books
 from .origins import Origin
-from .pools import sum_pool
+from .pool_reads import sum_pool
 
 
 def _attention(

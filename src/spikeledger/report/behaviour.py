@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..activity import Activity
 from ..errors import InputError
 from ..study.comparison import Comparison
-from ..study.sides import Side
+from ..study.one_network import Side
 from .axes import Scale, joined, upwards
 from .drawing import SMALL, WIDTH, Box, Marker, Picture, Strokes, Words, fits, shortened
 from .wording import accuracy, percent, plural, short

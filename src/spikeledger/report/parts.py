@@ -11,7 +11,7 @@ from ..amounts import Amount
 from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import VIEWS, Match, View
-from ..study.sides import OPERATIONS, Side
+from ..study.one_network import OPERATIONS, Side
 from .behaviour import MOST_NEURONS, plot_confusion, plot_input, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table

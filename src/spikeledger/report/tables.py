@@ -10,7 +10,7 @@ from ..amounts import Amount
 from ..printable import printable
 from ..study.comparison import Comparison
 from ..study.matches import Match
-from ..study.sides import OPERATIONS
+from ..study.one_network import OPERATIONS
 from ..study.verdicts import times
 from .energy import sides
 from .opponents import limit

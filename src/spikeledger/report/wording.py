@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from .. import units
 from ..amounts import Amount
 from ..study.accuracy import McNemar
-from ..study.sides import Side
+from ..study.one_network import Side
 from ..study.verdicts import Verdict
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -14,11 +14,11 @@ from ..errors import InputError, UnpricedError
 from ..hardware.profile import HardwareProfile
 from ..ledger import events, price
 from .accuracy import McNemar, mcnemar
+from .device_pairs import check_points, check_rate, match, pair
 from .matches import Match
+from .one_network import Side
 from .opponent import Opponents, fair_opponents
-from .pairing import check_points, check_rate, match, pair
 from .saved import SCHEMA, SavedComparison, Verdicts, load
-from .sides import Side
 
 if TYPE_CHECKING:
     from torch import nn

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..recording.record import record
 from ..training.answers import sequences
 from ..training.evaluate import evaluate
-from .sides import Kind, Side
+from .one_network import Kind, Side
 
 #: how many parts the samples are counted in: enough for a standard error, few enough to cost nothing
 PARTS = 10

@@ -220,8 +220,8 @@ def equal_accuracy(
         profile: where the spiking networks are priced, and the ordinary ones unless `opponent` is given.
     """
     from ..ledger import price
+    from .device_pairs import check_points
     from .observing import observe
-    from .pairing import check_points
 
     if not anns or not snns:
         raise InputError("a side has no network: give at least one of each")
