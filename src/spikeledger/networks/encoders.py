@@ -16,7 +16,6 @@ from ..kernels.codes import noise, rate_planes
 from ..kernels.planes import Planes, sends, untouched
 from ..listening.hooks import called
 
-
 MOST_STEPS = 1 << 24  # hours at 1 ms; every one of them is kept while a network runs
 
 
