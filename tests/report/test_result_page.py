@@ -55,6 +55,7 @@ def test_every_kind_of_result_has_a_page(kind: str, ledger: sl.Ledger, tmp_path:
     assert HOSTILE not in text and text.count("<h1>") == 1
     says = {"activity": "5,678", "sensitivity": "duration", "device": "Davies", "account": "5,678 "}[kind]
     assert (says in flat(text)) == (kind != "account") and len(flat(text)) > 300
+    assert (text.count("<li>") > 5) == (kind == "account")  # its sentences are a list, and no part is empty
 
 
 def test_a_comparison_has_the_page_of_its_own(ordinary: Comparison, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def page(result: Any) -> str:
     """The page of one result as text; a comparison has one of its own, see `page.page`."""
     found = present.sheet(result)
     title = f"What it costs: {result.profile.title}" if isinstance(result, Ledger) else type(result).__name__
-    about = [h("p", line) for line in found.head]
+    about = [h("p", line) for line in found.head[: None if isinstance(result, Ledger) else 1]]
     if isinstance(result, Ledger):
         about.append(h("p", "Estimated: exact counts of what happened, times published prices with their ranges."))
     parts = list(_parts(result))
@@ -47,7 +47,10 @@ def page(result: Any) -> str:
 
 def _parts(result: Any) -> Iterator[Section]:
     if not isinstance(result, Ledger):
-        yield section("result", "What was found", *_shown(result, "result"), *_notes(present.sheet(result).notes))
+        found = present.sheet(result)
+        told = [*_notes(found.head[1:]), *_shown(result, "result"), *_notes(found.notes)]
+        if told:
+            yield section("result", "What was found", *told)
         return
     yield section("bill", "Where the joules go", gallery(_shown(result, "bill")))
     yield section("deciding", "Which price decides", *_shown(sensitivity(result), "deciding"))
