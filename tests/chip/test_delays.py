@@ -144,7 +144,7 @@ def test_a_bias_that_begins_late_is_refused() -> None:
 
 @pytest.mark.parametrize("steps", [-1, 1 << 20, 0.5, float("nan"), torch.zeros(0, dtype=torch.int64)])
 def test_what_is_no_delay_is_refused(steps: object) -> None:
-    with pytest.raises(InputError, match="[Dd]elay"):
+    with pytest.raises(InputError, match=r"[Dd]elay"):
         sl.Delay(steps)  # type: ignore[arg-type]
 
 
