@@ -80,7 +80,8 @@ draw_placement(sl.place(mapped, "loihi"))  # the layer on each core, and the pac
 # %% [markdown]
 # ## Training
 #
-# Randman draws random smooth manifolds of spike times. Each unit fires once; the class is in the timing.
+# Randman draws random smooth manifolds of spike times. Each unit fires once; the class is in the timing. The course's own two
+# files are read by `spikeledger.datasets.randman.load_randman(folder)`, without executing what is in them.
 
 # %%
 train, test = randman(samples=SAMPLES, dimensions=2, alpha=2.0, seed=42).split(seed=0)

@@ -24,7 +24,7 @@ from spikeledger.live.document import local
 from spikeledger.live.networks import compared, label_of
 from spikeledger.live.page import live_page
 from spikeledger.live.perceptrons import perceptron
-from spikeledger.live.slopes import classes, counts_of, in_classes, slopes, total
+from spikeledger.live.slopes import ONE, classes, in_classes, slopes, total
 from spikeledger.networks import zoo
 from spikeledger.recording.record import record
 
@@ -77,9 +77,10 @@ def test_coefficients_give_what_price_gives(name: str, timesteps: int) -> None:
     kinds = tuple(layer.inputs for layer in activity.layers_by_name.values() if layer.weighted)
     assert kinds in classes(activity)
     rows, ledger = slopes(in_classes(activity, kinds), device), price(activity, device)
+    counts = {ONE: 1.0, **{key: float(tally.count) for key, tally in activity.tallies.items()}}
     for end, want in (("low", ledger.joules_low), ("nominal", ledger.joules), ("high", ledger.joules_high)):
-        assert total(rows.joules, counts_of(activity), timesteps, end) == pytest.approx(want, rel=1e-12)
-    seconds = total(rows.seconds, counts_of(activity), timesteps)
+        assert total(rows.joules, counts, timesteps, end) == pytest.approx(want, rel=1e-12)
+    seconds = total(rows.seconds, counts, timesteps)
     assert seconds == pytest.approx(ledger.seconds or 0.0, rel=1e-12)
 
 

@@ -54,11 +54,6 @@ class Planes:
         """All spikes."""
         return core.count(self.words)
 
-    @property
-    def density(self) -> float:
-        """Spikes a neuron and step."""
-        return self.spikes / max(1, self.rows * self.columns)
-
     def per_neuron(self) -> Tensor:
         """Spikes of each neuron over all steps and samples, int64 `[*N]`."""
         if self.counted is not None:

@@ -120,11 +120,6 @@ def total(rows: Rows, counts: Mapping[Feature, float], timesteps: int, end: str 
     return found
 
 
-def counts_of(activity: Activity) -> dict[Feature, float]:
-    """The counts of a run of one sample, as `total` and the page take them."""
-    return {ONE: 1.0, **{key: float(tally.count) for key, tally in activity.tallies.items()}}
-
-
 #: what a question asks a bill: the joules of each row of a run
 Ask = Callable[[Activity], dict[tuple[str, str, Product], float]]
 #: how much of a row one count makes, at one number of steps

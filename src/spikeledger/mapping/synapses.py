@@ -352,12 +352,6 @@ def from_matrix(weight: NDArray[Any], *, densest: float = 0.5) -> Sparse | Dense
     return Sparse.from_edges(source, target, weight[target, source], weight.shape[1], weight.shape[0])
 
 
-def one_to_one(size: int, dtype: Any = np.float32) -> Sparse:
-    """A synapse of weight 1 from each neuron to the one of the same number."""
-    index = np.arange(size)
-    return Sparse.from_edges(index, index, np.ones(size, dtype), size, size)
-
-
 def merged(fan: Fan, synapses: Synapses) -> Sparse:
     """One synapse for each pair of neuron and target, where a neuron goes out through several places to the same target.
 
