@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .training.fit import fit as fit
     from .training.monitor import EnergyMonitor as EnergyMonitor
 
-from .front import door
+from .public_face import door
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .study.counts import activity_from_events as activity_from_events
     from .study.counts import activity_from_spikes as activity_from_spikes
 
-from .front import door
+from .public_face import door
 
 __getattr__, __dir__, __all__ = door(
     __name__,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .hardware.template import check_profile as check_profile
     from .hardware.template import write_template as write_template
 
-from .front import door
+from .public_face import door
 
 __getattr__, __dir__, __all__ = door(
     __name__,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .training.pruning import Pruning as Pruning
     from .training.pruning import prune as prune
 
-from .front import door
+from .public_face import door
 
 __getattr__, __dir__, __all__ = door(
     __name__,

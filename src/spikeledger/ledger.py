@@ -19,11 +19,12 @@ from .arguments import checked
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .bills.chips import chips_for
 from .bills.count_times_price import Entry as Entry
+from .bills.static_power import drawn
 from .bills.unpriced import named, unpriced
 from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, of_kind, unknown_name
 from .events import EVENTS, term_of
 from .hardware.catalog import load_profile
-from .hardware.profile import HardwareProfile, Price, Static
+from .hardware.profile import HardwareProfile, Price
 from .reading import LARGEST_JSON, Kind, read_json
 from .shown import Shown
 from .writing import write_json
@@ -317,7 +318,7 @@ def price(
             dropped[line.event] = excluded[line.event]
         elif line.event == "second":
             # a host is one, however many chips stand beside it
-            entries.append(_static(line, line.watts or device.static, 1 if line.watts is not None else chips))
+            entries.append(drawn(line, line.watts or device.static, 1 if line.watts is not None else chips))
         elif cost is not None:
             entries.append(_entry(line, cost))
         elif not (device.all_in and term_of(line.event) in ("routing", "static")):
@@ -384,14 +385,3 @@ def _exclusions(device: HardwareProfile, leave_out: Iterable[str]) -> dict[str, 
 
 def _entry(line: Line, cost: Price) -> Entry:
     return Entry(line.layer, line.event, line.count, cost.amount, cost, line.per_neuron, line.note)
-
-
-def _static(line: Line, watts: Static | None, chips: int) -> Entry:
-    if watts is None:
-        return Entry(line.layer, "second", line.count, Amount.exactly(0.0), None, None, line.note)
-    # chips * watts = joules/second, and how much longer or shorter the seconds may be
-    each = watts.amount * chips
-    if line.inexact is not None:
-        each = each * (line.inexact * (1 / line.count))
-    state = f"{watts.state}; {chips:,} chips" if chips > 1 else watts.state
-    return Entry(line.layer, "second", line.count, each, None, None, state)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .networks.recurrent import Recurrent as Recurrent
     from .networks.spiking import over_time as over_time
 
-from .front import door
+from .public_face import door
 
 __getattr__, __dir__, __all__ = door(
     __name__,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .study.validation import validate as validate
     from .study.widths import equal_accuracy as equal_accuracy
 
-from .front import door
+from .public_face import door
 
 __getattr__, __dir__, __all__ = door(
     __name__,

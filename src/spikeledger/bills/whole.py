@@ -7,16 +7,15 @@ from dataclasses import replace
 from ..activity import Activity, Layer
 from ..errors import UncountedError
 from ..events import TERMS
-from ..hardware.profile import HardwareProfile, Static
+from ..hardware.profile import HardwareProfile
 from . import dataflow
-from .lines import Line, arrivals, counted, stored, weighted
+from .lines import Line, arrivals, counted, stored
+from .static_power import leakage, seconds
 
 #: what may happen in any layer and is charged as it was counted
 _AS_COUNTED = (
     "bias_add", "activation", "pool_read", "norm_op", "elementwise", "spike", "packet", "hop", "weight_update",
 )  # fmt: skip
-#: what a machine's arithmetic does, and its time is counted in
-_WORK = frozenset({"synaptic_op", "mac", "neuron_update", "active_update", "activation", "elementwise", "norm_op"})
 
 
 def full(activity: Activity, profile: HardwareProfile) -> list[Line]:
@@ -41,7 +40,7 @@ def full(activity: Activity, profile: HardwareProfile) -> list[Line]:
         if (layer.name, "spike") in activity.tallies:
             here += dataflow.spikes(activity, layer, profile)
         lines += _traced(activity, layer, profile, here)
-    return lines + time(activity, profile) + _leakage(activity, profile, lines)
+    return lines + seconds(activity, profile) + leakage(activity, profile, lines)
 
 
 def system(activity: Activity, profile: HardwareProfile) -> list[Line]:
@@ -50,26 +49,6 @@ def system(activity: Activity, profile: HardwareProfile) -> list[Line]:
     if profile.host is not None:
         lines += [replace(line, layer="(host)", watts=profile.host) for line in lines if line.event == "second"]
     return lines
-
-
-def time(activity: Activity, profile: HardwareProfile) -> list[Line]:
-    """The seconds that the run takes: the simulated chip's own, else what the profile's timing gives."""
-    traced = [
-        Line(name, "second", tally.count, note="given") for (name, event), tally in activity.tallies.items()
-        if event == "second"
-    ]  # fmt: skip
-    if activity.seconds is not None:
-        return [*traced, Line("", "second", activity.seconds, note="simulated or given")]
-    timing = profile.timing
-    if timing is None or traced:
-        return traced
-    seconds = timing.seconds(
-        samples=activity.samples,
-        timesteps=activity.timesteps,
-        layers=len(weighted(activity)),
-        events={event: activity.total(event) for event in timing.seconds_per_event},
-    )
-    return [Line("", "second", seconds, inexact=timing.factor * seconds)]
 
 
 def _traced(activity: Activity, layer: Layer, profile: HardwareProfile, lines: list[Line]) -> list[Line]:
@@ -117,22 +96,3 @@ def _updates(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
             Line(layer.name, "active_update", busy.count, rows, "with input"),
         ]
     return lines
-
-
-def _leakage(activity: Activity, profile: HardwareProfile, lines: list[Line]) -> list[Line]:
-    """What the memories leak while the operations go through the machine: `bytes * watts/byte * operations / rate`."""
-    leak = profile.leak
-    if leak is None:
-        return []
-    bits = profile.precision
-    held = 0.0
-    for layer in activity.layers_by_name.values():
-        held += stored(layer) * bits.weight_bits / 8 if layer.weighted else layer.state * bits.state_bits / 8
-        held += layer.outputs * bits.activation_bits / 8 if not activity.spiking else 0.0
-    watts = Static.model_construct(
-        watts=0.0, low=0.0, high=0.0, kind=leak.kind, source=leak.source, note=leak.note, id="",
-        state=f"{held:,.0f} bytes leak", clock_hertz=None, watts_per_hertz=0.0, clock_low=None, clock_high=None,
-    ).made(leak.amount * held)  # fmt: skip
-    # operations / (operations/s) = s
-    seconds = sum(line.count for line in lines if line.event in _WORK) / leak.operations_per_second
-    return [Line("(memory)", "second", seconds, note="leakage", watts=watts)]

@@ -1,4 +1,4 @@
-"""One NIR node to one module; the equations are in `nir.py`, and the way back in `nir_writing.py`."""
+"""One NIR node to one module; the equations are in `nir.py`, and the way back in `nir_from_modules.py`."""
 
 from __future__ import annotations
 
