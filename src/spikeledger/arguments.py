@@ -320,7 +320,10 @@ def _or_tensor(what: str, value: Any) -> Any:
 
 
 def _or_delays(what: str, value: Any) -> Any:
-    """A whole number, or an array of them."""
+    """A whole number, or an array or a list of them."""
+    if isinstance(value, list | tuple):
+        _array(what, value)
+        return value
     return value if hasattr(value, "ndim") else _whole(what, value)
 
 

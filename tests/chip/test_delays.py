@@ -142,6 +142,11 @@ def test_a_bias_that_begins_late_is_refused() -> None:
         map_network(network, spikes(20, 1, 12))
 
 
+def test_delays_are_given_as_any_numbers_are() -> None:
+    for steps in ([1, 2, 5], (1, 2, 5), np.array([1, 2, 5]), torch.tensor([1, 2, 5])):
+        assert sl.Delay(steps)(torch.eye(3)[:, None]).shape == (3, 1, 3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("steps", [-1, 1 << 20, 0.5, float("nan"), torch.zeros(0, dtype=torch.int64)])
 def test_what_is_no_delay_is_refused(steps: object) -> None:
     with pytest.raises(InputError, match=r"[Dd]elay"):

@@ -31,9 +31,7 @@ def prepare(folder: Path) -> Path:
 def check_folder(folder: Path) -> Path:
     """Check that files could be written into a folder, and make none."""
     try:
-        if is_there(folder) and not is_folder(folder):
-            raise InputError(f"'{folder}' is no folder: give another name")
-        nearest = next(each for each in (folder, *folder.absolute().parents) if is_folder(each))
+        nearest = next(each for each in (folder, *folder.absolute().parents) if is_there(each))
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
