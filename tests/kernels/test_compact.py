@@ -164,32 +164,15 @@ def test_gradients_of_any_convolution(
     last, sizes = grad.permute(0, 2, 3, 1).contiguous(), geometry.sizes(*rows)
     found = torch.full((len(x), *image, channels), float("nan"))
     weight, bias = torch.empty(layer.weight.shape), torch.empty(filters)
-    layers.core.convolve_back(
-        sizes,
-        bits.words,
-        layer.weight.detach(),
-        fired=None,
-        flow=last,
-        weight=weight,
-        bias=bias,
-        near=bits.words,
-        inputs=found,
+    back = functools.partial(
+        layers.core.convolve_back, sizes, bits.words, layer.weight.detach(), fired=None, flow=last, inputs=found
     )
+    back(weight=weight, bias=bias, near=bits.words)
     assert torch.equal(found.permute(0, 3, 1, 2), to_x * x.detach())
     assert torch.equal(weight, to_weight)
     if (kernel, stride, dilation) == ((3, 3), (1, 1), (1, 1)):  # sums and halves of these numbers are exact, too
         found.fill_(float("nan"))
-        layers.core.convolve_back(
-            sizes,
-            bits.words,
-            layer.weight.detach(),
-            fired=None,
-            flow=last,
-            weight=None,
-            bias=None,
-            near=None,
-            inputs=found,
-        )
+        back(weight=None, bias=None, near=None)
         assert torch.equal(found.permute(0, 3, 1, 2), to_x)
     torch.testing.assert_close(bias, to_bias, **GRADIENT)
 

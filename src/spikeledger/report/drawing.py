@@ -242,11 +242,10 @@ class Picture:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(x, x + width), ylim=(y + height, y))
         axes.axis("off")
-        painted = 0
+        painted, behind = 0, len(axes.get_children())  # spines and the like stand behind what was painted
         for order, mark in enumerate((self._headline(), *self.marks)):
-            room = len(axes.get_children()) - painted
             mark.paint(axes)
-            fresh = axes.get_children()[painted : len(axes.get_children()) - room]
+            fresh = axes.get_children()[painted:-behind]
             for artist in fresh:  # what comes later lies above, as in SVG, and not every line above every shape
                 artist.set_zorder(order)
             painted += len(fresh)

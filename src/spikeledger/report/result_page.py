@@ -38,22 +38,23 @@ def page(result: Any) -> str:
     about = [h("p", line) for line in found.head[: None if isinstance(result, Ledger) else 1]]
     if isinstance(result, Ledger):
         about.append(h("p", "Estimated: exact counts of what happened, times published prices with their ranges."))
-    parts = list(_parts(result))
+    parts = list(_parts(result, found))
     links = h("nav", h("ul", *(h("li", part.link()) for part in parts)), aria_label="On this page")
     head = h("header", brand(), h("h1", title), *about, links)
     foot = h("footer", f"Made by SpikeLedger {__version__}. Joules are estimates unless a meter is named.")
     return document(title, joined([head, h("main", *(part.html() for part in parts)), foot]))
 
 
-def _parts(result: Any) -> Iterator[Section]:
+def _parts(result: Any, found: present.Sheet) -> Iterator[Section]:
     if not isinstance(result, Ledger):
-        found = present.sheet(result)
-        told = [*_notes(found.head[1:]), *_shown(result, "result"), *_notes(found.notes)]
+        told = [*_notes(found.head[1:]), *_shown(result, found, found.head[0], "result"), *_notes(found.notes)]
         if told:
             yield section("result", "What was found", *told)
         return
-    yield section("bill", "Where the joules go", gallery(_shown(result, "bill")))
-    yield section("deciding", "Which price decides", *_shown(sensitivity(result), "deciding"))
+    yield section("bill", "Where the joules go", gallery(_shown(result, found, found.notes[0], "bill")))
+    deciding = sensitivity(result)
+    swings = present.sheet(deciding)
+    yield section("deciding", "Which price decides", *_shown(deciding, swings, swings.head[0], "deciding"))
     events = {entry.event for entry in result.entries}
     yield section("prices", "Every price, and where it comes from", *provenance.listed(result.profile, events))
     caveats = tuple(text for text in result.caveats if text.lower() != result.profile.caveat.lower())
@@ -61,15 +62,14 @@ def _parts(result: Any) -> Iterator[Section]:
         yield section("caveats", "Caveats", *_notes(caveats))
 
 
-def _shown(result: Any, name: str) -> Iterator[Html]:
+def _shown(result: Any, found: present.Sheet, caption: str, name: str) -> Iterator[Html]:
     """The picture of a result, where it has one, and its table."""
     if not isinstance(result, HardwareProfile):
         with contextlib.suppress(InputError):  # of a kind that has none, or with nothing to draw
             yield figure(present.plot(result), name)
-    found = present.sheet(result)
     if found.rows:
         words = [at for at, heading in enumerate(found.headings) if heading not in present.NUMBERS]
-        yield table(found.notes[0] if name == "bill" else found.head[0], found.headings, found.rows, words=words)
+        yield table(caption, found.headings, found.rows, words=words)
 
 
 def _notes(notes: tuple[str, ...]) -> list[Html]:

@@ -166,10 +166,8 @@ def run_search(
 
     def heard(news: News) -> None:
         tell(news)
-        if news.row is not None:
-            what.aims.measured(
-                news.row
-            )  # a result that a search cannot use is told by the first trial, not after a round
+        if news.row is not None:  # a result that no search can use is told by the first trial, not after a round
+            what.aims.measured(news.row)
 
     with open_runner(folder, cluster=cluster, threads=threads, tell=heard, drop=drop) as runner:
         names = [what.sampler] + ["random"] * (what.random and what.sampler != "random")
