@@ -115,7 +115,12 @@ struct Arrivals {
   }
 
   static void tally(const Projection<Real>& q, const Population<Real>& p, const Fired<Real>& list, int64_t* work) {
-    for (const uint32_t neuron : list.neurons) tally(q, p, int64_t(neuron), work);
+    constexpr size_t lead = 8;  // a row of the table lies anywhere in memory
+    const auto& neurons = list.neurons;
+    for (size_t s = 0; s < neurons.size(); ++s) {
+      if (s + lead < neurons.size()) __builtin_prefetch(q.counts + int64_t(neurons[s + lead]) * int64_t(p.cores.size()));
+      tally(q, p, int64_t(neurons[s]), work);
+    }
   }
 
   static void tally(const Projection<Real>& q, const Population<Real>& p, int64_t source, int64_t* work) {

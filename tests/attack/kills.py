@@ -127,6 +127,7 @@ def forked(act: Callable[[Path], None], place: Path, seconds: float | None) -> t
     if not child:
         os.dup2(write, 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)  # what they were may have been files
         try:
             act(place)
             os._exit(0)
