@@ -101,6 +101,14 @@ def test_vectors_that_are_padded_before_more_happens(name: str) -> None:
             agree((7,), [first((7,), "LIF"), ([name, behind], "linear linear", None, None)], seed)
 
 
+@pytest.mark.parametrize("neurons", ["several", "halves"])
+@pytest.mark.parametrize("name", [name for name, one in OPERATORS.items() if one.kind in ("masks", "scales")])
+def test_vectors_of_several_spikes_that_are_padded_and_then_gated(name: str, neurons: str) -> None:
+    for seed in range(4):
+        for names in (["padded_with_nothing", name], ["concatenated_with_itself", "padded_with_nothing", name]):
+            agree((5,), [first((5,), neurons), (names, "linear linear", None, None)], seed)
+
+
 @pytest.mark.parametrize("neurons", ["LIF", "several"])
 @pytest.mark.parametrize("state", STATES)
 def test_spikes_that_are_kept_in_a_buffer_are_no_weights(state: str, neurons: str) -> None:

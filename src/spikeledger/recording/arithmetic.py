@@ -55,11 +55,17 @@ def combined(
     if name == "mul" and any(not isinstance(value, Tensor) and value == 0 for value in args[:2]):
         return ZERO
     folded = _folds_of(name, args, tensors, found, out, writes)
+    if folded is not None and folded.pools:
+        suspects = next((origin.suspect for origin in found if origin.suspect), None)
+        return Origin("pooled", next(o.source for o in found if o.kind not in _STILL), None, suspects, folded)
+    made = _of_elements(name, args, tensors, found, place)
+    return made._replace(fold=folded) if made.kind in EVENTS else made  # padded: spikes as before, at other places
+
+
+def _of_elements(name: str, args: tuple[Any, ...], tensors: list[Tensor], found: list[Origin], place: str) -> Origin:
     events = [origin for origin in found if origin.kind in EVENTS]
     rest = [origin for origin in found if origin.kind not in EVENTS and origin.kind not in _STILL]
     suspects = next((origin.suspect for origin in found if origin.suspect), None)
-    if folded is not None:
-        return Origin("pooled", next(o.source for o in found if o.kind not in _STILL), None, suspects, folded)
     if name in ("where", "masked_fill"):  # the condition's values go nowhere
         branches = [
             ZERO if o.kind == "constant" and tensor.numel() == 1 and not bool(tensor.any()) else o
