@@ -253,7 +253,8 @@ def _array(what: str, value: Any) -> Any:
 
 #: how one of a kind is had
 _MADE = {
-    "Activity": "sl.record(network, data)", "Ledger": "sl.price(activity, 'loihi')", "PairRule": "sl.plasticity.PairRule()",
+    "Fit": "sl.fit(network, data)", "Activity": "sl.record(network, data)", "Ledger": "sl.price(activity, 'loihi')",
+    "PairRule": "sl.plasticity.PairRule()",
     "Pruning": "sl.learning.Pruning(0.8)", "DiehlCook": "sl.plasticity.DiehlCook.random(400)",
     "Population": "sl.nef.population(100)", "Neuron": "sl.neurons.LIF()",
 }  # fmt: skip
@@ -304,6 +305,9 @@ def _take(kind: str, kinds: Mapping[str, Any]) -> Take | None:
     several = re.fullmatch(r"(?:Iterable|Sequence)\[(.+)\]", kind)
     if several:
         return _several(_take(several[1], kinds) or _as_it_is, f"several, in a list: {several[1]}")
+    named = re.fullmatch(r"Mapping\[str, (.+)\]", kind)
+    if named:
+        return _mapping(f"a dict by name: {kind}", of=_take(named[1], kinds))
     return _mapping(f"a dict: {kind}") if kind.startswith("Mapping[") else None
 
 

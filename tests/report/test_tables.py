@@ -22,7 +22,7 @@ def printed(comparison: Comparison, width: int = 80, *, details: bool = False) -
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_a_comparison_is_whole_in_the_terminal(odd: Comparison, width: int) -> None:
     text = printed(odd, width, details=True)
     assert max(map(len, text.splitlines())) <= width

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import options
+from .console import tell
 
 
 def convert(
@@ -76,7 +77,7 @@ def convert(
             ],
         }  # fmt: skip
         if not json:
-            typer.echo(f"{found.said}; saved in {out}")
+            tell(f"{found.said}; saved in {out}")
     if steps:
         from ..study.conversions import over_steps
 
@@ -89,17 +90,15 @@ def convert(
             curves.plot_conversion_accuracy(report).save(pictures / "accuracy.svg")
             curves.plot_conversion_joules(report).save(pictures / "joules.svg")
         if not json:
-            typer.echo(f"the ANN is right in {100 * report.ann_accuracy:.2f} %, at {report.ann_joules:.3g} J a sample")
-            typer.echo(
-                f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10} {'recomputed':>10}"
-            )
+            tell(f"the ANN is right in {100 * report.ann_accuracy:.2f} %, at {report.ann_joules:.3g} J a sample")
+            tell(f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10} {'recomputed':>10}")
             for row in report.rows:
                 each = asdict(row)
-                typer.echo(
+                tell(
                     f"{row.timesteps:>4} {row.latency_steps:>6} {100 * row.accuracy:>7.2f}% {each['rate_error']:>7.3f} "
                     f"{row.spikes:>10,.0f} {row.joules:>10.3g} {row.joules_recomputed:>10.3g}"
                 )
-            typer.echo(report.said)
+            tell(report.said)
     if json:
         console.print_json(said)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .console import tell
 
 
 def robustness(
@@ -69,17 +70,17 @@ def robustness(
         return
     for row in found.rows:
         way = f" ({row.way})" if row.way else ""
-        typer.echo(
+        tell(
             f"{row.network:<12} {row.kind + way:<34} {row.level:>6g} {100 * row.accuracy:>6.1f} % "
             f"[{100 * row.low:.1f}, {100 * row.high:.1f}]{'  ' + row.label if row.label else ''}"
         )
     if attacks != "none":
         shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in found.without_gradient.items())
-        typer.echo(f"samples without a gradient: {shares}")
+        tell(f"samples without a gradient: {shares}")
     for name, why in found.masked.items():
         if why:
-            typer.echo(f"{name} is masked, not robust: {why}")
-    typer.echo(found.said)
+            tell(f"{name} is masked, not robust: {why}")
+    tell(found.said)
 
 
 def _parts(text: str) -> list[str]:

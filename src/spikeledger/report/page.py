@@ -29,7 +29,7 @@ def page(comparison: Comparison, *, command: str = "", live: str = "") -> str:
     drawn = [
         parts.cost(comparison), parts.static(comparison), parts.deciding(comparison),
         opponents.opponent(comparison), parts.break_even(comparison), parts.behaviour(comparison),
-        parts.answers(comparison), parts.operations(comparison), parts.published(comparison),
+        parts.answers(comparison), parts.training(comparison), parts.operations(comparison), parts.published(comparison),
         provenance.prices(comparison), provenance.caveats(comparison),
         provenance.again(comparison, command),
     ]  # fmt: skip

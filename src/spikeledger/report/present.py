@@ -26,15 +26,13 @@ from ..study.validation import HEADINGS as POINTS
 from ..study.validation import NOT_SHOWN, Validation
 from ..training.history import EnergyReading, Fit, Readings
 from . import training, wording
+from .terminal import print_table
 
 #: headings under which numbers stand
 NUMBERS = frozenset(
     ["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each", "SynOps", "loss",
      "train", "validation", "test", "epoch", "step", "took"]
 )  # fmt: skip
-
-#: a table whose cells fold into more lines than so is shown row by row
-_MOST_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -65,40 +63,18 @@ def show(result: Any) -> None:
 
 
 def show_sheet(found: Sheet) -> None:
-    """Print a sheet: as a table where its words fit side by side, else row by row, each number behind its heading."""
-    from rich import box
+    """Print a sheet: what it says, its table and its notes."""
     from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
     out = Console()
     for index, line in enumerate(found.head):
         out.print(Text(printable(line), style="" if index else "bold"))
-    if found.rows and not _fits(found, out.width):
-        for first, *cells in found.rows:
-            out.print(Text(printable(f"{found.headings[0]} {first}"), style="bold"))
-            said = (f"{name} {cell}" for name, cell in zip(found.headings[1:], cells, strict=True) if cell)
-            out.print(Padding(Text(printable("; ".join(said))), (0, 0, 0, 2)))
-    elif found.rows:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for heading in found.headings:
-            table.add_column(Text(heading), justify="right" if heading in NUMBERS else "left", overflow="fold")
-        for row in found.rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        out.print(table)
+    if found.rows:
+        numbers = [at for at, heading in enumerate(found.headings) if heading in NUMBERS]
+        print_table(out, found.headings, found.rows, numbers=numbers)
     for line in found.notes:
         out.print(Text(printable(line)))
-
-
-def _fits(found: Sheet, width: int) -> bool:
-    """Whether a table breaks no word and no cell into more than a few lines."""
-    columns = list(zip(found.headings, *found.rows, strict=True))
-    words = [max(len(word) for cell in column for word in (cell.split() or [""])) for column in columns]
-    whole = [max(map(len, column)) for column in columns]
-    spare = width - 2 * len(columns) - sum(words)  # shared among the columns that fold
-    wanted = sum(whole) - sum(words)
-    return spare >= 0 and spare * _MOST_LINES >= wanted
 
 
 def html(result: Any) -> str:
