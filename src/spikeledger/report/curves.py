@@ -48,7 +48,7 @@ def curves(
     rows = -(-len(lines) // 2)
     picture = Picture(title, says, height=bottom + 40 + 16 * rows)
     points = [value for line in lines for value in line.x] or [0.0, 1.0]
-    x = Scale(min(points), max(points), _LEFT, WIDTH - 10)
+    x = Scale(min(points), max(points), _LEFT, WIDTH - 10, whole=all(value == int(value) for value in points))
     y = y or Scale(0.0, 1.0, bottom, _TOP)
     label = label or (joules if y.log else lambda tick: f"{100 * tick:g} %")
     picture.add(*upwards(y, _LEFT, WIDTH - 10, label))

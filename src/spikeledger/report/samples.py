@@ -26,7 +26,9 @@ def plot_examples(comparison: Comparison) -> Picture | None:
     if not drawn:
         return None
     wrong = sum(one.ann != one.truth or one.snn != one.truth for one, _ in drawn)
-    says = f"{plural(wrong, 'sample')} of these that a network got wrong; the first test sample stands in front."
+    says = (
+        f"{wrong} of these {plural(len(drawn), 'sample')} a network got wrong; the first test sample stands in front."
+    )
     if drawn[0][0].sequence:
         says += " " + (
             "Time runs to the right." if drawn[0][0].values.ndim == 2 else "Each is a map of where its events fall."

@@ -11,6 +11,8 @@ from .drawing import WIDTH, Marker, Picture, Strokes, Words
 from .wording import accuracy, joules, listed, plural
 
 _LEFT, _TOP, _BOTTOM = 46.0, 30.0, 210.0
+#: joules that differ by less than so many times stand on a straight axis
+_NEAR = 8
 
 
 class Stand(NamedTuple):
@@ -52,7 +54,9 @@ def plot_trade(device: str, stands: Sequence[Stand]) -> Picture:
         ", nor some more." if len(front) > 4 else "."
     )
     picture = Picture(f"Accuracy and joules on {device}", says, height=_BOTTOM + 40)
-    x = decades([one.joules for one in stands], _LEFT, WIDTH - 10)
+    spent = [one.joules for one in stands]
+    near = max(spent) < _NEAR * min(spent)
+    x = Scale(0.9 * min(spent), 1.1 * max(spent), _LEFT, WIDTH - 10) if near else decades(spent, _LEFT, WIDTH - 10)
     low, high = min(one.accuracy for one in stands), max(one.accuracy for one in stands)
     room = max((high - low) * 0.12, 0.005)
     y = Scale(max(low - room, 0.0), min(high + room, 1.0), _BOTTOM, _TOP)
@@ -70,7 +74,9 @@ def plot_trade(device: str, stands: Sequence[Stand]) -> Picture:
         Marker(66, 8, "diamond", "snn", 4.5),
         Words(76, 12, "SNN"),
     )
-    picture.add(Words(WIDTH, _BOTTOM + 30, "estimated joules a sample, log axis", "muted", anchor="end"))
+    picture.add(
+        Words(WIDTH, _BOTTOM + 30, f"estimated joules a sample{'' if near else ', log axis'}", "muted", anchor="end")
+    )
     picture.add(Words(WIDTH, 12, "right answers, upwards", "muted", anchor="end"))
     return picture
 
