@@ -39,6 +39,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"),
     "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",),
     "devices": ("profiles",), "device": ("profile", "profiles"),
+    "amount": ("fraction",), "sparsity": ("fraction",),
     "random_state": ("seed",), "callbacks": ("callback",), "exclude": ("leave_out",), "skip": ("leave_out",),
 }  # fmt: skip
 #: what an argument that there is none of is answered with
@@ -82,6 +83,10 @@ def bound(
         ours = next((one for one in WORDS[word] if one in parameters and one not in named), None)
         if ours is not None:
             named[ours] = named.pop(word)
+            continue
+        same = next((one for one in WORDS[word] if one in parameters), None)
+        if same is not None:
+            raise CallError(f"{name} was given both {same} and {word}, which are one thing to it: say {same} alone")
     try:
         found = signature.bind(*args, **named)
     except TypeError as error:

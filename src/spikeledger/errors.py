@@ -141,6 +141,16 @@ def by_torch(error: RuntimeError) -> bool:
     return "/torch/" in Path(frames[-1].filename).as_posix() or not (frames[-1].line or "").lstrip().startswith("raise")
 
 
+def cannot_run(who: str, shape: Iterable[int], kind: object, error: RuntimeError) -> SpikeLedgerError | None:
+    """The sentence where torch cannot run a network on such inputs; None where somebody raised it by a `raise` of theirs."""
+    if isinstance(error, SpikeLedgerError) or (not (large := no_room(error)) and not by_torch(error)):
+        return None
+    return large or InputError(
+        f"{who} cannot run on inputs of shape {list(shape)}, {kind} ({retold(error)}): give samples of the shape and number "
+        "format that it was made for"
+    )
+
+
 def _is_own(path: str) -> bool:
     """Whether a file is the user's: neither of this package, nor of Python, nor installed."""
     homes = (str(Path(__file__).parent), str(Path(os.__file__).parent), "<")

@@ -150,7 +150,8 @@ def _profile(name: str, value: Any) -> Any:
         return value.profile
     if isinstance(value, (*_FILES, HardwareProfile)):
         return value
-    raise _not(name, value, "a device", "give a name of sl.list_profiles(), a TOML file, or sl.load_profile(...)")
+    what = "hardware" if type(value).__name__ == "device" else "a device"  # torch's own is where tensors lie
+    raise _not(name, value, what, "give a name of sl.list_profiles(), a TOML file, or sl.load_profile(...)")
 
 
 def _device(name: str, value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, cannot_run, retold
 from ..listening.neurons import NEURONS, Layout, is_neuron, kind_of, to_rest
 from .books import Books
 from .inputs import Given
@@ -60,10 +60,19 @@ def _probed(network: nn.Module, given: Given) -> tuple[Layout, bool]:
         found = _read(steps, batch, a, b, whole.dim(), sizes)
         if found is not None:
             return found
-    because = f" ({type(trouble).__name__}: {trouble})" if trouble is not None else ""
+    try:  # not in parts: perhaps as a whole it cannot run either, and then no axis is the matter
+        _extent(network, given)
+    except RuntimeError as error:
+        said = cannot_run("the network", whole.shape, whole.dtype, error)
+        if said is not None:
+            raise said from error
+    except Exception as error:
+        trouble = trouble or error
+    because = f" ({retold(trouble)})" if trouble is not None else ""
+    one = ", or x[None] if it is one sample" if whole.dim() == 1 else ""
     raise InputError(
         f"the network does not tell which axis of inputs of shape {list(whole.shape)} holds the samples{because}: "
-        f"{_WAYS_OUT}"
+        f"{_WAYS_OUT}{one}"
     )
 
 
