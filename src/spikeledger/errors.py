@@ -85,8 +85,9 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
     names = sorted(known)
     if not isinstance(given, str):
         return InputError(f"a {kind} was given as {given!r:.60}, but is one of {', '.join(names) or 'none'}")
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
+    alike = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(given.strip().lower(), alike, n=1, cutoff=0.5)
+    hint = f"did you mean '{alike[near[0]]}'?" if near else f"known: {', '.join(names) or 'none'}"
     return InputError(f"unknown {kind} '{given}': {hint}")
 
 
