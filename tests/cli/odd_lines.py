@@ -159,6 +159,12 @@ robustness net --samples 0
 robustness a=net a=net --attacks none --noise none --samples 0
 robustness =net
 robustness x=nowhere
+# what names more or other things than it seems
+price good.npz --profile loihi,v100
+price good.npz --profile loihi --out bill.pdf
+record mine:make --inputs good.npy -o a.npz
+record net --inputs good.npz -o a.npz
+convert net --out made
 # chips
 chip check nowhere
 chip check net --chip lohi
@@ -258,6 +264,8 @@ profiles --json
 profiles show loihi
 profiles show loihi --json
 profiles check loihi
+chip check net --chip loihi --chip odin --json
+price good.npz --profile loihi --leave-out spike --leave-out second --json
 chip list
 chip list --json
 price --profile loihi good.npz

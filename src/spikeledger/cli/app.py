@@ -37,6 +37,7 @@ from . import (
     train,
     validate,
 )
+from .console import say
 
 #: typer's parent of every "no such option" and "missing argument", wherever the installed release keeps it
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -71,7 +72,7 @@ app.command("show", short_help="Show a result's file in the terminal.")(show.sho
 
 
 class _Once(typer.core.TyperCommand):
-    """A command that refuses an option of one value which was given twice: no value is dropped in silence."""
+    """A command that says so where an option of one value was given twice: the last one counts, and not in silence."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         names = {
@@ -84,11 +85,17 @@ class _Once(typer.core.TyperCommand):
         for arg in args if "--" not in args else args[: args.index("--")]:
             name = names.get(arg.partition("=")[0] if arg.startswith("--") else arg[:2], "")
             if not waiting and name and name in seen:
-                ctx.fail(f"{name} was given twice, and takes one value")
+                ctx.meta.setdefault("again", {})[name] = None
             if not waiting and name:
                 seen.add(name)
             waiting = not waiting and arg in names
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        found = super().invoke(ctx)
+        for name in ctx.meta.get("again", ()):
+            say(f"note: {name} was given more than once, and the last one counted")
+        return found
 
 
 def _everywhere(typed: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from .console import tell
 
 def convert(
     network: Annotated[str, typer.Argument(help="Folder with a saved ANN, or your own file.py:function.")],
-    data: options.Data = "mnist",
+    data: options.Data = "digits",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the spiking network.")] = None,
     method: Annotated[
         str, typer.Option(help="auto, least_squares, max, a percentile such as 99.9%, a fraction such as 1/3, qcfs.")
@@ -58,15 +58,15 @@ def convert(
     from ..datasets import load_dataset
     from ..training.checkpoints import save_network
 
-    digits = load_dataset(data, root=root)
     ann = building.find_network(network)
+    part = load_dataset(data, root=root)
     asked: dict[str, Any] = {
         "method": method, "granularity": granularity, "schedule": schedule, "input": coding, "read_out": read_out,
         "most_loss": most_loss, "epochs": epochs, "seed": seed,
     }  # fmt: skip
     said: dict[str, object] = {}
     if out is not None:
-        made = convert_ann(ann, digits, timesteps=timesteps, **asked)
+        made = convert_ann(ann, part, timesteps=timesteps, **asked)
         save_network(out, made)
         found = made.conversion
         said = {
@@ -81,7 +81,7 @@ def convert(
     if steps:
         from ..study.conversions import over_steps
 
-        report = over_steps(ann, digits, timesteps=steps, profile=profile, **asked)
+        report = over_steps(ann, part, timesteps=steps, profile=profile, **asked)
         said["report"] = report.to_dict()
         if pictures is not None:
             from ..report import curves

@@ -15,7 +15,7 @@ def robustness(
     networks: Annotated[
         list[str], typer.Argument(help="Folders of saved networks, or file.py:function; name=... gives one a name.")
     ],
-    data: options.Data = "mnist",
+    data: options.Data = "digits",
     samples: Annotated[int, typer.Option(help="How many test samples.")] = 1000,
     noise: Annotated[str, typer.Option(help="Kinds of noise, with commas; all by default, none for none.")] = "all",
     attacks: Annotated[str, typer.Option(help="naive, fgsm, pgd, transfer, with commas.")] = "naive,fgsm,pgd,transfer",
@@ -30,6 +30,7 @@ def robustness(
     Example: spikeledger robustness ann=my-ann snn=my-snn --data mnist --samples 500
     """
     from ..errors import InputError
+    from ..reading import is_folder
     from ..stress.compare import ATTACKS, EPSILONS
     from ..stress.faults import KINDS
     from . import building, console, folders
@@ -47,14 +48,16 @@ def robustness(
     named = {}
     for each in networks:
         name, given, where = each.partition("=")
-        name, where = (name, where) if given else (Path(each).name, each)
+        name, where = (name, where) if given and not is_folder(each) else (Path(each).name, each)
+        if not name:
+            raise InputError(f"'{each}' gives no name: say NAME={where}")
         if name in named:
             raise InputError(f"two networks are called '{name}': give them names, such as a={each}")
         named[name] = building.find_network(where)
     asked = _parts(attacks) or list(ATTACKS)
-    digits = load_dataset(data, root=root)
+    part = load_dataset(data, root=root)
     found = compare(
-        named, digits, noise=kinds, attacks=[] if attacks == "none" else asked, epsilons=sizes if attacks != "none" else [],
+        named, part, noise=kinds, attacks=[] if attacks == "none" else asked, epsilons=sizes if attacks != "none" else [],
         samples=samples, seed=seed,
     )  # fmt: skip
     if pictures is not None:
