@@ -93,6 +93,9 @@ def test_training_runs_are_drawn_and_kept(ordinary: Comparison) -> None:
         assert "plain twin" in picture.svg() and "mlp" in picture.svg()
     assert "How they were trained" in page(told) and "How they were trained" not in page(ordinary)
     assert [row["loss"] for row in told.to_dict()["runs"]["plain twin"]["history"]] == [2.0, 1.0, 2.0 / 3]
+    assert told.plot("training").marks == plot_runs(runs).marks
+    with pytest.raises(SpikeLedgerError, match="no picture"):
+        told.plot("samples")
     with pytest.raises(InputError, match="nothing to draw"):
         plot_runs({"mlp": Fit((), 0, True, None)})
     with pytest.raises(SpikeLedgerError, match="did you mean"):

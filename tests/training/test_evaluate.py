@@ -163,3 +163,14 @@ def test_what_is_tried_leaves_no_trace() -> None:
     network = Counting(4, 3)
     sl.evaluate(network, torch.rand(10, 4), torch.zeros(10, dtype=torch.int64), batch_size=4)
     assert network.calls == 10
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16])
+def test_samples_become_numbers_of_the_kind_that_weights_are(kind: torch.dtype) -> None:
+    network, samples, labels = sl.zoo.mlp(7, 6, 3, timesteps=3).to(kind), torch.rand(12, 7), torch.arange(12) % 3
+    assert sl.evaluate(network, samples, labels).labels.size == 12
+    run = sl.fit(network, (samples, labels), epochs=1, progress=False)
+    assert run.history[0].joules_per_sample is not None
+    ann = nn.Sequential(nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)).to(kind)
+    found = sl.compare(ann, network, (samples, labels), profiles=["horowitz-45nm"], widths=False)
+    assert found.ann.activity.total("dense_op") == 12 * (7 * 5 + 5 * 3)

@@ -5,6 +5,7 @@ A sheet is a headline, a table and notes; whoever draws it, in characters or as 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -12,7 +13,7 @@ from typing import Any
 
 from .. import units
 from ..activity import Activity
-from ..errors import InputError
+from ..errors import CallError, InputError, unknown_name
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger
 from ..printable import printable
@@ -93,7 +94,7 @@ def html(result: Any) -> str:
     return f"{before}{picture}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{after}"
 
 
-def plot(result: Any, **options: Any) -> Any:
+def plot(result: Any, *which: Any, **options: Any) -> Any:
     """The picture of a result.
 
     Raises:
@@ -101,7 +102,15 @@ def plot(result: Any, **options: Any) -> Any:
     """
     for kind, draw in _PICTURES.items():
         if isinstance(result, kind):
-            return draw(result, **options)
+            signature = inspect.signature(draw)
+            try:
+                signature.bind(result, *which, **options)
+            except TypeError as error:
+                known = ", ".join(list(signature.parameters)[1:]) or "nothing"
+                raise CallError(
+                    f"{type(result).__name__}.plot cannot be called so ({error}): it takes {known}"
+                ) from None
+            return draw(result, *which, **options)
     raise InputError(f"a {type(result).__name__} has no picture: give {', '.join(kind.__name__ for kind in _PICTURES)}")
 
 
@@ -307,12 +316,20 @@ def _plot_comparison(comparison: Comparison, what: str = "joules") -> Any:
     from . import figures
 
     known = {"joules": figures.plot_joules, "terms": figures.plot_terms, "running": figures.plot_running,
-             "opponents": figures.plot_opponents, "boards": figures.plot_boards, "limits": figures.plot_limits}  # fmt: skip
+             "opponents": figures.plot_opponents, "boards": figures.plot_boards, "limits": figures.plot_limits,
+             "training": lambda one: training.plot_runs(one.runs), "samples": _plot_samples}  # fmt: skip
     if what not in known:
-        from ..errors import unknown_name
-
         raise unknown_name("picture of a comparison", what, known)
     return known[what](comparison)
+
+
+def _plot_samples(comparison: Comparison) -> Any:
+    from .samples import plot_examples
+
+    found = plot_examples(comparison)
+    if found is None:
+        raise InputError("samples of one axis, or of a comparison that was put together from parts, have no picture")
+    return found
 
 
 def _plot_saved(saved: SavedComparison, what: str = "joules") -> Any:
@@ -320,8 +337,6 @@ def _plot_saved(saved: SavedComparison, what: str = "joules") -> Any:
 
     known = {"joules": figures.plot_joules, "terms": figures.plot_terms}
     if what not in known:
-        from ..errors import unknown_name
-
         raise unknown_name("picture of a saved comparison", what, known)
     return known[what](saved)
 

@@ -38,7 +38,9 @@ def plot_runs(runs: Mapping[str, Fit], what: str = "accuracy") -> Picture:
         raise unknown_name("picture of training runs", what, ("accuracy", "loss"))
     numbers = {name: tuple(float(row.number) for row in run.history) for name, run in runs.items() if run.history}
     if not numbers:
-        raise InputError("no epoch was finished: there is nothing to draw")
+        raise InputError(
+            "no training run was told, sl.compare(..., runs={'ANN': run}), or no epoch finished: nothing to draw"
+        )
     kept = [(name, runs[name].best or runs[name].history[-1]) for name in numbers]
     says = "; ".join(f"the weights of {name} are those of epoch {row.number}" for name, row in kept) + "."
     if what == "accuracy":

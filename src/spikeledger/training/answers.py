@@ -49,6 +49,7 @@ def answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> A
 
 
 def _answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> Answer:
+    samples = _in_its_format(network, samples)
     if not isinstance(network, SpikingNetwork):
         found = _read(network, network(samples), len(samples))
     else:
@@ -95,7 +96,14 @@ def _spikes(network: SpikingNetwork, inputs: Tensor, membranes: bool) -> tuple[T
 
 def sequences(network: nn.Module, samples: Tensor) -> Tensor:
     """Samples as the network takes them: `[B, T, *N]` becomes `[T, B, *N]` where it has no encoder of its own."""
+    samples = _in_its_format(network, samples)
     return samples.transpose(0, 1) if getattr(network, "input_layout", "B") == "TB" else samples
+
+
+def _in_its_format(network: nn.Module, samples: Tensor) -> Tensor:
+    """Samples as numbers of the kind that the weights are: those of a data set are float32, whatever a network computes in."""
+    kind = next((each.dtype for each in network.parameters() if each.is_floating_point()), samples.dtype)
+    return samples.to(kind) if samples.is_floating_point() else samples
 
 
 def checked_samples(what: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
