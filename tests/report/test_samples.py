@@ -11,9 +11,9 @@ import torch
 import comparisons
 import spikeledger as sl
 from spikeledger.errors import InputError, SpikeLedgerError
+from spikeledger.report.accuracy_against_joules import Stand, not_beaten, plot_trade, plot_trades
 from spikeledger.report.page import page
 from spikeledger.report.samples import plot_examples, shades
-from spikeledger.report.trade import Stand, not_beaten, plot_trade, plot_trades
 from spikeledger.report.training import plot_runs
 from spikeledger.study.comparison import Comparison
 from spikeledger.study.examples import examples

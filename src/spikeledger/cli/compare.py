@@ -143,7 +143,7 @@ def compare(
     if json:
         console.print_json(told)
         return
-    from ..report.tables import show
+    from ..report.terminal_verdicts import show
 
     show(comparison, details=details)
     tell(f"report: {out / 'report.html'}" + ("" if no_page else f", and both networks at work: {out / 'live.html'}"))

@@ -104,7 +104,7 @@ def reprice(
         return
     from rich.console import Console
 
-    from ..report.terminal import print_table
+    from ..report.terminal_tables import print_table
     from ..report.trials import said
 
     others = list(found.points[0].others)

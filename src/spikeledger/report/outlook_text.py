@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..outlook.contradictions import Contradiction
 from ..outlook.phrases import times
 from ..outlook.published_tables import Sheet
-from .terminal import print_table
+from .terminal_tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,12 +12,12 @@ from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import VIEWS, Match, View
 from ..study.one_network import OPERATIONS, Side
+from .accuracy_against_joules import plot_trades
 from .behaviour import MOST_NEURONS, plot_confusion, plot_input, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
 from .samples import plot_examples
 from .tornado import plot_tornado
-from .trade import plot_trades
 from .training import plot_runs
 from .wording import (
     accuracy,

@@ -27,7 +27,7 @@ from ..study.validation import HEADINGS as POINTS
 from ..study.validation import NOT_SHOWN, Validation
 from ..training.history import EnergyReading, Fit, Readings
 from . import training, wording
-from .terminal import print_table
+from .terminal_tables import print_table
 
 #: headings under which numbers stand
 NUMBERS = frozenset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import units
 from ..printable import printable
-from .terminal import print_table
+from .terminal_tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console

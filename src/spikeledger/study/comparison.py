@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from ..datasets import Dataset
     from ..methods import Methods
-    from .widths import AtWidths, EqualAccuracy, Measured
+    from .equal_accuracy import EqualAccuracy
+    from .widths import AtWidths, Measured
 
 DEFAULT_PROFILES = ("horowitz-45nm", "loihi", "v100")
 
@@ -150,8 +151,9 @@ def compare(
         InputError: networks swapped, samples that do not fit them, unknown names.
         ProfileError: a profile that does not load.
     """
+    from .equal_accuracy import Candidate, cheapest
     from .observing import observe
-    from .widths import Candidate, Measured, cheapest
+    from .widths import Measured
 
     check_rate(rate_hz)
     if isinstance(profiles, (str, HardwareProfile)):

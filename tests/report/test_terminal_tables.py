@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from spikeledger.cli import console as of_commands
-from spikeledger.report.terminal import print_table
+from spikeledger.report.terminal_tables import print_table
 
 HEADINGS = ("layer", "event", "count", "says")
 ROWS = [

@@ -14,7 +14,7 @@ from ..study.one_network import OPERATIONS
 from ..study.verdicts import times
 from .energy import sides
 from .opponents import limit
-from .terminal import print_table
+from .terminal_tables import print_table
 from .wording import (
     accuracy,
     accuracy_interval,
