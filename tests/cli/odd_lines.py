@@ -211,6 +211,8 @@ study run {long}.toml
 study run empty.toml
 study run study.toml --set epochs
 study run study.toml --set =2
+study run study.toml --set x=0.1 --set x=0.2
+price good.npz --profile loihi --elsewhere fc1=v100 --elsewhere fc1=h100
 study run study.toml --set nothing=2
 study run study.toml --set x=nan
 study run study.toml --set x=[]
