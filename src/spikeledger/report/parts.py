@@ -58,13 +58,11 @@ def cost(comparison: Comparison) -> Section:
     own = [match for match in comparison.matches if not match.as_published]
     layers = [plot_layers(match, kinds=kinds) for match, kinds in _once(own)]
     pictures = [plot_joules(comparison), plot_terms(comparison)]
-    trades = list(plot_trades(comparison))
     return section(
         "joules", "What it costs",
         h("p", "All joules are estimates: exact counts of what happened, times published prices with their ranges."),
         gallery(figure(picture, f"joules-{index}") for index, picture in enumerate(pictures)),
-        gallery(figure(picture, f"layers-{index}") for index, picture in enumerate(layers)),
-        *([gallery(figure(picture, f"trade-{index}") for index, picture in enumerate(trades))] if trades else []),
+        gallery(figure(picture, f"layers-{index}") for index, picture in enumerate([*layers, *plot_trades(comparison)])),
     )  # fmt: skip
 
 
