@@ -147,7 +147,7 @@ def test_a_price_that_is_made_of_others() -> None:
         ('made_of = { far = 1e-12 }\ntimes = ["far"]', "a number times itself"),
         ('times = ["far"]\njoules = 1e-12\nlow = 1e-12\nhigh = 1e-12', "say what that is"),
         ("made_of = { multiply = 1 }\njoules = 4e-12\nlow = 1e-12\nhigh = 9e-12", "leave its ends out"),
-        ("joules = 4e-12\nlow = 1e-12", "Field required"),
+        ("joules = 4e-12\nlow = 1e-12", "it is missing"),
     ],
 )
 def test_what_a_price_cannot_be_made_of(made: str, said: str) -> None:

@@ -216,7 +216,10 @@ with sl.devices.metered() as meter:  # real meters, where there are any; "not me
     network(inputs)
 
 # %% sl.compare
-comparison = sl.compare(ann, network, data, profiles=["horowitz-45nm"], samples=50, widths=False)
+run = sl.fit(ann, data, epochs=1, profile=None, progress=False)
+comparison = sl.compare(
+    ann, network, data, profiles=["horowitz-45nm"], samples=50, widths=False, runs={"ANN": run}
+)  # its page draws the run
 print(comparison)
 
 # %% sl.Comparison

@@ -102,19 +102,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "outlook": ("outlook", ""),
 }
 
-#: a name that stands in a group -> the group; as `sl.LIF` it goes on working, for whoever wrote it so
-_GROUPED = {
-    name: group
-    for group, names in {
-        "neurons": "IF LIF Synaptic AdaptiveLIF Recurrent Delay over_time event_driven backend surrogates",
-        "learning": "prune Pruning Adam loggers",
-        "counting": "rule declare_neuron not_a_neuron activity_from_events activity_from_spikes account_spikes",
-        "devices": "HardwareProfile Price check_profile write_template metered",
-        "questions": "fair_opponents equal_accuracy validate",
-        "datasets": "Dataset list_datasets",
-    }.items()
-    for name in names.split()
-}
+#: doors of their own, whose names open here too: `sl.LIF` goes on working, for whoever wrote it so
+_GROUPS = ("neurons", "learning", "counting", "devices", "questions", "datasets")
 #: what a name of version 0.1, or a word that others use for it, is called here
 _SAID_OTHERWISE = {
     "load_chip": "load_profile", "list_chips": "list_profiles", "map_network": "map", "load_device": "load_profile",
@@ -126,4 +115,4 @@ _SAID_OTHERWISE = {
     "SavedComparison": "Comparison.load", "networks": "zoo", "errors": "errors (from spikeledger import errors)",
 }  # fmt: skip
 
-__getattr__, __dir__, __all__ = door(__name__, _HOMES, grouped=_GROUPED, otherwise=_SAID_OTHERWISE)
+__getattr__, __dir__, __all__ = door(__name__, _HOMES, groups=_GROUPS, otherwise=_SAID_OTHERWISE)

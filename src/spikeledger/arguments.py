@@ -39,6 +39,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "dataset": ("data",), "model": ("network",), "net": ("network",), "x": ("inputs", "data"),
     "y": ("labels",), "targets": ("labels",), "hardware": ("profile", "profiles", "device"), "chip": ("device",),
     "devices": ("profiles",), "device": ("profile", "profiles"),
+    "amount": ("fraction",), "sparsity": ("fraction",),
     "random_state": ("seed",), "callbacks": ("callback",), "exclude": ("leave_out",), "skip": ("leave_out",),
 }  # fmt: skip
 #: what an argument that there is none of is answered with
@@ -82,6 +83,10 @@ def bound(
         ours = next((one for one in WORDS[word] if one in parameters and one not in named), None)
         if ours is not None:
             named[ours] = named.pop(word)
+            continue
+        same = next((one for one in WORDS[word] if one in parameters), None)
+        if same is not None:
+            raise CallError(f"{name} was given both {same} and {word}, which are one thing to it: say {same} alone")
     try:
         found = signature.bind(*args, **named)
     except TypeError as error:
@@ -253,7 +258,8 @@ def _array(what: str, value: Any) -> Any:
 
 #: how one of a kind is had
 _MADE = {
-    "Activity": "sl.record(network, data)", "Ledger": "sl.price(activity, 'loihi')", "PairRule": "sl.plasticity.PairRule()",
+    "Fit": "sl.fit(network, data)", "Activity": "sl.record(network, data)", "Ledger": "sl.price(activity, 'loihi')",
+    "PairRule": "sl.plasticity.PairRule()",
     "Pruning": "sl.learning.Pruning(0.8)", "DiehlCook": "sl.plasticity.DiehlCook.random(400)",
     "Population": "sl.nef.population(100)", "Neuron": "sl.neurons.LIF()",
 }  # fmt: skip
@@ -304,6 +310,9 @@ def _take(kind: str, kinds: Mapping[str, Any]) -> Take | None:
     several = re.fullmatch(r"(?:Iterable|Sequence)\[(.+)\]", kind)
     if several:
         return _several(_take(several[1], kinds) or _as_it_is, f"several, in a list: {several[1]}")
+    named = re.fullmatch(r"Mapping\[str, (.+)\]", kind)
+    if named:
+        return _mapping(f"a dict by name: {kind}", of=_take(named[1], kinds))
     return _mapping(f"a dict: {kind}") if kind.startswith("Mapping[") else None
 
 

@@ -85,8 +85,9 @@ def unknown_name(kind: str, given: object, known: Iterable[str]) -> InputError:
     names = sorted(known)
     if not isinstance(given, str):
         return InputError(f"a {kind} was given as {given!r:.60}, but is one of {', '.join(names) or 'none'}")
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
+    alike = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(given.strip().lower(), alike, n=1, cutoff=0.5)
+    hint = f"did you mean '{alike[near[0]]}'?" if near else f"known: {', '.join(names) or 'none'}"
     return InputError(f"unknown {kind} '{given}': {hint}")
 
 
@@ -139,6 +140,16 @@ def by_torch(error: RuntimeError) -> bool:
     if not frames or not (type(error) is RuntimeError or type(error).__module__.startswith("torch")):
         return False
     return "/torch/" in Path(frames[-1].filename).as_posix() or not (frames[-1].line or "").lstrip().startswith("raise")
+
+
+def cannot_run(who: str, shape: Iterable[int], kind: object, error: RuntimeError) -> SpikeLedgerError | None:
+    """The sentence where torch cannot run a network on such inputs; None where somebody raised it by a `raise` of theirs."""
+    if isinstance(error, SpikeLedgerError) or (not (large := no_room(error)) and not by_torch(error)):
+        return None
+    return large or InputError(
+        f"{who} cannot run on inputs of shape {list(shape)}, {kind} ({retold(error)}): give samples of the shape and number "
+        "format that it was made for"
+    )
 
 
 def _is_own(path: str) -> bool:

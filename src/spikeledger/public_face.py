@@ -12,7 +12,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any
 
@@ -29,7 +29,7 @@ def door(
     where: str,
     homes: Mapping[str, tuple[str, str]],
     *,
-    grouped: Mapping[str, str] = MappingProxyType({}),
+    groups: Sequence[str] = (),
     otherwise: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a module that imports each name when it is first used.
@@ -37,13 +37,14 @@ def door(
     Args:
         where: the module.
         homes: public name -> the module that holds it, and its name there; an empty one is the module itself.
-        grouped: names that stand in a group's door, and open here too.
+        groups: doors whose names open here too.
         otherwise: words that others use -> what is said here, for the error.
     """
     group = where.partition(".")[2]
     said = f"sl.{group}." if group else "sl."
 
     def get(name: str) -> Any:
+        grouped = {} if name in homes or name.startswith("_") else inside(groups)
         if name in grouped:
             value = getattr(importlib.import_module(f".{grouped[name]}", _PACKAGE), name)
         elif name in homes:
@@ -62,6 +63,11 @@ def door(
         return value
 
     return get, lambda: sorted(homes), [*homes, *["__version__"] * (not group)]
+
+
+def inside(groups: Sequence[str]) -> dict[str, str]:
+    """Each name of some groups, and its group."""
+    return {name: group for group in groups for name in importlib.import_module(f".{group}", _PACKAGE).__all__}
 
 
 def public(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,7 +150,8 @@ def _profile(name: str, value: Any) -> Any:
         return value.profile
     if isinstance(value, (*_FILES, HardwareProfile)):
         return value
-    raise _not(name, value, "a device", "give a name of sl.list_profiles(), a TOML file, or sl.load_profile(...)")
+    what = "hardware" if type(value).__name__ == "device" else "a device"  # torch's own is where tensors lie
+    raise _not(name, value, what, "give a name of sl.list_profiles(), a TOML file, or sl.load_profile(...)")
 
 
 def _device(name: str, value: Any) -> Any:

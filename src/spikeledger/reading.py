@@ -202,9 +202,11 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
     import numpy as np
 
+    start = file.read(8)
+    if start.startswith(b"PK"):
+        raise ValueError("it is an archive of arrays, as numpy.savez writes them: save one with numpy.save")
     try:
         # numpy's own reader takes more than numpy writes, with a warning, and raises whatever Python's tokeniser does
-        start = file.read(8)
         size = {b"\x93NUMPY\x01\x00": "<H", b"\x93NUMPY\x02\x00": "<I"}[start]
         (length,) = struct.unpack(size, file.read(struct.calcsize(size)))
         header = file.read(length) if length <= _LONGEST_HEADER else b""

@@ -35,9 +35,9 @@ class Showing:
         """Print it as a table."""
         importlib.import_module(_PRESENTER).show(self)
 
-    def plot(self, **options: Any) -> Any:
-        """Draw it: a picture that shows itself in a notebook and is kept with `.save(path)`."""
-        return importlib.import_module(_PRESENTER).plot(self, **options)
+    def plot(self, *which: Any, **options: Any) -> Any:
+        """Draw it: a picture that shows itself in a notebook and is kept with `.save(path)`; which one, where it has several."""
+        return importlib.import_module(_PRESENTER).plot(self, *which, **options)
 
     @checked
     def report(self, path: str | os.PathLike[str] = "report.html") -> Path:

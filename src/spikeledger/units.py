@@ -46,6 +46,11 @@ def joules(value: float) -> str:
     return si(value, "J")
 
 
+def plural(number: int, noun: str) -> str:
+    """`1 spike`, `1,330 spikes`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def kwh(value_joules: float) -> float:
     """Kilowatt-hours of some joules: ``E / 3.6e6``."""
     return value_joules / JOULES_PER_KWH

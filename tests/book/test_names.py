@@ -30,8 +30,9 @@ def names() -> ModuleType:
 
 def test_every_name_has_an_example_and_no_example_is_of_a_stranger(names: ModuleType) -> None:
     cells = names.examples(EXAMPLES)
-    inside = {f"sl.{group}.{name}" for name, group in sl._GROUPED.items()}
-    groups = {f"sl.{group}" for group in sl._GROUPED.values()}
+    doors = [(group, name) for group in sl._GROUPS for name in getattr(sl, group).__all__ if name not in sl.__all__]
+    inside = {f"sl.{group}.{name}" for group, name in doors}
+    groups = {f"sl.{group}" for group, _ in doors}
     top = {f"sl.{name}" for name in sl.__all__ if not name.startswith("_")}
     assert set(cells) - {"first"} == (top - groups) | inside
     for name, cell in cells.items():

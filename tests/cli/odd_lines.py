@@ -159,6 +159,12 @@ robustness net --samples 0
 robustness a=net a=net --attacks none --noise none --samples 0
 robustness =net
 robustness x=nowhere
+# what names more or other things than it seems
+price good.npz --profile loihi,v100
+price good.npz --profile loihi --out bill.pdf
+record mine:make --inputs good.npy -o a.npz
+record net --inputs good.npz -o a.npz
+convert net --out made
 # chips
 chip check nowhere
 chip check net --chip lohi
@@ -205,6 +211,8 @@ study run {long}.toml
 study run empty.toml
 study run study.toml --set epochs
 study run study.toml --set =2
+study run study.toml --set x=0.1 --set x=0.2
+price good.npz --profile loihi --elsewhere fc1=v100 --elsewhere fc1=h100
 study run study.toml --set nothing=2
 study run study.toml --set x=nan
 study run study.toml --set x=[]
@@ -258,6 +266,8 @@ profiles --json
 profiles show loihi
 profiles show loihi --json
 profiles check loihi
+chip check net --chip loihi --chip odin --json
+price good.npz --profile loihi --leave-out spike --leave-out second --json
 chip list
 chip list --json
 price --profile loihi good.npz

@@ -104,6 +104,21 @@ def test_what_is_only_unusual_works(line: str, place: Path, capfd: pytest.Captur
         (place / name).unlink() if (place / name).is_file() else None
 
 
+@pytest.mark.parametrize("again", ["--profile v100 --profile loihi", "--profile=v100 --profile=loihi"])
+def test_an_option_given_twice_is_said(again: str, place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["price", "good.npz", "--json", *again.split()]) == 0
+    out, err = capfd.readouterr()
+    assert (
+        json.loads(out)["profile"] == "loihi"
+        and err == "note: --profile was given more than once, and the last one counted\n"
+    )
+    assert (
+        main(["price", "good.npz", "--json", "--profile", "loihi", "--leave-out", "spike", "--leave-out", "second"])
+        == 0
+    )
+    assert capfd.readouterr().err == ""
+
+
 def test_no_command_is_the_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "Usage" in capfd.readouterr().out

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from torch import nn
 
 from spikeledger.errors import InputError
 from spikeledger.networks.decoders import (
@@ -19,6 +20,7 @@ from spikeledger.networks.decoders import (
     first_spike,
 )
 from spikeledger.networks.encoders import Delta, Direct, Latency, Rate, encoder, per_image
+from spikeledger.networks.spiking import SpikingNetwork
 
 IMAGES = hnp.arrays("float32", hnp.array_shapes(min_dims=2, max_dims=4, max_side=5), elements=st.floats(0, 1, width=32))
 
@@ -109,3 +111,11 @@ def test_what_cannot_be_coded_says_so(deed, says) -> None:
     with pytest.raises(InputError) as caught:
         deed()
     assert says in str(caught.value)
+
+
+def test_an_encoder_says_itself_whether_it_takes_sequences() -> None:
+    class Mine(Delta):
+        pass
+
+    for code, layout in ((Mine(4), "TB"), (Delta(4), "TB"), (Rate(4), "B")):
+        assert SpikingNetwork(nn.Linear(3, 2), encoder=code).input_layout == layout

@@ -235,7 +235,7 @@ def test_a_notebook_shows_the_picture_and_its_sentence(hostile: Comparison) -> N
 
 def test_drawing_needs_neither_matplotlib_nor_torch() -> None:
     code = (
-        "import sys; import spikeledger.report.page, spikeledger.report.figures, spikeledger.report.tables;"
+        "import sys; import spikeledger.report.page, spikeledger.report.figures, spikeledger.report.terminal_verdicts;"
         "print([name for name in ('matplotlib', 'torch', 'rich', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

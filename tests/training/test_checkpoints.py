@@ -264,3 +264,9 @@ def test_what_is_not_there_or_too_long_is_refused(tmp_path: Path, run_folder: Pa
     refused(lambda: load_checkpoint(tmp_path))
     (tmp_path / "checkpoint.toml").write_bytes(b"\xff\xfe")
     refused(lambda: load_checkpoint(tmp_path))
+
+
+def test_a_file_is_no_folder_of_a_network(tmp_path: Path) -> None:
+    torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(FileFormatError, match="load_state_dict"):
+        sl.load_network(tmp_path / "weights.pt")

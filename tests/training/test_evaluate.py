@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 import spikeledger as sl
 from spikeledger.errors import InputError
@@ -103,3 +103,74 @@ def test_what_cannot_be_asked_is_one_sentence(inputs: object, labels: object, wo
         assert words in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(InputError, match="batch size of 0"):
         sl.evaluate(ordinary(), DATA.test_inputs, DATA.test_labels, batch_size=0)
+
+
+class Stepping(nn.Module):
+    """A network of a user's own that takes `[T, B, N]`, keeps nothing between calls, and is given samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.neuron = nn.Linear(5, 3), sl.neurons.LIF(beta=0.9)
+        with torch.no_grad():
+            self.weight.weight.fill_(0.3)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        return self.neuron(self.weight(steps).unsqueeze(1)).squeeze(1)
+
+
+def test_samples_that_a_network_takes_for_steps_are_told() -> None:
+    samples, labels = torch.full((11, 5), 0.4), torch.arange(11) % 3
+    for call in (
+        lambda: sl.evaluate(Stepping(), samples, labels),
+        lambda: sl.fit(Stepping(), (samples, labels), progress=False),
+    ):
+        with pytest.raises(InputError, match=r"those before it.*\[T, B, \*N\]"):
+            call()
+    whole = sl.SpikingNetwork(Stepping().weight, encoder="rate", timesteps=4)
+    assert sl.evaluate(whole, samples, labels).accuracy <= 1
+
+
+class Folding(nn.Module):
+    """Takes samples of a channel, and folds a batch without one into channels: one sample alone passes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images.reshape(-1, len(images) if images.dim() == 3 else 1, 6, 6)).flatten(1)
+
+
+def test_more_than_one_sample_is_tried() -> None:
+    images, labels = torch.rand(9, 6, 6), torch.arange(9) % 3
+    assert Folding()(images[:1]).shape == (1, 32)
+    for call in (
+        lambda: sl.evaluate(Folding(), images, labels),
+        lambda: sl.fit(Folding(), (images, labels), progress=False),
+    ):
+        with pytest.raises(InputError, match=r"Folding cannot take .* inputs of shape \[6, 6\]"):
+            call()
+
+
+def test_what_is_tried_leaves_no_trace() -> None:
+    class Counting(nn.Linear):
+        calls = 0
+
+        def forward(self, values: Tensor) -> Tensor:
+            self.calls = self.calls + len(values)
+            return super().forward(values)
+
+    network = Counting(4, 3)
+    sl.evaluate(network, torch.rand(10, 4), torch.zeros(10, dtype=torch.int64), batch_size=4)
+    assert network.calls == 10
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16])
+def test_samples_become_numbers_of_the_kind_that_weights_are(kind: torch.dtype) -> None:
+    network, samples, labels = sl.zoo.mlp(7, 6, 3, timesteps=3).to(kind), torch.rand(12, 7), torch.arange(12) % 3
+    assert sl.evaluate(network, samples, labels).labels.size == 12
+    run = sl.fit(network, (samples, labels), epochs=1, progress=False)
+    assert run.history[0].joules_per_sample is not None
+    ann = nn.Sequential(nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)).to(kind)
+    found = sl.compare(ann, network, (samples, labels), profiles=["horowitz-45nm"], widths=False)
+    assert found.ann.activity.total("dense_op") == 12 * (7 * 5 + 5 * 3)

@@ -20,6 +20,7 @@ from ..arguments import checked
 from ..errors import CallError, InputError, of_kind, unknown_name
 from ..events import EVENTS
 from ..shown import Shown
+from ..units import plural
 from .files import read, write
 from .rows import Counts, InputClass, Layer, Tally, Uncounted, added, same, total_of
 
@@ -200,12 +201,10 @@ class Activity(Shown):
         return read(Path(path), cls)
 
     def __repr__(self) -> str:
-        counts = ", ".join(
-            f"{event}={self.total(event):,}" for event in ("spike", "synaptic_op", "mac") if event in self.events
-        )
-        trouble = f", {len(self.uncounted)} uncounted" if self.uncounted else ""
-        size = f"{len(self.layers)} layers, samples={self.samples:,}, timesteps={self.timesteps}"
-        return f"Activity({size}, {counts}{trouble})"
+        said = [plural(len(self.layers), "layer"), f"samples={self.samples:,}", f"timesteps={self.timesteps}"]
+        said += [f"{event}={self.total(event):,}" for event in ("spike", "synaptic_op", "mac") if event in self.events]
+        said += [f"{len(self.uncounted)} uncounted"] * bool(self.uncounted)
+        return f"Activity({', '.join(said)})"
 
 
 def merge_class(a: tuple[InputClass, float], b: tuple[InputClass, float]) -> tuple[InputClass, float]:

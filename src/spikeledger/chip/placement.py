@@ -19,6 +19,7 @@ from ..hardware.cores import Mesh
 from ..hardware.profile import HardwareProfile
 from ..mapping.map import map as map_network
 from ..mapping.mapped import Mapped, grain, outward
+from ..units import plural
 from .device import Device, list_devices, load_device
 from .fits import fits
 from .packing import alone, pack
@@ -80,9 +81,8 @@ class Placement:
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}({self.network.name!r} on {self.chip.name!r}: {self.core_count:,} cores, "
-            f"{self.chips:,} chips, "
-            f"packets x hops {self.cost:,.0f})"
+            f"{type(self).__name__}({self.network.name!r} on {self.chip.name!r}: {plural(self.core_count, 'core')}, "
+            f"{plural(self.chips, 'chip')}, packets x hops {self.cost:,.0f})"
         )
 
 

@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from .. import __version__
 from ..errors import SpikeLedgerError, no_room
@@ -36,6 +37,7 @@ from . import (
     train,
     validate,
 )
+from .console import say
 
 #: typer's parent of every "no such option" and "missing argument", wherever the installed release keeps it
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -67,6 +69,44 @@ app.add_typer(study.app, name="study", short_help="Run studies that are files.")
 app.add_typer(search.app, name="search", short_help="Find the network that costs least.")
 app.command("outlook", short_help="Brains, training runs, answers: joules.")(outlook.outlook)
 app.command("show", short_help="Show a result's file in the terminal.")(show.show)
+
+
+class _Once(typer.core.TyperCommand):
+    """A command that says so where an option of one value was given twice: the last one counts, and not in silence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        names = {
+            name: one.opts[0]
+            for one in self.params
+            if isinstance(one, typer.core.TyperOption) and not (one.multiple or one.is_flag or one.count)
+            for name in one.opts
+        }
+        seen, waiting = set[str](), False  # for the value of the option before
+        for arg in args if "--" not in args else args[: args.index("--")]:
+            name = names.get(arg.partition("=")[0] if arg.startswith("--") else arg[:2], "")
+            if not waiting and name and name in seen:
+                ctx.meta.setdefault("again", {})[name] = None
+            if not waiting and name:
+                seen.add(name)
+            waiting = not waiting and arg in names
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        found = super().invoke(ctx)
+        for name in ctx.meta.get("again", ()):
+            say(f"note: {name} was given more than once, and the last one counted")
+        return found
+
+
+def _everywhere(typed: typer.Typer) -> None:
+    for command in typed.registered_commands:
+        command.cls = _Once
+    for group in typed.registered_groups:
+        if group.typer_instance is not None:
+            _everywhere(group.typer_instance)
+
+
+_everywhere(app)
 
 
 def _version(asked: bool) -> None:

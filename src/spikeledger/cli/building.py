@@ -89,6 +89,8 @@ def find_network(where: str) -> nn.Module:
     if where.endswith(".py"):
         raise InputError(f"'{where}' is Python: name its function that gives the network, {where}:make_network")
     if not (colon and path.endswith(".py")):
+        if colon and is_file(f"{path}.py"):
+            raise InputError(f"'{where}' is no folder: to call a function of a file, {path}.py:{function}")
         from ..training.checkpoints import load_network
 
         return load_network(where)

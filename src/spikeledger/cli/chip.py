@@ -92,7 +92,7 @@ def abilities(
 @app.command("check", short_help="Does it fit, and what binds.")
 def check(
     network: Source,
-    chip: Annotated[str | None, typer.Option("--chip", "-c", help="One chip; else all of them.")] = None,
+    chip: Annotated[list[str] | None, typer.Option("--chip", "-c", help="A chip, again for more; else all.")] = None,
     data: Data = None, shape: Shape = None, timesteps: Timesteps = None, step_by_step: StepByStep = False,
     dt: Dt = None, root: options.Root = None, json: options.Json = False,
 ) -> None:  # fmt: skip
@@ -106,7 +106,7 @@ def check(
     from .console import print_json
 
     mapped = _mapped(network, data, shape, dt, root, timesteps, step_by_step)
-    found = fits(mapped, None if chip is None else [chip])
+    found = fits(mapped, chip or None)
     if json:
         print_json([each.to_dict() for each in found])
         return

@@ -40,7 +40,7 @@ def compare(
     backend: options.Backend = "auto",
     seed: options.Seed = 0,
     root: options.Root = None,
-    out: Annotated[Path, typer.Option(help="Folder for the report, the figures and the networks.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for the report, the live page and the networks.")] = Path(
         "comparison"
     ),
     distribution: options.Distribution = "log-uniform",
@@ -105,12 +105,14 @@ def compare(
         other = "" if neuron == "lif" else f"{neuron} neurons, "
         anns: dict[str, Any] = {}
         snns: dict[str, Any] = {}
+        runs: dict[str, Any] = {}
         with folders.unfinished(out, asked, resume=resume) as work:
             for name in names:
                 snn = building.spiking_network(
                     part, name, timesteps=timesteps, encoder=encoder, seed=seed, neuron=neuron
                 )
                 ann = zoo.twin(snn, seed=seed)
+                called = {"ann": f"{name} ANN", "snn": f"{name} SNN, {other}{encoder} code, T = {timesteps}"}
                 for kind, one in (("ann", ann), ("snn", snn)):
                     console.say(f"training the {kind.upper()} {name} on {data}")
                     own = (
@@ -119,12 +121,12 @@ def compare(
                     run = building.trained(one, part, work / f"{kind}-{name}", epochs=epochs, seed=seed, loss=own)
                     if run.stopped:
                         raise KeyboardInterrupt
-                anns[f"{name} ANN"] = ann
-                snns[f"{name} SNN, {other}{encoder} code, T = {timesteps}"] = snn
+                    runs[called[kind]] = run
+                anns[called["ann"]], snns[called["snn"]] = ann, snn
             with console.progress("recording the test samples") as progress:
                 comparison = compare_networks(
                     anns, snns, part, profiles=wanted, bill=bill, rate_hz=rate_hz, seed=seed, progress=progress,
-                    distribution=distribution, points=points,
+                    distribution=distribution, points=points, runs=runs,
                 )  # fmt: skip
             told = {**comparison.to_dict(), "backend": ran_on}
             command = _command({
@@ -141,7 +143,7 @@ def compare(
     if json:
         console.print_json(told)
         return
-    from ..report.tables import show
+    from ..report.terminal_verdicts import show
 
     show(comparison, details=details)
     tell(f"report: {out / 'report.html'}" + ("" if no_page else f", and both networks at work: {out / 'live.html'}"))

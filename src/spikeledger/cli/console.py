@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from ..printable import printable
 
@@ -18,12 +18,30 @@ def print_json(value: Any) -> None:
 
 def say(sentence: str) -> None:
     """One line for people, on stderr."""
-    print(printable(sentence), file=sys.stderr)
+    print(_lines(printable(sentence), sys.stderr), file=sys.stderr)
 
 
 def tell(text: str) -> None:
     """Text for people, on stdout."""
-    print(printable(text))
+    print(_lines(printable(text), sys.stdout))
+
+
+def _lines(text: str, stream: TextIO) -> str:
+    """Text in lines that break between words, where a terminal would break within them; for a pipe as it is."""
+    if not stream.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    room = max(shutil.get_terminal_size().columns, 20)
+    found = []
+    for line in text.splitlines():
+        inward = line[: len(line) - len(line.lstrip())] + "  "
+        whole = len(line) <= room
+        found += [line] if whole else textwrap.wrap(
+            line, room, subsequent_indent=inward, break_long_words=False, break_on_hyphens=False
+        )  # fmt: skip
+    return "\n".join(found)
 
 
 @contextmanager

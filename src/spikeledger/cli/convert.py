@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from . import options
+from .console import tell
 
 
 def convert(
     network: Annotated[str, typer.Argument(help="Folder with a saved ANN, or your own file.py:function.")],
-    data: options.Data = "mnist",
+    data: options.Data = "digits",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the spiking network.")] = None,
     method: Annotated[
         str, typer.Option(help="auto, least_squares, max, a percentile such as 99.9%, a fraction such as 1/3, qcfs.")
@@ -57,15 +58,15 @@ def convert(
     from ..datasets import load_dataset
     from ..training.checkpoints import save_network
 
-    digits = load_dataset(data, root=root)
     ann = building.find_network(network)
+    part = load_dataset(data, root=root)
     asked: dict[str, Any] = {
         "method": method, "granularity": granularity, "schedule": schedule, "input": coding, "read_out": read_out,
         "most_loss": most_loss, "epochs": epochs, "seed": seed,
     }  # fmt: skip
     said: dict[str, object] = {}
     if out is not None:
-        made = convert_ann(ann, digits, timesteps=timesteps, **asked)
+        made = convert_ann(ann, part, timesteps=timesteps, **asked)
         save_network(out, made)
         found = made.conversion
         said = {
@@ -76,11 +77,11 @@ def convert(
             ],
         }  # fmt: skip
         if not json:
-            typer.echo(f"{found.said}; saved in {out}")
+            tell(f"{found.said}; saved in {out}")
     if steps:
         from ..study.conversions import over_steps
 
-        report = over_steps(ann, digits, timesteps=steps, profile=profile, **asked)
+        report = over_steps(ann, part, timesteps=steps, profile=profile, **asked)
         said["report"] = report.to_dict()
         if pictures is not None:
             from ..report import curves
@@ -89,17 +90,15 @@ def convert(
             curves.plot_conversion_accuracy(report).save(pictures / "accuracy.svg")
             curves.plot_conversion_joules(report).save(pictures / "joules.svg")
         if not json:
-            typer.echo(f"the ANN is right in {100 * report.ann_accuracy:.2f} %, at {report.ann_joules:.3g} J a sample")
-            typer.echo(
-                f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10} {'recomputed':>10}"
-            )
+            tell(f"the ANN is right in {100 * report.ann_accuracy:.2f} %, at {report.ann_joules:.3g} J a sample")
+            tell(f"{'T':>4} {'steps':>6} {'right':>8} {'error':>7} {'spikes':>10} {'joules':>10} {'recomputed':>10}")
             for row in report.rows:
                 each = asdict(row)
-                typer.echo(
+                tell(
                     f"{row.timesteps:>4} {row.latency_steps:>6} {100 * row.accuracy:>7.2f}% {each['rate_error']:>7.3f} "
                     f"{row.spikes:>10,.0f} {row.joules:>10.3g} {row.joules_recomputed:>10.3g}"
                 )
-            typer.echo(report.said)
+            tell(report.said)
     if json:
         console.print_json(said)
 

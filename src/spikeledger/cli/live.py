@@ -9,6 +9,7 @@ import typer
 
 from ..errors import InputError
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,8 +63,8 @@ def live(
         document = networks.document_of(left, right, part, profiles=own)
     write_live(document, out)
     for note in document.notes:
-        typer.echo(note)
-    typer.echo(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
+        tell(note)
+    tell(f"page: {out} ({out.stat().st_size / 1000:.0f} kB)")
 
 
 def _film(out: Path, on: str, samples: int, still: str, shown: tuple[nn.Module, nn.Module, Dataset]) -> None:
@@ -78,7 +79,7 @@ def _film(out: Path, on: str, samples: int, still: str, shown: tuple[nn.Module, 
     with building.own_code():
         made = film(*shown, ann_profile=left, snn_profile=right, samples=samples)
     made.save(out, still=still)  # type: ignore[arg-type]
-    typer.echo(f"{out}: {samples} samples, ANN on {made.titles['ann']}, SNN on {made.titles['snn']}")
+    tell(f"{out}: {samples} samples, ANN on {made.titles['ann']}, SNN on {made.titles['snn']}")
 
 
 def check(data: str | None, comparison: Path | None, ann: str | None, snn: str | None) -> None:

@@ -71,11 +71,13 @@ def at_least(name: str, value: int | None, least: int) -> None:
 
 def pairs(name: str, given: list[str] | None, form: str) -> dict[str, str]:
     """`["a=b"]` as a dictionary."""
-    found = {}
+    found: dict[str, str] = {}
     for one in given or ():
         key, equals, value = one.partition("=")
         if not (key and equals and value):
             raise InputError(f"--{name} is '{one}', but needs the form {form}")
+        if key in found:
+            raise InputError(f"--{name} gives {key} twice, '{found[key]}' and '{value}': say one")
         found[key] = value
     return found
 

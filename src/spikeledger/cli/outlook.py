@@ -41,7 +41,7 @@ def outlook(
     from ..outlook import check as contradictions
     from ..outlook import project, tables, to_dict
     from ..report.outlook_text import show_contradictions, show_sheets
-    from .console import print_json, say
+    from .console import print_json, say, tell
 
     sheets = tables()
     asked = list(sheets) if table and "all" in table else (table or [])
@@ -64,14 +64,14 @@ def outlook(
         else:
             print_json(to_dict())
     elif projection is not None:
-        print(projection.says())
+        tell(projection.says())
     elif check:
         show_contradictions(contradictions())
     elif asked:
         show_sheets(sheets[name] for name in asked)
     elif out is None:
         show_sheets(sheets[name] for name in _FIRST)
-        print(f"{len(contradictions())} numbers clash: --check prints them. Tables: {', '.join(sheets)}.")
+        tell(f"{len(contradictions())} numbers clash: --check prints them. Tables: {', '.join(sheets)}.")
 
 
 def _written(folder: Path) -> Path:

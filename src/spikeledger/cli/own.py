@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options
+from .console import tell
 
 if TYPE_CHECKING:
     from ..hardware.profile import HardwareProfile
@@ -24,7 +25,7 @@ def new(
     from ..hardware.template import write_template
 
     written = write_template(file)
-    print(f"{written}: fill in the numbers and their sources, then: spikeledger profiles check {written}")
+    tell(f"{written}: fill in the numbers and their sources, then: spikeledger profiles check {written}")
 
 
 def check(
@@ -44,11 +45,11 @@ def check(
     if json:
         print_json({"name": device.name, "remarks": remarks})
         return
-    print(f"{device.name} loads: {len(device.prices)} prices, weakest evidence '{device.kind}'")
+    tell(f"{device.name} loads: {len(device.prices)} prices, weakest evidence '{device.kind}'")
     for remark in remarks:
-        print(f"- {remark}")
+        tell(f"- {remark}")
     if not remarks:
-        print("nothing is missing")
+        tell("nothing is missing")
 
 
 def catalogue(devices: Iterable[HardwareProfile]) -> str:

@@ -34,7 +34,9 @@ def price(
     from .console import print_json
 
     if out is not None:
-        folders.check_target(out)
+        from ..report.shell import check_page
+
+        folders.check_target(check_page(out))
     device = load_profile(profile)
     ledger = price_activity(
         Activity.load(activity), device, bill=bill, leave_out=leave_out or (),

@@ -37,7 +37,7 @@ def listing(
     Example: spikeledger profiles list
     """
     from ..hardware.catalog import list_profiles, load_profile
-    from .console import evidence, print_json, span
+    from .console import evidence, print_json, span, tell
 
     devices = [load_profile(name) for name in list_profiles()]
     if json:
@@ -58,8 +58,8 @@ def listing(
         print(own.catalogue(devices), end="")
         return
     for one in devices:
-        print(f"{one.name}: {one.title}")
-        print(f"    {span(one)}; {', '.join(evidence(one))}; runs {', '.join(one.runs)}")
+        tell(f"{one.name}: {one.title}")
+        tell(f"    {span(one)}; {', '.join(evidence(one))}; runs {', '.join(one.runs)}")
 
 
 @app.command("show", short_help="A device's card: prices and sources.")

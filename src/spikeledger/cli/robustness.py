@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from . import options
+from .console import tell
 
 
 def robustness(
     networks: Annotated[
         list[str], typer.Argument(help="Folders of saved networks, or file.py:function; name=... gives one a name.")
     ],
-    data: options.Data = "mnist",
+    data: options.Data = "digits",
     samples: Annotated[int, typer.Option(help="How many test samples.")] = 1000,
     noise: Annotated[str, typer.Option(help="Kinds of noise, with commas; all by default, none for none.")] = "all",
     attacks: Annotated[str, typer.Option(help="naive, fgsm, pgd, transfer, with commas.")] = "naive,fgsm,pgd,transfer",
@@ -29,6 +30,7 @@ def robustness(
     Example: spikeledger robustness ann=my-ann snn=my-snn --data mnist --samples 500
     """
     from ..errors import InputError
+    from ..reading import is_folder
     from ..stress.compare import ATTACKS, EPSILONS
     from ..stress.faults import KINDS
     from . import building, console, folders
@@ -46,14 +48,16 @@ def robustness(
     named = {}
     for each in networks:
         name, given, where = each.partition("=")
-        name, where = (name, where) if given else (Path(each).name, each)
+        name, where = (name, where) if given and not is_folder(each) else (Path(each).name, each)
+        if not name:
+            raise InputError(f"'{each}' gives no name: say NAME={where}")
         if name in named:
             raise InputError(f"two networks are called '{name}': give them names, such as a={each}")
         named[name] = building.find_network(where)
     asked = _parts(attacks) or list(ATTACKS)
-    digits = load_dataset(data, root=root)
+    part = load_dataset(data, root=root)
     found = compare(
-        named, digits, noise=kinds, attacks=[] if attacks == "none" else asked, epsilons=sizes if attacks != "none" else [],
+        named, part, noise=kinds, attacks=[] if attacks == "none" else asked, epsilons=sizes if attacks != "none" else [],
         samples=samples, seed=seed,
     )  # fmt: skip
     if pictures is not None:
@@ -69,17 +73,17 @@ def robustness(
         return
     for row in found.rows:
         way = f" ({row.way})" if row.way else ""
-        typer.echo(
+        tell(
             f"{row.network:<12} {row.kind + way:<34} {row.level:>6g} {100 * row.accuracy:>6.1f} % "
             f"[{100 * row.low:.1f}, {100 * row.high:.1f}]{'  ' + row.label if row.label else ''}"
         )
     if attacks != "none":
         shares = ", ".join(f"{name} {100 * share:.1f} %" for name, share in found.without_gradient.items())
-        typer.echo(f"samples without a gradient: {shares}")
+        tell(f"samples without a gradient: {shares}")
     for name, why in found.masked.items():
         if why:
-            typer.echo(f"{name} is masked, not robust: {why}")
-    typer.echo(found.said)
+            tell(f"{name} is masked, not robust: {why}")
+    tell(found.said)
 
 
 def _parts(text: str) -> list[str]:

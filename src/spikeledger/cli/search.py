@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from . import options
+from .console import tell
 from .study import Cluster, Drop, Set, Threads, changes
 
 if TYPE_CHECKING:
@@ -102,24 +103,23 @@ def reprice(
         print_json(found.to_dict())
         return
     from rich.console import Console
-    from rich.table import Table
 
+    from ..report.terminal_tables import print_table
     from ..report.trials import said
 
-    table = Table(title=f"{found.objective} -> {found.device}, {len(found.points)} points", title_justify="left")
     others = list(found.points[0].others)
-    for name in ("trial", *others, found.objective, f"on {found.device}", "rank", "front"):
-        table.add_column(name, justify="left" if name == "trial" else "right")
-    for point in sorted(
-        (each for each in found.points if each.front or each.front_before), key=lambda each: each.joules
-    ):
-        fate = {(True, True): "stays", (True, False): "leaves", (False, True): "joins"}[point.front_before, point.front]
-        table.add_row(
+    names = ("trial", *others, found.objective, f"on {found.device}", "rank", "front")
+    fates = {(True, True): "stays", (True, False): "leaves", (False, True): "joins"}
+    rows = [
+        (
             point.key[:8], *(said(name, point.others[name]) for name in others), said("joules", point.before),
-            said("joules", point.joules), f"{point.rank_before} -> {point.rank}", fate,
-        )  # fmt: skip
-    Console().print(table)
-    typer.echo(
+            said("joules", point.joules), f"{point.rank_before} -> {point.rank}", fates[point.front_before, point.front],
+        )
+        for point in sorted((one for one in found.points if one.front or one.front_before), key=lambda one: one.joules)
+    ]  # fmt: skip
+    tell(f"{found.objective} -> {found.device}, {len(found.points)} points")
+    print_table(Console(), names, rows, numbers=range(1, len(names)), whole=range(len(names)))
+    tell(
         f"{found.turned:,} of {found.pairs:,} pairs of points are in another order on {found.device} than by {found.objective}"
     )
 
@@ -162,14 +162,12 @@ def _finish(search: Search, again: str, optuna: Path | None, tensorboard: Path |
 
 
 def _print(found: Findings) -> None:
-    from rich.console import Console
-
     from ..report.search_pictures import SAYS_LITTLE, plot_courses, plot_front
     from ..report.trials import said
 
-    console, aims = Console(), found.search.aims
+    aims = found.search.aims
     several = any(len(each.rows) > 1 for each in found.search.tried)
-    console.print(found.search.title, highlight=False)
+    tell(found.search.title)
     for number, point in enumerate(found.front, 1):
         values: list[Any] = []
         for name in aims.objectives:
@@ -180,13 +178,13 @@ def _print(found: Findings) -> None:
         told = f"{number:02}{' knee' if point.knee else ''}  {', '.join(values)}"
         chosen += f", rung {point.rung + 1}" if several else ""
         told += f", tradeoff {score:.4f}" if isinstance(score, float) else ""
-        console.print(f"{told}; {chosen}", highlight=False, soft_wrap=True)
-    console.print(plot_front(found).says, highlight=False, soft_wrap=True)
-    console.print(f"hypervolume: {plot_courses(found.courses).says}", highlight=False, soft_wrap=True)
+        tell(f"{told}; {chosen}")
+    tell(plot_front(found).says)
+    tell(f"hypervolume: {plot_courses(found.courses).says}")
     for each in found.influences:
         first = ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(each.shares.items())[:3])
         explained = f"{100 * max(each.explained, 0):.0f} % explained"
         told = f"{each.objective} is moved by {first} ({explained})"
         if each.explained < SAYS_LITTLE:
             told = f"what moves {each.objective} cannot be said ({explained})"
-        console.print(told, highlight=False, soft_wrap=True)
+        tell(told)

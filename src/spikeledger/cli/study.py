@@ -130,11 +130,13 @@ def changes(given: list[str] | None) -> dict[str, Any]:
     """The settings of `--set`, whose values are TOML; what is none is a text."""
     from ..errors import InputError
 
-    found = {}
+    found: dict[str, Any] = {}
     for each in given or ():
         name, equals, value = each.partition("=")
         if not equals or not name.strip():
             raise InputError(f"--set is '{each}', but needs a name and a value: epochs=2")
+        if name.strip() in found:
+            raise InputError(f"--set gives {name.strip()} twice: for a trial of each value, {name.strip()}=[...]")
         try:
             found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

@@ -16,6 +16,8 @@ from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 
 from ..errors import InputError
+from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
+from ..listening.neurons import is_neuron
 from ..networks.spiking import SpikingNetwork
 from .graph import Affine, Graph, Kind, Step, measure
 from .simplify import simplify
@@ -72,7 +74,7 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
 
 def _plain(ann: Any) -> nn.Module:
     """A copy of the module inside what only compiles or spreads it, with weights as they multiply."""
-    if isinstance(ann, SpikingNetwork):
+    if isinstance(ann, SpikingNetwork) or (isinstance(ann, nn.Module) and any(map(is_neuron, ann.modules()))):
         raise InputError(f"a {type(ann).__name__} spikes already: convert takes an ordinary network, with ReLUs")
     if not isinstance(ann, nn.Module):
         raise InputError(f"an ANN must be a torch.nn.Module, not a {type(ann).__name__}")

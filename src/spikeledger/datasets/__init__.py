@@ -2,7 +2,7 @@
 
 from spikeledger.datasets.catalog import list_datasets, load_dataset
 from spikeledger.datasets.dataset import Dataset
-from spikeledger.datasets.events import load_events
-from spikeledger.datasets.flowers import read_flowers
+from spikeledger.datasets.events import load_events as load_events
+from spikeledger.datasets.flowers import read_flowers as read_flowers
 
-__all__ = ["Dataset", "list_datasets", "load_dataset", "load_events", "read_flowers"]
+__all__ = ["Dataset", "list_datasets", "load_dataset"]

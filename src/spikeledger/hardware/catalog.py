@@ -65,6 +65,8 @@ def load_profile(name_or_path: str | os.PathLike[str] | HardwareProfile) -> Hard
         return parse_profile(read_text(path, _KIND), str(path))
     if text in _FORMER:
         raise InputError(f"unknown profile '{text}': it is called '{_FORMER[text]}'")
+    if "," in text:
+        raise InputError(f"'{text}' names several devices, and one is priced at a time: ask for each by itself")
     raise unknown_name("profile", text, _files())
 
 

@@ -23,10 +23,20 @@ Kind = Literal["measured", "simulated", "claimed", "assumed"]
 KINDS: tuple[Kind, ...] = ("measured", "simulated", "claimed", "assumed")
 
 
+#: pydantic's kinds of fault that its own words say badly -> ours
+_SAID = {
+    "extra_forbidden": "there is no such field", "missing": "it is missing", "tuple_type": "give a list, such as ['snn']",
+    "model_type": "give a table of its own", "dict_type": "give a table of its own",
+    "float_parsing": "give a number in SI units, without them", "float_type": "give a number in SI units, without them",
+    "finite_number": "give a finite number", "string_type": "give text, in quotes", "too_short": "name at least one",
+}  # fmt: skip
+
+
 def faults(error: ValidationError) -> list[str]:
     """Every fault that pydantic found, each with its place."""
     return [
-        f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: {fault['msg'].removeprefix('Value error, ')}"
+        f"{'.'.join(str(part) for part in fault['loc']) or 'profile'}: "
+        + _SAID.get(fault["type"], fault["msg"].removeprefix("Value error, "))
         for fault in error.errors()
     ]
 

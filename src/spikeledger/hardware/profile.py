@@ -174,7 +174,7 @@ class State(Part):
 
     title: str
     caveat: str = ""
-    volts: float | None = Field(default=None, gt=0, le=1e6)
+    volts: float | None = Field(default=None, gt=0, le=100)
     prices: dict[str, Price] = Field(default_factory=dict)
     memory: tuple[Level, ...] = ()
     static: Static | None = None
@@ -188,14 +188,14 @@ class HardwareProfile(Showing, Part):
     name: str
     title: str
     summary: str = ""
-    runs: tuple[Literal["snn", "ann"], ...] = ("snn", "ann")
+    runs: tuple[Literal["snn", "ann"], ...] = Field(default=("snn", "ann"), min_length=1)
     #: which zeros the device does not compute: none (dense machines), those of spikes, or all
     skips: Literal["none", "spikes", "all"] = "spikes"
     #: when the membrane moves: dense in T (`every_step`), or only where a spike arrives (`on_event`)
     updates: Literal["every_step", "on_event"] = "every_step"
     bill: str = "full"
     node_nm: float | None = Field(default=None, gt=0, le=1e6)
-    volts: float | None = Field(default=None, gt=0, le=1e6)
+    volts: float | None = Field(default=None, gt=0, le=100)
     caveat: str = ""
     #: what its numbers belong to, where that is more than this profile: the same number under one name is one number
     family: str = ""

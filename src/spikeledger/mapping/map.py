@@ -84,6 +84,8 @@ def _sample(network: nn.Module, inputs: Any, layout: str) -> Tensor:
         raise InputError(
             f"inputs of shape {list(tensor.shape)} have no {layout} axes with a value: pass layout='B', 'TB' or 'BT'"
         )
+    if tensor.dim() == 1 and tensor.is_floating_point():
+        raise InputError(f"inputs of shape {list(tensor.shape)} have one axis: if they are one sample, give x[None]")
     return tensor.to(torch.get_default_dtype()) if tensor.dtype == torch.float16 else tensor
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..units import plural
 from .projections import Projection as Projection
 from .synapses import Convolution
 
@@ -166,7 +167,7 @@ class Mapped:
 
     def __repr__(self) -> str:
         return (
-            f"Mapped({self.name!r}, {len(self.populations)} populations, {self.neurons:,} neurons, "
+            f"Mapped({self.name!r}, {plural(len(self.populations), 'population')}, {plural(self.neurons, 'neuron')}, "
             f"{self.synapses:,} synapses, {self.stored_weights:,} stored weights)"
         )
 

@@ -60,6 +60,8 @@ class Spikes:
 
 def weighted(layer: nn.Module) -> Weighted | None:
     """The weighted layer that a layer on `[T, B, *N]` is, if kernels know it."""
+    # exact types: a class derived from one may do anything in its forward
+    # a linear layer takes [T, B, N] as it is; a convolution needs its lifting over time
     inner = layer.module if type(layer) is OverTime else layer
     if type(inner) is nn.Linear:
         return inner if inner is layer else None
@@ -68,6 +70,7 @@ def weighted(layer: nn.Module) -> Weighted | None:
 
 def is_fused(layer: nn.Module | None) -> bool:
     """Whether a layer is neurons that the fused kernels know."""
+    # a learned start, a truncated gradient or a surrogate of the user's own is run step by step instead
     return (
         isinstance(layer, Neuron)
         and layer.plain
@@ -94,6 +97,7 @@ def wants_bits(layers: list[nn.Module], index: int) -> bool:
         if found is not None:
             return _works(found)
         pools = type(layer) is OverTime and type(layer.module) is nn.MaxPool2d
+        # a layer in between that needs floats would unpack the bits at once
         if not (pools or isinstance(layer, nn.Flatten | nn.Dropout) or passes(layer)):
             return False
     return False
@@ -128,11 +132,13 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
             return None
         if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
             return None
+        # the gradient of its weights reads the bits turned, and turning them while packing costs half (decision 0096)
         learns = geometry is None and layer.weight.requires_grad and torch.is_grad_enabled()
         packed = bits.pack(flow, count=count, turn=learns)
         if packed is None:
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
+    # asked of the bits themselves: how many fired decides, and is known only now
     if geometry is not None and cheapest(geometry, flow.planes) == "dense":
         return None
     return flow
@@ -153,6 +159,7 @@ def _works(layer: Weighted) -> bool:
 
 def stands_still(flow: Tensor) -> bool:
     """Whether a tensor is one image, shown at every step."""
+    # `expand` made it: direct coding costs no memory, and needs one product in place of T
     return flow.dim() > 2 and flow.shape[0] > 1 and flow.stride(0) == 0
 
 
@@ -210,6 +217,7 @@ def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
         if pairs and not (isinstance(found, nn.Linear) and width == found.in_features):
             break
         pairs.append((found, following))
+        # the kernel that runs several layers in one go knows linear ones; a convolution and its neurons are one node
         if not isinstance(found, nn.Linear):
             break
         width = found.weight.shape[0]
@@ -268,6 +276,7 @@ def _outputs(layer: nn.Conv1d | nn.Conv2d, spikes: Spikes) -> tuple[int, ...]:
 
 def _worth(layer: Weighted, spikes: Spikes) -> Tensor:
     """A layer's weights for spikes of a scale."""
+    # a factor on every spike is one on the weights, which are fewer
     return layer.weight if spikes.scale == 1 else layer.weight * spikes.scale
 
 
@@ -308,6 +317,7 @@ def dropped(spikes: Spikes, share: float) -> Spikes | None:
     shape = spikes.planes.shape
     rates = torch.full((1, spikes.planes.columns), 1 - share)
     stays = rate_planes(rates, spikes.planes.rows, torch.default_generator)
+    # a generator or a machine whose numbers the kernel cannot draw in torch's order
     if stays is None:
         return None
     stays = bits.Planes(stays.words, shape)

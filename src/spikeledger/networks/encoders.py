@@ -36,6 +36,9 @@ def check_steps(what: str, timesteps: int) -> int:
 class Encoder(nn.Module):
     """Samples `[B, *N]` in, a sequence `[T, B, *N]` out; `timesteps` is T."""
 
+    #: whether a sequence is what comes in
+    takes_sequences = False
+
     @checked
     def __init__(self, timesteps: int) -> None:
         super().__init__()
@@ -135,6 +138,8 @@ class Delta(Encoder):
     The first step is compared with zero. With `signed=False` only rises spike.
     """
 
+    takes_sequences = True
+
     @checked
     def __init__(self, timesteps: int, *, threshold: float = 0.1, signed: bool = True) -> None:
         super().__init__(timesteps)
@@ -190,6 +195,11 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {
     "direct": Direct,
     "once": Once,
 }
+#: words of the field -> ours
+_CALLED = {
+    "poisson": "rate", "bernoulli": "rate", "spikegen.rate": "rate", "ttfs": "latency", "constant": "direct",
+    "current": "direct", "none": "direct",
+}  # fmt: skip
 
 
 def encoder(name: str | Encoder, timesteps: int, *, seed: int = 0) -> Encoder:
@@ -197,6 +207,8 @@ def encoder(name: str | Encoder, timesteps: int, *, seed: int = 0) -> Encoder:
     if isinstance(name, Encoder):
         return name
     if name not in ENCODERS:
+        if str(name).lower() in _CALLED:
+            raise InputError(f"unknown encoder '{name}': it is called '{_CALLED[str(name).lower()]}' here")
         raise unknown_name("encoder", name, ENCODERS)
     return Rate(timesteps, seed=seed) if name == "rate" else ENCODERS[name](timesteps)
 

@@ -70,6 +70,7 @@ class EventDriven(nn.Sequential):
 
     def forward(self, sequence: Tensor | Spikes) -> Tensor:
         layers = list(self._modules.values())
+        # whoever has a hook between two layers is owed ordinary tensors there, so everything runs as torch runs it
         if not isinstance(sequence, Spikes) and (not _fits_any(sequence) or watched(self)):
             out: Tensor = super().forward(sequence)
             return out
@@ -104,6 +105,7 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
         elif pairs:
             ends = index == len(layers)
             flow = bit_layers.stacked(pairs, spikes, sends=sends if ends else "bits")
+            # what the last layer sends leaves its kernel as spikes or rates already: nothing is packed to be unpacked
             if ends and isinstance(flow, Tensor):
                 return flow
         else:
@@ -148,6 +150,7 @@ def event_driven(network: nn.Module) -> nn.Module:
             twin.add_module(name, layer)
         twin.train(network.training)
         return twin
+    # shallow on purpose: parameters, buffers and hooks are the given network's own
     twin_of_whole = copy.copy(network)
     twin_of_whole.__dict__["_modules"] = dict(network._modules)
     for name, child in network._modules.items():
@@ -160,6 +163,7 @@ def _watched(layers: list[nn.Module], sequence: Tensor | Spikes, watching: Watch
     flow: Tensor | Spikes = sequence
     index = 0
     while True:
+        # the ear is closed over a whole stretch of layers on bits: closing it costs more than a small layer
         with watching.away():
             while index < len(layers):
                 told = _events(layers, index, flow, watching)
@@ -181,6 +185,7 @@ def _events(
     weighted = bit_layers.weighted(layer)
     if weighted is not None:
         source = flow.planes.words if isinstance(flow, Spikes) and flow.made is None else bit_layers.floats(flow)
+        # bits that a neuron sent are spikes for sure; floats may have passed a pooling that is to be folded
         takes = (isinstance(flow, Spikes) and flow.made is None) or watching.takes(source)
         spikes = bit_layers.spikes_into(weighted, flow, count=True) if takes else None
         if spikes is None:
@@ -190,6 +195,7 @@ def _events(
             currents = bit_layers.currents_of(weighted, spikes)
             watching.multiplied(weighted, source, spikes.planes, currents)
             return currents, 1
+        # who adds to the gradient of each population's spikes needs a node of the graph behind each
         pairs = pairs[:1] if watching.taps else pairs
         ends = index + 2 * len(pairs) == len(layers)
         found, sent, deeds = bit_layers.stacked_and_counted(

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, of_kind
 from ..writing import closed
 from .nir_files import MOST_NODES, read_graph
 from .nir_from_modules import fold_gain, laid_out, to_node
@@ -107,6 +107,10 @@ def read_nir(source: str | os.PathLike[str] | Any, *, dt: float | None = None) -
         InputError: no `dt`, a node that has no module here, a NaN, or a loop without neurons or delay.
     """
     nir = _nir()
+    if not isinstance(source, str | os.PathLike | nir.NIRGraph):
+        raise InputError(
+            f"a NIR graph was to be read from {of_kind(source)}: give the path of a file, or a nir.NIRGraph"
+        )
     graph = source if isinstance(source, nir.NIRGraph) else read_graph(nir, Path(source))
     known = graph.metadata.get("dt") if isinstance(graph.metadata, dict) else None
     if dt is None and known is None:

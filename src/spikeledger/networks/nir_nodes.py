@@ -296,9 +296,8 @@ def _tau(name: str, value: Any, dt: float) -> Numbers:
     tau = np.asarray(value, np.float64)
     if not tau.size or np.any(tau < dt):
         least = tau.min() if tau.size else 0.0
-        raise InputError(
-            f"neurons '{name}' have a time constant of {least:g} s at steps of {dt:g} s: give a shorter dt"
-        )
+        remedy = "give a shorter dt" if least > 0 else "it must be above 0"
+        raise InputError(f"neurons '{name}' have a time constant of {least:g} s at steps of {dt:g} s: {remedy}")
     return tau
 
 

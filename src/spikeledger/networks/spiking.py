@@ -47,7 +47,12 @@ class SpikingNetwork(nn.Module):
             timesteps: steps of a sample; those of the encoder if it has them.
         """
         super().__init__()
-        steps = timesteps if timesteps is not None else getattr(encoder, "timesteps", None)
+        own = getattr(encoder, "timesteps", None)
+        steps = timesteps if timesteps is not None else own
+        if own is not None and steps != own:
+            raise InputError(
+                f"the encoder makes {own} steps, and timesteps={steps} says otherwise: leave timesteps out"
+            )
         if not isinstance(layers, nn.Module) or steps is None or steps < 1:
             raise InputError(
                 f"a spiking network was asked for of a {type(layers).__name__} with timesteps={steps}, but needs a module "
@@ -61,8 +66,7 @@ class SpikingNetwork(nn.Module):
     @property
     def input_layout(self) -> Literal["B", "TB"]:
         """The leading axes of the input: samples alone, or time and samples."""
-        sequences = self.encoder is None or type(self.encoder).__name__ == "Delta"
-        return "TB" if sequences else "B"
+        return "TB" if self.encoder is None or getattr(self.encoder, "takes_sequences", False) else "B"
 
     def reseed(self, seed: int) -> None:
         """Start the encoder's random numbers again."""

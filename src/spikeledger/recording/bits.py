@@ -54,6 +54,7 @@ def multiplies_once(module: nn.Module, args: tuple[Any, ...]) -> bool:
 
 def product(module: nn.Linear, values: Tensor) -> Product:
     """What the layer multiplied, by the rule of the operator that it calls."""
+    # the operands exactly as `F.linear` hands them on, so that one rule counts heard and unheard layers
     matrix, bias = module.weight.detach().t(), module.bias
     operands = (values, matrix) if bias is None else (bias, values, matrix)
     found = PRODUCTS["mm" if bias is None else "addmm"](lambda tensor: tensor is matrix, *operands)
@@ -116,6 +117,8 @@ class BitWatcher:
 
     def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
         """Spikes `[T, B, *N]` went through weighted layers, each with its neurons, which sent spikes and did this."""
+        # the first layer's input was counted while it was packed, each other's by the population that sent it: a line that is
+        # known from the last call is booked from these sums alone
         books = self.books
         seen, before = self._counted(source, planes), None  # what arrives at a layer, and who sent it
         for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
@@ -139,6 +142,7 @@ class BitWatcher:
     def _counted(self, source: Tensor, planes: Planes) -> Census | None:
         """What is known to arrive as bits that were counted while they were packed, from a place that asks no more."""
         origin, counted = self.books.know.origin(source), planes.counted
+        # spikes of neurons, or behind a pooling, have more to be asked than how many there were
         if counted is None or (origin is not None and (origin.kind != "input" or origin.fold is not None)):
             return None
         return _census(counted.numpy(), planes)
@@ -177,6 +181,7 @@ def _census(counts: Counts, planes: Planes) -> Census:
 
 def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
     weight = layer.weight.detach()
+    # an expanded scalar has the shape that rules ask for, and no memory
     nothing = weight.new_empty(())  # nobody looks at the values: the bits are counted
     if isinstance(layer, nn.Linear):
         outputs = planes.rows * layer.out_features

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, cannot_run, retold
 from ..listening.neurons import NEURONS, Layout, is_neuron, kind_of, to_rest
 from .books import Books
 from .inputs import Given
@@ -46,6 +46,8 @@ def _probed(network: nn.Module, given: Given) -> tuple[Layout, bool]:
     tries: list[tuple[int | None, int | None]] = [(a, b) for a, b in both if a != b]
     tries += [(rows, None) for rows in sorted({min(sizes[0], 3), min(sizes[0], 2), 1}, reverse=True)]
     tries += [(None, rows) for rows in sorted({min(sizes[1], 3), min(sizes[1], 2)}, reverse=True)] * (whole.dim() > 1)
+    # unequal sizes along two axes first: then the neurons' batch names its axis without doubt; cuts along one axis only
+    # where a network has a fixed number of steps, or of samples
     for first, second in tries:
         part = given if first is None else given.narrow(0, 0, first)
         part = part if second is None else part.narrow(1, 0, second)
@@ -58,15 +60,25 @@ def _probed(network: nn.Module, given: Given) -> tuple[Layout, bool]:
         found = _read(steps, batch, a, b, whole.dim(), sizes)
         if found is not None:
             return found
-    because = f" ({type(trouble).__name__}: {trouble})" if trouble is not None else ""
+    try:  # not in parts: perhaps as a whole it cannot run either, and then no axis is the matter
+        _extent(network, given)
+    except RuntimeError as error:
+        said = cannot_run("the network", whole.shape, whole.dtype, error)
+        if said is not None:
+            raise said from error
+    except Exception as error:
+        trouble = trouble or error
+    because = f" ({retold(trouble)})" if trouble is not None else ""
+    one = ", or x[None] if it is one sample" if whole.dim() == 1 else ""
     raise InputError(
         f"the network does not tell which axis of inputs of shape {list(whole.shape)} holds the samples{because}: "
-        f"{_WAYS_OUT}"
+        f"{_WAYS_OUT}{one}"
     )
 
 
 def _read(steps: int, batch: int, a: int, b: int, dims: int, sizes: tuple[int, int]) -> tuple[Layout, bool] | None:
     """What so many steps and samples say of an input that had `a` and `b` entries along its first axes."""
+    # one row: whatever ran once ran on it, and only an input of one sample says which axis it lies on
     if (steps, batch) == (1, 1) and a == 1:
         return ("B", False) if sizes[0] == 1 else None
     if a == b and steps == batch:
@@ -77,6 +89,7 @@ def _read(steps: int, batch: int, a: int, b: int, dims: int, sizes: tuple[int, i
         return ("BT", False) if steps == b > 1 and dims > 2 else ("B", False)
     if batch == b and dims > 1 and (steps == a or (b != 1 and steps not in (b,))):
         return "TB", False
+    # samples and steps merged into one axis, as `reshape(T * B, ...)` does
     if steps * batch == a and steps > 1:
         return "B", True
     return None
@@ -95,6 +108,7 @@ def _extent(network: nn.Module, part: Given) -> tuple[int, int]:
         return recorder.calls.sequences[0]
     if not ran:
         raise InputError("none of its neurons ran")
+    # a neuron that is called twice a step, by two branches, took twice as many
     steps = min(one.longest for one in ran)
     return steps, min(one.updates for one in ran) // steps
 
@@ -136,6 +150,7 @@ def check_ran(
     samples = shape[layout.index("B")]
     if not ran or not samples:
         return
+    # shown `timesteps` times by the recorder: neurons that took several steps in one call made their own as well
     if repeats is not None:
         name, calls = min(((name, one.updates // repeats) for name, one in ran.items()), key=lambda pair: pair[1])
         if calls > samples:

@@ -21,7 +21,10 @@ from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight
 from .rules import Rule, why_unknown
 
-_Booking = Callable[[Rule, tuple[Any, ...], dict[str, Any], list[Tensor], Any], Origin | None]
+Args = tuple[Any, ...]
+#: where what an operator gave comes from; None where it is nobody's, or was put down already
+Made = Origin | None
+_Booking = Callable[[Rule, Args, dict[str, Any], list[Tensor], Any], Made]
 
 
 def _is_still(origin: Origin | None) -> bool:
@@ -49,8 +52,10 @@ class Operators:
             return
         books = self.books
         kind, know = rule.kind, books.know
+        # an operator without a rule may have multiplied: whoever asks whether a layer multiplied once must not think so
         books.products += kind in ("product", "unknown", "taught", "higher_order")
         tensors = list(tensors_in(args, kwargs))
+        # an operator on weights alone prepares them (a mask, a norm, a transpose): the run is not charged for it
         if tensors and kind != "factory":
             for tensor in tensors:
                 if not know.is_weight(tensor):
@@ -67,6 +72,7 @@ class Operators:
             raise
         except Exception as error:  # a rule that raises is a result: it is named, and pricing refuses
             books.miss(rule.name, f"its counting rule failed: {type(error).__name__}: {error}")
+        # a result that is one of its own arguments has been told by `_wrote`, where it stands
         written = self._wrote(rule, args, kwargs, made) if rule.writes else ()
         if made is not None and not any(out is one for one in written):
             if isinstance(out, Tensor):
@@ -93,6 +99,7 @@ class Operators:
             self._perhaps_a_state(rule, tensors, args, out)
         first = know.weight(tensors[0])
         assert first is not None
+        # one weight moved about is still that layer's; of two together nobody knows whose the product will be
         single = len(tensors) == 1
         buffer = any((made := know.weight(tensor)) is not None and made.buffer for tensor in tensors)
         known = first if single and rule.kind == "carrier" else Weight(first.name if single else "", None, buffer)
@@ -114,6 +121,7 @@ class Operators:
         """A buffer times a parameter: a constant, unless the network writes into the buffer later. Then it was a state."""
         books = self.books
         states = [tensor for tensor in tensors if (found := books.know.weight(tensor)) is not None and found.buffer]
+        # a state that is all zeros multiplies to nothing yet, and the next step asks again
         if not states or len(states) == len(tensors) or not bool(states[0].any()):
             return
         assert rule.apply is not None
@@ -122,6 +130,7 @@ class Operators:
         if isinstance(product, Product):
             account = books.account(product)
             seen, key = census(product.values, product.rows), books.know.version(product.weight)
+            # kept until the buffer is written into: only then is it known to hold a state, and this product counted
             books.know.later(states[0], lambda: account.book(product, seen, key=key, way=None))
 
     def _wrote(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any], made: Origin | None) -> list[Tensor]:
@@ -144,24 +153,20 @@ class Operators:
                 know.written(tensor, made)
         return written
 
-    def _free(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _free(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         if not rule.writes:
             return self.books.told(rule.name, tensors)
         if rule.name in ("uniform", "random"):
             return RANDOM
         return ZERO if rule.name == "zero" or (rule.name == "fill" and args[1:2] in ((0,), (0.0,))) else CONSTANT
 
-    def _factory(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _factory(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         name = rule.name
         if name.startswith("rand") and name != "randperm":
             return RANDOM
         return ZERO if "zeros" in name or "empty" in name else CONSTANT
 
-    def _carrier(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _carrier(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         if rule.name == "lift_fresh":
             return books.fresh(args[0])
@@ -179,9 +184,7 @@ class Operators:
             books.unfolded.update(before.pools)
         return after
 
-    def _product(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _product(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         assert rule.apply is not None
         product = rule.apply(books.know.is_weight, *args, **kwargs)
@@ -190,7 +193,7 @@ class Operators:
         _, origin = books.multiplied(product)
         return origin
 
-    def _pool(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _pool(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         assert rule.apply is not None
         pool: Pool | None = rule.apply(*args, **kwargs)
@@ -198,25 +201,23 @@ class Operators:
             return self._reduction(rule, args, kwargs, tensors, out)
         return books.pooled(pool, args[0], out[0] if isinstance(out, tuple) else out)
 
-    def _batch_norm(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _batch_norm(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         origin = books.origin(args[0])
         training = any(value is True for value in args[4:7])
+        # with kept statistics it is one factor and one summand a channel, which fold into the weights before it; without
+        # kept ones, or while they are being made, it is computed
         if origin is not None and origin.kind == "currents" and isinstance(args[3], Tensor) and not training:
             return origin.bare
         return self._norm(rule, args, kwargs, tensors, out)
 
-    def _norm(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _norm(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         if books.charged:
             books.add("norm", "norm_op", args[0].numel())
         return self._used(tensors)
 
-    def _activation(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _activation(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         first = books.origin(args[0]) if isinstance(args[0], Tensor) else None
         if rule.name == "pow" and len(args) > 1 and args[1] in (1, 1.0):
@@ -233,17 +234,17 @@ class Operators:
             half = ("size", first) if rule.name == "abs" and first.fold is not None else first.half
             if half is not None and half[0] == "size":
                 return made._replace(half=half)
+        # values from here on: a pooling in front can no more be folded into the layer behind
         books.spoil(tensors)
         if made.kind == "values" and not books.quiet:
+            # whole numbers may be spikes that a neuron of the user's own made: pricing asks, if somebody multiplies by them
             if rule.name in ("round", "floor", "ceil", "trunc"):
                 return made._replace(suspect=books.place)
             if rule.name in ("clamp", "clamp_min", "clamp_max", "relu", "hardtanh", "threshold"):
                 return made._replace(suspect=next((origin.suspect for origin in found if origin.suspect), None))
         return made
 
-    def _elementwise(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _elementwise(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         name, know = rule.name, books.know
         if name == "add" and len(tensors) == 2:  # a bias that the product did not add itself
@@ -260,6 +261,7 @@ class Operators:
         if books.quiet or sums:
             own = self._one_to_one(tensors, out) if name == "mul" and len(tensors) == 2 else None
             return own or self._combined(rule, args, tensors, out)
+        # values [B, 1] times weights [N], broadcast: a layer of one input, written as a product
         if name == "mul" and len(tensors) == 2 and isinstance(out, Tensor):
             for values, weight in (tensors, tensors[::-1]):
                 spread = outer(values, weight, out) if know.is_weight(weight) and not know.is_weight(values) else None
@@ -275,6 +277,7 @@ class Operators:
     def _combined(self, rule: Rule, args: tuple[Any, ...], tensors: list[Tensor], out: Any) -> Origin:
         books = self.books
         if rule.name == "mul" and len(tensors) == 2:
+            # sign(x) * abs(x) is x: ternary and straight-through layers are written so
             halves = [origin.half for origin in map(books.origin, tensors) if origin is not None and origin.half]
             if len(halves) == 2 and halves[0][0] != halves[1][0] and halves[0][1] is halves[1][1]:
                 whole: Origin = halves[0][1]
@@ -288,15 +291,15 @@ class Operators:
             self._ask([books.origin(tensor) for tensor in tensors])
         return made._replace(suspect=None) if books.quiet else made
 
-    def _reduction(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _reduction(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         if books.charged:
             first, last = args[0].numel(), elements(out)
+            # a cumulative sum adds along one axis: all but the first of each line
             if rule.name.startswith("cum") or rule.name.startswith("logcum"):
                 last = first // max(args[0].shape[args[1]] if args[0].dim() else 1, 1)
             adds = max(first - last, 0)
+            # each value is squared, or taken from the mean, before it is added
             if rule.name.split("_")[0] in ("var", "std", "linalg", "norm"):
                 adds += first
             found = [origin for origin in map(books.origin, tensors) if origin is not None]
@@ -338,9 +341,7 @@ class Operators:
                     return books.multiplied(scaling(values, weight))[1]
         return None
 
-    def _comparison(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _comparison(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         found = [origin for origin in map(books.origin, tensors) if origin is not None]
         made = made_by_comparison(rule.name, found, books.place)
@@ -349,10 +350,9 @@ class Operators:
         books.spoil(tensors)
         return made._replace(suspect=None) if books.quiet else made
 
-    def _gatherer(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _gatherer(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
+        # what is copied over is gone: only the source matters
         if rule.name == "copy":
             tensors = tensors[1:2]
         origins = [books.origin(tensor) for tensor in tensors]
@@ -368,7 +368,7 @@ class Operators:
             books.know.put(result, made._replace(fold=fold))
         return None
 
-    def _lookup(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _lookup(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         table, indices = args[0], args[1]
         known = books.know.weight(table)
@@ -381,7 +381,7 @@ class Operators:
                 books.add("embedding", "elementwise", sums, place=layer)
         return Origin("values", layer)
 
-    def _taught(self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any) -> Origin | None:
+    def _taught(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         assert rule.apply is not None
         for event, count in rule.apply(*args, out=out, **kwargs).items():
@@ -389,9 +389,7 @@ class Operators:
                 books.add(rule.name, event, int(count), outputs=elements(out))
         return self._used(tensors)
 
-    def _unknown(
-        self, rule: Rule, args: tuple[Any, ...], kwargs: Any, tensors: list[Tensor], out: Any
-    ) -> Origin | None:
+    def _unknown(self, rule: Rule, args: Args, kwargs: Any, tensors: list[Tensor], out: Any) -> Made:
         books = self.books
         books.spoil(tensors)
         if books.charged or (books.frames and any(books.know.origin(tensor) is not None for tensor in tensors)):

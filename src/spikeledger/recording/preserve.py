@@ -22,6 +22,7 @@ class Snapshot:
 
     def __init__(self, network: nn.Module) -> None:
         self.attributes = [(module, module.__dict__, dict(module.__dict__)) for module in nn.Module.modules(network)]
+        # one level deep: libraries keep states in a list or a dictionary of tensors, and none deeper
         self._contents = [
             (value, value.copy())
             for _, _, saved in self.attributes
@@ -53,6 +54,7 @@ class Snapshot:
             mode = book.get("training")
             _put_back(book, saved if modes or mode is None else {**saved, "training": mode})
         for container, kept in self._contents:
+            # in place: somebody else may hold the same list
             if isinstance(container, list):
                 container[:] = kept
             elif isinstance(container, dict) and isinstance(kept, dict):
@@ -62,6 +64,7 @@ class Snapshot:
                 container.update(kept)
         with torch.no_grad():
             for tensor, version, values_then in self.tensors:
+                # torch counts writes: what nobody wrote into is not copied back; of inference tensors it does not tell
                 if version is None or tensor._version != version:
                     tensor.resize_(values_then.shape).copy_(values_then)
 
@@ -73,6 +76,7 @@ class Snapshot:
             for name, value in saved.items():
                 if not isinstance(value, Tensor) or isinstance(value, nn.Parameter):
                     continue
+                # no version to compare by, so its values are looked at
                 unsure = value.is_inference()
                 if unsure or value._version != versions[id(value)] or book.get(name) is not value:
                     yield module, name, value, kept[id(value)]

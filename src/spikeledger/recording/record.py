@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..activity import Activity
-from ..errors import InputError, by_torch, no_room, retold, unknown_name
+from ..errors import InputError, cannot_run, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
 from .books import Pooling
 from .inputs import Given, batches, inputs_of
@@ -192,20 +192,10 @@ class _Run:
         try:
             call(self.network)
         except RuntimeError as error:
-            large = no_room(error)
-            if large is not None:
-                raise large from None
-            if not by_torch(error):
+            said = cannot_run("the network", call.first.shape, f"{call.first.dtype}, at layout {self.layout!r}", error)
+            if said is None:
                 raise
-            if "allocate memory" in str(error):
-                raise InputError(
-                    f"memory does not hold the network's values for inputs of shape {list(call.first.shape)}: give fewer steps, "
-                    "or a smaller batch_size"
-                ) from error
-            raise InputError(
-                f"the network cannot run on inputs of shape {list(call.first.shape)}, {call.first.dtype}, at "
-                f"layout {self.layout!r} ({retold(error)}): give samples of the shape and number format that it was made for"
-            ) from error
+            raise said from error
 
 
 def _to_evaluation(network: nn.Module) -> None:

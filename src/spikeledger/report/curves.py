@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,16 +34,24 @@ class Line:
 
 
 def curves(
-    title: str, says: str, lines: Sequence[Line], *, across_is: str, upwards_is: str, y: Scale | None = None
+    title: str,
+    says: str,
+    lines: Sequence[Line],
+    *,
+    across_is: str,
+    upwards_is: str,
+    y: Scale | None = None,
+    label: Callable[[float], str] | None = None,
 ) -> Picture:
-    """Lines over one horizontal axis; `y` runs from 0 to 100 % by default."""
+    """Lines over one horizontal axis; `y` runs from 0 to 100 % by default, and `label` writes its numbers."""
     bottom = _TOP + _TALL
     rows = -(-len(lines) // 2)
     picture = Picture(title, says, height=bottom + 40 + 16 * rows)
     points = [value for line in lines for value in line.x] or [0.0, 1.0]
-    x = Scale(min(points), max(points), _LEFT, WIDTH - 10)
+    x = Scale(min(points), max(points), _LEFT, WIDTH - 10, whole=all(value == int(value) for value in points))
     y = y or Scale(0.0, 1.0, bottom, _TOP)
-    picture.add(*upwards(y, _LEFT, WIDTH - 10, lambda tick: joules(tick) if y.log else f"{100 * tick:g} %"))
+    label = label or (joules if y.log else lambda tick: f"{100 * tick:g} %")
+    picture.add(*upwards(y, _LEFT, WIDTH - 10, label))
     picture.add(*across(x, bottom, bottom, lambda tick: f"{tick:g}"))
     for number, line in enumerate(lines):
         role, dash, shape = _LOOKS[number % len(_LOOKS)]

@@ -1,4 +1,4 @@
-"""The outlook in the terminal, as rich tables."""
+"""The outlook in the terminal, as tables and sentences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..outlook.contradictions import Contradiction
 from ..outlook.phrases import times
 from ..outlook.published_tables import Sheet
+from .terminal_tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,20 +16,14 @@ if TYPE_CHECKING:
 
 def show_sheets(sheets: Iterable[Sheet], *, console: Console | None = None) -> None:
     """Print tables with their notes."""
-    from rich import box
     from rich.console import Console
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
     out = console or Console()
     for sheet in sheets:
-        drawn = Table(box=box.SIMPLE_HEAD, title=Text(sheet.title, style="bold"), title_justify="left", pad_edge=False)
-        for heading in sheet.headings:
-            drawn.add_column(Text(heading), overflow="fold", vertical="top")
-        for row in sheet.rows:
-            drawn.add_row(*(Text(cell) for cell in row))
-        out.print(drawn)
+        out.print(Text(sheet.title, style="bold"))
+        print_table(out, sheet.headings, sheet.rows)
         if sheet.note:
             out.print(Padding(Text(sheet.note, style="dim"), (0, 0, 1, 0)))
 

@@ -10,7 +10,7 @@ from ..study.comparison import Comparison
 from ..writing import write_whole
 from . import opponents, parts, provenance
 from .markup import h, joined
-from .shell import brand, document
+from .shell import brand, check_page, document
 
 
 def write_page(comparison: Comparison, path: str | os.PathLike[str], *, command: str = "", live: str = "") -> Path:
@@ -20,7 +20,7 @@ def write_page(comparison: Comparison, path: str | os.PathLike[str], *, command:
         command: the command line that made the comparison, printed under "Do it again".
         live: the file beside it in which both networks run, to link to; empty where there is none.
     """
-    return write_whole(Path(path), page(comparison, command=command, live=live))
+    return write_whole(check_page(path), page(comparison, command=command, live=live))
 
 
 def page(comparison: Comparison, *, command: str = "", live: str = "") -> str:
@@ -29,7 +29,7 @@ def page(comparison: Comparison, *, command: str = "", live: str = "") -> str:
     drawn = [
         parts.cost(comparison), parts.static(comparison), parts.deciding(comparison),
         opponents.opponent(comparison), parts.break_even(comparison), parts.behaviour(comparison),
-        parts.answers(comparison), parts.operations(comparison), parts.published(comparison),
+        parts.answers(comparison), parts.training(comparison), parts.operations(comparison), parts.published(comparison),
         provenance.prices(comparison), provenance.caveats(comparison),
         provenance.again(comparison, command),
     ]  # fmt: skip

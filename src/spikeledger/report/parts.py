@@ -12,10 +12,13 @@ from ..study.breakeven import PUBLISHED_LINES
 from ..study.comparison import Comparison
 from ..study.matches import VIEWS, Match, View
 from ..study.one_network import OPERATIONS, Side
+from .accuracy_against_joules import plot_trades
 from .behaviour import MOST_NEURONS, plot_confusion, plot_input, plot_raster, plot_rates, plot_running
 from .energy import plot_break_even, plot_joules, plot_layers, plot_terms, sides
 from .markup import Html, Section, figure, gallery, h, joined, section, table
+from .samples import plot_examples
 from .tornado import plot_tornado
+from .training import plot_runs
 from .wording import (
     accuracy,
     accuracy_interval,
@@ -59,7 +62,7 @@ def cost(comparison: Comparison) -> Section:
         "joules", "What it costs",
         h("p", "All joules are estimates: exact counts of what happened, times published prices with their ranges."),
         gallery(figure(picture, f"joules-{index}") for index, picture in enumerate(pictures)),
-        gallery(figure(picture, f"layers-{index}") for index, picture in enumerate(layers)),
+        gallery(figure(picture, f"layers-{index}") for index, picture in enumerate([*layers, *plot_trades(comparison)])),
     )  # fmt: skip
 
 
@@ -139,14 +142,25 @@ def behaviour(comparison: Comparison) -> Section:
 
 
 def answers(comparison: Comparison) -> Section:
-    """Running accuracy and confusion."""
+    """Samples with their answers, running accuracy and confusion."""
     pictures = [
-        plot_running(comparison), plot_confusion(comparison.ann, comparison.classes),
+        plot_examples(comparison), plot_running(comparison), plot_confusion(comparison.ann, comparison.classes),
         plot_confusion(comparison.snn, comparison.classes),
     ]  # fmt: skip
     return section(
         "answers", "What they answered", h("p", difference_sentence(comparison.mcnemar)),
-        gallery(figure(picture, f"answers-{index}") for index, picture in enumerate(pictures)),
+        gallery(figure(picture, f"answers-{index}") for index, picture in enumerate(filter(None, pictures))),
+    )  # fmt: skip
+
+
+def training(comparison: Comparison) -> Section | None:
+    """Loss and right answers by epoch of both networks; None where no run was given."""
+    runs = {name: run for name, run in comparison.runs.items() if run.history}
+    if not runs:
+        return None
+    return section(
+        "training", "How they were trained",
+        gallery(figure(plot_runs(runs, what), f"training-{what}") for what in ("accuracy", "loss")),
     )  # fmt: skip
 
 

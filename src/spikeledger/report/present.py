@@ -5,6 +5,7 @@ A sheet is a headline, a table and notes; whoever draws it, in characters or as 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -12,7 +13,7 @@ from typing import Any
 
 from .. import units
 from ..activity import Activity
-from ..errors import InputError
+from ..errors import CallError, InputError, unknown_name
 from ..hardware.profile import HardwareProfile
 from ..ledger import Ledger
 from ..printable import printable
@@ -26,15 +27,13 @@ from ..study.validation import HEADINGS as POINTS
 from ..study.validation import NOT_SHOWN, Validation
 from ..training.history import EnergyReading, Fit, Readings
 from . import training, wording
+from .terminal_tables import print_table
 
 #: headings under which numbers stand
 NUMBERS = frozenset(
     ["count", "joules", "share", "neurons", "synapses", "joules a sample", "range", "spikes", "each", "SynOps", "loss",
      "train", "validation", "test", "epoch", "step", "took"]
 )  # fmt: skip
-
-#: a table whose cells fold into more lines than so is shown row by row
-_MOST_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -65,40 +64,18 @@ def show(result: Any) -> None:
 
 
 def show_sheet(found: Sheet) -> None:
-    """Print a sheet: as a table where its words fit side by side, else row by row, each number behind its heading."""
-    from rich import box
+    """Print a sheet: what it says, its table and its notes."""
     from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
     out = Console()
     for index, line in enumerate(found.head):
         out.print(Text(printable(line), style="" if index else "bold"))
-    if found.rows and not _fits(found, out.width):
-        for first, *cells in found.rows:
-            out.print(Text(printable(f"{found.headings[0]} {first}"), style="bold"))
-            said = (f"{name} {cell}" for name, cell in zip(found.headings[1:], cells, strict=True) if cell)
-            out.print(Padding(Text(printable("; ".join(said))), (0, 0, 0, 2)))
-    elif found.rows:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for heading in found.headings:
-            table.add_column(Text(heading), justify="right" if heading in NUMBERS else "left", overflow="fold")
-        for row in found.rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        out.print(table)
+    if found.rows:
+        numbers = [at for at, heading in enumerate(found.headings) if heading in NUMBERS]
+        print_table(out, found.headings, found.rows, numbers=numbers)
     for line in found.notes:
         out.print(Text(printable(line)))
-
-
-def _fits(found: Sheet, width: int) -> bool:
-    """Whether a table breaks no word and no cell into more than a few lines."""
-    columns = list(zip(found.headings, *found.rows, strict=True))
-    words = [max(len(word) for cell in column for word in (cell.split() or [""])) for column in columns]
-    whole = [max(map(len, column)) for column in columns]
-    spare = width - 2 * len(columns) - sum(words)  # shared among the columns that fold
-    wanted = sum(whole) - sum(words)
-    return spare >= 0 and spare * _MOST_LINES >= wanted
 
 
 def html(result: Any) -> str:
@@ -117,7 +94,7 @@ def html(result: Any) -> str:
     return f"{before}{picture}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{after}"
 
 
-def plot(result: Any, **options: Any) -> Any:
+def plot(result: Any, *which: Any, **options: Any) -> Any:
     """The picture of a result.
 
     Raises:
@@ -125,7 +102,15 @@ def plot(result: Any, **options: Any) -> Any:
     """
     for kind, draw in _PICTURES.items():
         if isinstance(result, kind):
-            return draw(result, **options)
+            signature = inspect.signature(draw)
+            try:
+                signature.bind(result, *which, **options)
+            except TypeError as error:
+                known = ", ".join(list(signature.parameters)[1:]) or "nothing"
+                raise CallError(
+                    f"{type(result).__name__}.plot cannot be called so ({error}): it takes {known}"
+                ) from None
+            return draw(result, *which, **options)
     raise InputError(f"a {type(result).__name__} has no picture: give {', '.join(kind.__name__ for kind in _PICTURES)}")
 
 
@@ -331,12 +316,20 @@ def _plot_comparison(comparison: Comparison, what: str = "joules") -> Any:
     from . import figures
 
     known = {"joules": figures.plot_joules, "terms": figures.plot_terms, "running": figures.plot_running,
-             "opponents": figures.plot_opponents, "boards": figures.plot_boards, "limits": figures.plot_limits}  # fmt: skip
+             "opponents": figures.plot_opponents, "boards": figures.plot_boards, "limits": figures.plot_limits,
+             "training": lambda one: training.plot_runs(one.runs), "samples": _plot_samples}  # fmt: skip
     if what not in known:
-        from ..errors import unknown_name
-
         raise unknown_name("picture of a comparison", what, known)
     return known[what](comparison)
+
+
+def _plot_samples(comparison: Comparison) -> Any:
+    from .samples import plot_examples
+
+    found = plot_examples(comparison)
+    if found is None:
+        raise InputError("samples of one axis, or of a comparison that was put together from parts, have no picture")
+    return found
 
 
 def _plot_saved(saved: SavedComparison, what: str = "joules") -> Any:
@@ -344,8 +337,6 @@ def _plot_saved(saved: SavedComparison, what: str = "joules") -> Any:
 
     known = {"joules": figures.plot_joules, "terms": figures.plot_terms}
     if what not in known:
-        from ..errors import unknown_name
-
         raise unknown_name("picture of a saved comparison", what, known)
     return known[what](saved)
 

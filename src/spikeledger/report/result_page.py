@@ -18,7 +18,7 @@ from ..writing import write_whole
 from . import present, provenance
 from .markup import Html, Section, figure, gallery, h, joined, section, table
 from .page import write_page
-from .shell import brand, document
+from .shell import brand, check_page, document
 from .wording import sentence
 
 
@@ -28,7 +28,7 @@ def write(result: Any, path: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: a kind of thing that has no page.
     """
-    return write_page(result, path) if isinstance(result, Comparison) else write_whole(Path(path), page(result))
+    return write_page(result, path) if isinstance(result, Comparison) else write_whole(check_page(path), page(result))
 
 
 def page(result: Any) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from html import escape
 from importlib import resources
+from pathlib import Path
 from urllib.parse import quote
 
+from ..errors import InputError
 from .drawing import roles_css
 from .markup import Html, h
 
@@ -15,6 +18,13 @@ _ICON = (
     'stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"{extra}>'
     '<path d="M2 17h6l2-12 3 14 2-8 2 6h5"/></svg>'
 )
+
+
+def check_page(path: str | os.PathLike[str]) -> Path:
+    """The path of a page, whose name tells browsers what it is."""
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"'{Path(path)}' would be a page that no browser opens: end its name in .html")
+    return Path(path)
 
 
 def brand() -> Html:

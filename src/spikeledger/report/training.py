@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import InputError, unknown_name
 from ..training.history import EnergyReading, Fit, Readings
 from .axes import Scale, decades
 from .curves import Line, curves
 from .drawing import Picture
-from .wording import joules, percent
+from .wording import joules, percent, sentence
 
 _BOTTOM, _TOP = 220.0, 30.0
 
@@ -30,6 +30,39 @@ def plot_fit(run: Fit, what: str = "joules") -> Picture:
         lines.append(Line("validation", numbers, held))
     says = f"{percent(run.test_accuracy or 0.0)} of the test samples are right after epoch {run.best_epoch}."
     return curves("Right answers while it trains", says, lines, across_is="epoch", upwards_is="right answers")
+
+
+def plot_runs(runs: Mapping[str, Fit], what: str = "accuracy") -> Picture:
+    """Several training runs in one picture, by the names of their networks: right answers by epoch, or `what="loss"`."""
+    if what not in ("accuracy", "loss"):
+        raise unknown_name("picture of training runs", what, ("accuracy", "loss"))
+    numbers = {name: tuple(float(row.number) for row in run.history) for name, run in runs.items() if run.history}
+    if not numbers:
+        raise InputError(
+            "no training run was told, sl.compare(..., runs={'ANN': run}), or no epoch finished: nothing to draw"
+        )
+    kept = [(name, runs[name].best or runs[name].history[-1]) for name in numbers]
+    says = "; ".join(f"the weights of {name} are those of epoch {row.number}" for name, row in kept) + "."
+    if what == "accuracy":
+        lines = [Line(f"{name}, test", at, tuple(row.test_accuracy for row in runs[name].history))
+                 for name, at in numbers.items()]  # fmt: skip
+        lines += [Line(f"{name}, training", at, tuple(row.train_accuracy for row in runs[name].history))
+                  for name, at in numbers.items()]  # fmt: skip
+        return curves(
+            "Right answers while they train", sentence(says), lines, across_is="epoch", upwards_is="right answers"
+        )
+    lines = [Line(name, at, tuple(row.loss for row in runs[name].history)) for name, at in numbers.items()]
+    scale = Scale(0.0, max(max(line.y) for line in lines) or 1.0, _BOTTOM, _TOP)
+    said = "Each loss is its own: the one that its network was trained by, so that lines fall and do not compare."
+    return curves(
+        "Loss while they train",
+        said,
+        lines,
+        across_is="epoch",
+        upwards_is="loss",
+        y=scale,
+        label=lambda tick: f"{tick:g}",
+    )
 
 
 def plot_monitor(monitor: Readings) -> Picture:

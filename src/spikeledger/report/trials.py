@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import units
+from ..printable import printable
+from .terminal_tables import print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from ..trials import Row
 
@@ -35,31 +36,15 @@ def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def trials_table(rows: Iterable[Row], title: str) -> Table:
-    """The rows for a terminal."""
-    from rich.table import Table
+def show_trials(rows: Iterable[Row], title: str, console: Console) -> None:
+    """Print one row a trial under the names of its settings and results."""
+    from rich.text import Text
 
     told = records(rows)
-    names = [name for name in dict.fromkeys(name for each in told for name in each) if name != "trial"]
-    table = Table(title=title, title_justify="left")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for each in told:
-        table.add_row(*(said(name, each.get(name)) for name in names))
-    return table
-
-
-def show_trials(rows: Iterable[Row], title: str, console: Console) -> None:
-    """Print rows: as a table where that fits the terminal, else one paragraph a trial."""
-    found = list(rows)
-    table = trials_table(found, title)
-    if table.__rich_measure__(console, console.options.update(max_width=10_000)).minimum <= console.width:
-        console.print(table)
-        return
-    console.print(title, highlight=False)
-    for each in records(found):
-        told = ", ".join(f"{name} {said(name, value)}" for name, value in each.items() if name != "trial")
-        console.print(f"{each['trial'][:8]}  {told}", highlight=False, soft_wrap=True)
+    names = list(dict.fromkeys(name for each in told for name in each)) or ["trial"]
+    console.print(Text(printable(title), style="bold"))
+    cells = [[said(name, each.get(name))[: 8 if name == "trial" else None] for name in names] for each in told]
+    print_table(console, names, cells, numbers=range(1, len(names)), whole=range(len(names)))
 
 
 def said(name: str, value: Any) -> str:

@@ -11,6 +11,7 @@ from ..amounts import Amount
 from ..study.accuracy import McNemar
 from ..study.one_network import Side
 from ..study.verdicts import Verdict
+from ..units import plural as plural
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -23,11 +24,6 @@ def sentence(text: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 spike`, `1,330 spikes`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def joules(value: float, *, brief: bool = False) -> str:

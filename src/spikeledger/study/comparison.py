@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..activity import Activity
 from ..arguments import checked
-from ..errors import InputError, UnpricedError
+from ..errors import InputError, UnpricedError, unknown_name
 from ..hardware.profile import HardwareProfile
 from ..ledger import events, price
+from ..training.history import Fit
 from .accuracy import McNemar, mcnemar
 from .device_pairs import check_points, check_rate, match, pair
+from .examples import Example, examples
 from .matches import Match
 from .one_network import Side
 from .opponent import Opponents, fair_opponents
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
     from ..datasets import Dataset
     from ..methods import Methods
-    from .widths import AtWidths, EqualAccuracy, Measured
+    from .equal_accuracy import EqualAccuracy
+    from .widths import AtWidths, Measured
 
 DEFAULT_PROFILES = ("horowitz-45nm", "loihi", "v100")
 
@@ -50,6 +53,10 @@ class Comparison(Verdicts):
     at_widths: tuple[AtWidths, ...] = ()
     #: how `ann` and `snn` were chosen among several, where networks within some points of accuracy were asked for
     equal_accuracy: EqualAccuracy | None = None
+    #: how `ann` and `snn` were trained, by their names, as far as it was told
+    runs: Mapping[str, Fit] = field(default_factory=dict)
+    #: some of the samples, with what both networks answered; not kept in files
+    examples: tuple[Example, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -70,6 +77,7 @@ class Comparison(Verdicts):
             "at_widths": [one.to_dict() for one in self.at_widths],
             "equal_accuracy": None if self.equal_accuracy is None else self.equal_accuracy.to_dict(),
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
+            "runs": {name: run.to_dict() for name, run in self.runs.items()},
         }  # fmt: skip
 
     @classmethod
@@ -112,6 +120,7 @@ def compare(
     distribution: str = "log-uniform",
     widths: bool = True,
     points: float | None = None,
+    runs: Mapping[str, Fit] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run both networks on the test samples of a data set, count, price and judge: `compare(ann, snn, data)`.
@@ -134,14 +143,17 @@ def compare(
         widths: measure both networks' accuracy at the widths of each profile too (`study.widths`).
         points: compare one network a side, at equal accuracy: the cheapest on the first profile that is right, at that
             profile's widths, within so many percentage points of what the best of both sides reach.
+        runs: what `sl.fit` gave for each network, by the network's name, `{"ANN": one, "SNN": other}`: the page draws how
+            they were trained, and the file keeps it.
         progress: called with samples done and samples in all, of both networks together.
 
     Raises:
         InputError: networks swapped, samples that do not fit them, unknown names.
         ProfileError: a profile that does not load.
     """
+    from .equal_accuracy import Candidate, cheapest
     from .observing import observe
-    from .widths import Candidate, Measured, cheapest
+    from .widths import Measured
 
     check_rate(rate_hz)
     if isinstance(profiles, (str, HardwareProfile)):
@@ -154,12 +166,15 @@ def compare(
     count = len(part.test_labels)
     given = {kind: _several(side, name) for kind, side, name in zip(("ann", "snn"), (ann, snn), names, strict=True)}
     networks = {kind: list(side.values()) for kind, side in given.items()}
-    runs = count * sum(map(len, networks.values()))
+    for name in runs or {}:
+        if all(name not in side for side in given.values()):
+            raise unknown_name("network of this comparison", name, [one for side in given.values() for one in side])
+    whole = count * sum(map(len, networks.values()))
     sides: dict[str, list[Side]] = {"ann": [], "snn": []}
     for kind, named in given.items():
         for label, network in named.items():
             before = count * sum(map(len, sides.values()))
-            note = None if progress is None else partial(_further, progress, before, runs)
+            note = None if progress is None else partial(_further, progress, before, whole)
             sides[kind].append(
                 observe(
                     network, part.test_inputs, part.test_labels, kind="snn" if kind == "snn" else "ann", name=label,
@@ -185,6 +200,7 @@ def compare(
         chosen = cheapest(found[0], found[1], points, *pairs[0][1:])
         anns, snns = [anns[found[0].index(chosen.ann)]], [snns[found[1].index(chosen.snn)]]
     shown = [sorted(side, key=lambda one: one.correct)[len(side) // 2] for side in (anns, snns)]
+    sequences = getattr(networks["snn"][0], "input_layout", "B") == "TB"
     matches = tuple(
         match(
             [one.parts for one in anns], [one.parts for one in snns], ann_device, snn_device, name=name, bill=bill,
@@ -201,7 +217,8 @@ def compare(
         data=part.name, classes=tuple(part.classes), ann=shown[0], snn=shown[1],
         mcnemar=mcnemar(shown[0].right, shown[1].right), matches=matches, rate_hz=rate_hz, seed=seed,
         opponents=opponents, anns=tuple(anns), snns=tuple(snns), at_widths=measured,
-        equal_accuracy=chosen,
+        equal_accuracy=chosen, runs={one.name: runs[one.name] for one in shown if runs and one.name in runs},
+        examples=examples(part.test_inputs, *shown, sequences=sequences),
     )  # fmt: skip
 
 

@@ -9,12 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, no_room
+from ..errors import InputError, cannot_run, no_room
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.neurons import is_neuron
 from ..networks.decoders import RateDecoder
 from ..networks.neurons import Neuron
 from ..networks.spiking import SpikingNetwork
+from ..recording.preserve import preserved
+
+#: samples that a network is tried on
+_TRIED = 8
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,19 @@ def answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> A
     """Run a network, spiking or not, on samples `[B, *N]`; sequences are `[B, T, *N]` and turned to time first.
 
     Raises:
-        InputError: what came out is not one score for each sample and class.
+        InputError: samples that it cannot run on, or what came out is not one score for each sample and class.
     """
+    try:
+        return _answer(network, samples, membranes=membranes)
+    except RuntimeError as error:
+        said = cannot_run(type(network).__name__, samples.shape, samples.dtype, error)
+        if said is None:
+            raise
+        raise said from error
+
+
+def _answer(network: nn.Module, samples: Tensor, *, membranes: bool = False) -> Answer:
+    samples = _in_its_format(network, samples)
     if not isinstance(network, SpikingNetwork):
         found = _read(network, network(samples), len(samples))
     else:
@@ -81,7 +96,14 @@ def _spikes(network: SpikingNetwork, inputs: Tensor, membranes: bool) -> tuple[T
 
 def sequences(network: nn.Module, samples: Tensor) -> Tensor:
     """Samples as the network takes them: `[B, T, *N]` becomes `[T, B, *N]` where it has no encoder of its own."""
+    samples = _in_its_format(network, samples)
     return samples.transpose(0, 1) if getattr(network, "input_layout", "B") == "TB" else samples
+
+
+def _in_its_format(network: nn.Module, samples: Tensor) -> Tensor:
+    """Samples as numbers of the kind that the weights are: those of a data set are float32, whatever a network computes in."""
+    kind = next((each.dtype for each in network.parameters() if each.is_floating_point()), samples.dtype)
+    return samples.to(kind) if samples.is_floating_point() else samples
 
 
 def checked_samples(what: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
@@ -111,23 +133,50 @@ def checked_samples(what: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor
 
 
 def check_fits(what: str, network: nn.Module, inputs: Tensor, labels: Tensor) -> None:
-    """Try one sample, so that a wrong shape or label is a sentence now and not a crash in the first epoch."""
+    """Try some samples, so that a wrong shape or label is a sentence now and not a crash in the first epoch."""
     device = next((parameter.device for parameter in network.parameters()), inputs.device)
-    try:
-        classes = answer(network, inputs[:1].to(device)).scores.shape[1]
-    except InputError:
-        raise
-    except RuntimeError as error:
-        large = no_room(error)
-        if large is not None:
-            raise large from None
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{type(network).__name__} cannot take {what} inputs of shape {list(inputs.shape[1:])} ({reason}): "
-            "build it for this shape"
-        ) from error
+    some = inputs[:_TRIED].to(device)
+    with preserved(network):
+        try:
+            classes = _answer(network, some).scores.shape[1]
+        except InputError:
+            raise
+        except RuntimeError as error:
+            large = no_room(error)
+            if large is not None:
+                raise large from None
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{type(network).__name__} cannot take {what} inputs of shape {list(inputs.shape[1:])} ({reason}): "
+                "build it for this shape"
+            ) from error
+        if _reads_samples_as_steps(network, some):
+            raise InputError(
+                f"what {type(network).__name__} answers to one of the {what} inputs hangs on those before it, as if they were "
+                "steps: it seems to take sequences [T, B, *N], so make each sample one, as "
+                "sl.SpikingNetwork(network, encoder='rate', timesteps=10) does"
+            )
     if int(labels.max()) >= classes:
         raise InputError(
             f"{what} labels go up to {int(labels.max())}, but the network answers {classes} classes, 0 to "
             f"{classes - 1}: build it with more classes"
         )
+
+
+def _reads_samples_as_steps(network: nn.Module, some: Tensor) -> bool:
+    """Whether neurons carry what one sample left on to the next: the first answer is as when it stands alone, the last not.
+
+    A network that answers twice otherwise, by chance or by what it keeps between calls, does not tell.
+    """
+    if isinstance(network, SpikingNetwork) or len(some) < 2 or not any(map(is_neuron, network.modules())):
+        return False
+    try:
+        whole, again, *alone = (_answer(network, part).scores for part in (some, some, some[:1], some[-1:]))
+    except (RuntimeError, ValueError):  # a state that it keeps does not fit another batch
+        return False
+    if not torch.equal(whole, again):
+        return False
+    first, last = (
+        torch.allclose(whole[at], one[0], rtol=1e-3, atol=1e-5) for at, one in zip((0, -1), alone, strict=True)
+    )
+    return first and not last

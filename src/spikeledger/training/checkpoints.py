@@ -158,6 +158,11 @@ def load_network(folder: str | os.PathLike[str]) -> nn.Module:
         FileFormatError: missing, cut, changed, hostile or of another kind.
     """
     place = Path(folder)
+    if is_file(place):
+        raise FileFormatError(
+            f"'{place}' is a file, and a network is a folder that sl.save_network wrote: weights alone go into a network that "
+            "you build, network.load_state_dict(torch.load(path, weights_only=True))"
+        )
     if is_file(place / "network.toml") or not has_checkpoint(place):
         kind = "network"
         table, weights = _read(place, kind)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ...arguments import checked
-from ...errors import InputError, unknown_name
+from ...errors import InputError, retold, unknown_name
 from ...networks.decoders import earliness
 from ..answers import Answer
 
@@ -112,13 +113,26 @@ SPIKE_LOSSES = ("membrane", "first_spike")
 MEMBRANE_LOSSES: tuple[Loss, ...] = (membrane_maximum,)
 
 
+def _torch_s(criterion: Any, found: Answer, labels: Tensor) -> Tensor:
+    """What torch's own losses take: scores and labels."""
+    try:
+        value: Tensor = criterion(found.scores, labels)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{getattr(criterion, '__name__', type(criterion).__name__)} does not take scores {list(found.scores.shape)} and "
+            f"labels {list(labels.shape)} ({retold(error)}): give one that does, nn.CrossEntropyLoss() for one, or a function "
+            "(answer, labels) -> number"
+        ) from error
+    return value
+
+
 @checked
 def loss(name: str | Loss) -> Loss:
     """Find a loss by name, or take a callable `(Answer, labels) -> number` as it is."""
     if callable(name):
         torch_s: Any = name
         if isinstance(torch_s, nn.Module) or torch_s in (functional.cross_entropy, functional.nll_loss):
-            return lambda answer, labels: torch_s(answer.scores, labels)  # torch's losses take scores
+            return partial(_torch_s, torch_s)
         return name
     if str(name) in ("ce", "cross_entropy", "crossentropy"):
         return LOSSES["rate"]  # cross-entropy of the rates

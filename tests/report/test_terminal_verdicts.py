@@ -10,19 +10,19 @@ from rich.console import Console
 
 from spikeledger import units
 from spikeledger.amounts import Amount
-from spikeledger.report import tables
+from spikeledger.report import terminal_verdicts
 from spikeledger.report.wording import span
 from spikeledger.study.comparison import Comparison
 
 
 def printed(comparison: Comparison, width: int = 80, *, details: bool = False) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    tables.show(comparison, console=console, details=details)
+    terminal_verdicts.show(comparison, console=console, details=details)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_a_comparison_is_whole_in_the_terminal(odd: Comparison, width: int) -> None:
     text = printed(odd, width, details=True)
     assert max(map(len, text.splitlines())) <= width

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..amounts import Amount
@@ -14,6 +14,7 @@ from ..study.one_network import OPERATIONS
 from ..study.verdicts import times
 from .energy import sides
 from .opponents import limit
+from .terminal_tables import print_table
 from .wording import (
     accuracy,
     accuracy_interval,
@@ -30,7 +31,6 @@ from .wording import (
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.padding import Padding
-    from rich.table import Table
 
 _TRACK = 18  # characters of a range
 
@@ -52,7 +52,7 @@ def show(comparison: Comparison, *, details: bool = False, console: Console | No
         out.print(_indented(match.says, style="bold"))
     if comparison.opponents is not None:
         out.print(_indented(sentence(comparison.opponents.brief)))
-    out.print(_costs(comparison))
+    _costs(comparison, out)
     if details:
         _details(comparison, out)
 
@@ -67,7 +67,7 @@ def _accuracy(comparison: Comparison) -> str:
     return f"{', '.join(both)}: {sure} (McNemar p {probability(comparison.mcnemar.p)})."
 
 
-def _costs(comparison: Comparison) -> Table:
+def _costs(comparison: Comparison, out: Console) -> None:
     rows = []
     for match in comparison.matches:
         for row in (match, match.corrected):
@@ -75,7 +75,8 @@ def _costs(comparison: Comparison) -> Table:
                 continue
             amounts = ["not given" if one is None else joules(one.nominal) for one in (row.view.ann, row.view.snn)]
             rows.append((row.name, *amounts, _ends(row), verdict(row.verdict, brief=True)))
-    return _table(("joules a sample", "ANN", "SNN", "ANN ÷ SNN", "verdict"), rows, words=1)
+    headings = ("joules a sample", "ANN", "SNN", "ANN ÷ SNN", "verdict")
+    print_table(out, headings, rows, numbers=range(1, 5), whole=range(1, 5))
 
 
 def _ends(match: Match) -> str:
@@ -92,7 +93,7 @@ def _details(comparison: Comparison, out: Console) -> None:
     out.print(_indented(difference_sentence(comparison.mcnemar)))
     for widths in comparison.at_widths:
         out.print(_indented(sentence(str(widths))))
-    out.print(_energy(comparison))
+    _energy(comparison, out)
     for match in comparison.matches:
         where = "" if match.same_device else f" (ANN on {match.ann.profile})"
         out.print(_indented(f"{match.name}{where}", style="bold"))
@@ -109,17 +110,19 @@ def _details(comparison: Comparison, out: Console) -> None:
         limits = ", ".join(f"{limit(line)} ({line.label})" for line in lines)
         measured = short(comparison.opponents.events_per_synapse)
         out.print(_indented(f"{measured} spikes per synapse; published break-even: {limits}."))
-    out.print(_operations(comparison))
+    _operations(comparison, out)
 
 
-def _energy(comparison: Comparison) -> Table:
+def _energy(comparison: Comparison, out: Console) -> None:
     rows = [row for match in comparison.matches for row in (match, match.corrected) if row is not None]
     found = [cost.joules for row in rows for _, cost in sides(row) if cost.joules is not None]
     ends = [value for each in found for value in (each.low, each.high) if value > 0]
     lowest, highest = (min(ends), max(ends)) if ends else (1.0, 1.0)
     caption = f"estimated joules a sample; log axis from {joules(lowest)} to {joules(highest)}"
     headings = ("device", "", "nominal", "low to high", "")
-    return _table(headings, _energy_rows(rows, lowest, highest), words=2, track=True, caption=caption)
+    cells = _energy_rows(rows, lowest, highest)
+    print_table(out, headings, cells, numbers=(2, 3), whole=range(1, 5), drawn=4)
+    out.print(_indented(caption, style="italic"))
 
 
 def _energy_rows(rows: Iterable[Match], lowest: float, highest: float) -> Iterator[tuple[str, ...]]:
@@ -151,14 +154,14 @@ def _track(value: Amount, lowest: float, highest: float, mark: str) -> str:
     return "".join(cells)
 
 
-def _operations(comparison: Comparison) -> Table:
+def _operations(comparison: Comparison, out: Console) -> None:
     both = (comparison.ann, comparison.snn)
     rows = [
         (name.replace("_", " ").replace("macs", "MACs"), *(count(side.operations[name]) for side in both))
         for name in OPERATIONS
     ]
     rows.append(("steps", *(str(side.timesteps) for side in both)))
-    return _table(("a sample", "ANN", "SNN"), rows, words=1)
+    print_table(out, ("a sample", "ANN", "SNN"), rows, numbers=(1, 2), whole=(1, 2))
 
 
 def _indented(text: str, *, by: int = 2, style: str = "") -> Padding:
@@ -167,21 +170,3 @@ def _indented(text: str, *, by: int = 2, style: str = "") -> Padding:
 
     # rich's markup is not read: a name with brackets stays a name
     return Padding(Text(printable(text), style=style), (0, 0, 0, by))
-
-
-def _table(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], *, words: int, track: bool = False, caption: str = ""
-) -> Table:
-    """A plain table: the first columns hold words, the others numbers, and the last one may hold a drawn range."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=Text(caption) if caption else None)
-    for at, heading in enumerate(headings):
-        drawn = track and at == len(headings) - 1
-        left = drawn or at < words
-        table.add_column(Text(heading), justify="left" if left else "right", no_wrap=at > 0, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
