@@ -96,12 +96,15 @@ class Conversion:
 
 
 class Converted(SpikingNetwork):
-    """A spiking network that was converted; it is saved, recorded, priced and placed like any other."""
+    """A spiking network that was converted; it is saved, recorded, priced and placed like any other.
+
+    `conversion` is what was done; a network that is trained on has none any more, for it answers for itself then.
+    """
 
     conversion: Conversion
 
     def extra_repr(self) -> str:
-        return self.conversion.said
+        return self.conversion.said if hasattr(self, "conversion") else "trained on"
 
 
 def convert(

@@ -276,8 +276,10 @@ def layer_back(
     spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor,
     turned: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
+    stays: Tensor | None = None,
 ) -> None:  # fmt: skip
-    """The way back of `layer`: from its spikes' gradient, or that of the currents of the layer above."""
+    """The way back of `layer`: from its spikes' gradient, or that of the currents of the layer above; `stays` are the
+    spikes, whether they fired or not, that dropout behind it left."""
     steps, batch, inner, columns = shape
     rows = steps * batch
     wide = 0 if above is None else above.shape[1]
@@ -290,7 +292,7 @@ def layer_back(
         _any(turned, inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
         _any(weight_grad, inner * columns, "a gradient"), _any(bias_grad, columns, "a gradient"),
         _any(beta_grad, columns, "a gradient"), 0 if near is None else near.address,
-        _at(fired, rows * words_of(columns), "spikes"),
+        _at(fired, rows * words_of(columns), "spikes"), _any(stays, rows * words_of(columns), "spikes"),
     )  # fmt: skip
 
 
