@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..networks.spiking import SpikingNetwork
+from ..networks.wiring import POOL_SIZES
 from .build import Plan
 from .convert import Conversion, Converted, Population
 from .graph import Affine, Graph, Step
@@ -19,8 +20,7 @@ _POOLS: dict[str, Any] = {
 }  # fmt: skip
 #: what a layer is made of besides its weights
 _SIZES = (
-    "in_features", "out_features", "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
-    "ceil_mode", "count_include_pad",
+    "in_features", "out_features", "in_channels", "out_channels", "kernel_size", "groups", *POOL_SIZES,
 )  # fmt: skip
 _OF_AFFINE = ("scale", "shift")
 _OF_WEIGHTED = ("weight", "bias")
@@ -97,7 +97,8 @@ def _step_told(graph: Graph, step: Step) -> dict[str, Any]:
         row["cap"] = float(step.cap)
     if step.kind in ("weighted", "average", "maximum"):
         row["layer"] = type(step.module).__name__
-        sizes = {each: getattr(step.module, each) for each in _SIZES if hasattr(step.module, each)}
+        sizes = {each: getattr(step.module, each, None) for each in _SIZES}
+        sizes = {each: size for each, size in sizes.items() if size is not None}
         row["sizes"] = {each: list(size) if isinstance(size, tuple) else size for each, size in sizes.items()}
     return row
 

@@ -61,6 +61,9 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
             f"'{next(iter(constants))}' computes with a constant that is not one number, or one a channel, such as [C, 1, 1] of "
             f"an image, or samples of shape {list(samples.shape[1:])} do not fit {sentence}".rstrip()
         )
+    for name, axis in reader.axes.items():
+        if name in graph.steps and axis != -len(graph.shapes.get(name, ())):
+            raise reader.refusal(name, _joined(axis))
     if sentence:
         raise InputError(
             f"samples of shape {list(samples.shape[1:])} do not go through {type(ann).__name__}: {sentence}"
@@ -110,6 +113,8 @@ class _Reader:
         self.sizes: set[str] = set()  # nodes that are sizes and shapes, not values
         self.constants: dict[str, Any] = {}  # tensors of the ANN that are no weights of a layer
         self.space: dict[str, int] = {}  # steps with a constant a channel: axes behind channels
+        self.axes: dict[str, int] = {}  # concatenations, and the axis where it is counted from the last
+        self.ends: set[str] = set()  # nodes of fx that are left out where nothing comes behind them
         self.notes: list[str] = []
         self.output = ""
 
@@ -160,7 +165,7 @@ class _Reader:
 
     def _call_module(self, node: fx.Node) -> None:
         module = self.root.get_submodule(str(node.target))
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm):
             if module.running_mean is None:
                 raise InputError(
                     f"batch norm '{node.target}' keeps no statistics, and a spiking network has no batch to ask"
@@ -197,8 +202,10 @@ class _Reader:
             return self._overwritten(self._of(first), node) if name == "add_" else None
         if name in ("cat", "concat", "concatenate"):
             axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-            if axis != 1:
-                raise self._refuse(node, f"concatenation along axis {axis}, where channels (1) are joined,")
+            if axis < 0:  # of as many axes as the values have, which samples tell
+                self.axes[node.name] = axis
+            elif axis != 1:
+                raise self._refuse(node, _joined(axis))
             return self._put(node, "join", list(first))  # type: ignore[arg-type]
         layer = self._weights(name, args, kwargs)
         if layer is not None:
@@ -252,6 +259,9 @@ class _Reader:
         if made.kind is None:
             if made.note:
                 self.notes.append(f"{made.note} '{node.name}' was left out")
+                self.ends.add(node.name)
+            elif getattr(args[0], "name", "") in self.ends:
+                self.ends.add(node.name)
             self.now[node.name] = self._of(args[0])
             return
         source = self._of(args[0])
@@ -271,6 +281,12 @@ class _Reader:
     def _put(
         self, node: fx.Node, kind: Kind, args: Any, module: nn.Module | None = None, cap: float | None = None
     ) -> None:
+        for each in args:
+            if getattr(each, "name", "") in self.ends:
+                raise InputError(
+                    f"'{node.name}' takes what the softmax '{each.name}' gives, which has no spiking counterpart: it is left out "
+                    "at the end of an ANN alone, where it changes no answer"
+                )
         self.steps[node.name] = Step(node.name, kind, [self._of(each) for each in args], copy.deepcopy(module), cap)
         self.now[node.name] = node.name
 
@@ -282,9 +298,13 @@ class _Reader:
         return self.now[value.name]
 
     def _refuse(self, node: fx.Node, what: str) -> InputError:
+        return self.refusal(str(node.target if node.op == "call_module" else node.name), what)
+
+    @staticmethod
+    def refusal(name: str, what: str) -> InputError:
+        """What is said of a layer that neurons cannot do."""
         return InputError(
-            f"layer '{node.target if node.op == 'call_module' else node.name}' is a {what}, which has no spiking "
-            f"counterpart here: conversion knows {_SUPPORTED}"
+            f"layer '{name}' is a {what}, which has no spiking counterpart here: conversion knows {_SUPPORTED}"
         )
 
 
@@ -318,6 +338,10 @@ _ARITHMETIC: dict[str, Callable[[Tensor, bool], tuple[Tensor, Tensor] | None]] =
 _ARITHMETIC |= {f"i{name}": what for name, what in _ARITHMETIC.items()}
 _ARITHMETIC |= {"truediv": _divided, "itruediv": _divided, "true_divide": _divided, "multiply": _ARITHMETIC["mul"]}
 _ARITHMETIC |= {"subtract": _ARITHMETIC["sub"], "divide": _divided}
+
+
+def _joined(axis: int) -> str:
+    return f"concatenation along axis {axis} in place of channels (1)"
 
 
 def _relu(cap: Any = None, inplace: Any = False) -> _Made:
