@@ -124,6 +124,20 @@ def test_without_a_study_the_arithmetic_stands_alone_and_another_study_is_refuse
         write_paper([tmp_path / "own"], tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ('data = "digit"', "unknown data set 'digit': did you mean 'digits'"),
+        ('profile = "loihhi"', "unknown profile 'loihhi': did you mean 'loihi'"),
+    ],
+)
+def test_a_wrong_name_is_told_once_and_before_anything_is_trained(tmp_path: Path, wrong: str, sentence: str) -> None:
+    (tmp_path / "small.toml").write_text(SMALL.replace('data = "digits"', wrong))
+    with pytest.raises(InputError, match=sentence):
+        run(tmp_path / "small.toml", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_cifar_runs_from_its_file_on_a_small_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     folder = tmp_path / "data" / "cifar-10" / cifar.FOLDER

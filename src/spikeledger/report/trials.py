@@ -58,7 +58,8 @@ def show_trials(rows: Iterable[Row], title: str, console: Console) -> None:
         return
     console.print(title, highlight=False)
     for each in records(found):
-        told = ", ".join(f"{name} {said(name, value)}" for name, value in each.items() if name != "trial")
+        given = {name: said(name, value) for name, value in each.items() if name != "trial"}
+        told = ", ".join(f"{name} {text}" for name, text in given.items() if text)
         console.print(f"{each['trial'][:8]}  {told}", highlight=False, soft_wrap=True)
 
 

@@ -118,6 +118,23 @@ class Experiment:
         return [] if found is None else [dict(found)] if isinstance(found, Mapping) else [dict(each) for each in found]
 
 
+def check_names(settings: Settings, *own: str) -> None:
+    """Refuse a data set, or a device, that there is none of before anything is trained; `own` are an experiment's data sets.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    from ..datasets import list_datasets
+    from ..hardware.catalog import load_profile
+
+    known = [*list_datasets(), *own]
+    if "data" in settings and settings["data"] not in known:
+        raise unknown_name("data set", str(settings["data"]), known)
+    for device in (settings.get("profile"), *settings.get("profiles", ())):
+        if device:
+            load_profile(device)
+
+
 def find_experiment(name: str, beside: Path | None = None) -> Experiment:
     """An experiment by its name, or `file.py:function` beside a study's file; that file is run.
 
