@@ -69,4 +69,6 @@ def test_a_machine_that_multiplies_silent_steps_says_so_at_the_foot_of_the_bill(
         "'horowitz-45nm@all' skips zeros"
     ]
     assert not any("silent steps" in text for text in sl.price(activity, "horowitz-45nm@all").caveats)
-    assert not any("silent steps" in text for text in sl.price(sl.record(ann, torch.rand(5, 9)), "horowitz-45nm").caveats)
+    assert not any(
+        "silent steps" in text for text in sl.price(sl.record(ann, torch.rand(5, 9)), "horowitz-45nm").caveats
+    )

@@ -1,9 +1,9 @@
 """A converted network on disk: what is known of its conversion comes back with it, and nothing that a file says is run."""
 
-import tomli_w
 import tomllib
 
 import pytest
+import tomli_w
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -53,7 +53,13 @@ def test_what_was_done_comes_back_with_the_network(branched, tmp_path, options):
     assert torch.equal(old.scores(samples), new.scores(samples)) and torch.equal(old.rates(samples), new.rates(samples))
     for name, fired in old.counts(samples).items():
         assert torch.equal(fired, new.counts(samples)[name])
-    assert (old.said, old.plan, old.tried, old.notes, repr(made)) == (new.said, new.plan, new.tried, new.notes, repr(back))
+    assert (old.said, old.plan, old.tried, old.notes, repr(made)) == (
+        new.said,
+        new.plan,
+        new.tried,
+        new.notes,
+        repr(back),
+    )
     assert [p.rate_error for p in old.populations] == [p.rate_error for p in new.populations]
     assert [way for way, _ in ways(back)] == [way for way, _ in ways(made)] and "rates" in dict(ways(back))
     sl.save_network(tmp_path / "again", back)
@@ -79,6 +85,9 @@ def _change(steps, key, value):
         lambda table: table["conversion"].update(output="nobody"),
         lambda table: table["conversion"]["plan"].update(steps=-4),
         lambda table: table["conversion"]["plan"].update(shell="rm"),
+        lambda table: table["conversion"]["plan"].update(start="half"),
+        lambda table: table["conversion"]["steps"][0].update(shape=[2, 10**6, 10**6]),
+        lambda table: table["conversion"]["steps"][0].update(shape=[2, 9, 9]),
         lambda table: table["conversion"].pop("steps"),
         lambda table: table.update(conversion=[1, 2]),
     ],

@@ -293,8 +293,8 @@ def test_what_is_told_to_a_layer_is_kept(ann: nn.Module) -> None:
         (Drawn(lambda n, x: n.out(x.flatten(2)).flatten(1), out=nn.Linear(36, 3)), "reshape|flatten"),
         (Drawn(lambda n, x: n.out(x).flatten(1), out=nn.Linear(6, 3)), "linear layer 'out' works on the last axis"),
         (Drawn(lambda n, x: n.out(x), out=nn.Conv2d(4, 3, 3)), r"answers values of shape \[3, 4, 4\]"),
-        (Drawn(lambda n, x: n.out(torch.cat([x, x], -1).flatten(1)), out=nn.Linear(288, 3)), "along axis -1 in place of channels"),
-        (Drawn(lambda n, x: n.out(torch.cat([x, x], 3).flatten(1)), out=nn.Linear(288, 3)), "along axis 3 in place of channels"),
+        (Drawn(lambda n, x: n.out(torch.cat([x, x], -1).flatten(1)), out=nn.Linear(288, 3)), "axis -1 in place of channels"),
+        (Drawn(lambda n, x: n.out(torch.cat([x, x], 3).flatten(1)), out=nn.Linear(288, 3)), "axis 3 in place of channels"),
     ],
 )  # fmt: skip
 def test_what_no_population_can_do_is_refused_by_name(ann: nn.Module, sentence: str) -> None:

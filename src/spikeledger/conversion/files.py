@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..networks.spiking import SpikingNetwork
 from ..networks.wiring import POOL_SIZES
 from .build import Plan
 from .convert import Conversion, Converted, Population
-from .graph import Affine, Graph, Step
+from .graph import Affine, Graph, Step, measure
 
 _WEIGHTED: dict[str, Any] = {"Linear": nn.Linear, "Conv1d": nn.Conv1d, "Conv2d": nn.Conv2d}
 _POOLS: dict[str, Any] = {
@@ -22,6 +24,7 @@ _POOLS: dict[str, Any] = {
 _SIZES = (
     "in_features", "out_features", "in_channels", "out_channels", "kernel_size", "groups", *POOL_SIZES,
 )  # fmt: skip
+_MOST = 1 << 26  # values of a sample
 _OF_AFFINE = ("scale", "shift")
 _OF_WEIGHTED = ("weight", "bias")
 #: of a step, the inputs that it takes; any number where it is not told
@@ -40,7 +43,8 @@ def told(conversion: Conversion) -> tuple[dict[str, Any], dict[str, Tensor]]:
     table = {
         "method": conversion.method, "granularity": conversion.granularity, "correct": conversion.correct,
         "latency_steps": conversion.latency_steps, "said": conversion.said, "notes": list(conversion.notes),
-        "plan": asdict(conversion.plan), "output": graph.output, "steps": [_step_told(graph, step) for step in graph.steps.values()],
+        "plan": asdict(conversion.plan), "output": graph.output,
+        "steps": [_step_told(graph, step) for step in graph.steps.values()],
         "populations": [
             {"name": p.name, "clipped": p.clipped, "rate_error": p.rate_error, "first": p.first, "neurons": p.neurons}
             for p in conversion.populations
@@ -72,9 +76,8 @@ def converted(network: SpikingNetwork, table: Mapping[str, Any], tensors: Mappin
     for name, theta in thetas.items():
         if theta.dim() > 1 or (theta.dim() and len(theta) != shapes[name][0]):
             raise ValueError(f"the thresholds of '{name}' are of the shape {list(theta.shape)}")
-    plan = Plan(**table["plan"])
-    if not (isinstance(plan.steps, int) and plan.steps >= 1):
-        raise ValueError(f"it takes {plan.steps} steps")
+    _run(graph, shapes)
+    plan = _plan(table["plan"])
     populations = tuple(Population(thresholds=thetas[row["name"]], **row) for row in table["populations"])
     made = Converted(network.layers, encoder=network.encoder, decoder=network.decoder, timesteps=network.timesteps)
     made.spec = network.spec
@@ -83,6 +86,29 @@ def converted(network: SpikingNetwork, table: Mapping[str, Any], tensors: Mappin
         _whole(table["latency_steps"]), str(table["said"]), graph.notes, tuple(dict(each) for each in table["tried"]),
     )  # fmt: skip
     return made.eval()
+
+
+def _run(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Let a sample of zeros through, so that whatever does not fit is told where the file is read."""
+    if math.prod(shapes[graph.input]) > _MOST:
+        raise ValueError(f"its samples are of the shape {list(shapes[graph.input])}")
+    kind = next(each.dtype for _, module in graph.modules() for each in module.parameters())
+    measure(graph, torch.zeros(1, *shapes[graph.input], dtype=kind))
+    if graph.shapes != shapes:
+        raise ValueError("its steps give values of other shapes than it says")
+
+
+def _plan(told: Mapping[str, Any]) -> Plan:
+    plan = Plan(**told)
+    for name, known in (
+        ("schedule", ("layers", "together")), ("input", ("direct", "spikes")), ("read_out", ("membrane", "rate")),
+        ("two_sided", (False, True)),
+    ):  # fmt: skip
+        if getattr(plan, name) not in known:
+            raise ValueError(f"its {name} is {getattr(plan, name)!r}")
+    if _whole(plan.steps) < 1 or not all(math.isfinite(each) for each in (plan.start, plan.low, plan.high)):
+        raise ValueError("its steps or its first membrane are no numbers")
+    return plan
 
 
 def _parts(step: Step) -> tuple[str, ...]:
@@ -141,5 +167,3 @@ def _whole(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} is no size")
     return value
-
-

@@ -60,7 +60,9 @@ def stack(
     tensors: list[Tensor | None] = [token]
     for each in layers:
         tensors += [each.weight, each.bias, decays(each.beta, (each.weight.shape[0],), each.weight.device)]
-    run = _Run(planes, [each.settings for each in layers], [each.dropped for each in layers], sends, counts, [], [], [], [])
+    run = _Run(
+        planes, [each.settings for each in layers], [each.dropped for each in layers], sends, counts, [], [], [], []
+    )
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors):
         found: Tensor = _Stack.apply(run, *tensors)
         return found, run.sent
@@ -173,7 +175,10 @@ def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
             whole = above.shape[1] > NARROW and run.near[index] is None
-            spikes_grad, rates = dense(above, above_weight, out=_scratch(planes.rows, columns)) if whole else None, False
+            spikes_grad, rates = (
+                dense(above, above_weight, out=_scratch(planes.rows, columns)) if whole else None,
+                False,
+            )
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
