@@ -129,14 +129,11 @@ inline uint32_t staying(const LayerBackward& grad, int64_t columns, int64_t from
 
 // Nothing comes back to the spikes of some rows, [rows, 32] of one block's, that dropout took away
 inline void drop(const LayerBackward& grad, int64_t columns, int64_t from, int64_t first, int64_t rows, float* arrived) {
-  if (grad.stays == nullptr) return;
-  for (int64_t row = 0; row < rows; ++row) {
-    const uint32_t stays = staying(grad, columns, from, first + row);
+  for (int64_t row = 0; grad.stays != nullptr && row < rows; ++row)
     for (int64_t lane = 0; lane < kWide; lane += kLanes) {
       float* at = arrived + row * kWide + lane;
-      store(at, load(at) * ones_at(stays >> lane));
+      store(at, load(at) * ones_at(staying(grad, columns, from, first + row) >> lane));
     }
-  }
 }
 
 // What a block's way back needs besides the layer, and what it sums up
@@ -366,10 +363,8 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
   const auto sum_up = [&](int64_t from, int64_t part, const float* flow) {
     if (grad.bias != nullptr && part == 0) sum_rows(flow, rows, std::min(kWide, l.columns - from), grad.bias + from);
     if (grad.turned == nullptr) return;
-    if (by_tiles) {
-      bits.tiles.digest<false>(product, from, flow);
-      return;
-    }
+    if (by_tiles) bits.tiles.digest<false>(product, from, flow);
+    if (by_tiles) return;
     static thread_local Buffer<float> sum_buffer;
     float* sums = sum_buffer.at_least(l.inner * kWide);
     Product own = product;  // its dense matrix is this block alone

@@ -18,7 +18,6 @@ from ..networks.decoders import RateDecoder
 from ..networks.spiking import SpikingNetwork
 from .answers import answer, check_fits, checked_samples
 
-
 #: samples of a batch, and steps of all of them: more of a perceptron's 2,000 neurons took twice as long
 _FEWEST, _MOST, _ROWS = 16, 512, 4096
 
