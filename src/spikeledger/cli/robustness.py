@@ -48,7 +48,7 @@ def robustness(
         name, given, where = each.partition("=")
         name, where = (name, where) if given else (Path(each).name, each)
         if name in named:
-            raise InputError(f"two networks are called '{name}': give them names, such as a={each}")
+            raise InputError(f"two networks are called '{name}': give them names, such as a={where}")
         named[name] = building.find_network(where)
     asked = _parts(attacks) or list(ATTACKS)
     digits = load_dataset(data, root=root)
