@@ -58,7 +58,8 @@ def experiment(*, start: Begins | None = None, check: Callable[[dict[str, Any]],
 
     Args:
         start: settings -> the settings of the trial that has to be finished before, a list of several, or None.
-        check: raises InputError where a value cannot be; called for all trials before the first one runs.
+        check: raises InputError where a value cannot be; called for all trials before the first one runs. It may put a value
+            that makes no difference to the usual one: trials that are alike are run once.
     """
 
     def declared(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -39,6 +39,8 @@ def _check(settings: dict[str, Any]) -> None:
             raise InputError(f"{what} is {settings[what]}, but needs to be at least 1")
     if settings["weights"] and settings["width"] != 1.0:
         raise InputError("weights of ImageNet are of the whole width: leave width at 1.0, or give none")
+    if settings["kind"] == "ann":
+        settings["timesteps"] = 1
 
 
 @experiment(start=_start, check=_check)

@@ -47,6 +47,10 @@ def _check(settings: dict[str, Any]) -> None:
     for what in ("timesteps", "epochs", "batch_size", "recorded", "attacked"):
         if settings[what] < 1:
             raise InputError(f"{what} is {settings[what]}, but needs to be at least 1")
+    if settings["kind"] == "ann":
+        settings["timesteps"] = 1
+    if settings["size"] == "S" and COLOURED.get(settings["data"], 1) == 1:  # has no dropout
+        settings["reading"] = "wide"
 
 
 @experiment(start=_start, check=_check)
