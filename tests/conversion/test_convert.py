@@ -1,5 +1,7 @@
 """Methods, choices, refusals, and what is said of them."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -230,11 +232,12 @@ def test_the_commands(tmp_path, monkeypatch, capsys) -> None:
                  "--pictures", str(tmp_path / "pictures")]) == 0  # fmt: skip
     assert "saved in" in capsys.readouterr().out
     assert {each.name for each in (tmp_path / "pictures").iterdir()} == {"accuracy.svg", "joules.svg"}
-    assert isinstance(sl.load_network(tmp_path / "snn"), sl.SpikingNetwork)
+    assert sl.load_network(tmp_path / "snn").conversion.said.endswith("layers: 8 steps to the answer")
     assert main(["convert", where, "--data", "digits"]) == 2
     assert main(["convert", where, "--data", "digits", "--over", "4,x"]) == 2
     assert main(["robustness", f"ann={where}", f"snn={tmp_path / 'snn'}", "--data", "digits", "--samples", "40", "--noise",
                  "gaussian", "--epsilons", "0,0.2", "--json", "--pictures", str(tmp_path / "curves")]) == 0  # fmt: skip
-    assert '"said"' in capsys.readouterr().out
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["way"] for row in rows if row["network"] == "snn" and row["kind"] == "pgd"} == {"own gradient", "rates"}
     assert main(["robustness", where, where, "--data", "digits"]) == 2
     assert main(["robustness", where, "--data", "digits", "--noise", "hum"]) == 2
