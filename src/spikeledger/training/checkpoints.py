@@ -151,7 +151,7 @@ def save_network(folder: str | os.PathLike[str], network: nn.Module) -> Path:
             "sl.zoo by names, or save its state_dict() with safetensors"
         )
     table, tensors = _network_table(spec), network.state_dict()
-    conversion = getattr(network, "conversion", None)
+    conversion = getattr(network, "conversion", None) if isinstance(network, SpikingNetwork) else None
     if conversion is not None:
         from ..conversion.files import told
 
