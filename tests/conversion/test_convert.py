@@ -180,6 +180,10 @@ def test_an_ann_that_ends_in_a_relu_and_one_with_a_softmax() -> None:
     with torch.no_grad():
         scale = float(network.conversion.populations[-1].thresholds)
         torch.testing.assert_close(network.scores(samples()) * scale, ends(samples()), atol=0.1, rtol=0.2)
+        shares = network.conversion.scores(samples()) * 16 / (scale * network.timesteps)
+        torch.testing.assert_close(network.scores(samples()), shares)
+    together = sl.convert(ends, samples(), timesteps=64, schedule="together", most_loss=0)
+    assert min(each["divergence"] for each in together.conversion.tried) < 1e-3  # in the ANN's size, not in shares
     soft = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4), nn.Softmax(1))
     assert "softmax" in sl.convert(soft, samples(), timesteps=4, method="max").conversion.notes[0]
 
