@@ -165,6 +165,7 @@ struct LayerBackward {
   float* beta;
   const Near* near;       // or null: then there are charges
   const uint64_t* fired;  // the layer's own spikes, where `near` is there
+  const uint64_t* stays;  // which spikes dropout behind the layer left, whether they fired or not; null: all
 };
 
 // A convolution of spikes [T * B, channels, height, width], as words, in two dimensions. Windows that reach past the image,

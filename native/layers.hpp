@@ -121,6 +121,21 @@ inline void spikes_gradient(const LayerBackward& grad, int64_t columns, int64_t 
   }
 }
 
+// Which of a block's spikes of one row dropout behind the layer left
+inline uint32_t staying(const LayerBackward& grad, int64_t columns, int64_t from, int64_t row) {
+  if (grad.stays == nullptr) return ~uint32_t{0};
+  return reinterpret_cast<const uint32_t*>(grad.stays)[row * 2 * words_of(columns) + from / kWide];
+}
+
+// Nothing comes back to the spikes of some rows, [rows, 32] of one block's, that dropout took away
+inline void drop(const LayerBackward& grad, int64_t columns, int64_t from, int64_t first, int64_t rows, float* arrived) {
+  for (int64_t row = 0; grad.stays != nullptr && row < rows; ++row)
+    for (int64_t lane = 0; lane < kWide; lane += kLanes) {
+      float* at = arrived + row * kWide + lane;
+      store(at, load(at) * ones_at(staying(grad, columns, from, first + row) >> lane));
+    }
+}
+
 // What a block's way back needs besides the layer, and what it sums up
 struct BlockBackward {
   int64_t from;
@@ -145,6 +160,7 @@ void learn_block(const Layer& layer, const LayerBackward& grad, BlockBackward& b
     for (int64_t step = layer.steps - 1; step >= 0; --step) {
       const int64_t line = step * layer.batch + first;
       spikes_gradient(grad, layer.columns, block.from, block.panel, line, rows, arrived);
+      drop(grad, layer.columns, block.from, line, rows, arrived);
       const int64_t before_line = std::max<int64_t>(line - layer.batch, first);
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t half = 0; half < halves; ++half) {
@@ -182,12 +198,16 @@ void learn_near(const Layer& layer, const LayerBackward& grad, BlockBackward& bl
       const int64_t line = step * layer.batch + first;
       uint32_t any = 0;
       for (int64_t row = 0; row < rows; ++row) any |= masks[line + row];
-      if (any != 0 && !sampled) spikes_gradient(grad, layer.columns, block.from, block.panel, line, rows, arrived);
+      if (any != 0 && !sampled) {
+        spikes_gradient(grad, layer.columns, block.from, block.panel, line, rows, arrived);
+        drop(grad, layer.columns, block.from, line, rows, arrived);
+      }
       for (int64_t row = 0; row < rows; ++row) {
         const uint32_t mask = masks[line + row];
         const float* numbers = near.at(index, line + row);
         if (sampled && mask != 0)
-          sampled_gradient(grad.above_currents + (line + row) * grad.above, grad.above, block.panel, mask, arrived + row * kWide);
+          sampled_gradient(grad.above_currents + (line + row) * grad.above, grad.above, block.panel,
+                           mask & staying(grad, layer.columns, block.from, line + row), arrived + row * kWide);
         for (int64_t half = 0; half < halves; ++half) {
           const int64_t n = row * kWide + half * kLanes;
           Lanes flow = load(state + n);
@@ -343,10 +363,8 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
   const auto sum_up = [&](int64_t from, int64_t part, const float* flow) {
     if (grad.bias != nullptr && part == 0) sum_rows(flow, rows, std::min(kWide, l.columns - from), grad.bias + from);
     if (grad.turned == nullptr) return;
-    if (by_tiles) {
-      bits.tiles.digest<false>(product, from, flow);
-      return;
-    }
+    if (by_tiles) bits.tiles.digest<false>(product, from, flow);
+    if (by_tiles) return;
     static thread_local Buffer<float> sum_buffer;
     float* sums = sum_buffer.at_least(l.inner * kWide);
     Product own = product;  // its dense matrix is this block alone

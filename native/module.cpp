@@ -16,6 +16,7 @@
 #include "cpu_count.hpp"
 #include "instruction_sets.hpp"
 #include "kernels.hpp"
+#include "pages.hpp"
 #include "threads.hpp"
 
 namespace nb = nanobind;
@@ -160,6 +161,7 @@ NB_MODULE(_native, module) {
          Address counts, Address near) {
         Counts done{};  // [columns], [columns], [steps], one behind the other
         if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
+        large_pages(charges, static_cast<size_t>(steps * batch * columns) * sizeof(float));
         return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
                        at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads},
                       at<float>(charges), at<uint64_t>(out), done, at<Near>(near));
@@ -170,7 +172,8 @@ NB_MODULE(_native, module) {
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address beta, float threshold, float bar, int reset,
          bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address words, Address turned,
-         Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad, Address near, Address fired) {
+         Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad, Address near, Address fired,
+         Address stays) {
         static thread_local std::vector<uint64_t> held;  // where nobody turned the words before, and they are asked for
         if (turned == 0 && weight_grad != 0) {
           const auto size = static_cast<size_t>(inner * words_of(steps * batch));
@@ -185,7 +188,7 @@ NB_MODULE(_native, module) {
                             rates ? 1.0f / static_cast<float>(steps) : 1.0f, at<const float>(above_currents),
                             at<const float>(above_weight), above, surrogate, slope, at<const uint64_t>(turned),
                             at<float>(currents_grad), at<float>(weight_grad), at<float>(bias_grad), at<float>(beta_grad),
-                            at<const Near>(near), at<const uint64_t>(fired)});
+                            at<const Near>(near), at<const uint64_t>(fired), at<const uint64_t>(stays)});
       },
       Release());
   module.def(

@@ -19,6 +19,7 @@ from .arguments import checked
 from .bills import BILLS, BY_DATAFLOW, DATAFLOWS, Line, settled
 from .bills.chips import chips_for
 from .bills.count_times_price import Entry as Entry
+from .bills.lines import DENSE, with_zeros
 from .bills.static_power import drawn
 from .bills.unpriced import named, unpriced
 from .errors import CallError, FileFormatError, InputError, SpikeLedgerError, UncountedError, of_kind, unknown_name
@@ -328,6 +329,7 @@ def price(
     caveats = [text for text in (device.caveat, *device.implausible) if text]
     if device.host is not None and name == "full":
         caveats.append(f"without its host ({units.si(device.host.watts, 'W')}): bill 'system' adds it")
+    caveats += with_zeros(activity, device, {one.layer: one.count for one in entries if one.note == DENSE})
     if name == "ops-only":
         caveats.append("operations only: no memory, no neuron updates, no routing, no static power")
     caveats += [f"not in this bill: {event} ({why})" for event, why in dropped.items()]

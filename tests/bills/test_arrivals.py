@@ -57,3 +57,18 @@ def test_spikes_at_places_without_a_synapse_arrive_too() -> None:
     entries = sl.price(activity, "horowitz-45nm", bill="memory").entries
     read = [entry.count for entry in entries if entry.layer == "2" and entry.event == "activation_read"]
     assert sum(read) == activity.total("spike", "1") > activity.total("synaptic_op", "2") / 4
+
+
+def test_a_machine_that_multiplies_silent_steps_says_so_at_the_foot_of_the_bill() -> None:
+    torch.manual_seed(0)
+    ann = torch.nn.Sequential(torch.nn.Linear(9, 7), torch.nn.ReLU(), torch.nn.Linear(7, 3))
+    activity = sl.record(sl.convert(ann, torch.rand(20, 9), timesteps=6, method="max"), torch.rand(5, 9))
+    said = [text for text in sl.price(activity, "horowitz-45nm").caveats if "silent steps" in text]
+    assert said == [  # one push of 9 values for 5 samples, and six steps that a dense machine goes through
+        "it multiplies zeros too, silent steps among them: 1,890 times in layers._0, and 315 of these meet none; "
+        "'horowitz-45nm@all' skips zeros"
+    ]
+    assert not any("silent steps" in text for text in sl.price(activity, "horowitz-45nm@all").caveats)
+    assert not any(
+        "silent steps" in text for text in sl.price(sl.record(ann, torch.rand(5, 9)), "horowitz-45nm").caveats
+    )

@@ -1,5 +1,7 @@
 """Methods, choices, refusals, and what is said of them."""
 
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -178,6 +180,10 @@ def test_an_ann_that_ends_in_a_relu_and_one_with_a_softmax() -> None:
     with torch.no_grad():
         scale = float(network.conversion.populations[-1].thresholds)
         torch.testing.assert_close(network.scores(samples()) * scale, ends(samples()), atol=0.1, rtol=0.2)
+        shares = network.conversion.scores(samples()) * 16 / (scale * network.timesteps)
+        torch.testing.assert_close(network.scores(samples()), shares)
+    together = sl.convert(ends, samples(), timesteps=64, schedule="together", most_loss=0)
+    assert min(each["divergence"] for each in together.conversion.tried) < 1e-3  # in the ANN's size, not in shares
     soft = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4), nn.Softmax(1))
     assert "softmax" in sl.convert(soft, samples(), timesteps=4, method="max").conversion.notes[0]
 
@@ -230,11 +236,12 @@ def test_the_commands(tmp_path, monkeypatch, capsys) -> None:
                  "--pictures", str(tmp_path / "pictures")]) == 0  # fmt: skip
     assert "saved in" in capsys.readouterr().out
     assert {each.name for each in (tmp_path / "pictures").iterdir()} == {"accuracy.svg", "joules.svg"}
-    assert isinstance(sl.load_network(tmp_path / "snn"), sl.SpikingNetwork)
+    assert sl.load_network(tmp_path / "snn").conversion.said.endswith("layers: 8 steps to the answer")
     assert main(["convert", where, "--data", "digits"]) == 2
     assert main(["convert", where, "--data", "digits", "--over", "4,x"]) == 2
     assert main(["robustness", f"ann={where}", f"snn={tmp_path / 'snn'}", "--data", "digits", "--samples", "40", "--noise",
                  "gaussian", "--epsilons", "0,0.2", "--json", "--pictures", str(tmp_path / "curves")]) == 0  # fmt: skip
-    assert '"said"' in capsys.readouterr().out
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["way"] for row in rows if row["network"] == "snn" and row["kind"] == "pgd"} == {"own gradient", "rates"}
     assert main(["robustness", where, where, "--data", "digits"]) == 2
     assert main(["robustness", where, "--data", "digits", "--noise", "hum"]) == 2

@@ -247,3 +247,56 @@ def test_thresholds_in_front_of_max_pooling_suit_what_it_lets_through() -> None:
     made = sl.convert(pooled.eval(), images(), method="50%", timesteps=4, granularity="layer", correct="none")
     assert float(made.conversion.populations[0].thresholds) == float(kept.flatten().kthvalue(kept.numel() // 2).values)
     assert torch.equal(made.scores(images(5)).argmax(1), made.conversion.scores(images(5)).argmax(1))
+
+
+class Drawn(nn.Module):
+    """A convolution, and what a user makes of it."""
+
+    def __init__(self, make: Callable[..., Tensor], **parts: nn.Module) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.one, self.make = nn.Conv2d(2, 4, 3, padding=1), make
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.make(self, F.relu(self.one(x)))
+
+
+@pytest.mark.parametrize(
+    "ann",
+    [
+        Drawn(lambda n, x: n.out(n.pool(x).flatten(1)), pool=nn.AvgPool2d(2, divisor_override=3), out=nn.Linear(36, 3)),
+        Drawn(lambda n, x: n.out(F.avg_pool2d(x, 3, divisor_override=2).flatten(1)), out=nn.Linear(16, 3)),
+        Drawn(lambda n, x: n.out(torch.cat([x, F.relu(n.two(x))], -3).flatten(1)), two=nn.Conv2d(4, 2, 1), out=nn.Linear(216, 3)),
+        Drawn(lambda n, x: n.out(torch.cat((x.flatten(1), F.relu(n.two(x.flatten(1)))), dim=-1)), two=nn.Linear(144, 5),
+              out=nn.Linear(149, 3)),
+        Drawn(lambda n, x: n.out(n.norm(x).flatten(1)), norm=nn.SyncBatchNorm(4), out=nn.Linear(144, 3)),
+        Drawn(lambda n, x: n.out((x + x).flatten(1)), out=nn.Linear(144, 3)),
+    ],
+    ids=["pool with a divisor", "its function", "channels from the last", "features from the last", "synchronised norm", "twice"],
+)  # fmt: skip
+def test_what_is_told_to_a_layer_is_kept(ann: nn.Module) -> None:
+    ann.eval()
+    made = sl.convert(ann, images(), timesteps=400, method="max", correct="none")
+    torch.testing.assert_close(made.conversion.scores(images()), ann(images()), rtol=0.02, atol=0.02)
+    torch.testing.assert_close(made.scores(images(9)), made.conversion.scores(images(9)), rtol=1e-3, atol=1e-3)
+    assert not sl.record(made, images(2)).uncounted
+
+
+@pytest.mark.parametrize(
+    ("ann", "sentence"),
+    [
+        (Drawn(lambda n, x: n.out(n.soft(n.two(x.flatten(1)))), two=nn.Linear(144, 9), soft=nn.Softmax(1), out=nn.Linear(9, 3)),
+         "takes what the softmax 'soft' gives"),
+        (Drawn(lambda n, x: n.out(F.dropout(F.log_softmax(x, 1)).flatten(1)), out=nn.Linear(144, 3)), "takes what the softmax"),
+        (Drawn(lambda n, x: n.out(x.flatten(2)).flatten(1), out=nn.Linear(36, 3)), "reshape|flatten"),
+        (Drawn(lambda n, x: n.out(x).flatten(1), out=nn.Linear(6, 3)), "linear layer 'out' works on the last axis"),
+        (Drawn(lambda n, x: n.out(x), out=nn.Conv2d(4, 3, 3)), r"answers values of shape \[3, 4, 4\]"),
+        (Drawn(lambda n, x: n.out(torch.cat([x, x], -1).flatten(1)), out=nn.Linear(288, 3)), "axis -1 in place of channels"),
+        (Drawn(lambda n, x: n.out(torch.cat([x, x], 3).flatten(1)), out=nn.Linear(288, 3)), "axis 3 in place of channels"),
+    ],
+)  # fmt: skip
+def test_what_no_population_can_do_is_refused_by_name(ann: nn.Module, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        sl.convert(ann, images(), timesteps=4, method="max")

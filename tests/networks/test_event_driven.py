@@ -93,6 +93,34 @@ def test_dropped_spikes_are_zero_bits(share: float, density: float) -> None:
         torch.testing.assert_close(one, other, **GRADIENT)
 
 
+@pytest.mark.parametrize("surrogate", ["atan", "triangle", "rectangular"])
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_dropout_between_wide_layers_drops_gradients_too(surrogate: str, reset: str) -> None:
+    """Layers of one pass: a product with more neurons above than a tile takes, one with fewer, something that does nothing
+    in between, and two dropouts one behind the other."""
+
+    def neurons() -> nn.Module:
+        return sl.LIF(0.9, surrogate=surrogate, reset=reset)
+
+    torch.manual_seed(0)
+    layers = EventDriven(
+        nn.Linear(70, 101), neurons(), nn.Dropout(0.3), nn.Identity(), nn.Linear(101, 90), neurons(), nn.Dropout(0.6),
+        nn.Linear(90, 40), neurons(), nn.Dropout(0.2), nn.Dropout(0.4), nn.Linear(40, 5), neurons(), nn.Dropout(0.1),
+    )  # fmt: skip
+    network = sl.SpikingNetwork(layers, encoder=None, timesteps=7)
+    with_exact_weights(network, 6)
+    plain = plain_of(network)
+    with_documented_dropout(plain.layers)
+    inputs = (torch.rand(7, 11, 70) < 0.3).float()
+    found = []
+    for each in (plain, network):
+        torch.manual_seed(1)
+        found.append(gradients(each, inputs))
+    assert all(bool(gradient.any()) for gradient in found[0])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, **GRADIENT)
+
+
 def test_dropout_leaves_the_mean_as_it_was() -> None:
     layers = nn.Sequential(sl.IF(), nn.Dropout(0.4), nn.Linear(50, 40, bias=False))
     events = sl.event_driven(layers)

@@ -1,8 +1,10 @@
 """Honest gradients, noise of all kinds, and the label of a network whose gradients are cut."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import spikeledger as sl
 from spikeledger.datasets import Dataset
@@ -200,3 +202,27 @@ def test_the_interval_is_wilsons() -> None:
     assert (low, high) == (pytest.approx(0.8256, abs=1e-4), pytest.approx(0.9448, abs=1e-4))
     assert wilson(1.0, 50)[1] == pytest.approx(1)
     assert wilson(0.0, 50)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        (lambda h: (h, h), "gives a tuple for 2 samples"),
+        (lambda h: h.argmax(1), r"gives int64 \[2\] for 2 samples"),
+        (lambda h: (10 * h).long(), r"gives int64 \[2, 3\] for 2 samples"),
+        (lambda h: h[:1], r"gives float32 \[1, 3\] for 2 samples"),
+        (lambda h: h[:, :, None, None], r"gives float32 \[2, 3, 1, 1\]"),
+        (lambda h: h / 0, "scores that are not finite"),
+    ],
+)
+def test_what_is_no_score_is_told_before_the_first_attack(answers: Callable[[Tensor], object], sentence: str) -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> object:
+            return answers(self.last(x))
+
+    with pytest.raises(InputError, match=sentence):
+        sl.robustness({"own": Own()}, (torch.rand(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])), noise=(), epsilons=(0.1,))

@@ -124,6 +124,31 @@ def test_without_a_study_the_arithmetic_stands_alone_and_another_study_is_refuse
         write_paper([tmp_path / "own"], tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ('data = "digit"', "unknown data set 'digit': did you mean 'digits'"),
+        ('profile = "loihhi"', "unknown profile 'loihhi': did you mean 'loihi'"),
+    ],
+)
+def test_a_wrong_name_is_told_once_and_before_anything_is_trained(tmp_path: Path, wrong: str, sentence: str) -> None:
+    (tmp_path / "small.toml").write_text(SMALL.replace('data = "digits"', wrong))
+    with pytest.raises(InputError, match=sentence):
+        run(tmp_path / "small.toml", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_trials_that_are_alike_are_run_once(tmp_path: Path) -> None:
+    """An ANN takes one step whatever T is asked of the others, and a size without dropout has one reading."""
+    (tmp_path / "small.toml").write_text(
+        SMALL + '[[trials]]\nkind = ["ann", "snn"]\nreading = "literal"\ntimesteps = 3\n'
+    )
+    trials = read_study(tmp_path / "small.toml", {"timesteps": 4}).trials
+    told = {(each.settings["kind"], each.settings["timesteps"], each.settings["reading"]) for each in trials}
+    assert told == {("ann", 1, "wide"), ("snn", 4, "wide"), ("converted", 4, "wide")}
+    assert len({each.key for each in trials}) == 3
+
+
 def test_cifar_runs_from_its_file_on_a_small_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     folder = tmp_path / "data" / "cifar-10" / cifar.FOLDER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,26 @@ class Line:
     by: str = ""  # the event that causes this one, whose price may hold it already
 
 
+#: what is said of products with zeros, and from how many times the others on a bill of several steps says it at its foot
+DENSE, _OFTEN = "dense: zeros are multiplied too", 2
+
+
+def with_zeros(activity: Activity, profile: HardwareProfile, done: Mapping[str, float]) -> list[str]:
+    """A sentence on the layers, and their products, in which a machine multiplies steps and places where nothing arrives."""
+    many = {
+        name: count
+        for name, count in done.items()
+        if activity.timesteps > 1 and count >= _OFTEN * activity.total("mac", name)
+    }
+    if not many:
+        return []
+    useful = sum(activity.total("mac", name) for name in many)
+    return [
+        f"it multiplies zeros too, silent steps among them: {sum(many.values()):,.0f} times in {', '.join(many)}, and "
+        f"{useful:,.0f} of these meet none; '{profile.name}@all' skips zeros"
+    ]
+
+
 def operations(activity: Activity, profile: HardwareProfile) -> list[Line]:
     """The convention of the field: accumulates and multiply-accumulates, and nothing else."""
     return [line for layer in weighted(activity) for line in arrivals(activity, layer, profile)]
@@ -45,7 +66,7 @@ def arrivals(activity: Activity, layer: Layer, profile: HardwareProfile) -> list
     """
     if profile.skips == "none" or (profile.skips == "spikes" and layer.inputs == "graded"):
         count = counted_here(activity, layer, "dense_op")
-        lines = [Line(layer.name, "mac", count, note="dense: zeros are multiplied too")]
+        lines = [Line(layer.name, "mac", count, note=DENSE)]
     else:
         event = "mac" if layer.inputs == "graded" else "synaptic_op"
         counted_here(activity, layer, event)

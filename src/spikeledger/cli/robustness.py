@@ -52,7 +52,7 @@ def robustness(
         if not name:
             raise InputError(f"'{each}' gives no name: say NAME={where}")
         if name in named:
-            raise InputError(f"two networks are called '{name}': give them names, such as a={each}")
+            raise InputError(f"two networks are called '{name}': give them names, such as a={where}")
         named[name] = building.find_network(where)
     asked = _parts(attacks) or list(ATTACKS)
     part = load_dataset(data, root=root)

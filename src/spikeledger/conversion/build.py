@@ -26,7 +26,7 @@ from ..errors import InputError
 from ..networks.decoders import MembraneDecoder
 from ..networks.lifting import OverTime
 from ..networks.spiking import SpikingNetwork
-from ..networks.wiring import Factor, Wiring, wired
+from ..networks.wiring import POOL_SIZES, Factor, Wiring, wired
 from .graph import Graph, Step, per_channel, values_of
 
 Schedule = Literal["layers", "together"]
@@ -269,8 +269,8 @@ class _Builder:
     def _pool(self, step: Step, kind: str) -> None:
         pool: Any = step.module
         sizes: dict[str, Any] = {"pool": type(pool).__name__, "kernel": _listed(pool.kernel_size)}
-        for key in ("stride", "padding", "dilation", "ceil_mode", "count_include_pad"):
-            if hasattr(pool, key):
+        for key in POOL_SIZES:
+            if getattr(pool, key, None) is not None:
                 sizes[key] = _listed(getattr(pool, key))
         self._node(step, kind, [self.last[step.inputs[0]]], **sizes)
         self.scales[step.name] = self.scales[step.inputs[0]]

@@ -67,7 +67,10 @@ class Conversion:
     tried: tuple[dict[str, Any], ...] = field(default=())
 
     def scores(self, samples: Tensor) -> Tensor:
-        """Scores `[B, classes]` of the quantised ANN: with the layer schedule those of the spiking network, in one pass."""
+        """Scores `[B, classes]` of the quantised ANN: with the layer schedule those of the spiking network, in one pass.
+
+        Where the ANN ends in a ReLU the spiking network says them as shares of its steps, `T / (theta steps)` times these.
+        """
         with torch.no_grad():
             return answer(self.graph, self._input(samples), self._quantised)
 
@@ -96,12 +99,15 @@ class Conversion:
 
 
 class Converted(SpikingNetwork):
-    """A spiking network that was converted; it is saved, recorded, priced and placed like any other."""
+    """A spiking network that was converted; it is saved, recorded, priced and placed like any other.
+
+    `conversion` is what was done; a network that is trained on has none any more, for it answers for itself then.
+    """
 
     conversion: Conversion
 
     def extra_repr(self) -> str:
-        return self.conversion.said
+        return self.conversion.said if hasattr(self, "conversion") else "trained on"
 
 
 def convert(
@@ -370,9 +376,11 @@ def _divergence(scores: Tensor, own: Tensor) -> float:
 
 
 def _scores(network: Converted, samples: Tensor) -> Tensor:
-    """Scores by the closed form where it is exact, else step by step."""
-    plan = network.conversion.plan
-    if plan.schedule == "layers" and plan.read_out == "membrane":
-        return network.conversion.scores(samples)
+    """Scores of the ANN's size, by the closed form where it is exact, else step by step."""
+    done = network.conversion
+    if done.plan.schedule == "layers" and done.plan.read_out == "membrane":
+        return done.scores(samples)
+    spikes = done.graph.steps[done.graph.output].kind == "relu"
+    worth: Any = done.thetas[done.graph.output] * network.timesteps / done.plan.steps if spikes else 1.0
     with torch.no_grad():
-        return torch.cat([network.scores(part) for part in samples.split(256)])
+        return torch.cat([network.scores(part) for part in samples.split(256)]) * worth

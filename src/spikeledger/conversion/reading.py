@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -20,6 +19,7 @@ from ..listening import libraries  # noqa: F401  (its rows fill the book of neur
 from ..listening.neurons import is_neuron
 from ..networks.spiking import SpikingNetwork
 from .graph import Affine, Graph, Kind, Step, measure
+from .pieces import ARITHMETIC, Made, of_function, of_module, of_norm
 from .simplify import simplify
 
 _SUPPORTED = (
@@ -63,6 +63,9 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
             f"'{next(iter(constants))}' computes with a constant that is not one number, or one a channel, such as [C, 1, 1] of "
             f"an image, or samples of shape {list(samples.shape[1:])} do not fit {sentence}".rstrip()
         )
+    for name, axis in reader.axes.items():
+        if name in graph.steps and axis != -len(graph.shapes.get(name, ())):
+            raise reader.refusal(name, _joined(axis))
     if sentence:
         raise InputError(
             f"samples of shape {list(samples.shape[1:])} do not go through {type(ann).__name__}: {sentence}"
@@ -112,6 +115,8 @@ class _Reader:
         self.sizes: set[str] = set()  # nodes that are sizes and shapes, not values
         self.constants: dict[str, Any] = {}  # tensors of the ANN that are no weights of a layer
         self.space: dict[str, int] = {}  # steps with a constant a channel: axes behind channels
+        self.axes: dict[str, int] = {}  # concatenations, and the axis where it is counted from the last
+        self.ends: set[str] = set()  # nodes of fx that are left out where nothing comes behind them
         self.notes: list[str] = []
         self.output = ""
 
@@ -162,17 +167,17 @@ class _Reader:
 
     def _call_module(self, node: fx.Node) -> None:
         module = self.root.get_submodule(str(node.target))
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm):
             if module.running_mean is None:
                 raise InputError(
                     f"batch norm '{node.target}' keeps no statistics, and a spiking network has no batch to ask"
                 )
-            return self._put(node, "affine", node.args[:1], _norm(module))
+            return self._put(node, "affine", node.args[:1], of_norm(module))
         if type(module) in _KNOWN:
             if getattr(module, "padding_mode", "zeros") != "zeros":
                 raise InputError(f"convolution '{node.target}' pads with '{module.padding_mode}': pad with zeros")
             return self._put(node, "weighted", node.args[:1], module)
-        made = _module(module)
+        made = of_module(module)
         if made is None:
             raise self._refuse(node, type(module).__name__)
         return self._add(node, node.args[:1], made)
@@ -199,13 +204,15 @@ class _Reader:
             return self._overwritten(self._of(first), node) if name == "add_" else None
         if name in ("cat", "concat", "concatenate"):
             axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-            if axis != 1:
-                raise self._refuse(node, f"concatenation along axis {axis}, where channels (1) are joined,")
+            if axis < 0:  # of as many axes as the values have, which samples tell
+                self.axes[node.name] = axis
+            elif axis != 1:
+                raise self._refuse(node, _joined(axis))
             return self._put(node, "join", list(first))  # type: ignore[arg-type]
         layer = self._weights(name, args, kwargs)
         if layer is not None:
             return self._put(node, "weighted", [first], layer)
-        made = _function(name.rstrip("_") if not name.startswith("_") else name, args[1:], kwargs)
+        made = of_function(name.rstrip("_") if not name.startswith("_") else name, args[1:], kwargs)
         if made is None:
             raise self._refuse(node, name)
         return self._add(node, [first], made, inplace=name.endswith("_") or bool(kwargs.get("inplace")))
@@ -213,10 +220,10 @@ class _Reader:
     def _affine(self, node: fx.Node, name: str, first: Any, other: Any, kwargs: dict[str, Any]) -> bool:
         """Values and a constant, added, subtracted, multiplied or divided: whether it was that."""
         one, two = self._constant(first), self._constant(other)
-        if name not in _ARITHMETIC or (one is None) == (two is None) or kwargs.keys() - {"input", "other"}:
+        if name not in ARITHMETIC or (one is None) == (two is None) or kwargs.keys() - {"input", "other"}:
             return False
         constant, values = (two, first) if one is None else (one, other)
-        found = None if constant is None else _ARITHMETIC[name](constant, one is not None)
+        found = None if constant is None else ARITHMETIC[name](constant, one is not None)
         if constant is None or found is None or math.prod(constant.shape[1:]) != 1:
             return False
         if constant.numel() > 1:
@@ -250,10 +257,13 @@ class _Reader:
         layer.bias = None if bias is None else nn.Parameter(bias)
         return cast(nn.Module, layer)
 
-    def _add(self, node: fx.Node, args: Any, made: _Made, *, inplace: bool = False) -> None:
+    def _add(self, node: fx.Node, args: Any, made: Made, *, inplace: bool = False) -> None:
         if made.kind is None:
             if made.note:
                 self.notes.append(f"{made.note} '{node.name}' was left out")
+                self.ends.add(node.name)
+            elif getattr(args[0], "name", "") in self.ends:
+                self.ends.add(node.name)
             self.now[node.name] = self._of(args[0])
             return
         source = self._of(args[0])
@@ -273,6 +283,12 @@ class _Reader:
     def _put(
         self, node: fx.Node, kind: Kind, args: Any, module: nn.Module | None = None, cap: float | None = None
     ) -> None:
+        for each in args:
+            if getattr(each, "name", "") in self.ends:
+                raise InputError(
+                    f"'{node.name}' takes what the softmax '{each.name}' gives, which has no spiking counterpart: it is left out "
+                    "at the end of an ANN alone, where it changes no answer"
+                )
         self.steps[node.name] = Step(node.name, kind, [self._of(each) for each in args], copy.deepcopy(module), cap)
         self.now[node.name] = node.name
 
@@ -284,115 +300,15 @@ class _Reader:
         return self.now[value.name]
 
     def _refuse(self, node: fx.Node, what: str) -> InputError:
+        return self.refusal(str(node.target if node.op == "call_module" else node.name), what)
+
+    @staticmethod
+    def refusal(name: str, what: str) -> InputError:
+        """What is said of a layer that neurons cannot do."""
         return InputError(
-            f"layer '{node.target if node.op == 'call_module' else node.name}' is a {what}, which has no spiking "
-            f"counterpart here: conversion knows {_SUPPORTED}"
+            f"layer '{name}' is a {what}, which has no spiking counterpart here: conversion knows {_SUPPORTED}"
         )
 
 
-class _Made:
-    """What a module or function becomes; a kind of None passes values on."""
-
-    def __init__(
-        self,
-        kind: Kind | None,
-        module: nn.Module | None = None,
-        cap: float | None = None,
-        *,
-        inplace: bool = False,
-        note: str = "",
-        flat: bool = False,
-    ) -> None:
-        self.kind, self.module, self.cap, self.inplace, self.note, self.flat = kind, module, cap, inplace, note, flat
-
-
-def _divided(constant: Tensor, first: bool) -> tuple[Tensor, Tensor] | None:
-    return None if first else (1 / constant, torch.zeros_like(constant))
-
-
-#: what a constant does to values by an operator, as scale and shift; `first` where it stands in front of them
-_ARITHMETIC: dict[str, Callable[[Tensor, bool], tuple[Tensor, Tensor] | None]] = {
-    "add": lambda c, first: (torch.ones_like(c), c),
-    "sub": lambda c, first: (-torch.ones_like(c), c) if first else (torch.ones_like(c), -c),
-    "mul": lambda c, first: (c, torch.zeros_like(c)),
-    "div": _divided,
-}
-_ARITHMETIC |= {f"i{name}": what for name, what in _ARITHMETIC.items()}
-_ARITHMETIC |= {"truediv": _divided, "itruediv": _divided, "true_divide": _divided, "multiply": _ARITHMETIC["mul"]}
-_ARITHMETIC |= {"subtract": _ARITHMETIC["sub"], "divide": _divided}
-
-
-def _relu(cap: Any = None, inplace: Any = False) -> _Made:
-    return _Made("relu", cap=None if cap is None else float(cap), inplace=bool(inplace))
-
-
-def _module(module: nn.Module) -> _Made | None:
-    kind = type(module)
-    if kind is nn.ReLU:
-        return _relu(inplace=module.inplace)
-    if kind in (nn.ReLU6, nn.Hardtanh):
-        return _relu(module.max_val, module.inplace) if module.min_val == 0 else None
-    if kind in (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d):
-        return _Made("average", module)
-    if kind in (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d):
-        return None if getattr(module, "return_indices", False) else _Made("maximum", module)
-    if kind is nn.Flatten:
-        return _Made("flatten", nn.Flatten(1)) if module.start_dim == 1 and module.end_dim == -1 else None
-    if kind in (nn.Softmax, nn.LogSoftmax):
-        return _Made(None, note="softmax")
-    passes = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.Identity)
-    return _Made(None) if kind in passes else None
-
-
-def _function(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Made | None:
-    """A function or method by its name, with the arguments behind its input."""
-    if name in ("relu", "relu6"):
-        return _relu(6.0 if name == "relu6" else None)
-    if name in ("clamp", "clip", "hardtanh", "clamp_min"):
-        names = ("min_val", "max_val") if name == "hardtanh" else ("min", "max")
-        default = (-1.0, 1.0) if name == "hardtanh" else (None, None)
-        low, high = (args[k] if len(args) > k else kwargs.get(each, default[k]) for k, each in enumerate(names))
-        numbers = (int, float, type(None))
-        return _relu(high) if low == 0 and low is not None and isinstance(high, numbers) else None
-    pools: dict[str, Callable[..., nn.Module]] = {
-        "avg_pool1d": nn.AvgPool1d, "avg_pool2d": nn.AvgPool2d, "adaptive_avg_pool1d": nn.AdaptiveAvgPool1d,
-        "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d, "max_pool1d": nn.MaxPool1d, "max_pool2d": nn.MaxPool2d,
-        "adaptive_max_pool1d": nn.AdaptiveMaxPool1d, "adaptive_max_pool2d": nn.AdaptiveMaxPool2d,
-    }  # fmt: skip
-    name = {"boolean_dispatch": "max_pool2d", "_max_pool2d": "max_pool2d", "_max_pool1d": "max_pool1d"}.get(name, name)
-    if name in pools:
-        given = {key: value for key, value in kwargs.items() if key != "input"}
-        if given.pop("return_indices", False):
-            return None
-        return _Made("average" if "avg" in name else "maximum", pools[name](*args, **given))
-    if name == "mean":
-        axes = args[0] if args else kwargs.get("dim")
-        keeps = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
-        if isinstance(axes, tuple | list) and sorted(axis % 4 for axis in axes) == [2, 3]:
-            whole = nn.AdaptiveAvgPool2d(1)
-            return _Made("average", whole, flat=not keeps)
-        return None
-    if name == "flatten":
-        start, end = (
-            args[k] if len(args) > k else kwargs.get(each, default)
-            for k, (each, default) in enumerate((("start_dim", 0), ("end_dim", -1)))
-        )
-        return _Made("flatten", nn.Flatten(1)) if start == 1 and end == -1 else None
-    if name in ("view", "reshape"):
-        sizes = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
-        return _Made("flatten", nn.Flatten(1)) if (len(sizes) == 2 and sizes[1] == -1) or _to_rows(sizes) else None
-    if name in ("softmax", "log_softmax"):
-        return _Made(None, note="softmax")
-    return _Made(None) if name in ("dropout", "dropout2d", "contiguous", "float", "clone", "detach") else None
-
-
-def _to_rows(sizes: Any) -> bool:
-    """Whether a view is to `[B, features]`: with the batch left to -1, or taken from a size."""
-    return len(sizes) == 2 and all(isinstance(each, int | fx.Node) for each in sizes)
-
-
-def _norm(norm: Any) -> Affine:
-    """What a batch norm does in evaluation mode."""
-    with torch.no_grad():
-        scale = torch.rsqrt(norm.running_var + norm.eps) * (1 if norm.weight is None else norm.weight)
-        return Affine(scale, (0 if norm.bias is None else norm.bias) - norm.running_mean * scale)
+def _joined(axis: int) -> str:
+    return f"concatenation along axis {axis} in place of channels (1)"

@@ -117,7 +117,17 @@ def _even_pools(graph: Graph) -> None:
 
 
 def _check(graph: Graph) -> None:
+    if len(graph.shapes[graph.output]) != 1:
+        raise InputError(
+            f"the ANN answers values of shape {list(graph.shapes[graph.output])} for a sample, and conversion needs one score a "
+            "class: end with a pooling of the whole image, a flattening, or a linear layer"
+        )
     for step in graph.steps.values():
+        if isinstance(step.module, nn.Linear) and len(graph.shapes[step.inputs[0]]) != 1:
+            raise InputError(
+                f"linear layer '{step.name}' works on the last axis of values of shape {list(graph.shapes[step.inputs[0]])}, "
+                "where populations have their channels first: flatten in front of it, or use a convolution of width 1"
+            )
         if step.kind == "maximum" and not _spiking(graph, step.inputs[0]):
             raise InputError(
                 f"max pooling '{step.name}' works on what are no spikes ('{step.inputs[0]}'): put it right behind a ReLU, or in "

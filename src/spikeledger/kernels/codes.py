@@ -28,6 +28,19 @@ def rate_planes(rates: Tensor, steps: int, generator: torch.Generator) -> Planes
     return _draw(rates, steps, generator)
 
 
+def dropout(shape: tuple[int, ...], share: float) -> Planes | None:
+    """Which spikes `[T, B, *N]` dropout leaves: those where `torch.rand(T, B, *N) < 1 - share`, the next of torch's own random
+    numbers; None where the kernel cannot run."""
+    rows, columns = shape[0] * shape[1], math.prod(shape[2:])
+    stays = rate_planes(torch.full((1, columns), 1 - share), rows, torch.default_generator)
+    return None if stays is None else Planes(stays.words, shape)
+
+
+def draws_as_torch() -> bool:
+    """Whether `dropout` has an answer, for ordinary numbers."""
+    return runs_native(torch.empty(1)) and _knows_the_generator()
+
+
 def _draw(rates: Tensor, steps: int, generator: torch.Generator) -> Planes:
     rates = rates.detach().contiguous()
     rows, columns = rates.shape[0], math.prod(rates.shape[1:])

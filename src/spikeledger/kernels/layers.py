@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import native as core
+from .codes import dropout
 from .costs import METHODS, cheapest
 from .fire import decays
 from .native import Settings, unfitting
@@ -30,12 +32,15 @@ Sends = Literal["bits", "spikes", "rates"]
 
 
 class Layer(NamedTuple):
-    """A linear layer `weight` `[M, N]`, `bias` `[M]`, and the neurons behind it with their decay `beta`."""
+    """A linear layer `weight` `[M, N]`, `bias` `[M]`, and the neurons behind it with their decay `beta`; `dropped` is the share
+    of the spikes of the layer before that dropout takes away, where there is one before: each that stays is worth
+    `1 / (1 - dropped)`."""
 
     weight: Tensor
     bias: Tensor | None
     beta: Tensor | float
     settings: Settings
+    dropped: float = 0.0
 
 
 def stack(
@@ -53,9 +58,11 @@ def stack(
     to `counts`, the layers' `counts.rooms`.
     """
     tensors: list[Tensor | None] = [token]
-    for weight, bias, beta, _ in layers:
-        tensors += [weight, bias, decays(beta, (weight.shape[0],), weight.device)]
-    run = _Run(planes, [each.settings for each in layers], sends, counts, [], [])
+    for each in layers:
+        tensors += [each.weight, each.bias, decays(each.beta, (each.weight.shape[0],), each.weight.device)]
+    run = _Run(
+        planes, [each.settings for each in layers], [each.dropped for each in layers], sends, counts, [], [], [], []
+    )
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors):
         found: Tensor = _Stack.apply(run, *tensors)
         return found, run.sent
@@ -66,9 +73,13 @@ def stack(
 class _Run(NamedTuple):
     planes: Planes
     settings: Sequence[Settings]
+    dropped: Sequence[float]
     sends: Sends
     counts: Tensor | None
     sent: list[Planes]
+    #: what each layer took of what the one before sent, and the words of what dropout in front of it would have left
+    taken: list[Planes]
+    stays: list[Tensor | None]
     #: of each layer on the way back what the core keeps of neurons near their threshold, or None: then it keeps charges
     near: list[Any]
 
@@ -90,6 +101,7 @@ def _forth(
         if into != inner:
             raise unfitting(weight, inner)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
+        planes, weight = _drop(run, index, planes, weight)
         charges = near = None
         if kept is not None and own.surrogate in COMPACT_NUMBERS and not wants[3 * index + 3]:
             near = core.near_threshold(own)
@@ -107,6 +119,19 @@ def _forth(
             run.near.append(near)
         planes = Planes.of(words, (steps, batch, columns), spikes)
         run.sent.append(planes)
+
+
+def _drop(run: _Run, index: int, planes: Planes, weight: Tensor) -> tuple[Planes, Tensor]:
+    """What dropout in front of a layer leaves, and the layer's weight for what each of that is worth."""
+    share, stays = run.dropped[index], None
+    if share:
+        left = dropout(planes.shape, share)
+        assert left is not None  # whoever puts dropout into a stack asks `draws_as_torch`
+        stays = left.words
+        planes, weight = Planes(planes.words & stays, planes.shape), weight * (1 / (1 - share))
+    run.taken.append(planes)
+    run.stays.append(stays)
+    return planes, weight
 
 
 def _found(run: _Run) -> Tensor:
@@ -145,12 +170,15 @@ def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor
     above_weight: Tensor | None = None
     for index in reversed(range(len(run.settings))):
         weight, beta, charges = kept[3 * index : 3 * index + 3]
-        planes, own = run.sent[index - 1] if index else run.planes, run.settings[index]
+        planes, own = run.taken[index], run.settings[index]
         steps, batch, inner = planes.shape
         columns = weight.shape[0]
         if above is not None and above_weight is not None:
             whole = above.shape[1] > NARROW and run.near[index] is None
-            spikes_grad, rates = dense(above, above_weight) if whole else None, False
+            spikes_grad, rates = (
+                dense(above, above_weight, out=_scratch(planes.rows, columns)) if whole else None,
+                False,
+            )
         wanted = wants[3 * index + 1 : 3 * index + 4]
         to_weight = torch.empty_like(weight) if wanted[0] else None
         to_bias = torch.empty(columns) if wanted[1] else None
@@ -162,14 +190,28 @@ def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor
             charges=charges, near=run.near[index], fired=run.sent[index].words, spikes_grad=spikes_grad,
             rates=rates, above=above, above_weight=above_weight,
             words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
-            bias_grad=to_bias, beta_grad=to_beta,
+            bias_grad=to_bias, beta_grad=to_beta, stays=run.stays[index + 1] if index + 1 < len(run.stays) else None,
         )  # fmt: skip
+        if to_weight is not None and run.dropped[index]:
+            to_weight *= 1 / (1 - run.dropped[index])
         grads[3 * index + 1 : 3 * index + 4] = [to_weight, to_bias, to_beta]
         if not below:
             return
         above, above_weight = to_currents, weight
     assert above is not None and above_weight is not None
     grads[0] = dense(above, above_weight).view(run.planes.shape)
+
+
+#: of a thread, where a layer's gradient lies until it is used: a new room for each would cost more than half of the product
+_held = threading.local()
+
+
+def _scratch(rows: int, columns: int) -> Tensor:
+    """Room for floats, of which nothing is kept."""
+    room: Tensor | None = getattr(_held, "room", None)
+    if room is None or room.numel() < rows * columns:
+        room = _held.room = torch.empty(rows * columns)
+    return room[: rows * columns].view(rows, columns)
 
 
 def _method(rows: int, inner: int, columns: int, spikes: int) -> int:

@@ -274,10 +274,10 @@ def near_threshold(settings: Settings) -> Any:
 def layer_back(
     shape: _Layer, beta: Tensor, settings: Settings, method: int, *, charges: Tensor | None, near: Any, fired: Tensor,
     spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor,
-    turned: Tensor | None,
+    turned: Tensor | None, stays: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
 ) -> None:  # fmt: skip
-    """The way back of `layer`: from its spikes' gradient, or that of the currents of the layer above."""
+    """The way back of `layer`: from its spikes' gradient, of which dropout left `stays`, or that of the currents above."""
     steps, batch, inner, columns = shape
     rows = steps * batch
     wide = 0 if above is None else above.shape[1]
@@ -290,7 +290,7 @@ def layer_back(
         _any(turned, inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
         _any(weight_grad, inner * columns, "a gradient"), _any(bias_grad, columns, "a gradient"),
         _any(beta_grad, columns, "a gradient"), 0 if near is None else near.address,
-        _at(fired, rows * words_of(columns), "spikes"),
+        _at(fired, rows * words_of(columns), "spikes"), _any(stays, rows * words_of(columns), "spikes"),
     )  # fmt: skip
 
 

@@ -86,11 +86,12 @@ def multiply(
     )  # fmt: skip
 
 
-def dense(left: Tensor, right: Tensor) -> Tensor:
-    """`left @ right` of floats `[rows, inner]` and `[inner, columns]`: by tiles where the processor has units for them."""
+def dense(left: Tensor, right: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`left @ right` of floats `[rows, inner]` and `[inner, columns]`, in `out` if it is given: by tiles where the processor
+    has units for them."""
     rows, inner, columns = len(left), *right.shape
     if core.instruction_set() != TILES or rows * inner * columns < _FEW:
-        return left @ right
-    left, right, out = left.contiguous(), right.contiguous(), torch.empty(rows, columns)
+        return torch.mm(left, right, out=out)
+    left, right, out = left.contiguous(), right.contiguous(), torch.empty(rows, columns) if out is None else out
     core.multiply_floats(left, right, out)
     return out

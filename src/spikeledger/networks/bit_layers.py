@@ -5,14 +5,14 @@ A layer that takes no bits, or would be slower on them than on floats, is run as
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.codes import rate_planes
+from ..kernels.codes import draws_as_torch, dropout
 from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
 from ..kernels.costs import METHODS
 from ..kernels.counts import Deeds, done, of_active, rooms
@@ -25,7 +25,18 @@ from .lifting import OverTime
 from .neurons import Neuron
 
 Weighted = nn.Linear | nn.Conv1d | nn.Conv2d
-Pairs = list[tuple[Weighted, Any]]  # layers, each with the neurons behind it
+
+
+class Pair(NamedTuple):
+    """A layer with the neurons behind it; `dropped` is the share of its inputs that dropout between it and the pair before
+    takes away."""
+
+    layer: Weighted
+    neuron: Any
+    dropped: float = 0.0
+
+
+Pairs = list[Pair]
 
 
 class Spikes:
@@ -88,6 +99,15 @@ def flattens(layer: nn.Module) -> bool:
 def passes(layer: nn.Module) -> bool:
     """Whether a layer does nothing."""
     return type(layer) is nn.Identity or (isinstance(layer, nn.Dropout) and not layer.training)
+
+
+def drops(layer: nn.Module) -> bool:
+    """Whether a layer is dropout at work that leaves something, with random numbers that kernels can draw."""
+    return type(layer) is nn.Dropout and layer.training and 0 <= layer.p < 1 and draws_as_torch()
+
+
+def _share(layer: nn.Module) -> float:
+    return layer.p if isinstance(layer, nn.Dropout) and layer.training else 0.0
 
 
 def wants_bits(layers: list[nn.Module], index: int) -> bool:
@@ -206,27 +226,32 @@ def currents_of(layer: Weighted, spikes: Spikes) -> Tensor:
     return convolve(spikes.token, spikes.planes, _worth(layer, spikes), layer.bias, geometry, method)
 
 
-def pairs_from(layers: list[nn.Module], index: int) -> Pairs:
-    """A weighted layer that `spikes_into` took, with its neurons behind it; of linear ones, all that follow and fit."""
+def pairs_from(layers: list[nn.Module], index: int, *, past_dropout: bool = False) -> tuple[Pairs, int]:
+    """A weighted layer that `spikes_into` took, with its neurons behind it; of linear ones, all that follow and fit, with
+    `past_dropout` also past what drops spikes in between, or does nothing; and how many of the layers they are."""
     pairs: Pairs = []
-    width = 0  # of the layer before
-    for layer, following in zip(layers[index::2], layers[index + 1 :: 2], strict=False):
-        found = weighted(layer)
+    at, taken, width, share = index, 0, 0, 0.0
+    while at + 1 < len(layers):
+        found, following = weighted(layers[at]), layers[at + 1]
         if found is None or not is_fused(following) or (pairs and not _works(found)):
             break
         if pairs and not (isinstance(found, nn.Linear) and width == found.in_features):
             break
-        pairs.append((found, following))
+        pairs.append(Pair(found, following, share))
+        at += 2
+        taken = at - index
         # the kernel that runs several layers in one go knows linear ones; a convolution and its neurons are one node
         if not isinstance(found, nn.Linear):
             break
-        width = found.weight.shape[0]
-    return pairs
+        width, share = found.weight.shape[0], 0.0
+        while past_dropout and at < len(layers) and (passes(layers[at]) or (not share and drops(layers[at]))):
+            share, at = share or _share(layers[at]), at + 1
+    return pairs, taken
 
 
 def stacked(pairs: Pairs, spikes: Spikes, *, sends: Sends) -> Tensor | Spikes:
     """Layers from `pairs_from` as one node of autograd's graph; linear ones send what is wanted, others bits."""
-    first, neuron = pairs[0]
+    first, neuron, _ = pairs[0]
     if not isinstance(first, nn.Linear):
         return _convolved(first, neuron, spikes)
     found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), sends=sends)
@@ -237,12 +262,12 @@ def stacked_and_counted(
     pairs: Pairs, spikes: Spikes, *, sends: Sends
 ) -> tuple[Tensor | Spikes, list[bits.Planes], list[Deeds]]:
     """The same, and of each pair the spikes that it sent, and what its neurons did."""
-    first, neuron = pairs[0]
+    first, neuron, _ = pairs[0]
     if not isinstance(first, nn.Linear):
         active = torch.zeros(_outputs(first, spikes), dtype=torch.int64)
         one = _convolved(first, neuron, spikes, active)
         return one, [one.planes], [of_active(active, one.planes)]
-    counts = rooms([layer.weight.shape[0] for layer, _ in pairs], spikes.planes.shape[0])
+    counts = rooms([each.layer.weight.shape[0] for each in pairs], spikes.planes.shape[0])
     found, sent = stack(spikes.token, spikes.planes, _layers(pairs, spikes), sends=sends, counts=counts)
     return _sent(found, sent[-1], sends), sent, done(counts, sent)
 
@@ -258,9 +283,11 @@ def _convolved(layer: nn.Conv1d | nn.Conv2d, neuron: Any, spikes: Spikes, active
 
 
 def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
-    layers = [Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron)) for layer, neuron in pairs]
+    layers = [
+        Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron), share) for layer, neuron, share in pairs
+    ]
     if spikes.scale != 1:
-        layers[0] = layers[0]._replace(weight=_worth(pairs[0][0], spikes))
+        layers[0] = layers[0]._replace(weight=_worth(pairs[0].layer, spikes))
     return layers
 
 
@@ -309,18 +336,16 @@ def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
 def dropped(spikes: Spikes, share: float) -> Spikes | None:
     """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
 
-    The random numbers are the next of torch's own generator. The rest are zero bits, and each spike that stays is worth
+    The rest are zero bits, and each spike that stays is worth
     `1 / (1 - share)`, which goes into the product's weights.
     """
     if not 0 < share < 1:
         return spikes if share == 0 else None
     shape = spikes.planes.shape
-    rates = torch.full((1, spikes.planes.columns), 1 - share)
-    stays = rate_planes(rates, spikes.planes.rows, torch.default_generator)
+    stays = dropout(shape, share)
     # a generator or a machine whose numbers the kernel cannot draw in torch's order
     if stays is None:
         return None
-    stays = bits.Planes(stays.words, shape)
     token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
     return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
 

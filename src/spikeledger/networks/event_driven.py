@@ -98,8 +98,8 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
             flow, index = _through(layers, index, flow), index + 1
             continue
         spikes = bit_layers.spikes_into(weighted, flow)  # asked once: a look at all of an odd input is not free
-        pairs = bit_layers.pairs_from(layers, index) if spikes is not None else []
-        index += max(1, 2 * len(pairs))
+        pairs, taken = bit_layers.pairs_from(layers, index, past_dropout=True) if spikes is not None else ([], 0)
+        index += max(1, taken)
         if spikes is None:
             flow = _dense(layer, flow)
         elif pairs:
@@ -190,7 +190,7 @@ def _events(
         spikes = bit_layers.spikes_into(weighted, flow, count=True) if takes else None
         if spikes is None:
             return None
-        pairs = bit_layers.pairs_from(layers, index)
+        pairs, _ = bit_layers.pairs_from(layers, index)
         if not pairs:
             currents = bit_layers.currents_of(weighted, spikes)
             watching.multiplied(weighted, source, spikes.planes, currents)
@@ -203,7 +203,7 @@ def _events(
         )
         watching.passed(pairs, source, spikes.planes, sent, deeds)
         if isinstance(found, Spikes):
-            found = _tapped(found, pairs[-1][1], watching)
+            found = _tapped(found, pairs[-1].neuron, watching)
         else:
             watching.unpacked(found, sent[-1])
         return found, 2 * len(pairs)

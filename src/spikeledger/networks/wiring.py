@@ -40,10 +40,6 @@ class TotalMax(nn.Module):
         return torch.diff(totals, dim=0, prepend=torch.zeros_like(totals[:1]))
 
 
-#: it passes spikes on, as any max pooling does: what it reads is counted, and no membrane is updated
-not_a_neuron(TotalMax)
-
-
 class Factor(nn.Module):
     """A synapse of one weight for each channel, `[C]` or one for all: `y = w x` on `[T, B, C, *space]`."""
 
@@ -73,6 +69,11 @@ class Join(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         return torch.cat(values, 2)
+
+
+#: they pass spikes on, or what spikes are worth: what they read is counted, and no membrane is updated
+for _passing in (TotalMax, Factor, Sum, Join):
+    not_a_neuron(_passing)
 
 
 class Wiring(nn.Module):
@@ -111,10 +112,12 @@ def _neurons(make: Callable[..., nn.Module], node: Node) -> nn.Module:
     return make(inclusive=True, initial=first, window=window)
 
 
+#: what a pooling may be told besides its window
+POOL_SIZES = ("stride", "padding", "dilation", "ceil_mode", "count_include_pad", "divisor_override")
+
+
 def _pool(kind: str, node: Node) -> nn.Module:
-    given = {
-        key: node[key] for key in ("stride", "padding", "dilation", "ceil_mode", "count_include_pad") if key in node
-    }
+    given = {key: node[key] for key in POOL_SIZES if key in node}
     made: nn.Module = getattr(nn, kind)(
         **{key: _numbers(value) for key, value in given.items()}, kernel_size=_numbers(node["kernel"])
     )

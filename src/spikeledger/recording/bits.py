@@ -121,7 +121,7 @@ class BitWatcher:
         # known from the last call is booked from these sums alone
         books = self.books
         seen, before = self._counted(source, planes), None  # what arrives at a layer, and who sent it
-        for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
+        for (layer, neurons, _), spikes, did in zip(pairs, sent, deeds, strict=True):
             line = books.lines.get(id(layer))
             if (
                 line is not None

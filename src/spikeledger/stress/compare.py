@@ -204,10 +204,11 @@ class _Run:
 
     def _clean(self, name: str, network: nn.Module) -> float:
         """The first that each network is asked: samples or labels that are not made for it are told here."""
-        classes = 0
+        found: Any = None
+        asked = self.inputs[:2]
         try:
             with torch.no_grad():
-                classes = scores(network, self.inputs[:1]).shape[1]
+                found = scores(network, asked)
         except RuntimeError as error:
             if not by_torch(error):
                 raise
@@ -215,6 +216,20 @@ class _Run:
                 f"'{name}' cannot take samples of shape {list(self.inputs.shape[1:])} ({retold(error)}): give samples "
                 "that it was made for"
             ) from error
+        given = f"{found.dtype} {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        if (
+            not isinstance(found, Tensor)
+            or found.dim() != 2
+            or len(found) != len(asked)
+            or not found.is_floating_point()
+        ):
+            raise InputError(
+                f"'{name}' gives {given.removeprefix('torch.')} for {len(asked)} samples, and robustness needs floating-point "
+                "scores [B, classes]"
+            )
+        classes = found.shape[1]
+        if not bool(found.isfinite().all()):
+            raise InputError(f"'{name}' gives scores that are not finite: no attack has a gradient through them")
         if int(self.labels.min()) < 0 or int(self.labels.max()) >= classes:
             raise InputError(
                 f"labels go from {int(self.labels.min())} to {int(self.labels.max())}, but '{name}' answers {classes} classes"

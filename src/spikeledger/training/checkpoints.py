@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ..errors import FileFormatError, InputError
 from ..networks import zoo
+from ..networks.spiking import SpikingNetwork
 from ..reading import Kind, is_file, read_bytes, read_text, toml
 from ..writing import closed, write_whole
 from .history import EnergyReading, Epoch, best_of
@@ -33,6 +34,8 @@ _SUMS: dict[str, type] = {"done": int, "loss": float, "penalty": float, "right":
 _TABLE = Kind("table", 4 * 2**20)
 _WEIGHTS = Kind("file of weights", 16 * 2**30)
 MOST_TIMESTEPS = 1_000_000
+#: what the tensors of a conversion are called by, besides those of the network that came of it
+_CONVERSION = "conversion/"
 #: the last line of a table: without it a table that was cut between two epochs would read as a shorter run
 END = "# end\n"
 
@@ -135,7 +138,8 @@ def has_checkpoint(folder: str | os.PathLike[str]) -> bool:
 
 
 def save_network(folder: str | os.PathLike[str], network: nn.Module) -> Path:
-    """Write a network of the zoo, or its twin, to `folder/network.toml` and the safetensors file beside it.
+    """Write a network of the zoo, its twin, or a converted one with what is known of its conversion, to
+    `folder/network.toml` and the safetensors file beside it.
 
     Raises:
         InputError: the network is not described by plain values, or the folder cannot be written to.
@@ -146,7 +150,14 @@ def save_network(folder: str | os.PathLike[str], network: nn.Module) -> Path:
             f"{type(network).__name__} was put together from objects, which a file cannot describe: build it with "
             "sl.zoo by names, or save its state_dict() with safetensors"
         )
-    return _write(Path(folder), "network", _network_table(spec), network.state_dict())
+    table, tensors = _network_table(spec), network.state_dict()
+    conversion = getattr(network, "conversion", None) if isinstance(network, SpikingNetwork) else None
+    if conversion is not None:
+        from ..conversion.files import told
+
+        table["conversion"], more = told(conversion)
+        tensors |= {_CONVERSION + name: tensor for name, tensor in more.items()}
+    return _write(Path(folder), "network", table, tensors)
 
 
 def load_network(folder: str | os.PathLike[str]) -> nn.Module:
@@ -174,7 +185,14 @@ def load_network(folder: str | os.PathLike[str]) -> nn.Module:
     try:
         if spec is None:
             raise ValueError("it does not say how the network was built; load its weights into one that you build")
-        return _rebuilt(spec, weights)
+        own = {name: tensor for name, tensor in weights.items() if not name.startswith(_CONVERSION)}
+        network = _rebuilt(spec, own)
+        if kind == "network" and "conversion" in table and isinstance(network, SpikingNetwork):
+            from ..conversion.files import converted
+
+            more = {name.removeprefix(_CONVERSION): each for name, each in weights.items() if name not in own}
+            network = converted(network, table["conversion"], more)
+        return network
     except _WRONG as error:
         raise _damaged(place, kind, error) from error
 

@@ -148,6 +148,7 @@ def fit(
         if checkpoint is not None:
             run.settings["content"] = content(*train, *test)
             run.go_on(checkpoint, resume=resume)
+        vars(network).pop("conversion", None)  # weights that move on are not those that came of an ANN
         try:
             stopped = run.until(epochs, progress, checkpoint, heard)
         finally:

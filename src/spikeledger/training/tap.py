@@ -195,7 +195,7 @@ class Tap(Listener):
         self._sends(path, planes.words, planes.per_neuron().reshape(-1).to(torch.float64))
 
     def passed(self, pairs: Pairs, source: Tensor, planes: Planes, sent: list[Planes], deeds: list[Deeds]) -> None:
-        for (layer, neurons), spikes, did in zip(pairs, sent, deeds, strict=True):
+        for (layer, neurons, _), spikes, did in zip(pairs, sent, deeds, strict=True):
             self.multiplied(layer, source, planes)
             self.fired(neurons, did, spikes)
             source, planes = spikes.words, spikes

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
-from .experiments import Work, experiment
+from .experiments import Work, check_names, experiment
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +33,7 @@ def _start(settings: dict[str, Any]) -> dict[str, Any] | None:
 def _check(settings: dict[str, Any]) -> None:
     if settings["stage"] not in STAGES:
         raise unknown_name("stage", settings["stage"], STAGES)
+    check_names(settings)
     if settings["stage"] == "budget":
         if not settings["profile"]:
             raise InputError("a budget holds on one device: give profile, such as 'seneca-22nm'")

@@ -58,7 +58,8 @@ def experiment(*, start: Begins | None = None, check: Callable[[dict[str, Any]],
 
     Args:
         start: settings -> the settings of the trial that has to be finished before, a list of several, or None.
-        check: raises InputError where a value cannot be; called for all trials before the first one runs.
+        check: raises InputError where a value cannot be; called for all trials before the first one runs. It may put a value
+            that makes no difference to the usual one: trials that are alike are run once.
     """
 
     def declared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,6 +117,23 @@ class Experiment:
         start = getattr(self.function, "start", None)
         found = None if start is None else start(dict(settings))
         return [] if found is None else [dict(found)] if isinstance(found, Mapping) else [dict(each) for each in found]
+
+
+def check_names(settings: Settings, *own: str) -> None:
+    """Refuse a data set, or a device, that there is none of before anything is trained; `own` are an experiment's data sets.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    from ..datasets import list_datasets
+    from ..hardware.catalog import load_profile
+
+    known = [*list_datasets(), *own]
+    if "data" in settings and settings["data"] not in known:
+        raise unknown_name("data set", str(settings["data"]), known)
+    for device in (settings.get("profile"), *settings.get("profiles", ())):
+        if device:
+            load_profile(device)
 
 
 def find_experiment(name: str, beside: Path | None = None) -> Experiment:

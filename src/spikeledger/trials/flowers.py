@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError, unknown_name
-from .experiments import Work, experiment
+from .experiments import Work, check_names, experiment
 from .recipes import check_recipe, converted, counted, measured, trained
 
 KINDS = ("ann", "converted")
@@ -33,11 +33,14 @@ def _check(settings: dict[str, Any]) -> None:
         if settings[what] not in known:
             raise unknown_name(what, settings[what], known)
     check_recipe({**settings, "reading": "literal"})
+    check_names(settings)
     for what in ("timesteps", "epochs", "batch_size", "recorded", "side"):
         if settings[what] < 1:
             raise InputError(f"{what} is {settings[what]}, but needs to be at least 1")
     if settings["weights"] and settings["width"] != 1.0:
         raise InputError("weights of ImageNet are of the whole width: leave width at 1.0, or give none")
+    if settings["kind"] == "ann":
+        settings["timesteps"] = 1
 
 
 @experiment(start=_start, check=_check)

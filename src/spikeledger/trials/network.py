@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..reading import is_folder
-from .experiments import Work, experiment
+from .experiments import Work, check_names, experiment
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,7 @@ def _check(settings: dict[str, Any]) -> None:
     for name in ("epochs", "depth", "width", "timesteps", "held_out", "recorded"):
         if settings[name] < 1:
             raise InputError(f"{name} is {settings[name]}, but needs to be at least 1")
+    check_names(settings, "randman")
     if not 0 <= settings["sparsity"] < 1:
         raise InputError(f"sparsity is {settings['sparsity']}, but must be at least 0 and below 1")
     if not 1 <= settings["weight_bits"] <= 32:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InputError, unknown_name
-from .experiments import Work, experiment
+from .experiments import Work, check_names, experiment
 from .recipes import check_recipe, converted, counted, measured, trained
 
 #: what a size is called in the zoo, for images of one channel and of three
@@ -43,9 +43,14 @@ def _check(settings: dict[str, Any]) -> None:
         if settings[what] not in known:
             raise unknown_name(what, settings[what], known)
     check_recipe(settings)
+    check_names(settings)
     for what in ("timesteps", "epochs", "batch_size", "recorded", "attacked"):
         if settings[what] < 1:
             raise InputError(f"{what} is {settings[what]}, but needs to be at least 1")
+    if settings["kind"] == "ann":
+        settings["timesteps"] = 1
+    if settings["size"] == "S" and COLOURED.get(settings["data"], 1) == 1:  # has no dropout
+        settings["reading"] = "wide"
 
 
 @experiment(start=_start, check=_check)
