@@ -270,3 +270,61 @@ def test_contradictions_are_refused() -> None:
     for x in (torch.zeros(4, 0, 6), torch.full((4, 2, 6), torch.nan), torch.tensor(1.0)):
         with pytest.raises(InputError):
             sl.record(model, x)
+
+
+def test_weights_that_are_no_numbers_are_said() -> None:
+    model = network()
+    x = torch.rand(4, 2, 6)
+    with torch.no_grad(), sl.recording(model) as recorder:
+        model(x[0])
+        model[2].weight[1, 2:4] = torch.nan
+        model(x[1])
+    activity = recorder.activity(samples=2, timesteps=2)
+    assert [one.layer for one in activity.uncounted if one.operator == "parameter"] == ["2.weight"]
+    with pytest.raises(InputError, match=r"'2\.weight' holds 2 values that are NaN"):
+        sl.record(model, x, step_by_step=True)
+
+
+@pytest.mark.parametrize("device", [None, "meta"])
+def test_parameters_that_are_not_there_yet_are_asked_for(device: str | None) -> None:
+    first: nn.Module = nn.LazyLinear(5) if device is None else nn.Linear(6, 5, device=device)
+    model = nn.Sequential(first, sl.neurons.IF(), nn.Linear(5, 2))
+    says = "'0.weight' of the network has no size yet" if device is None else "is on the device 'meta'"
+    for ask in (sl.record, sl.map):
+        with pytest.raises(InputError, match=says):
+            ask(model, torch.zeros(3, 1, 6))
+    with pytest.raises(InputError, match=says), sl.recording(model):
+        pass
+
+
+class Inline(nn.Module):
+    """Neurons written in the lines of `forward`, as they are scripted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 7, bias=False)
+        self.out = nn.Linear(7, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        membrane = torch.zeros(x.shape[1], 7)
+        answer = torch.zeros(x.shape[1], 2)
+        for t in range(x.shape[0]):
+            membrane = 0.5 * membrane + self.fc(x[t])
+            spikes = (membrane > 0.25).to(x.dtype)
+            membrane = membrane - spikes
+            answer = answer + self.out(spikes)
+        return answer
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_neurons_of_a_scripted_module_are_asked_about_by_their_class() -> None:
+    torch.manual_seed(3)
+    model = Inline()
+    x = (torch.rand(5, 3, 6) < 0.5).float()
+    plain, scripted = sl.record(model, x), sl.record(torch.jit.script(model), x)
+    assert [scripted.total("synaptic_op", name) for name in ("fc", "out")] == [
+        plain.total("synaptic_op", name) for name in ("fc", "out")
+    ]
+    (asked,) = scripted.uncounted
+    assert asked.operator == "Inline"
+    assert "record 'Inline' as it was before torch.jit" in asked.reason

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, SpikeLedgerError, retold
 from ..listening.neurons import Firing, Layout, NeuronKind
+from ..listening.parameters import check_there
 from ..torch_private import schema_of
 from . import terms as algebra
 from .assemble import Arrival, assemble
@@ -42,6 +43,7 @@ def trace(
     step_by_step: bool = False,
 ) -> Mapped:
     """A module's populations and projections, by a silent run on something of the shape of a sample; see `map`."""
+    check_there(network)
     for path, parameter in (*network.named_parameters(), *network.named_buffers()):
         if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
             bad = int((~torch.isfinite(parameter)).sum())
