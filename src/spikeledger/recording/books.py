@@ -283,14 +283,17 @@ class Books:
             self.spoil([values])
             return origin.bare if origin.kind in EVENTS else origin.bare._replace(kind=_pooled(origin.kind))
         fold = None
-        batched = pool.values.dim() == int(pool.operator[-2]) + 2
+        batched = pool.leading or pool.values.dim() == int(pool.operator[-2]) + 2
         if batched and self.pooling == "fold":
-            before = origin.fold
-            if before is None and origin.kind in EVENTS:
-                before = plain(values, 1, origin.unit, self.know.writes(values))
-            before = before.resolved(len(values), self.know.writes) if before is not None else None
-            if before is not None:
-                fold = before.pooled(self.place, pool, out.shape)
+            whole = origin.fold
+            if whole is None and origin.kind in EVENTS:
+                whole = plain(values, 1, origin.unit, self.know.writes(values))
+            for rows in range(1, (pool.leading or 1) + 1):  # samples and steps lie in front of what is pooled
+                count = values.shape[:rows].numel()
+                before = whole.resolved(count, self.know.writes) if whole is not None else None
+                if before is not None:
+                    fold = before.pooled(self.place, pool, out.shape, rows)
+                    break
         if fold is None and origin.fold is not None:
             self.unfolded.update(origin.fold.pools)
         return Origin(_pooled(origin.kind), origin.source, None, origin.suspect, fold)
