@@ -328,3 +328,26 @@ def test_neurons_of_a_scripted_module_are_asked_about_by_their_class() -> None:
     (asked,) = scripted.uncounted
     assert asked.operator == "Inline"
     assert "record 'Inline' as it was before torch.jit" in asked.reason
+
+
+def test_graded_spikes_are_spikes_behind_which_layers_multiply() -> None:
+    class Delta(nn.Module):
+        """Sends the change of its input, if that is large: a sigma-delta neuron."""
+
+        def forward(self, current: Tensor) -> Tensor:
+            change = current.diff(dim=0, prepend=torch.zeros_like(current[:1]))
+            return change * (change.abs() > 0.5)
+
+    model = nn.Sequential(nn.Linear(6, 9), Delta(), nn.Linear(9, 4, bias=False))
+    x = (torch.rand(5, 3, 6, generator=torch.Generator().manual_seed(1)) < 0.5).float() * 2
+    sl.counting.declare_neuron(Delta, layout="TB")
+    (asked,) = sl.record(model, x, layout="TB").uncounted
+    assert "graded=True" in asked.reason
+    sl.counting.declare_neuron(Delta, layout="TB", graded=True)
+    activity = sl.record(model, x, layout="TB")
+    sent = int((model[1](model[0](x)) != 0).sum())
+    assert sent > 0
+    assert (activity.uncounted, activity.total("spike"), activity.total("mac")) == ((), sent, 4 * sent)
+    assert activity.total("neuron_update") == 5 * 3 * 9
+    with pytest.raises(InputError, match="and graded=True"):
+        sl.counting.declare_neuron(Delta, unit=1.0, graded=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F

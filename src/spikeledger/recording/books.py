@@ -312,7 +312,7 @@ class Books:
         if not firing.spiking:
             self.know.send(firing.sent, Origin("values", site))
         else:
-            self.know.send(firing.sent, population.sends(seen, firing.unit, steps * batch))
+            self.know.send(firing.sent, population.sends(seen, firing.unit, steps * batch, graded=firing.graded))
 
     def population(self, site: str, shape: tuple[int, ...], spiking: bool) -> Population:
         """The population of a site; it is there from its first call on."""

@@ -173,7 +173,8 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
             missed.append(
                 Uncounted(
                     path, "neuron", "it was said to send spikes, but sent values of several sizes: let it return its "
-                    "spikes first, or say spiking=False, or unit=... where it may send several spikes at once",
+                    "spikes first, or say spiking=False, unit=... where it may send several spikes at once, or graded=True "
+                    "where a spike carries a value",
                     population.graded,
                 )
             )  # fmt: skip
