@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-
-import numpy as np
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
