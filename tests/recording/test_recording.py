@@ -351,3 +351,20 @@ def test_graded_spikes_are_spikes_behind_which_layers_multiply() -> None:
     assert activity.total("neuron_update") == 5 * 3 * 9
     with pytest.raises(InputError, match="and graded=True"):
         sl.counting.declare_neuron(Delta, unit=1.0, graded=True)
+
+
+def test_who_calls_the_forward_of_declared_neurons_is_told_so() -> None:
+    class Direct(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.cells = nn.Linear(6, 9), Stateful()
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.cells.forward(self.fc(x))
+            return found
+
+    torch.manual_seed(0)
+    sl.counting.declare_neuron(Stateful)
+    (asked,) = sl.record(nn.Sequential(Direct(), nn.Linear(9, 2)), torch.rand(8, 6), layout="B").uncounted
+    assert asked.layer == "0"
+    assert "the neurons '0.cells' were never called" in asked.reason

@@ -9,7 +9,7 @@ from torch import nn
 
 from ..activity import Activity, Counts, Layer, Tally, Uncounted
 from ..errors import InputError
-from ..listening.neurons import is_declared
+from ..listening.neurons import is_declared, is_neuron
 from ..listening.parameters import not_numbers
 from .books import Books
 
@@ -141,6 +141,10 @@ _ADVICE_INSIDE = (
     "write the lines of its neurons as a module of their own and decorate that with @sl.neuron, or call "
     "sl.counting.not_a_neuron({kind}) if there are none"
 )
+_ADVICE_UNHEARD = (
+    "the neurons '{path}' were never called: call them as a module is called, not by their forward, or decorate the class "
+    "{kind} with @sl.neuron"
+)
 
 
 def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
@@ -162,10 +166,13 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
             scripted = isinstance(module, torch.jit.ScriptModule)
             name = str(getattr(module, "original_name", "")) if scripted else type(module).__name__
             inside = any(True for part in module.children() for _ in nn.Module.parameters(part))
+            advice = _ADVICE_SCRIPTED if scripted else _ADVICE_INSIDE if inside else _ADVICE
+            heard = {site.partition("@")[0].partition("#")[0] for site in books.populations}
+            unheard = [path for path in modules if path not in heard and path.startswith(f"{place}." if place else "")]
+            silent = next((path for path in unheard if path and is_neuron(modules[path])), "")
             reason = (
                 "its output is 0 and 1, or whole numbers, as spikes are, but nobody said that it is a neuron, so its "
-                "updates are not counted: "
-                + (_ADVICE_SCRIPTED if scripted else _ADVICE_INSIDE if inside else _ADVICE).format(kind=name)
+                "updates are not counted: " + (_ADVICE_UNHEARD if silent else advice).format(kind=name, path=silent)
             )
             missed.append(Uncounted(place, name, reason, calls))
     for path, population in books.populations.items():
