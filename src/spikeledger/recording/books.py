@@ -283,7 +283,8 @@ class Books:
             self.spoil([values])
             return origin.bare if origin.kind in EVENTS else origin.bare._replace(kind=_pooled(origin.kind))
         fold = None
-        batched = pool.leading or pool.values.dim() == int(pool.operator[-2]) + 2
+        dims = pool.values.dim()
+        batched = pool.of_places(origin) if pool.leading else dims == int(pool.operator[-2]) + 2
         if batched and self.pooling == "fold":
             whole = origin.fold
             if whole is None and origin.kind in EVENTS:
