@@ -207,3 +207,20 @@ def test_a_verdict_is_what_placing_gives(kind: str, name: str) -> None:
     placed = place(network, name, rounds=2)
     assert placed.core_count <= verdict.cores and placed.chips <= verdict.chips and verdict.share <= 1
     assert placed.neurons_by_core().max() <= load_device(name).core.neurons
+
+
+@pytest.mark.parametrize(
+    ("limit", "takes"), [("neurons", 12), ("synapses", 55), ("axons_in", 9), ("memory_bytes", 12 * 3 + 55 * 2)]
+)
+def test_every_limit_of_a_single_core_counts(limit: str, takes: int) -> None:
+    net = nn.Sequential(nn.Linear(5, 7, bias=False), sl.neurons.IF(), nn.Linear(7, 5, bias=False), sl.neurons.IF())
+    nn.init.ones_(net[0].weight)
+    nn.init.zeros_(net[2].weight)
+    with torch.no_grad():
+        net[2].weight[:, :4] = 1.0  # three hidden neurons send to nobody: 5 + 4 senders
+    for spare in (-1, 0, 1):
+        core = {"neurons": 99, "neuron_bytes": 3.0, "synapse_bytes": 2.0, limit: takes + spare, **CITED}
+        chip = chip_of({"name": "one core", "title": "one core", "runs": ["snn"], "core": core, "mesh": CITED})
+        found = fits(net, chip, inputs=torch.zeros(4, 1, 5))
+        assert found.fits == (spare >= 0)
+        assert [each.limit for each in found.shortages] == ([] if spare >= 0 else [limit])

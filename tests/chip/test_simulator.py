@@ -358,3 +358,37 @@ def test_updates_of_pair_stdp_are_counted_where_learning_is_on() -> None:
     assert activity.total("weight_update") == activity.total("weight_update", "2")
     with pytest.raises(InputError, match="unknown layer"):
         simulate(network, inputs, learning=["fc9"])
+
+
+_AVERAGES = {  # of spikes [T, B, 2, 3, 4]
+    "both axes of places": lambda z: z.mean((3, 4)),
+    "kept axes": lambda z: z.mean((-2, -1), keepdim=True).flatten(2),
+    "flattened": lambda z: z.flatten(3).mean(3),
+    "tokens": lambda z: z.flatten(3).transpose(2, 3).mean(2),
+    "steps and samples merged": lambda z: z.flatten(0, 1).mean((2, 3)).unflatten(0, z.shape[:2]),
+}
+
+
+@pytest.mark.parametrize("name", _AVERAGES)
+def test_an_average_over_places_however_it_is_written(name: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.head, self.last = sl.neurons.IF(), nn.Linear(2, 3), sl.neurons.LIF(0.5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.last(self.head(_AVERAGES[name](self.first(x))))
+            return found
+
+    torch.manual_seed(4)
+    net = Net()
+    with torch.no_grad():
+        net.head.weight.copy_(torch.tensor([[3.0, -1.5], [0.0, 6.0], [4.5, 1.5]]))
+        net.head.bias.zero_()
+    x = 2 * (torch.rand(7, 1, 2, 3, 4) < 0.4).float()
+    with torch.no_grad():
+        expected = int(net(x).sum())
+    assert expected > 0
+    ran = sl.simulate(net, x, layout="TB")
+    assert ran.total("spike", "last") == expected
+    assert ran.total("synaptic_op", "head") == sl.record(net, x, layout="TB").total("synaptic_op", "head")

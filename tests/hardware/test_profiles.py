@@ -127,6 +127,11 @@ BAD = {
     "nan": (broken(joules=float("nan")), "finite"),
     "infinite": (broken(high=float("inf")), "finite"),
     "picojoules as joules": (broken(high=23.6), "absurd"),
+    "true": (broken(joules=True, high=1.0), "true and false are no numbers"),
+    "true in a table of numbers": (
+        tomli_w.dumps(GOOD | {"timing": {"seconds_per_event": {"spike": True}, "kind": "assumed", "source": "a bench, page 2"}}),
+        "timing.seconds_per_event: true and false are no numbers",
+    ),
     "kind": (broken(kind="guessed"), "measured"),
     "scope": (broken(scope="total"), "marginal"),
     "unknown field": (broken(watts=1), "watts"),

@@ -104,3 +104,19 @@ def test_layers_over_all_steps_at_once() -> None:
     activity = sl.record(network, x)
     assert (activity.samples, activity.timesteps) == (B, T)
     agree(activity, arrivals(network, lambda: network(x)), fired(network, (snn.LeakyParallel,), lambda: network(x)))
+
+
+@pytest.mark.parametrize("factor", [torch.tensor(2.5), torch.linspace(0.5, 2.0, 6)])
+def test_graded_spikes_multiply_where_neurons_have_factors_of_their_own(factor: Tensor) -> None:
+    torch.manual_seed(2)
+    net = nn.Sequential(nn.Linear(8, 6), snn.Leaky(0.9, init_hidden=True, graded_spikes_factor=factor), nn.Linear(6, 3))
+    with torch.no_grad():
+        net[0].weight.mul_(4)
+    activity = sl.record(net, (torch.rand(T, B, 8) < 0.6).float(), step_by_step=True)
+    sent = activity.total("spike")
+    assert sent > 6
+    assert not activity.uncounted
+    counted = (activity.total("synaptic_op", "2"), activity.total("mac", "2"))
+    assert counted == ((3 * sent, 0) if factor.dim() == 0 else (0, 3 * sent))
+    with pytest.raises(sl.errors.InputError, match="graded spikes"):
+        sl.map(net, torch.zeros(T, 1, 8), step_by_step=True)

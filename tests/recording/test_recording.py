@@ -270,3 +270,101 @@ def test_contradictions_are_refused() -> None:
     for x in (torch.zeros(4, 0, 6), torch.full((4, 2, 6), torch.nan), torch.tensor(1.0)):
         with pytest.raises(InputError):
             sl.record(model, x)
+
+
+def test_weights_that_are_no_numbers_are_said() -> None:
+    model = network()
+    x = torch.rand(4, 2, 6)
+    with torch.no_grad(), sl.recording(model) as recorder:
+        model(x[0])
+        model[2].weight[1, 2:4] = torch.nan
+        model(x[1])
+    activity = recorder.activity(samples=2, timesteps=2)
+    assert [one.layer for one in activity.uncounted if one.operator == "parameter"] == ["2.weight"]
+    with pytest.raises(InputError, match=r"'2\.weight' holds 2 values that are NaN"):
+        sl.record(model, x, step_by_step=True)
+
+
+@pytest.mark.parametrize("device", [None, "meta"])
+def test_parameters_that_are_not_there_yet_are_asked_for(device: str | None) -> None:
+    first: nn.Module = nn.LazyLinear(5) if device is None else nn.Linear(6, 5, device=device)
+    model = nn.Sequential(first, sl.neurons.IF(), nn.Linear(5, 2))
+    says = "'0.weight' of the network has no size yet" if device is None else "is on the device 'meta'"
+    for ask in (sl.record, sl.map):
+        with pytest.raises(InputError, match=says):
+            ask(model, torch.zeros(3, 1, 6))
+    with pytest.raises(InputError, match=says), sl.recording(model):
+        pass
+
+
+class Inline(nn.Module):
+    """Neurons written in the lines of `forward`, as they are scripted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 7, bias=False)
+        self.out = nn.Linear(7, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        membrane = torch.zeros(x.shape[1], 7)
+        answer = torch.zeros(x.shape[1], 2)
+        for t in range(x.shape[0]):
+            membrane = 0.5 * membrane + self.fc(x[t])
+            spikes = (membrane > 0.25).to(x.dtype)
+            membrane = membrane - spikes
+            answer = answer + self.out(spikes)
+        return answer
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_neurons_of_a_scripted_module_are_asked_about_by_their_class() -> None:
+    torch.manual_seed(3)
+    model = Inline()
+    x = (torch.rand(5, 3, 6) < 0.5).float()
+    plain, scripted = sl.record(model, x), sl.record(torch.jit.script(model), x)
+    assert [scripted.total("synaptic_op", name) for name in ("fc", "out")] == [
+        plain.total("synaptic_op", name) for name in ("fc", "out")
+    ]
+    (asked,) = scripted.uncounted
+    assert asked.operator == "Inline"
+    assert "record 'Inline' as it was before torch.jit" in asked.reason
+
+
+def test_graded_spikes_are_spikes_behind_which_layers_multiply() -> None:
+    class Delta(nn.Module):
+        """Sends the change of its input, if that is large: a sigma-delta neuron."""
+
+        def forward(self, current: Tensor) -> Tensor:
+            change = current.diff(dim=0, prepend=torch.zeros_like(current[:1]))
+            return change * (change.abs() > 0.5)
+
+    model = nn.Sequential(nn.Linear(6, 9), Delta(), nn.Linear(9, 4, bias=False))
+    x = (torch.rand(5, 3, 6, generator=torch.Generator().manual_seed(1)) < 0.5).float() * 2
+    sl.counting.declare_neuron(Delta, layout="TB")
+    (asked,) = sl.record(model, x, layout="TB").uncounted
+    assert "graded=True" in asked.reason
+    sl.counting.declare_neuron(Delta, layout="TB", graded=True)
+    activity = sl.record(model, x, layout="TB")
+    sent = int((model[1](model[0](x)) != 0).sum())
+    assert sent > 0
+    assert (activity.uncounted, activity.total("spike"), activity.total("mac")) == ((), sent, 4 * sent)
+    assert activity.total("neuron_update") == 5 * 3 * 9
+    with pytest.raises(InputError, match="and graded=True"):
+        sl.counting.declare_neuron(Delta, unit=1.0, graded=True)
+
+
+def test_who_calls_the_forward_of_declared_neurons_is_told_so() -> None:
+    class Direct(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.cells = nn.Linear(6, 9), Stateful()
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.cells.forward(self.fc(x))
+            return found
+
+    torch.manual_seed(0)
+    sl.counting.declare_neuron(Stateful)
+    (asked,) = sl.record(nn.Sequential(Direct(), nn.Linear(9, 2)), torch.rand(8, 6), layout="B").uncounted
+    assert asked.layer == "0"
+    assert "the neurons '0.cells' were never called" in asked.reason

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeledger.activity import Activity
+from spikeledger.hardware.catalog import load_profile
+from spikeledger.hardware.profile import Price
 from spikeledger.ledger import price
 from spikeledger.networks import zoo
 from spikeledger.recording.record import record
@@ -113,3 +115,26 @@ def test_an_event_without_a_price_can_be_left_out(run: Activity) -> None:
     )
     assert found.advice
     assert any("left out on request" in text for text in found.ledger.caveats)
+
+
+def test_a_quieter_layer_of_single_spikes_saves_its_share() -> None:
+    run = activity_from_spikes(
+        [(3, 20), (20, 6)], [[1] * 20, [0] * 6], timesteps=4, input_spikes=0, layer_names=["a", "b"]
+    )
+    found = account(run, "odin", bill="ops-only")
+    for said, share in (("raising", 0.2), ("pruning", 0.5), ("running", 0.5)):
+        saved = next(one.saves for one in found.advice if one.what.startswith(said))
+        assert saved == pytest.approx(share * 120 * found.ledger.profile.prices["synaptic_op"].joules)
+
+
+def test_where_nothing_costs_anything_the_account_says_so(run: Activity) -> None:
+    events = {event for event in run.events if event != "synaptic_op"}
+    free = {"synaptic_op": 0.0}
+    profile = load_profile("odin").model_copy(
+        update={
+            "prices": {
+                event: Price(joules=0, low=0, high=0, kind="assumed", source="made for a test") for event in free
+            }
+        }
+    )
+    assert "0 J" in account(run, profile, bill="ops-only", leave_out=events).summary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -166,18 +167,14 @@ def _counted(network: Mapped, chip: Device) -> Viability:
     core, single = chip.core, chip.mesh.cores * chip.mesh.chips == 1
     shortages = _late(network, core.delay_steps)
     if single:  # nothing can be spread: the limits are those of the whole network
-        stored = network.stored_weights if core.shares_weights else network.synapses
-        for limit, needs, has in (("neurons", network.neurons, core.neurons), ("synapses", stored, core.synapses)):
-            if has is not None and needs > has:
-                shortages.append(Shortage(limit, needs, has))
+        taken = _taken(network, chip)
+        shortages += [Shortage(limit, needs, has) for limit, needs, has in taken if needs > has]
         if core.fan_in:
             for name, each in network.populations.items():
                 most = most_fan_in(network, name) if each.spiking else 0
                 if most > core.fan_in:
                     shortages.append(Shortage("fan_in", most, core.fan_in, name))
-        shares = [("neurons", network.neurons / core.neurons)]
-        shares += [("synapses", stored / core.synapses)] if core.synapses else []
-        binding, share = max(shares, key=lambda row: row[1])
+        binding, share = max(((limit, needs / has) for limit, needs, has in taken), key=lambda row: row[1])
         return Viability(chip, network, tuple(shortages), 1, binding, share, chip.memory_bytes(network))
     slices = cut(network, chip)
     shortages += [Shortage(limit, needs, has, layer) for (layer, limit), (needs, has) in slices.failures.items()]
@@ -187,6 +184,20 @@ def _counted(network: Mapped, chip: Device) -> Viability:
         shortages.append(Shortage("cores", packed, chip.mesh.cores * chip.mesh.chips))
     binding, share = _binding(slices, chip)
     return Viability(chip, network, tuple(shortages), min(cores, packed), binding, share, chip.memory_bytes(network))
+
+
+def _taken(network: Mapped, chip: Device) -> list[tuple[str, int, int]]:
+    """What a network takes of a chip of one core, of each limit that the core has: `(limit, needs, has)`."""
+    core, senders = chip.core, 0
+    if core.axons_in:
+        leaving = {name: sum(each.fan_out for each in network.out_of(name)) for name in network.populations}
+        senders = sum(int(np.count_nonzero(each)) for each in leaving.values())
+    rows = (
+        ("neurons", network.neurons, core.neurons),
+        ("synapses", network.stored_weights if core.shares_weights else network.synapses, core.synapses),
+        ("memory_bytes", math.ceil(chip.memory_bytes(network)), core.memory_bytes), ("axons_in", senders, core.axons_in),
+    )  # fmt: skip
+    return [(limit, needs, has) for limit, needs, has in rows if has is not None]
 
 
 def _late(network: Mapped, most: int | None) -> list[Shortage]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
 from ..amounts import Amount
 from ..errors import CallError, ProfileError
@@ -61,6 +61,15 @@ class Part(BaseModel, metaclass=_Retelling):
     """A part of a profile: frozen, and a field that it does not know is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        given = value.values() if isinstance(value, dict) and get_origin(kind) is dict else (value,)
+        if kind is not bool and any(isinstance(one, bool) for one in given):
+            raise ValueError("true and false are no numbers: give the number itself")
+        return value
 
 
 class Sourced(Part):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from .neurons import MEMORIES, NEURONS, Firing, NeuronKind, encoder, firing, first, silent
@@ -50,7 +51,9 @@ _SNNTORCH_STATES = ("spk", "syn", "syn_exc", "syn_inh", "mem", "mem_prev")
 def _snntorch(module: nn.Module, args: tuple[Any, ...], output: Any) -> Firing:
     found = module._buffers.get
     states = {id(state) for name in _SNNTORCH_STATES if (state := found(name)) is not None}
-    return firing(first(output), args[0], "B", state_variables=len(states) or 1)
+    # a factor for each neuron: spikes of several sizes
+    graded = torch.as_tensor(getattr(module, "graded_spikes_factor", 1.0)).numel() > 1
+    return firing(first(output), args[0], "B", state_variables=len(states) or 1, graded=graded)
 
 
 def _snntorch_rest(module: nn.Module, args: tuple[Any, ...]) -> bool | None:
@@ -79,7 +82,7 @@ def _snntorch_on_chip(module: Any) -> dict[str, Any] | str:
     kind = type(module).__name__
     if kind not in ("Leaky", "Synaptic"):
         return "of snnTorch chips here run Leaky and Synaptic: use one of them"
-    if module.inhibition or float(module.graded_spikes_factor) != 1:
+    if module.inhibition or bool((torch.as_tensor(module.graded_spikes_factor) != 1).any()):
         return "they have inhibition or graded spikes, where chips here send one spike of size 1"
     facts = {
         "beta": module.beta.clamp(0, 1), "threshold": module.threshold, "reset": module.reset_mechanism,

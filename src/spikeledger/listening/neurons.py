@@ -31,6 +31,7 @@ class Firing(NamedTuple):
     spiking: bool = True  # False: a leaky read-out, which sends its membrane
     updates: bool = True  # False: an encoder
     unit: float | None = None
+    graded: bool = False  # its spikes carry values of several sizes
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -58,11 +59,12 @@ class NeuronKind:
 
 
 def firing(
-    out: Tensor, current: Any, layout: str, *, state_variables: int = 1, spiking: bool = True, unit: float | None = None
-) -> Firing:
+    out: Tensor, current: Any, layout: str, *, state_variables: int = 1, spiking: bool = True, unit: float | None = None,
+    graded: bool = False,
+) -> Firing:  # fmt: skip
     """The reading of a neuron with one current and one output of the same layout."""
     currents = current if isinstance(current, Tensor) else None
-    return Firing(out, out, currents, layout, state_variables, spiking, True, unit)
+    return Firing(out, out, currents, layout, state_variables, spiking, True, unit, graded)
 
 
 def first(output: Any) -> Tensor:
@@ -84,7 +86,7 @@ Kind = TypeVar("Kind", bound=type[nn.Module])
 def declare_neuron(
     kind: Kind, *, layout: str = "B", state_variables: int = 1, spiking: bool = True, unit: float | None = None,
     current: int = 0, spikes: int | str = 0, reset: str | Callable[[Any], object] | None = None,
-    chip: Callable[[Any], dict[str, Any] | str] | str | None = None,
+    chip: Callable[[Any], dict[str, Any] | str] | str | None = None, graded: bool = False,
 ) -> Kind:  # fmt: skip
     """Say that a module class is a population of neurons: `sl.counting.declare_neuron(MyLIF, layout="TB", reset="reset")`.
 
@@ -102,14 +104,20 @@ def declare_neuron(
         chip: a function of the module that gives its constants for a chip, as of `mapping.mapped.Population`: `beta`,
             `threshold` and `reset`, and, where it has any, `reset_delay`, `refractory`, `alpha`, `rho`, `strength`; or
             why it has none, in words behind "and".
+        graded: True if each spike carries a value (graded spikes, sigma-delta): the layers behind it multiply.
 
     Raises:
-        InputError: no class of modules, or an unknown layout.
+        InputError: no class of modules, an unknown layout, or both a `unit` and `graded`.
     """
     if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise InputError(f"only a class of torch modules can be declared a neuron, not {kind!r}")
     if layout not in DECLARED:
         raise unknown_name("layout", str(layout), DECLARED)
+    if graded and unit is not None:
+        raise InputError(
+            f"{kind.__name__} was declared with unit={unit} and graded=True: say unit=... where a value is a number of "
+            "spikes, graded=True where one spike carries a value"
+        )
     if isinstance(reset, str) and not hasattr(kind, reset):
         raise InputError(f"{kind.__name__} has no method '{reset}' that brings it to rest")
 
@@ -122,9 +130,11 @@ def declare_neuron(
         if not isinstance(sent, Tensor):
             raise InputError(f"a neuron returned {type(sent).__name__}, but its spikes must be a tensor")
         if layout != "BNT":
-            return firing(sent, arrives, layout, state_variables=state_variables, spiking=spiking, unit=unit)
+            return firing(
+                sent, arrives, layout, state_variables=state_variables, spiking=spiking, unit=unit, graded=graded
+            )
         currents = arrives.movedim(-1, 0) if isinstance(arrives, Tensor) else None
-        return Firing(sent, sent.movedim(-1, 0), currents, "TB", state_variables, spiking, True, unit)
+        return Firing(sent, sent.movedim(-1, 0), currents, "TB", state_variables, spiking, True, unit, graded)
 
     def method(module: nn.Module) -> Any:
         if callable(reset):

@@ -9,6 +9,7 @@ one sentence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, SpikeLedgerError, retold
 from ..listening.neurons import Firing, Layout, NeuronKind
+from ..listening.parameters import check_there
 from ..torch_private import schema_of
 from . import terms as algebra
 from .assemble import Arrival, assemble
@@ -42,6 +44,7 @@ def trace(
     step_by_step: bool = False,
 ) -> Mapped:
     """A module's populations and projections, by a silent run on something of the shape of a sample; see `map`."""
+    check_there(network)
     for path, parameter in (*network.named_parameters(), *network.named_buffers()):
         if parameter.is_floating_point() and not bool(torch.isfinite(parameter).all()):
             bad = int((~torch.isfinite(parameter)).sum())
@@ -317,13 +320,8 @@ def _pooled(
         return Opaque(f"'{place}' is a {name}, and a synapse cannot do that: use average or max pooling")
     space = values.shape[2:]
     if name == "mean":
-        axes = sorted(
-            axis % values.dim() for axis in (args[1] if len(args) > 1 and args[1] is not None else range(values.dim()))
-        )
-        if values.dim() < 4 or axes != list(range(2, values.dim())):
-            return Opaque(f"'{place}' averages over time, samples or channels")
-        kernel, stride, padding = list(space), list(space), [0] * len(space)
-    elif "adaptive" in name:
+        return _averaged(form, values, args, out, place)
+    if "adaptive" in name:
         size = list(args[1])
         if any(inside % outside for inside, outside in zip(space, size, strict=True)):
             return Opaque(f"'{place}' pools {list(space)} adaptively into {size}, whose windows differ in size")
@@ -349,12 +347,26 @@ def _pooled(
     if local.shape[1] != out.numel() // (values.shape[0] * values.shape[1]):
         return Opaque(f"'{place}' pools with ceil_mode: pad the input instead")
     ones = torch.ones(1, 1, *space, dtype=torch.float64)
-    if name == "mean" or "adaptive" in name:
+    if "adaptive" in name:
         factors = 1 / local.sum(0)
     else:
         pool: Callable[..., Tensor] = getattr(torch.ops.aten, name)
         factors = pool(ones if name.endswith("2d") else ones[0], *args[1:], **kwargs).reshape(-1) / local.sum(0)
     return algebra.pooled(form, tuple(values.shape), tuple(out.shape), windows, factors, f"'{place}'")
+
+
+def _averaged(form: tuple[Term, ...], values: Tensor, args: tuple[Any, ...], out: Tensor, place: str) -> Form:
+    """A mean over axes behind those of steps and samples: one window for each place that is left."""
+    given = args[1] if len(args) > 1 and args[1] else range(values.dim())
+    axes = sorted(axis % values.dim() for axis in given)
+    if axes[0] < 2:
+        return Opaque(f"'{place}' averages over time or samples")
+    order = [axis for axis in range(values.dim()) if axis not in axes] + axes
+    space = math.prod(values.shape[axis] for axis in axes)
+    shape = (values.shape[0], out.numel() // values.shape[0], space)
+    terms = [term.moved(lambda x: x.permute(order).reshape(shape)) for term in form]
+    each = torch.full((1,), 1 / space, dtype=torch.float64)
+    return algebra.pooled(terms, shape, tuple(out.shape), lambda local: local.reshape(space, 1), each, f"'{place}'")
 
 
 def _tensors(args: Any) -> Iterator[Tensor]:

@@ -283,14 +283,18 @@ class Books:
             self.spoil([values])
             return origin.bare if origin.kind in EVENTS else origin.bare._replace(kind=_pooled(origin.kind))
         fold = None
-        batched = pool.values.dim() == int(pool.operator[-2]) + 2
+        dims = pool.values.dim()
+        batched = pool.of_places(origin) if pool.leading else dims == int(pool.operator[-2]) + 2
         if batched and self.pooling == "fold":
-            before = origin.fold
-            if before is None and origin.kind in EVENTS:
-                before = plain(values, 1, origin.unit, self.know.writes(values))
-            before = before.resolved(len(values), self.know.writes) if before is not None else None
-            if before is not None:
-                fold = before.pooled(self.place, pool, out.shape)
+            whole = origin.fold
+            if whole is None and origin.kind in EVENTS:
+                whole = plain(values, 1, origin.unit, self.know.writes(values))
+            for rows in range(1, (pool.leading or 1) + 1):  # samples and steps lie in front of what is pooled
+                count = values.shape[:rows].numel()
+                before = whole.resolved(count, self.know.writes) if whole is not None else None
+                if before is not None:
+                    fold = before.pooled(self.place, pool, out.shape, rows)
+                    break
         if fold is None and origin.fold is not None:
             self.unfolded.update(origin.fold.pools)
         return Origin(_pooled(origin.kind), origin.source, None, origin.suspect, fold)
@@ -309,7 +313,7 @@ class Books:
         if not firing.spiking:
             self.know.send(firing.sent, Origin("values", site))
         else:
-            self.know.send(firing.sent, population.sends(seen, firing.unit, steps * batch))
+            self.know.send(firing.sent, population.sends(seen, firing.unit, steps * batch, graded=firing.graded))
 
     def population(self, site: str, shape: tuple[int, ...], spiking: bool) -> Population:
         """The population of a site; it is there from its first call on."""

@@ -197,7 +197,7 @@ class Operators:
         books = self.books
         assert rule.apply is not None
         pool: Pool | None = rule.apply(*args, **kwargs)
-        if pool is None:
+        if pool is None or not (pool.sure or pool.of_places(books.origin(args[0]))):
             return self._reduction(rule, args, kwargs, tensors, out)
         return books.pooled(pool, args[0], out[0] if isinstance(out, tuple) else out)
 

@@ -78,6 +78,10 @@ class Fold:
 
     def reshaped(self, shape: torch.Size) -> Fold:
         """The same elements under another shape."""
+        kept = _alike(self.shape, shape, self.loose)
+        if self.numbers is None and kept >= max(self.rows, 1):
+            behind, features = len(self.shape) - kept, tuple(shape[kept:])
+            return self._behind(partial(_reshaped_behind, behind, features), features, shape, kept)
         if self.numbers is None:
             counts = [math.prod(shape[:rows]) for rows in range(1, len(shape) + 1)]
             for count in (self.count, *counts):  # its own rows first
@@ -90,6 +94,11 @@ class Fold:
 
     def permuted(self, order: Sequence[int]) -> Fold:
         """The axes in another order."""
+        kept = _alike(order, range(len(order)), self.loose)
+        if self.numbers is None and kept >= max(self.rows, 1):
+            behind = tuple(axis - len(order) for axis in order[kept:])
+            shape = torch.Size(self.shape[axis] for axis in order)
+            return self._behind(partial(_permuted_behind, behind), (behind,), shape, kept)
         if self.numbers is None and list(order[: self.rows]) == list(range(self.rows)):
             features = tuple(axis - self.rows + 1 for axis in order[self.rows :])
             shape = torch.Size(self.shape[axis] for axis in order)
@@ -108,12 +117,16 @@ class Fold:
             return replace(padded, loose=min(self.loose, len(sizes) - len(pads) // 2))
         return self.moved(lambda x: torch.nn.functional.pad(x, list(pads)))
 
+    def _behind(self, step: Step, geometry: tuple[Any, ...], shape: torch.Size, kept: int) -> Fold:
+        """A step that leaves so many leading axes alone, however many of them turn out to be rows."""
+        return replace(self._each(step, geometry, shape, self.rows), loose=kept)
+
     def _each(self, step: Step, geometry: tuple[Any, ...], shape: torch.Size, rows: int) -> Fold:
         parts = tuple(part.further(step, geometry) for part in self.parts)
         return replace(self, parts=parts, shape=shape, rows=rows, loose=0)
 
-    def pooled(self, place: str, pool: Any, shape: torch.Size) -> Fold:
-        """All ways, one more linear pooling further: of a tensor whose first axis holds the rows."""
+    def pooled(self, place: str, pool: Any, shape: torch.Size, rows: int) -> Fold:
+        """All ways, one more linear pooling further: of a tensor whose first axes hold the rows."""
         alone = len(self.parts) == 1 and not self.parts[0].steps
         parts = tuple(
             part.further(pool.linear, pool.geometry)._replace(
@@ -123,7 +136,7 @@ class Fold:
             )
             for part in self.parts
         )
-        return Fold(parts, shape, 1, self.count)
+        return Fold(parts, shape, rows, self.count, loose=min(self.loose, pool.leading))
 
     # -- moves by numbers ----------------------------------------------------------------------------------------------
 
@@ -159,6 +172,22 @@ class Fold:
 
 def _reshaped(features: tuple[int, ...], values: Tensor) -> Tensor:
     return values.reshape(-1, *features)
+
+
+def _alike(left: Sequence[int], right: Sequence[int], most: int) -> int:
+    """How many leading entries two sequences share, up to so many."""
+    same = 0
+    while same < min(len(left), len(right), most) and left[same] == right[same]:
+        same += 1
+    return same
+
+
+def _reshaped_behind(behind: int, features: tuple[int, ...], values: Tensor) -> Tensor:
+    return values.reshape(*values.shape[: values.dim() - behind], *features)
+
+
+def _permuted_behind(behind: tuple[int, ...], values: Tensor) -> Tensor:
+    return values.permute(*range(values.dim() - len(behind)), *behind)
 
 
 def numbered(numbers: Tensor, sources: tuple[Fold, ...]) -> Fold:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .origins import EVENTS, Origin
+
 aten = torch.ops.aten
 #: first and last-plus-one element of each window along one axis; what lies in the padding is left out
 Spans = tuple[tuple[int, int], ...]
@@ -25,11 +27,23 @@ class Pool:
     linear: Callable[[Tensor], Tensor] | None
     spans: tuple[Spans, ...] = ()  # the windows along each of the last axes
     geometry: tuple[Any, ...] = ()
+    leading: int = 0  # axes in front of the first pooled one, where `linear` works with any number of them
+    sure: bool = True  # whether this pools whatever its values are; else only spikes, from place to place
 
     @property
     def overlaps(self) -> bool:
         """Whether any element is in two windows."""
         return any(a[1] > b[0] for windows in self.spans for a, b in itertools.pairwise(windows))
+
+    def of_places(self, origin: Origin | None) -> bool:
+        """Whether an average is one of spikes, or of pooled ones, over some of their places, behind samples and steps."""
+        if origin is None or (origin.kind not in EVENTS and origin.fold is None):
+            return False
+        shape = self.values.shape
+        if not origin.rows:
+            return len(shape) >= 4 and self.leading >= 2
+        known = (axes for axes in range(1, self.leading + 1) if shape[:axes].numel() == origin.rows)
+        return any(len(shape) - axes > int(self.operator[-2]) for axes in known)
 
 
 def _average_pool(dims: int) -> Callable[..., Pool]:
@@ -106,20 +120,31 @@ def _mean(
     values: Tensor, dims: Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Pool | None:
     axes = sorted(axis % values.dim() for axis in (dims if dims is not None else range(values.dim())))
-    if values.dim() < 4 or axes != list(range(values.dim() - len(axes), values.dim())) or axes[0] < 2:
-        return None  # an average over time, batch or channels: no pooling
+    if not axes or axes[0] < 1:
+        return None  # an average over time or batch: no pooling
+    before = axes[0]
+    last = axes == list(range(before, values.dim()))
+    behind = tuple(axis - values.dim() for axis in axes)
 
     def window_sum(x: Tensor) -> Tensor:
-        return x.sum(axes, keepdim)
+        return x.sum(behind, keepdim)
 
-    geometry = (*axes, keepdim, tuple(values.shape[axes[0] :]))
-    spans = tuple(((0, values.shape[axis]),) for axis in axes)
-    return Pool(f"adaptive_avg_pool{len(axes)}d", values, values.numel(), window_sum, spans, geometry)
+    geometry = (*behind, keepdim, tuple(values.shape[before:]))
+    spans = tuple(
+        ((0, size),) if axis in axes else tuple((each, each + 1) for each in range(size))
+        for axis, size in enumerate(values.shape[before:], start=before)
+    )
+    return Pool(
+        f"adaptive_avg_pool{len(axes)}d", values, values.numel(), window_sum, spans, geometry, before,
+        sure=values.dim() >= 4 and last and before >= 2,
+    )  # fmt: skip
 
 
 def _amax(values: Tensor, dims: Sequence[int] = (), keepdim: bool = False) -> Pool | None:
     average = _mean(values, dims or None, keepdim)
-    return None if average is None else Pool(f"adaptive_max_pool{average.operator[-2:]}", values, values.numel(), None)
+    if average is None or not average.sure:
+        return None
+    return Pool(f"adaptive_max_pool{average.operator[-2:]}", values, values.numel(), None)
 
 
 def sum_pool(values: Tensor, kernel: Sequence[int], stride: Sequence[int], ceil_mode: bool) -> Pool:

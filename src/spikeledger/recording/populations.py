@@ -79,12 +79,12 @@ class Population:
         self.updates += steps * batch
         return self._sent(done, steps, lambda begun: planes.sample(0)[begun:].numpy().astype(np.bool_))
 
-    def sends(self, seen: Census | None, unit: float | None, rows: int) -> Origin:
+    def sends(self, seen: Census | None, unit: float | None, rows: int, *, graded: bool = False) -> Origin:
         """The origin of spikes that were just booked, over so many steps and samples."""
         assert seen is not None
         if seen.inputs == "spikes":
             self.size = seen.magnitude
-        self.graded += seen.inputs == "graded"
+        self.graded += seen.inputs == "graded" and not graded
         return Origin("spikes", self.path, unit or self.size, None, None, seen, rows)
 
     def _sent(self, done: Deeds, steps: int, first: Callable[[int], NDArray[np.bool_]]) -> Census:

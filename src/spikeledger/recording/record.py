@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..activity import Activity
 from ..errors import InputError, cannot_run, unknown_name
 from ..listening.neurons import LAYOUTS, Layout, to_rest
+from ..listening.parameters import not_numbers
 from .books import Pooling
 from .inputs import Given, batches, inputs_of
 from .layouts import check_ran, check_said, check_sequences, layout_of
@@ -85,6 +86,11 @@ def record(
     if timesteps is not None and (timesteps < 1 or step_by_step):
         raise InputError(f"timesteps={timesteps} cannot be: give at least 1, and not together with step_by_step=True")
     check_said(network, timesteps, step_by_step)
+    for path, bad in not_numbers(network):
+        raise InputError(
+            f"the network's '{path}' holds {bad:,} values that are NaN: neurons behind them never fire, so nothing that "
+            "is counted would be true; load or train it anew"
+        )
     recorder = Recorder(network, pooling=pooling, counts=inputs == "counts", rules=rules)
     whole = isinstance(data, Tensor | np.ndarray | list | tuple | dict)
     with preserved(network) as snapshot, torch.no_grad():

@@ -20,6 +20,7 @@ from ..errors import InputError, SpikeLedgerError, unknown_name
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.hooks import Ear, Listener, listen
 from ..listening.neurons import NeuronKind, has_weights, kind_of, library_reset
+from ..listening.parameters import check_there
 from ..networks.recurrent import OneToOne, Recurrent
 from ..torch_private import eager_kernel, hook_tables, in_backward
 from .bits import BitWatcher, multiplies_once, product
@@ -52,6 +53,7 @@ class Recorder(Listener):
             raise InputError(f"a network must be a torch.nn.Module, not a {type(network).__name__}")
         if pooling not in ("fold", "separate"):
             raise unknown_name("pooling mode", str(pooling), ("fold", "separate"))
+        check_there(network)
         self.network = network
         self.samples = samples
         self.books = Books(

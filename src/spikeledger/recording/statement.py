@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from ..activity import Activity, Counts, Layer, Tally, Uncounted
 from ..errors import InputError
-from ..listening.neurons import is_declared
+from ..listening.neurons import is_declared, is_neuron
+from ..listening.parameters import not_numbers
 from .books import Books
 
 
@@ -134,29 +136,43 @@ _WAYS_OUT = {
     False: "say how many there were with rec.activity(samples=..., timesteps=...)",
 }
 _ADVICE = "decorate the class {kind} with @sl.neuron, or call sl.counting.not_a_neuron({kind})"
+_ADVICE_SCRIPTED = "a scripted or traced module has no class of its own, so record '{kind}' as it was before torch.jit"
 _ADVICE_INSIDE = (
     "write the lines of its neurons as a module of their own and decorate that with @sl.neuron, or call "
     "sl.counting.not_a_neuron({kind}) if there are none"
+)
+_ADVICE_UNHEARD = (
+    "the neurons '{path}' were never called: call them as a module is called, not by their forward, or decorate the class "
+    "{kind} with @sl.neuron"
 )
 
 
 def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
     missed = [Uncounted(*key, calls=calls) for key, calls in books.uncounted.items()]
+    missed += [
+        Uncounted(path, "parameter", f"it holds {bad:,} values that are NaN, and what is computed of them is none", 1)
+        for path, bad in not_numbers(network)
+    ]
     asked = dict(books.asked)
     for one in books.synapses.values():
         if one.maker is not None and not one.events and one.inputs == "spikes" and one.arrived > _FEW:
             asked.setdefault(one.maker, one.calls)  # they look like spikes, though nothing compared
+    modules = dict(nn.Module.named_modules(network)) if asked else {}  # scripted ones have no get_submodule
     for place, calls in asked.items():
-        try:
-            module = network.get_submodule(place)
-        except AttributeError:  # an operator's name, not a module's
+        module = modules.get(place)
+        if module is None:  # an operator's name, not a module's
             continue
         if not is_declared(module):
-            name = type(module).__name__
+            scripted = isinstance(module, torch.jit.ScriptModule)
+            name = str(getattr(module, "original_name", "")) if scripted else type(module).__name__
             inside = any(True for part in module.children() for _ in nn.Module.parameters(part))
+            advice = _ADVICE_SCRIPTED if scripted else _ADVICE_INSIDE if inside else _ADVICE
+            heard = {site.partition("@")[0].partition("#")[0] for site in books.populations}
+            unheard = [path for path in modules if path not in heard and path.startswith(f"{place}." if place else "")]
+            silent = next((path for path in unheard if path and is_neuron(modules[path])), "")
             reason = (
                 "its output is 0 and 1, or whole numbers, as spikes are, but nobody said that it is a neuron, so its "
-                "updates are not counted: " + (_ADVICE_INSIDE if inside else _ADVICE).format(kind=name)
+                "updates are not counted: " + (_ADVICE_UNHEARD if silent else advice).format(kind=name, path=silent)
             )
             missed.append(Uncounted(place, name, reason, calls))
     for path, population in books.populations.items():
@@ -164,7 +180,8 @@ def _uncounted(books: Books, network: nn.Module) -> tuple[Uncounted, ...]:
             missed.append(
                 Uncounted(
                     path, "neuron", "it was said to send spikes, but sent values of several sizes: let it return its "
-                    "spikes first, or say spiking=False, or unit=... where it may send several spikes at once",
+                    "spikes first, or say spiking=False, unit=... where it may send several spikes at once, or graded=True "
+                    "where a spike carries a value",
                     population.graded,
                 )
             )  # fmt: skip

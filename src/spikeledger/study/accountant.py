@@ -121,7 +121,8 @@ class Account(Shown):
             )
         for name, source, joules in self.others[:MOST_OTHERS]:
             fed = f", fed by {'the input' if source in ('input', 'encoder') else source}" if source else ""
-            lines.append(f"  {name}{fed}: {units.joules(joules)} ({100 * joules / dynamic:.1f} %)")
+            part = 100 * joules / dynamic if dynamic else 0.0  # a device may charge nothing for what happened
+            lines.append(f"  {name}{fed}: {units.joules(joules)} ({part:.1f} %)")
         if self.others[MOST_OTHERS:]:
             left = sum(joules for *_, joules in self.others[MOST_OTHERS:])
             lines.append(f"  {len(self.others) - MOST_OTHERS} other layers without neurons: {units.joules(left)}")

@@ -124,26 +124,32 @@ def _some(samples: int, timesteps: int) -> None:
 def scaled(activity: Activity, factor: Callable[[str, str], float | NDArray[np.float64]]) -> Activity:
     """The same run with other counts: `factor(layer, event)` multiplies a tally; rows may have a factor each.
 
-    Counts stay integers: they are rounded, and per-neuron tallies keep summing to their total.
+    Counts stay integers, and per-neuron tallies keep summing to their total, which is the exact product, rounded: what
+    is lost to rounding at one neuron is made good at the next.
     """
     tallies: dict[tuple[str, str], Tally] = {}
     for key, tally in activity.tallies.items():
-        by = factor(*key)
-        if tally.per_neuron is not None:
-            rows = np.rint(tally.per_neuron.ravel() * by).astype(np.int64).reshape(tally.per_neuron.shape)
-            tallies[key] = replace(tally, count=int(rows.sum()), per_neuron=rows)
-        elif isinstance(by, np.ndarray):
+        by, rows = factor(*key), tally.per_neuron
+        if not isinstance(by, np.ndarray) and (rows is None or by == int(by)):
+            whole = None if rows is None else rows * int(by)
+            count = tally.count * int(by) if by == int(by) else round(tally.count * by)
+            tallies[key] = replace(tally, count=count, per_neuron=whole)
+        elif rows is None:
             raise InputError(f"'{key[1]}' of layer '{key[0]}' is kept as a total, so it takes one factor")
-        else:
-            tallies[key] = replace(tally, count=round(tally.count * by))
+        else:  # whole numbers whose running sums are the exact ones, each rounded
+            changed = np.diff(np.rint(np.cumsum(rows.ravel() * by)), prepend=0.0).astype(np.int64)
+            tallies[key] = replace(tally, count=int(changed.sum()), per_neuron=changed.reshape(rows.shape))
     return replace(activity, tallies=tallies)
 
 
 def _arriving(spikes: Count, synapses: int, inputs: int) -> Count:
-    """Spikes times the mean fan-out, exact where every input has the same."""
-    if np.ndim(spikes) == 0:
-        return round(int(spikes) * synapses / inputs)  # type: ignore[arg-type]
-    return np.rint(np.asarray(spikes, np.int64) * (synapses / inputs)).astype(np.int64)
+    """Spikes times the mean fan-out, exact where every input has the same, else with an exact total that is rounded."""
+    rows = np.asarray(spikes)
+    large = rows.size and int(rows.max()) * rows.size * synapses >= 1 << 61
+    # running sums times the mean fan-out, rounded: what is lost at one neuron is made good at the next
+    upto = (2 * np.cumsum(rows.astype(object if large else np.int64)) * synapses + inputs) // (2 * inputs)
+    found = np.diff(upto, prepend=0)
+    return int(found[0]) if rows.ndim == 0 else found.astype(np.int64).reshape(rows.shape)
 
 
 def _count(layer: str, event: str, given: Count) -> tuple[int, Counts | None]:
