@@ -18,6 +18,10 @@ from ..torch_private import forward_ad, transforms
 #: `auto` takes the fastest that is there; `reference` is plain torch, `cpu` the native core, `gpu` Triton
 BACKENDS = ("auto", "reference", "cpu", "gpu")
 
+#: the instruction set that the native core is to use in place of the best that the processor has: to test another, or to
+#: find out whether a fault goes with one
+INSTRUCTION_SET_VARIABLE = "SPIKELEDGER_INSTRUCTION_SET"
+
 #: of this thread or task: who forces one leaves all others alone
 _forced: ContextVar[str] = ContextVar("back end", default="auto")
 #: the process that began; a child that it forks lacks its threads
@@ -98,7 +102,11 @@ def _ordinary(tensor: Tensor) -> bool:
 
 @cache
 def native() -> ModuleType | None:
-    """The native core, or None where it was not built; that is said once."""
+    """The native core, or None where it was not built; that is said once.
+
+    Raises:
+        InputError: SPIKELEDGER_INSTRUCTION_SET names an instruction set that this processor does not have.
+    """
     try:
         core = importlib.import_module(f"{__package__}._native")
     except ImportError as error:
@@ -108,6 +116,15 @@ def native() -> ModuleType | None:
             error,
         )
         return None
+    wanted = os.environ.get(INSTRUCTION_SET_VARIABLE)
+    if wanted:
+        has = core.instruction_sets()
+        if wanted not in has:
+            raise InputError(
+                f"{INSTRUCTION_SET_VARIABLE} is {wanted!r}, but this processor's are {', '.join(has)}: name one of these, or "
+                "unset it"
+            )
+        core.use_instruction_set(wanted)
     if os.getpid() != _process:
         core.after_fork()
     return core
