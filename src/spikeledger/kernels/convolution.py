@@ -276,14 +276,17 @@ def _dense(
 
 @dataclass(frozen=True)
 class Prices:
-    """Nanoseconds of one thread for: a bit of the input put in order; a position's window; a block of 64 filters there;
+    """Nanoseconds of one thread for: a bit of the input put in order; a position's window, as events, as bits, or as bits of
+    which a row of the kernel sees at most a word; a block of 64 filters there;
     16 weights of an event, forward, in the weight's gradient, and in the input's; a bit listed, and 16 filters of a
     position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a weight
     laid out, and its gradient's shares summed; a
     position, a number read or written, and a multiply-add of the dense product; a current of it that neurons then read."""
 
     arrange: float = 0.05
-    window: float = 20.0
+    window: float = 13.0
+    streamed: float = 20.0
+    streamed_narrow: float = 9.0
     block: float = 16.0
     event: float = 0.33
     learned: float = 0.19
@@ -368,6 +371,8 @@ def estimates(
     band = min(geometry.out[0], max(1, _BAND // max(1, steps * geometry.out[1] * filters)))
     tables = batch * math.ceil(geometry.out[0] / band) * SUMS * PRICES.entry
     passes = math.ceil(taps / PASS)
-    lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
+    narrow = geometry.kernel[1] * geometry.channels <= 64 and geometry.dilation[1] == 1
+    window = price.streamed_narrow if narrow else price.streamed
+    lookups = positions * window + lanes * passes * (positions * price.lookups + tables)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs
