@@ -30,7 +30,7 @@ from spikeledger.networks.lifting import OverTime
 Step = Callable[[Tensor, Tensor], object]
 SAMPLES = 60_000
 #: steps of each side before the first that is timed, in which its weights leave where they began
-WARM = 6
+WARM = 4
 
 
 def images(samples: int) -> tuple[Tensor, Tensor, str]:

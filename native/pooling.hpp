@@ -65,9 +65,8 @@ inline void average_pool(const Convolution& c, float divisor, float* out) {
     uint64_t* bits = buffer.at_least(size + 1);
     std::memcpy(bits, c.words + image * size, static_cast<size_t>(size) * sizeof(uint64_t));
     bits[size] = 0;
-    for (int64_t line = 0; line < c.channels * c.out_height; ++line) {
-      const int64_t top = line / c.out_height * c.height + line % c.out_height * c.kernel_height;
-      float* to = out + image * c.channels * places + line * c.out_width;
+    float* to = out + image * c.channels * places;
+    const auto put_row = [&](int64_t top) {  // of windows, whose first row this is
       for (int64_t x = 0; x < c.out_width; x += together) {
         const int64_t count = std::min(together, c.out_width - x);
         Lanes sums[64 / kLanes] = {};
@@ -81,7 +80,10 @@ inline void average_pool(const Convolution& c, float divisor, float* out) {
         for (int64_t first = 0; first < count; first += kLanes)
           store(to + x + first, sums[first / kLanes] / splat(divisor), count - first);
       }
-    }
+      to += c.out_width;
+    };
+    for (int64_t channel = 0; channel < c.channels; ++channel)
+      for (int64_t row = 0; row < c.out_height; ++row) put_row(channel * c.height + row * c.kernel_height);
   });
 }
 

@@ -79,7 +79,3 @@ def test_any_other_is_refused(
     assert main(["train", "--data", "digits", "--epochs", "1", "--out", str(tmp_path / "net")]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and INSTRUCTION_SET_VARIABLE in said
-    assert (
-        main(["train", "--data", "digits", "--epochs", "1", "--backend", "reference", "--out", str(tmp_path / "net")])
-        == 0
-    )

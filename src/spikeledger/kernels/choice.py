@@ -70,7 +70,7 @@ def runs_native(tensor: Tensor) -> bool:
     return (
         _forced.get() in ("auto", "cpu")
         and tensor.is_cpu
-        and tensor.dtype in (torch.float32, torch.bfloat16)
+        and _is_short(tensor)
         and _ordinary(tensor)
         and native() is not None
     )
@@ -81,18 +81,29 @@ def runs_triton(tensor: Tensor) -> bool:
     return (
         _forced.get() in ("auto", "gpu")
         and tensor.device.type == "cuda"
-        and tensor.dtype in (torch.float32, torch.bfloat16)
+        and _is_short(tensor)
         and _ordinary(tensor)
         and triton() is not None
     )
 
 
+# asked several times a step, which small networks feel: names of this module and `is` are quicker than torch's own and `==`
+_FLOAT32, _BFLOAT16, _STRIDED, _Parameter = torch.float32, torch.bfloat16, torch.strided, torch.nn.Parameter
+
+
+def _is_short(tensor: Tensor) -> bool:
+    """Whether a tensor is float32 or bfloat16."""
+    dtype = tensor.dtype
+    return dtype is _FLOAT32 or dtype is _BFLOAT16
+
+
 def _ordinary(tensor: Tensor) -> bool:
     """Whether a tensor's numbers are what lies in its memory, and nobody transforms the program that runs: neither
     `torch.compile` nor `torch.func` nor forward-mode differentiation, for which kernels have no rule."""
+    kind = type(tensor)
     return (
-        type(tensor) in (Tensor, torch.nn.Parameter)
-        and tensor.layout == torch.strided
+        (kind is Tensor or kind is _Parameter)
+        and tensor.layout is _STRIDED
         and not tensor.is_neg()
         and not torch.compiler.is_compiling()
         and not forward_ad()

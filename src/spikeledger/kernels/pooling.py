@@ -67,7 +67,12 @@ def averaging_of(layer: nn.AvgPool2d, shape: tuple[int, ...]) -> Pooling | None:
 
 def averages(layer: nn.Module) -> bool:
     """Whether a layer is an average pooling that the kernels know, of any image: its windows lie beside each other."""
-    if type(layer) is not nn.AvgPool2d or layer.ceil_mode or _pair(layer.padding) != (0, 0) or layer.divisor_override == 0:
+    if (
+        type(layer) is not nn.AvgPool2d
+        or layer.ceil_mode
+        or _pair(layer.padding) != (0, 0)
+        or layer.divisor_override == 0
+    ):
         return False
     kernel = _pair(layer.kernel_size)
     return kernel == _pair(layer.stride) and 1 <= min(kernel) and kernel[1] <= _WIDEST
