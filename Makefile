@@ -14,9 +14,13 @@ TORCH_TESTS := tests/recording tests/test_torch_private.py tests/laws/test_many_
 # An editable install sees Python sources as they are: only these ask for a new one.
 INSTALL_INPUTS := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/* native/*/*)
 ifeq ($(strip $(EDITABLE)),)
-INSTALL_INPUTS += $(shell find src -type f -not -path '*/__pycache__/*')
+INSTALL_INPUTS += dist/.built
 endif
 KIND := $(if $(strip $(EDITABLE)),tree,wheel)
+# the tree, or the wheel that was built of it; $(call package,dev) with what more it can do
+package = $(if $(strip $(EDITABLE)),-e '.$(1)',"$$(echo dist/spikeledger-*.whl)$(1)")
+WHEEL_INPUTS := pyproject.toml CMakeLists.txt README.md $(wildcard native/* native/*/*) \
+  $(shell find src -type f -not -path '*/__pycache__/*' -not -name '_native*.so')
 
 # building outside pip needs its tools in .venv, but not where another Python is named
 BUILD_TOOLS := $(if $(findstring $(CURDIR)/$(BIN)/,$(NATIVE_PYTHON)),.venv/.build-tools)
@@ -25,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo live shell web test test-all test-peers test-torch check format docs book notebook bench sanitize sanitize-address sanitize-thread native clean
+.PHONY: help demo live shell wheel web test test-all test-peers test-torch check format docs book notebook bench sanitize sanitize-address sanitize-thread native clean
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -43,6 +47,23 @@ live: .venv/.demo-$(KIND)  ## a page in which both networks read digits, out/liv
 	$(BIN)/spikeledger live --out out/live.html
 	@echo "The page is for your browser: $(CURDIR)/out/live.html"
 
+wheel: dist/.built  ## build the wheel, and use it where nothing else is installed, on each instruction set of this processor
+	rm -rf .venv-wheel && $(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install -q --only-binary :all: -c constraints.txt dist/spikeledger-*.whl
+	$(call try,.venv-wheel)
+
+# A network is trained from an empty folder, so that the tree is not seen, and with nothing on the path, so that no compiler is.
+try = empty=$$(mktemp -d) && cd "$$empty" && python=$(CURDIR)/$(1)/bin/python && \
+  for set in $$($$python -c 'from spikeledger.kernels.choice import native as core; print(*(core() and core().instruction_sets() or ["none"]))'); do \
+    PATH= SPIKELEDGER_INSTRUCTION_SET=$$set $$python -m spikeledger train --data digits --epochs 1 --out $$set >$$set.txt && \
+    tr '\n' ' ' <$$set.txt | grep -e "cpu ($$set)" -e "reference" || exit 1; \
+  done && test -d "$$set" && rm -rf "$$empty"
+
+dist/.built: $(WHEEL_INPUTS) | $(BIN)/python
+	rm -rf dist
+	$(BIN)/python -m pip wheel -q --no-deps -w dist .
+	@touch $@
+
 web: web/node_modules/.bin/esbuild  ## build the scripts of the live page and of the book's figures (needs npm; users do not)
 	cd web && npm run -s check && npm run -s build
 
@@ -59,14 +80,12 @@ test-all: .venv/.dev-$(KIND)  ## all tests, the slow ones too
 test-peers: .venv/.peers  ## the tests beside other libraries, which are installed into .venv-peers
 	.venv-peers/bin/python -m pytest -p no:nengo -m peer tests/peers
 
-# The package's Python alone: the native core knows no torch.
-test-torch:  ## the counter's tests with another torch: make test-torch TORCH=2.4.1
-	$(PYTHON) -m venv .venv-torch-$(TORCH)
-	$(PYTHON) -c 'import tomllib; needs = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
-	  print(*[one for one in needs if not one.startswith("torch")], "hypothesis", "pytest", \
-	  "torch$(if $(filter-out newest,$(TORCH)),==$(TORCH))", sep="\n")' > .venv-torch-$(TORCH)/needs.txt
-	.venv-torch-$(TORCH)/bin/python -m pip install -q -r .venv-torch-$(TORCH)/needs.txt
-	PYTHONPATH=src:tests .venv-torch-$(TORCH)/bin/python -m pytest -q -p no:cacheprovider $(TORCH_TESTS)
+test-torch: dist/.built  ## the wheel, and the counter's tests, with another torch: make test-torch TORCH=2.4.1
+	rm -rf .venv-torch-$(TORCH) && $(PYTHON) -m venv .venv-torch-$(TORCH)
+	.venv-torch-$(TORCH)/bin/python -m pip install -q dist/spikeledger-*.whl "torch$(if $(filter-out newest,$(TORCH)),==$(TORCH))"
+	$(call try,.venv-torch-$(TORCH))
+	.venv-torch-$(TORCH)/bin/python -m pip install -q hypothesis pytest
+	PYTHONPATH=tests .venv-torch-$(TORCH)/bin/python -m pytest -q -p no:cacheprovider $(TORCH_TESTS)
 
 check: .venv/.dev-$(KIND)  ## format, lint, types, import direction, docs and their examples
 	$(BIN)/ruff format --check .
@@ -132,7 +151,7 @@ native: $(BUILD_TOOLS)  ## build the native core into the tree, with NATIVE_PYTH
 	cp build/native/plasticity/_native*.so src/spikeledger/plasticity/
 
 clean:  ## remove what was built and measured; .venv too
-	rm -rf .venv .venv-peers .venv-torch-* build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
+	rm -rf .venv .venv-peers .venv-wheel .venv-torch-* build dist out docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .benchmarks
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. A stamp says what .venv holds: the demo's needs or everything (dev), and the tree or the built package.
@@ -146,9 +165,9 @@ $(BIN)/python:
 	@touch $@
 
 # The peers pin each other's dependencies apart, and some would bring torch anew: theirs are named here, without asking them.
-.venv/.peers: $(INSTALL_INPUTS) | $(BIN)/python
+.venv/.peers: dist/.built
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install -q -c constraints.txt '.[test]'
+	.venv-peers/bin/python -m pip install -q -c constraints.txt "$$(echo dist/spikeledger-*.whl)[test]"
 	.venv-peers/bin/python -m pip install -q h5py loguru pandas pbr progress tqdm
 	.venv-peers/bin/python -m pip install -q --no-deps snntorch==1.0.0 spikingjelly==2.0.0 norse==1.1.0 sinabs==3.1.3 \
 	  nir==1.0.8 nirtorch==2.6 neurobench==2.3.0 nengo==4.1.0
@@ -156,10 +175,10 @@ $(BIN)/python:
 
 .venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
 	@echo "Setting up .venv: the first time takes some minutes, most of it torch"
-	$(BIN)/python -m pip install -q -c constraints.txt $(EDITABLE) .
+	$(BIN)/python -m pip install -q -c constraints.txt $(call package)
 	@rm -f .venv/.*-tree .venv/.*-wheel && touch $@
 
 .venv/.dev-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
 	@echo "Setting up .venv with what tests and docs need: the first time takes some minutes, most of it torch"
-	$(BIN)/python -m pip install -q -c constraints.txt $(EDITABLE) '.[dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt $(call package,[dev])
 	@rm -f .venv/.*-tree .venv/.*-wheel && touch .venv/.demo-$(KIND) $@

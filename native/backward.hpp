@@ -12,7 +12,7 @@ namespace spikeledger::SPIKELEDGER_SET {
 // The way back of the neurons of one row of a sample's outputs
 class RowBackward {
  public:
-  // What came back through max pooling: of all rows of the window that was asked for last
+  // What came back through pooling: of all rows of the window that was asked for last
   struct Pooled {
     Buffer<float> held;
     int64_t sample = -1, window = -1;
@@ -20,7 +20,7 @@ class RowBackward {
 
   RowBackward(const Convolution& c, const ConvolutionBackward& g)
       : c_(c), g_(g), learn_(learn_track_of(g.reset, g.delayed, g.surrogate)), lanes_(track_lanes(c.steps)), band_(band_rows(c)) {
-    if (g.pool == nullptr) return;
+    if (g.pool == nullptr || g.pool_divisor != 0) return;
     static thread_local Buffer<uint64_t> buffer;
     uint64_t* images = buffer.at_least(c.steps * c.batch * image_words(*g.pool));
     arrange_images(*g.pool, images);
@@ -68,7 +68,10 @@ class RowBackward {
     for (int64_t step = 0; step < c_.steps; ++step, to += size) {
       const int64_t image = step * c_.batch + sample;
       turn_floats(g_.spikes + image * p.channels * places + window * p.out_width, places, p.channels, p.out_width, turned, p.channels);
-      pool_row_back(p, images_ + image * image_words(p), turned, window, [&](int64_t y) { return to + y % p.kernel_height * row; });
+      if (g_.pool_divisor != 0)
+        average_row_back(p, g_.pool_divisor, turned, to);
+      else
+        pool_row_back(p, images_ + image * image_words(p), turned, window, [&](int64_t y) { return to + y % p.kernel_height * row; });
     }
   }
 

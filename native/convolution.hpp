@@ -64,11 +64,10 @@ void add_events_of(const Convolution& c, const Band& band, EventLists& lists, co
   uint32_t* list = buffer.at_least(taps + 64);
   // a weight that does not fit the second cache is taken block by block
   const int64_t together = blocks.count * taps * wide > kManyWeights ? 1 : blocks.count;
-  for (int64_t task = 0; task < blocks.count / together * band.rows * c.out_width; ++task) {
-    const int64_t first = task / (band.rows * c.out_width) * together, place = task % (band.rows * c.out_width);
-    const int64_t count = lists.window(c, place / c.out_width, place % c.out_width, list);
+  const auto add_place = [&](int64_t first, int64_t row, int64_t column) {
+    const int64_t count = lists.window(c, row, column, list);
     for (int pad = 0; pad < kPair; ++pad) list[count + pad] = static_cast<uint32_t>(taps);
-    float* to = sums + place * c.filters;
+    float* to = sums + (row * c.out_width + column) * c.filters;
     for (int64_t block = first; block < first + together; ++block) {
       const int64_t from = block * wide;
       Lanes sum[lanes];
@@ -82,7 +81,10 @@ void add_events_of(const Convolution& c, const Band& band, EventLists& lists, co
         if (at < c.filters) store(to + at, sum[lane], c.filters - at);
       }
     }
-  }
+  };
+  for (int64_t first = 0; first < blocks.count; first += together)
+    for (int64_t row = 0; row < band.rows; ++row)
+      for (int64_t column = 0; column < c.out_width; ++column) add_place(first, row, column);
 }
 
 // ---- subsets ---------------------------------------------------------------------------------------------------------

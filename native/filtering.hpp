@@ -105,7 +105,13 @@ class FilteredInput {
     const int64_t stride = (c_.filters + kLanes - 1) / kLanes * kLanes, lanes = lanes_of(c_), blocks = blocks_of(c_);
     const int64_t wide = blocks * lanes * kLanes;
     float *points = point_buffer.at_least(kPoints * count * stride), *products = product_buffer.at_least(kPoints * count * wide);
-    for (int64_t n = 0; n < count; ++n) take_points(flow, (first + n) / across, (first + n) % across * 2, points + n * stride, count * stride);
+    const Square begin{first / across, first % across * 2};
+    Square square = begin;  // a division takes as long as a product
+    Lines lines = lines_of(flow, square.step);
+    for (int64_t n = 0; n < count; ++n) {
+      take_points(lines, square.x, points + n * stride, count * stride);
+      if (square.next(c_.width)) lines = lines_of(flow, square.step);
+    }
     for (int64_t block = 0; block < blocks; ++block)
       for (int64_t point = 0; point < kPoints; ++point) {
         const float* weight = arranged_ + (block * kPoints + point) * c_.filters * lanes * kLanes;
@@ -120,27 +126,60 @@ class FilteredInput {
           multiply_all<1>(from, stride, count, weight, c_.filters, to, wide);
         }
       }
-    for (int64_t n = 0; n < count; ++n)
-      put_square(products + n * wide, count * wide, rows, (first + n) / across, (first + n) % across * 2);
+    square = begin;
+    for (int64_t n = 0; n < count; ++n, square.next(c_.width)) put_square(products + n * wide, count * wide, rows, square.step, square.x);
+  }
+
+  struct Square {
+    int64_t step, x;
+    // whether it is of another step
+    bool next(int64_t width) {
+      if ((x += 2) < width) return false;
+      x = 0, ++step;
+      return true;
+    }
+  };
+
+  // The four rows of gradients that squares see; zeros outside
+  using Lines = std::array<const float*, 4>;
+  Lines lines_of(const Flow& flow, int64_t step) const {
+    Lines lines;
+    for (int64_t line = 0; line < 4; ++line) {
+      const int64_t y = next_ + c_.padding_height - 2 + line;
+      lines[static_cast<size_t>(line)] = y >= 0 && y < c_.out_height ? flow.line(step, y) : zeros();
+    }
+    return lines;
+  }
+
+  // as long as a row of gradients
+  const float* zeros() const {
+    static thread_local Buffer<float> buffer;
+    static thread_local int64_t known = 0;
+    const int64_t size = c_.out_width * c_.filters;
+    float* row = buffer.at_least(size);
+    if (known < size) std::memset(row, 0, static_cast<size_t>(size) * sizeof(float)), known = size;
+    return row;
   }
 
   // Of the four by four gradients that a square of inputs sees
-  void take_points(const Flow& flow, int64_t step, int64_t x, float* to, int64_t stride) const {
-    const float* seen[4][4];  // or null, outside
-    for (int64_t line = 0; line < 4; ++line) {
-      const int64_t y = next_ + c_.padding_height - 2 + line;
-      const float* row = y >= 0 && y < c_.out_height ? flow.line(step, y) : nullptr;
-      for (int64_t tap = 0; tap < 4; ++tap) {
-        const int64_t at = x + c_.padding_width - 2 + tap;
-        seen[line][tap] = row != nullptr && at >= 0 && at < c_.out_width ? row + at * c_.filters : nullptr;
-      }
-    }
+  void take_points(const Lines& lines, int64_t x, float* to, int64_t stride) const {
+    const int64_t left = x + c_.padding_width - 2, filters = c_.filters;
+    const std::array<const float*, 4> first{lines[0] + left * filters, lines[1] + left * filters, lines[2] + left * filters,
+                                            lines[3] + left * filters};
+    const auto value = [&](size_t line, int tap, int64_t filter) { return load(first[line] + tap * filters + filter, filters - filter); };
+    if (left >= 0 && left + 3 < c_.out_width)
+      return put_points(to, stride, value);
+    put_points(to, stride, [&](size_t line, int tap, int64_t filter) {
+      return left + tap >= 0 && left + tap < c_.out_width ? value(line, tap, filter) : splat(0.0f);
+    });
+  }
+
+  template <typename Value>
+  void put_points(float* to, int64_t stride, const Value& value) const {
     for (int64_t filter = 0; filter < c_.filters; filter += kLanes, to += kLanes) {
-      const int64_t here = c_.filters - filter;
       Lanes half[4][4];  // [tap][point of the lines]
       for (int tap = 0; tap < 4; ++tap) {
-        const auto value = [&](int line) { return seen[line][tap] == nullptr ? splat(0.0f) : load(seen[line][tap] + filter, here); };
-        const Lanes a = value(0), b = value(1), d = value(2), e = value(3);
+        const Lanes a = value(0, tap, filter), b = value(1, tap, filter), d = value(2, tap, filter), e = value(3, tap, filter);
         half[tap][0] = a - d, half[tap][1] = b + d, half[tap][2] = d - b, half[tap][3] = b - e;
       }
       for (int point = 0; point < 4; ++point) {

@@ -13,7 +13,7 @@ namespace spikeledger {
 namespace {
 
 // The tiles of AMX are large, so that a process must ask the system for them.
-bool may_use_tiles() {
+[[maybe_unused]] bool may_use_tiles() {
 #if defined(__x86_64__) && defined(__linux__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   constexpr unsigned kNeeded = 1u << 22 | 1u << 24 | 1u << 25;  // bfloat16, tiles, whole numbers

@@ -195,7 +195,8 @@ struct ConvolutionBackward {
   bool delayed;
   int surrogate;
   float slope;
-  const Convolution* pool;  // or null: of a max pooling whose windows lie beside each other; then `spikes` is its outputs' gradient
+  const Convolution* pool;  // or null: of a pooling whose windows lie beside each other; then `spikes` is its outputs' gradient
+  float pool_divisor;       // of average pooling; 0: max pooling
   float *flow, *beta_grad, *weight, *bias;
   const float* kernel;  // the weight
   const uint64_t* near;
@@ -264,6 +265,7 @@ struct Kernels {
   void (*convolve_back)(const Convolution&, const ConvolutionBackward&);
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
   void (*max_pool_back)(const Convolution&, const float* grad, float* out);  // to [T * B, height, width, channels]
+  void (*average_pool)(const Convolution&, float divisor, float* out);  // to [T * B, filters, H, W]
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);

@@ -211,7 +211,7 @@ NB_MODULE(_native, module) {
   module.def(
       "convolve_back",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address spikes, Address currents, Address beta,
-         bool channels_last, const std::vector<int64_t>& pool_shape, Address fired, float threshold, float bar, int reset,
+         bool channels_last, const std::vector<int64_t>& pool_shape, Address fired, float pool_divisor, float threshold, float bar, int reset,
          bool delayed, int surrogate, float slope, Address flow,
          Address beta_grad, Address weight, Address bias, Address kernel, Address near, Address input) {
         const auto c = convolution(shape, words, 0, kEvents, threads);
@@ -219,12 +219,12 @@ NB_MODULE(_native, module) {
                            c.dilation_height == 1 && c.dilation_width == 1;
         if (input != 0 && near == 0 && !plain) throw std::invalid_argument("only windows of 3 x 3 are filtered");
         std::optional<Convolution> pool;
-        if (fired != 0) pool = convolution(pool_shape, fired, 0, kEvents, threads);
+        if (fired != 0 || pool_divisor != 0) pool = convolution(pool_shape, fired, 0, kEvents, threads);
         if (pool && (pool->kernel_height != pool->stride_height || pool->padding_height != 0 || pool->dilation_height != 1 ||
                      pool->height != c.out_height || pool->width != c.out_width || pool->channels != c.filters))
           throw std::invalid_argument("windows that lie beside each other are pooled, of as many neurons as there are");
         chosen->convolve_back(c, {at<const float>(spikes), at<const float>(currents), at<const float>(beta), channels_last,
-                                  threshold, bar, reset, delayed, surrogate, slope, pool ? &*pool : nullptr,
+                                  threshold, bar, reset, delayed, surrogate, slope, pool ? &*pool : nullptr, pool_divisor,
                                   at<float>(flow), at<float>(beta_grad),
                                   at<float>(weight), at<float>(bias), at<const float>(kernel), at<const uint64_t>(near),
                                   at<float>(input)});
@@ -240,6 +240,16 @@ NB_MODULE(_native, module) {
       "max_pool_back",
       [](const std::vector<int64_t>& shape, Address words, int threads, Address grad, Address out) {
         chosen->max_pool_back(convolution(shape, words, 0, kEvents, threads), at<const float>(grad), at<float>(out));
+      },
+      Release());
+  module.def(
+      "average_pool",
+      [](const std::vector<int64_t>& shape, Address words, float divisor, int threads, Address out) {
+        const auto c = convolution(shape, words, 0, kEvents, threads);
+        if (c.kernel_height != c.stride_height || c.kernel_width != c.stride_width || c.kernel_width > 64 || c.padding_height != 0 ||
+            c.padding_width != 0 || c.dilation_height != 1 || c.dilation_width != 1)
+          throw std::invalid_argument("windows that lie beside each other, at most 64 wide, are averaged");
+        chosen->average_pool(c, divisor, at<float>(out));
       },
       Release());
   module.def(

@@ -203,11 +203,33 @@ class EventLists {
   Buffer<uint32_t> begins_;
 };
 
+// A band's windows where what a row of the kernel sees is at most a word and one run, as `stream_windows` gives them
+inline void stream_narrow_windows(const Convolution& c, const uint64_t* image, const Band& band, int64_t pass, int shift,
+                                  int64_t stride, uint64_t* stream) {
+  const int64_t run = c.kernel_width * c.channels, row_size = row_words(c), down = c.dilation_height * row_size;
+  const uint64_t taken = low_bits(pass);
+  for (int64_t row = 0; row < band.rows; ++row) {
+    const uint64_t* first = image + (band.first + row) * c.stride_height * row_size;
+    for (int64_t column = 0; column < c.out_width; ++column) {
+      const int64_t from = column * c.stride_width * c.channels;
+      unsigned __int128 seen = 0;
+      uint64_t* to = stream++;
+      int64_t have = 0;
+      for (int64_t line = 0; line < c.kernel_height; ++line) {
+        seen |= static_cast<unsigned __int128>(get_bits(first + line * down, from, run)) << have;
+        for (have += run; have >= pass; have -= pass, seen >>= pass, to += stride) *to = (static_cast<uint64_t>(seen) & taken) << shift;
+      }
+      if (have != 0) *to = static_cast<uint64_t>(seen) << shift;
+    }
+  }
+}
+
 // A band's windows at one step, `pass` bits at a time: stream[pass][row], shifted by `shift`, rows `stride` apart
 inline void stream_windows(const Convolution& c, const uint64_t* image, const Band& band, int64_t pass, int shift,
                            int64_t stride, uint64_t* stream) {
   const Runs runs(c);
   const int64_t taps = taps_of(c), size = words_of(taps), run = runs.positions * c.channels, row_size = row_words(c);
+  if (runs.count == 1 && run <= 64) return stream_narrow_windows(c, image, band, pass, shift, stride, stream);
   static thread_local Buffer<uint64_t> buffer;
   uint64_t* window = buffer.at_least(size + 1);
   for (int64_t row = 0; row < band.rows; ++row)

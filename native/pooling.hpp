@@ -1,4 +1,4 @@
-// Max pooling of bits, and its way back. Sizes are those of a convolution with as many filters as channels.
+// Max and average pooling of bits, and their ways back. Sizes are those of a convolution with as many filters as channels.
 #pragma once
 
 #include "patches.hpp"
@@ -53,6 +53,52 @@ inline void max_pool(const Convolution& c, uint64_t* out) {
       }
     }
   });
+}
+
+// Average pooling of bits in windows that lie beside each other, at most 64 wide: how many of each are set, over `divisor`. As
+// floats [T * B, channels, out_height, out_width], and the very numbers that sums of floats give.
+inline void average_pool(const Convolution& c, float divisor, float* out) {
+  const int64_t size = words_of(c.channels * c.height * c.width), places = c.out_height * c.out_width;
+  const int64_t together = 64 / c.kernel_width;  // windows in a word
+  parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
+    static thread_local Buffer<uint64_t> buffer;
+    uint64_t* bits = buffer.at_least(size + 1);
+    std::memcpy(bits, c.words + image * size, static_cast<size_t>(size) * sizeof(uint64_t));
+    bits[size] = 0;
+    float* to = out + image * c.channels * places;
+    const auto put_row = [&](int64_t top) {  // of windows, whose first row this is
+      for (int64_t x = 0; x < c.out_width; x += together) {
+        const int64_t count = std::min(together, c.out_width - x);
+        Lanes sums[64 / kLanes] = {};
+        for (int64_t row = top; row < top + c.kernel_height; ++row) {
+          const uint64_t seen = get_bits(bits, row * c.width + x * c.kernel_width, count * c.kernel_width);
+          for (int64_t tap = 0; tap < c.kernel_width; ++tap) {
+            const uint64_t taken = each_bit(seen, tap, c.kernel_width);
+            for (int64_t first = 0; first < count; first += kLanes) sums[first / kLanes] += ones_at(static_cast<uint32_t>(taken >> first));
+          }
+        }
+        for (int64_t first = 0; first < count; first += kLanes)
+          store(to + x + first, sums[first / kLanes] / splat(divisor), count - first);
+      }
+      to += c.out_width;
+    };
+    for (int64_t channel = 0; channel < c.channels; ++channel)
+      for (int64_t row = 0; row < c.out_height; ++row) put_row(channel * c.height + row * c.kernel_height);
+  });
+}
+
+// The gradient of a row of averaged windows, `grad` [channels] a window, to the image's rows that they see, which are all the
+// same: `to` [kernel_height][W, channels]. What no window sees is left as it is.
+inline void average_row_back(const Convolution& c, float divisor, const float* grad, float* to) {
+  for (int64_t column = 0; column < c.out_width; ++column)
+    for (int64_t channel = 0; channel < c.channels; channel += kLanes) {
+      const int64_t rest = c.channels - channel;
+      const Lanes share = load(grad + column * c.channels + channel, rest) / splat(divisor);
+      for (int64_t tap = 0; tap < c.kernel_width; ++tap)
+        store(to + (column * c.kernel_width + tap) * c.channels + channel, share, rest);
+    }
+  for (int64_t row = 1; row < c.kernel_height; ++row)
+    std::memcpy(to + row * c.width * c.channels, to, static_cast<size_t>(c.out_width * c.kernel_width * c.channels) * sizeof(float));
 }
 
 // The gradient of max pooling goes to the first of a window's spikes, or to its first place inside the image, as torch's

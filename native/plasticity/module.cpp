@@ -15,7 +15,7 @@ namespace {
 
 using Run = void (*)(const Digits&, const DigitConstants&, const DigitsSeen&);
 
-Run named(const std::string& set) {
+Run named([[maybe_unused]] const std::string& set) {
 #if defined(__x86_64__)
   if (set == "avx512") return avx512::diehl_cook;
   if (set == "avx2") return avx2::diehl_cook;

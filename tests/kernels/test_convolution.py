@@ -234,6 +234,35 @@ def test_max_pooling(
         torch.testing.assert_close(one, other, **GRADIENT)
 
 
+@settings(max_examples=30)
+@given(
+    st.integers(1, 9), st.tuples(st.integers(1, 70), st.integers(1, 140)),
+    st.tuples(st.integers(1, 5), st.one_of(st.integers(1, 5), st.integers(60, 66))),
+    st.sampled_from([None, 3, -7]), st.sampled_from(DENSITIES),
+)  # fmt: skip
+def test_average_pooling(channels: int, image: Any, kernel: Any, divisor: int | None, density: float) -> None:
+    """To the bit: sums of ones are exact."""
+    layer = nn.AvgPool2d(kernel, divisor_override=divisor)
+    sizes = pooling.averaging_of(layer, (channels, *image))
+    fits = kernel[1] <= 64 and kernel[0] <= image[0] and kernel[1] <= image[1]
+    assert (sizes is not None) == fits
+    if sizes is None:
+        return
+    spikes = (torch.rand(2, 3, channels, *image) < density).float().requires_grad_()
+    expected = layer(spikes.flatten(0, 1)).unflatten(0, (2, 3))
+    found = pooling.average_pool(spikes, packed(spikes), sizes)
+    assert torch.equal(found, expected)
+    grad = torch.randn_like(expected)
+    for one, other in zip(*(torch.autograd.grad(out, spikes, grad) for out in (found, expected)), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_other_average_poolings_are_left_to_torch() -> None:
+    for layer in (nn.AvgPool2d(2, 1), nn.AvgPool2d(2, padding=1), nn.AvgPool2d(2, ceil_mode=True), nn.MaxPool2d(2)):
+        assert not pooling.averages(layer)
+    assert pooling.averaging_of(nn.AvgPool2d(2), (6, 6)) is None
+
+
 NETWORKS: dict[str, Any] = {
     "plain": lambda: [nn.Conv2d(24, 40, 3, padding=1), sl.LIF(threshold=0.4), nn.Conv2d(40, 64, 3), sl.IF()],
     "max pooled": lambda: [nn.Conv2d(24, 40, 3), sl.LIF(), nn.MaxPool2d(2), nn.Conv2d(40, 64, 3), sl.LIF(reset="zero")],

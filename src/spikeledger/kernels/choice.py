@@ -18,6 +18,10 @@ from ..torch_private import forward_ad, transforms
 #: `auto` takes the fastest that is there; `reference` is plain torch, `cpu` the native core, `gpu` Triton
 BACKENDS = ("auto", "reference", "cpu", "gpu")
 
+#: the instruction set that the native core is to use in place of the best that the processor has: to test another, or to
+#: find out whether a fault goes with one
+INSTRUCTION_SET_VARIABLE = "SPIKELEDGER_INSTRUCTION_SET"
+
 #: of this thread or task: who forces one leaves all others alone
 _forced: ContextVar[str] = ContextVar("back end", default="auto")
 #: the process that began; a child that it forks lacks its threads
@@ -66,7 +70,7 @@ def runs_native(tensor: Tensor) -> bool:
     return (
         _forced.get() in ("auto", "cpu")
         and tensor.is_cpu
-        and tensor.dtype in (torch.float32, torch.bfloat16)
+        and _is_short(tensor)
         and _ordinary(tensor)
         and native() is not None
     )
@@ -77,18 +81,29 @@ def runs_triton(tensor: Tensor) -> bool:
     return (
         _forced.get() in ("auto", "gpu")
         and tensor.device.type == "cuda"
-        and tensor.dtype in (torch.float32, torch.bfloat16)
+        and _is_short(tensor)
         and _ordinary(tensor)
         and triton() is not None
     )
 
 
+# asked several times a step, which small networks feel: names of this module and `is` are quicker than torch's own and `==`
+_FLOAT32, _BFLOAT16, _STRIDED, _Parameter = torch.float32, torch.bfloat16, torch.strided, torch.nn.Parameter
+
+
+def _is_short(tensor: Tensor) -> bool:
+    """Whether a tensor is float32 or bfloat16."""
+    dtype = tensor.dtype
+    return dtype is _FLOAT32 or dtype is _BFLOAT16
+
+
 def _ordinary(tensor: Tensor) -> bool:
     """Whether a tensor's numbers are what lies in its memory, and nobody transforms the program that runs: neither
     `torch.compile` nor `torch.func` nor forward-mode differentiation, for which kernels have no rule."""
+    kind = type(tensor)
     return (
-        type(tensor) in (Tensor, torch.nn.Parameter)
-        and tensor.layout == torch.strided
+        (kind is Tensor or kind is _Parameter)
+        and tensor.layout is _STRIDED
         and not tensor.is_neg()
         and not torch.compiler.is_compiling()
         and not forward_ad()
@@ -98,7 +113,11 @@ def _ordinary(tensor: Tensor) -> bool:
 
 @cache
 def native() -> ModuleType | None:
-    """The native core, or None where it was not built; that is said once."""
+    """The native core, or None where it was not built; that is said once.
+
+    Raises:
+        InputError: SPIKELEDGER_INSTRUCTION_SET names an instruction set that this processor does not have.
+    """
     try:
         core = importlib.import_module(f"{__package__}._native")
     except ImportError as error:
@@ -108,6 +127,15 @@ def native() -> ModuleType | None:
             error,
         )
         return None
+    wanted = os.environ.get(INSTRUCTION_SET_VARIABLE)
+    if wanted:
+        has = core.instruction_sets()
+        if wanted not in has:
+            raise InputError(
+                f"{INSTRUCTION_SET_VARIABLE} is {wanted!r}, but this processor's are {', '.join(has)}: name one of these, or "
+                "unset it"
+            )
+        core.use_instruction_set(wanted)
     if os.getpid() != _process:
         core.after_fork()
     return core

@@ -209,12 +209,12 @@ class _ConvolveFire(torch.autograd.Function):
         return (*grads, None, None, None, None, None, None, None, None)
 
 
-def _arrived(grad: Tensor, owed: list[Owed]) -> tuple[Tensor, bool, tuple[Sizes, Tensor] | None]:
+def _arrived(grad: Tensor, owed: list[Owed]) -> tuple[Tensor, bool, core.Pooled | None]:
     """The gradient of spikes, whether its channels lie last, and what pooled them if it is that of what pooling made."""
     every = list(owed)
     owed.clear()
     if len(every) == 1 and every[0].is_all_of(grad):
-        return every[0].grad, False, (every[0].sizes, every[0].planes.words)
+        return every[0].grad, False, every[0].pooled
     for one in every:
         grad = grad + one.made().view(grad.shape)
     last = grad.is_contiguous(memory_format=torch.channels_last)
@@ -276,14 +276,17 @@ def _dense(
 
 @dataclass(frozen=True)
 class Prices:
-    """Nanoseconds of one thread for: a bit of the input put in order; a position's window; a block of 64 filters there;
+    """Nanoseconds of one thread for: a bit of the input put in order; a position's window, as events, as bits, or as bits of
+    which a row of the kernel sees at most a word; a block of 64 filters there;
     16 weights of an event, forward, in the weight's gradient, and in the input's; a bit listed, and 16 filters of a
     position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a weight
     laid out, and its gradient's shares summed; a
-    position and a multiply-add of the dense product."""
+    position, a number read or written, and a multiply-add of the dense product; a current of it that neurons then read."""
 
     arrange: float = 0.05
-    window: float = 20.0
+    window: float = 13.0
+    streamed: float = 20.0
+    streamed_narrow: float = 9.0
     block: float = 16.0
     event: float = 0.33
     learned: float = 0.19
@@ -295,15 +298,19 @@ class Prices:
     laid_out: float = 0.5
     shared: float = 2.0
     dense_position: float = 7.0
+    dense_value: float = 0.5
     dense: float = 0.011
+    apart: float = 1.0
 
 
 CONVOLUTION = Prices()
 
 
-def cheapest(geometry: Geometry, planes: Planes, *, learns: bool = False, dense: bool = True) -> str:
+def cheapest(
+    geometry: Geometry, planes: Planes, *, learns: bool = False, fires: bool = False, dense: bool = True
+) -> str:
     """`events`, `subsets` or `dense`, whichever costs least; where it `learns`, for the gradient of the weight."""
-    costs = estimates(geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns)
+    costs = estimates(geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns, fires=fires)
     if not dense:
         del costs["dense"]
     return min(costs, key=costs.__getitem__)
@@ -313,7 +320,7 @@ def inputs_way(geometry: Geometry, steps: int, batch: int, near: Tensor | None) 
     """How the gradient of inputs costs least: of those that are `near` alone, of all `filtered`, or `dense`, torch's."""
     price, positions, lanes = CONVOLUTION, steps * batch * geometry.places, math.ceil(geometry.filters / 16)
     images = steps * batch * math.prod(geometry.image)
-    costs = {"dense": _MARGIN * positions * (price.dense_position + geometry.taps * geometry.filters * price.dense)}
+    costs = {"dense": _dense_cost(geometry, steps * batch)}
     plain = geometry.kernel == (3, 3) and geometry.stride == geometry.dilation == (1, 1)
     if plain and geometry.channels * geometry.filters <= _FILTERED and core.instruction_set() != "plain":
         wide = 16 * math.ceil(geometry.channels / 16)
@@ -327,14 +334,23 @@ def inputs_way(geometry: Geometry, steps: int, batch: int, near: Tensor | None) 
     return min(costs, key=costs.__getitem__)
 
 
-def worth_packing(geometry: Geometry, steps: int, batch: int) -> bool:
+def worth_packing(geometry: Geometry, steps: int, batch: int, *, fires: bool = False) -> bool:
     """Whether there is a density at which bits would cost less than floats."""
-    costs = estimates(geometry, steps, batch, 0)
+    costs = estimates(geometry, steps, batch, 0, fires=fires)
     return min(costs, key=costs.__getitem__) != "dense"
 
 
-def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns: bool = False) -> dict[str, float]:
-    """Nanoseconds of each method on one thread, for images `[T, B, ...]` with so many spikes in all."""
+def _dense_cost(geometry: Geometry, rows: int) -> float:
+    price, numbers = CONVOLUTION, geometry.channels * math.prod(geometry.image) + geometry.filters * geometry.places
+    products = geometry.places * (price.dense_position + geometry.taps * geometry.filters * price.dense)
+    return _MARGIN * rows * (products + numbers * price.dense_value)
+
+
+def estimates(
+    geometry: Geometry, steps: int, batch: int, spikes: int, *, learns: bool = False, fires: bool = False
+) -> dict[str, float]:
+    """Nanoseconds of each method on one thread, for images `[T, B, ...]` with so many spikes in all; where it `fires`, neurons
+    come next, which are one kernel with a convolution of bits, and read the currents of a dense one."""
     price, own = CONVOLUTION, measured()
     events_here, subsets_here = own.event / PRICES.event, own.lookups / PRICES.lookups  # as `costs.remember` found
     rows, taps, filters = steps * batch, geometry.taps, geometry.filters
@@ -342,7 +358,7 @@ def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns
     blocks = math.ceil(lanes / 4)
     # an input's windows, on average: those at the border are fewer
     seen = spikes * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
-    costs = {"dense": _MARGIN * positions * (price.dense_position + taps * filters * price.dense)}
+    costs = {"dense": _dense_cost(geometry, rows) + (positions * filters * price.apart if fires else 0)}
     arranged = rows * geometry.channels * math.prod(geometry.image) * price.arrange
     if learns:
         tiles = rows * geometry.channels * math.prod(geometry.image) * price.listed + positions * lanes * price.tiled
@@ -355,6 +371,8 @@ def estimates(geometry: Geometry, steps: int, batch: int, spikes: int, *, learns
     band = min(geometry.out[0], max(1, _BAND // max(1, steps * geometry.out[1] * filters)))
     tables = batch * math.ceil(geometry.out[0] / band) * SUMS * PRICES.entry
     passes = math.ceil(taps / PASS)
-    lookups = positions * price.window + lanes * passes * (positions * price.lookups + tables)
+    narrow = geometry.kernel[1] * geometry.channels <= 64 and geometry.dilation[1] == 1
+    window = price.streamed_narrow if narrow else price.streamed
+    lookups = positions * window + lanes * passes * (positions * price.lookups + tables)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs

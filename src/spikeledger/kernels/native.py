@@ -321,14 +321,21 @@ def convolve_fire(
     )  # fmt: skip
 
 
+class Pooled(NamedTuple):
+    """A pooling of spikes: its sizes, and the spikes' words if it took their maximum, or else what it divided sums by."""
+
+    sizes: Sizes
+    words: Tensor | None
+    divisor: int
+
+
 class Fired(NamedTuple):
     """What the way back of neurons behind a convolution is made of: the gradient of their spikes, whose channels may lie
-    last, or of what max pooling made of these, `pooled` (its sizes, and the spikes' words); the currents that they kept,
-    their decay, and room for its gradient."""
+    last, or of what pooling made of these, `pooled`; the currents that they kept, their decay, and room for its gradient."""
 
     spikes_grad: Tensor
     channels_last: bool
-    pooled: tuple[Sizes, Tensor] | None
+    pooled: Pooled | None
     currents: Tensor
     beta: Tensor
     settings: Settings
@@ -343,13 +350,14 @@ def convolve_back(
     of `inputs`, channels last, of those that are `near` or of all. `flow` is the gradient of the currents, channels last:
     written where there are neurons, else read."""
     own = Settings(0.0, 0.0, 0, False, 0, 0.0) if fired is None else fired.settings
-    neurons: tuple[Any, ...] = (0, 0, 0, False, (), 0)
+    neurons: tuple[Any, ...] = (0, 0, 0, False, (), 0, 0)
     if fired is not None:
-        arriving = sizes if fired.pooled is None else fired.pooled[0]
+        pooled = fired.pooled
+        arriving = sizes if pooled is None else pooled.sizes
         neurons = (
             _at(fired.spikes_grad, arriving.outputs, "a gradient"), _at(fired.currents, sizes.outputs, "currents"),
             _at(fired.beta, sizes.neurons, "a decay"), fired.channels_last,
-            *(((), 0) if fired.pooled is None else (arriving.row, _at(fired.pooled[1], arriving.words, "spikes"))),
+            *(((), 0, 0) if pooled is None else (arriving.row, _any(pooled.words, arriving.words, "spikes"), pooled.divisor)),
         )  # fmt: skip
     _core().convolve_back(
         sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), *neurons, own.threshold, own.bar, own.reset,
@@ -372,6 +380,13 @@ def max_pool_back(sizes: Sizes, words: Tensor, grad: Tensor, out: Tensor) -> Non
     _core().max_pool_back(
         sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(grad, sizes.outputs, "a gradient"),
         _at(out, sizes.inputs, "a gradient"),
+    )  # fmt: skip
+
+
+def average_pool(sizes: Sizes, words: Tensor, divisor: int, out: Tensor) -> None:
+    """The spikes of each window over `divisor`, as floats."""
+    _core().average_pool(
+        sizes.row, _at(words, sizes.words, "spikes"), divisor, torch.get_num_threads(), _at(out, sizes.outputs, "currents")
     )  # fmt: skip
 
 

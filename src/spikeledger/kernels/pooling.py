@@ -1,7 +1,8 @@
-"""Max pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired."""
+"""Pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired, its mean how many did, as floats."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -13,10 +14,11 @@ from .refusal import once
 from .sizes import Sizes
 
 Pair = tuple[int, int]
+_WIDEST = 64  # of an averaged window: its row is one word
 
 
 class Pooling(NamedTuple):
-    """Sizes of a max pooling: channels, image in and out, window, and its steps."""
+    """Sizes of a pooling: channels, image in and out, window, and its steps."""
 
     channels: int
     image: Pair
@@ -25,6 +27,8 @@ class Pooling(NamedTuple):
     stride: Pair
     padding: Pair
     dilation: Pair
+    #: what a window's sum is divided by; 0: its maximum is taken
+    divisor: int = 0
 
     @property
     def is_plain(self) -> bool:
@@ -47,6 +51,31 @@ def pooling_of(layer: nn.MaxPool2d, shape: tuple[int, ...]) -> Pooling | None:
     if min(out) < 1 or not legal:
         return None
     return Pooling(shape[0], (shape[1], shape[2]), (out[0], out[1]), kernel, stride, padding, dilation)
+
+
+def averaging_of(layer: nn.AvgPool2d, shape: tuple[int, ...]) -> Pooling | None:
+    """The sizes of a layer on images `[C, H, W]`; None of one that is left to torch."""
+    if not averages(layer) or len(shape) != 3:
+        return None
+    kernel = _pair(layer.kernel_size)
+    out = (shape[1] // kernel[0], shape[2] // kernel[1])
+    if min(out) < 1 or shape[0] < 1:
+        return None
+    divisor = math.prod(kernel) if layer.divisor_override is None else layer.divisor_override
+    return Pooling(shape[0], (shape[1], shape[2]), out, kernel, kernel, (0, 0), (1, 1), divisor)
+
+
+def averages(layer: nn.Module) -> bool:
+    """Whether a layer is an average pooling that the kernels know, of any image: its windows lie beside each other."""
+    if (
+        type(layer) is not nn.AvgPool2d
+        or layer.ceil_mode
+        or _pair(layer.padding) != (0, 0)
+        or layer.divisor_override == 0
+    ):
+        return False
+    kernel = _pair(layer.kernel_size)
+    return kernel == _pair(layer.stride) and 1 <= min(kernel) and kernel[1] <= _WIDEST
 
 
 def _pair(size: Any) -> Pair:
@@ -72,12 +101,44 @@ class _MaxPool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        owed = Owed(grad.detach().contiguous(), ctx.planes, ctx.pooling, grad.new_zeros(1))
-        if ctx.planes.owed is not None and ctx.pooling.is_plain and not torch.is_grad_enabled():
-            ctx.planes.owed.append(owed)
-            return owed.token.expand(ctx.planes.shape), None, None
-        (to_token,) = once((owed.made(),), (grad,), "an event-driven layer")
-        return to_token, None, None
+        return _go_back(grad, ctx.planes, ctx.pooling), None, None
+
+
+def average_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> Tensor:
+    """Means `[T, B, C, H', W']` of spikes `[T, B, C, H, W]`, as floats; `token` takes the spikes' gradient."""
+    if token is None:
+        return _averaged(planes, pooling)
+    means: Tensor = _AveragePool.apply(token, planes, pooling)
+    return means
+
+
+def _averaged(planes: Planes, pooling: Pooling) -> Tensor:
+    means = torch.empty(*planes.shape[:2], pooling.channels, *pooling.out)
+    core.average_pool(_sizes(planes, pooling), planes.words, pooling.divisor, means)
+    return means
+
+
+class _AveragePool(torch.autograd.Function):
+    """The gradient goes back to all neurons of a window in equal shares."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, planes: Planes, pooling: Pooling) -> Tensor:
+        ctx.planes, ctx.pooling = planes, pooling
+        return _averaged(planes, pooling)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return _go_back(grad, ctx.planes, ctx.pooling), None, None
+
+
+def _go_back(grad: Tensor, planes: Planes, pooling: Pooling) -> Tensor | None:
+    """The gradient of the token of spikes that were pooled: owed, where the layer that fired takes it so."""
+    owed = Owed(grad.detach().contiguous(), planes, pooling, grad.new_zeros(1))
+    if planes.owed is not None and pooling.is_plain and not torch.is_grad_enabled():
+        planes.owed.append(owed)
+        return owed.token.expand(planes.shape)
+    (to_token,) = once((owed.made(),), (grad,), "an event-driven layer")
+    return to_token
 
 
 class Owed(NamedTuple):
@@ -91,15 +152,29 @@ class Owed(NamedTuple):
 
     def made(self) -> Tensor:
         """That of the spikes `[T, B, C, H, W]`, channels last."""
+        if self.pooling.divisor:
+            return self._shared()
         with torch.no_grad():
             last = torch.empty(self.planes.rows, *self.pooling.image, self.pooling.channels)
-            core.max_pool_back(self.sizes, self.planes.words, self.grad, last)
+            core.max_pool_back(_sizes(self.planes, self.pooling), self.planes.words, self.grad, last)
             return last.permute(0, 3, 1, 2).unflatten(0, self.planes.shape[:2])
 
+    def _shared(self) -> Tensor:
+        """In equal shares; zero where no window looks."""
+        p = self.pooling
+        with torch.no_grad():
+            spread = torch.zeros(self.planes.shape)
+            windows = spread[..., : p.out[0] * p.kernel[0], : p.out[1] * p.kernel[1]]
+            windows.unflatten(-1, (p.out[1], p.kernel[1])).unflatten(-3, (p.out[0], p.kernel[0])).copy_(
+                (self.grad / p.divisor)[..., None, :, None]
+            )
+        return spread
+
     @property
-    def sizes(self) -> Sizes:
-        """As the native core wants them."""
-        return _sizes(self.planes, self.pooling)
+    def pooled(self) -> core.Pooled:
+        """As the native core wants it."""
+        words = None if self.pooling.divisor else self.planes.words
+        return core.Pooled(_sizes(self.planes, self.pooling), words, self.pooling.divisor)
 
     def is_all_of(self, grad: Tensor) -> bool:
         """Whether nothing was added to the zero."""

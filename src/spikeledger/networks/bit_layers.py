@@ -19,7 +19,7 @@ from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.fire import fire_planes, settings_of
 from ..kernels.layers import Layer, Sends, stack
 from ..kernels.native import Settings
-from ..kernels.pooling import max_pool, pooling_of
+from ..kernels.pooling import average_pool, averages, averaging_of, max_pool, pooling_of
 from ..kernels.products import linear
 from .lifting import OverTime
 from .neurons import Neuron
@@ -116,6 +116,8 @@ def wants_bits(layers: list[nn.Module], index: int) -> bool:
         found = weighted(layer)
         if found is not None:
             return _works(found)
+        if type(layer) is OverTime and averages(layer.module):
+            return True
         pools = type(layer) is OverTime and type(layer.module) is nn.MaxPool2d
         # a layer in between that needs floats would unpack the bits at once
         if not (pools or isinstance(layer, nn.Flatten | nn.Dropout) or passes(layer)):
@@ -131,8 +133,11 @@ def fits(flow: Tensor) -> bool:
     return flow.dim() > 2 and flow.dtype == torch.float32 and flow.numel() > 0 and runs_native(flow)
 
 
-def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) -> Spikes | None:
-    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats.
+def spikes_into(
+    layer: Weighted, flow: Tensor | Spikes, *, following: nn.Module | None = None, count: bool = False
+) -> Spikes | None:
+    """What flows into a weighted layer as bits; None if it is not spikes, does not fit, or is faster as floats, which depends
+    on the layer `following`.
 
     `count`: somebody will ask how often each fired, which costs least while they are packed.
     """
@@ -150,7 +155,7 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
     if isinstance(flow, Tensor):
         if not _countable(flow):
             return None
-        if geometry is not None and not worth_packing(geometry, shape[0], shape[1]):
+        if geometry is not None and not worth_packing(geometry, shape[0], shape[1], fires=is_fused(following)):
             return None
         # the gradient of its weights reads the bits turned, and turning them while packing costs half (decision 0096)
         learns = geometry is None and layer.weight.requires_grad and torch.is_grad_enabled()
@@ -159,7 +164,7 @@ def spikes_into(layer: Weighted, flow: Tensor | Spikes, *, count: bool = False) 
             return None
         flow = Spikes(packed, flow if flow.requires_grad else None)
     # asked of the bits themselves: how many fired decides, and is known only now
-    if geometry is not None and cheapest(geometry, flow.planes) == "dense":
+    if geometry is not None and cheapest(geometry, flow.planes, fires=is_fused(following)) == "dense":
         return None
     return flow
 
@@ -331,6 +336,16 @@ def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
         return None
     token, planes = max_pool(spikes.token, spikes.planes, pooling)
     return Spikes(planes, token, spikes.scale)
+
+
+def averaged(layer: nn.Module, spikes: Spikes) -> Tensor | None:
+    """Average pooling of spikes, which gives floats; None of any other layer."""
+    inner = layer.module if type(layer) is OverTime else None
+    pooling = averaging_of(inner, spikes.planes.shape[2:]) if type(inner) is nn.AvgPool2d else None
+    if pooling is None or spikes.made is not None:
+        return None
+    means = average_pool(spikes.token, spikes.planes, pooling)
+    return means if spikes.scale == 1 else means * spikes.scale
 
 
 def dropped(spikes: Spikes, share: float) -> Spikes | None:

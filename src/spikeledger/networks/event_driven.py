@@ -97,7 +97,9 @@ def _unwatched(layers: list[nn.Module], flow: Tensor | Spikes, sends: Sends) -> 
         if weighted is None:
             flow, index = _through(layers, index, flow), index + 1
             continue
-        spikes = bit_layers.spikes_into(weighted, flow)  # asked once: a look at all of an odd input is not free
+        following = layers[index + 1] if index + 1 < len(layers) else None
+        # asked once: a look at all of an odd input is not free
+        spikes = bit_layers.spikes_into(weighted, flow, following=following)
         pairs, taken = bit_layers.pairs_from(layers, index, past_dropout=True) if spikes is not None else ([], 0)
         index += max(1, taken)
         if spikes is None:
@@ -187,7 +189,8 @@ def _events(
         source = flow.planes.words if isinstance(flow, Spikes) and flow.made is None else bit_layers.floats(flow)
         # bits that a neuron sent are spikes for sure; floats may have passed a pooling that is to be folded
         takes = (isinstance(flow, Spikes) and flow.made is None) or watching.takes(source)
-        spikes = bit_layers.spikes_into(weighted, flow, count=True) if takes else None
+        following = layers[index + 1] if index + 1 < len(layers) else None
+        spikes = bit_layers.spikes_into(weighted, flow, following=following, count=True) if takes else None
         if spikes is None:
             return None
         pairs, _ = bit_layers.pairs_from(layers, index)
@@ -259,6 +262,8 @@ def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tens
         and (left := bit_layers.dropped(flow, layer.p)) is not None
     ):
         return left
+    if isinstance(flow, Spikes) and (means := bit_layers.averaged(layer, flow)) is not None:
+        return means
     wants_bits = bit_layers.wants_bits(layers, index + 1)
     if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
         return pooled
