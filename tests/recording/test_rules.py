@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 import pytest
@@ -326,53 +325,6 @@ def test_two_poolings_in_a_row_fold_into_one_connectivity() -> None:
     wires = oracle.through(oracle.through(first, second), head)
     assert activity.total("synaptic_op") == oracle.events(x.numpy(), wires).sum()
     assert activity.total("pool_read") == 0
-
-
-_MEANS: dict[
-    str, tuple[Any, Any]
-] = {  # of spikes [T, B, 3, 4, 2]: what is averaged, and the average that holds a place
-    "all places": (lambda z: z.mean((-2, -1)), lambda c, i, j: c),
-    "kept axes": (lambda z: z.mean((3, 4), keepdim=True).flatten(2), lambda c, i, j: c),
-    "one after the other": (lambda z: z.mean(-1).mean(3), lambda c, i, j: c),
-    "flattened": (lambda z: z.flatten(3).mean(3), lambda c, i, j: c),
-    "steps and samples merged": (lambda z: z.flatten(0, 1).flatten(2).mean(-1), lambda c, i, j: c),
-    "tokens": (lambda z: z.flatten(3).transpose(2, 3).mean(2), lambda c, i, j: c),
-    "rows": (lambda z: z.mean(-1).flatten(2), lambda c, i, j: 4 * c + i),
-    "columns, turned": (lambda z: z.mean(3).transpose(2, 3).flatten(2), lambda c, i, j: 3 * j + c),
-    "windows by shape": (lambda z: z.unflatten(3, (2, 2)).mean(4).mean(-1).flatten(2), lambda c, i, j: 2 * c + i // 2),
-    "steps stacked": (lambda z: torch.stack(list(z)).mean((3, 4)), lambda c, i, j: c),
-}
-
-
-@pytest.mark.parametrize("name", _MEANS)
-def test_an_average_over_places_folds_however_it_is_written(name: str) -> None:
-    average, window = _MEANS[name]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(average(self.neurons(x)))
-
-    x = 2 * (draw(3, 2, 3, 4, 2) > 0).float()
-    spikes = sl.neurons.IF()(x)
-    width = average(spikes).shape[-1]
-    head = nn.Linear(width, 5, bias=False)
-    head.weight.data = torch.arange(5 * width).reshape(5, width) % 3 - 1.0
-    activity = sl.record(Act(forward, neurons=sl.neurons.IF(), head=head), x, layout="TB")
-    fan_out = (head.weight != 0).sum(0)
-    by_hand = sum(int(fan_out[window(c, i, j)]) for _, _, c, i, j in spikes.nonzero().tolist())
-    assert by_hand > 0
-    assert (activity.total("synaptic_op"), activity.total("mac"), activity.total("pool_read")) == (by_hand, 0, 0)
-
-
-def test_an_average_over_time_is_no_pooling() -> None:
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.neurons(x).mean(0))
-
-    x = 2 * (draw(5, 2, 7) > 0).float()
-    rates = sl.neurons.IF()(x).mean(0)
-    head = nn.Linear(7, 4)
-    nn.init.ones_(head.weight)
-    activity = sl.record(Act(forward, neurons=sl.neurons.IF(), head=head), x, layout="TB")
-    assert activity.total("mac") == 4 * int((rates != 0).sum())
 
 
 # -- what nobody counted -----------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ class Fold:
             part.further(pool.linear, pool.geometry)._replace(
                 pools=(*part.pools, place),
                 overlaps=part.overlaps or pool.overlaps or bool(part.pools),
-                windows=pool.spans if alone else None,
+                windows=(pool.spans or None) if alone else None,
             )
             for part in self.parts
         )

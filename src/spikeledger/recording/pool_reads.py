@@ -130,10 +130,7 @@ def _mean(
         return x.sum(behind, keepdim)
 
     geometry = (*behind, keepdim, tuple(values.shape[before:]))
-    spans = tuple(
-        ((0, size),) if axis in axes else tuple((each, each + 1) for each in range(size))
-        for axis, size in enumerate(values.shape[before:], start=before)
-    )
+    spans = tuple(((0, size),) for size in values.shape[before:]) if last else ()
     return Pool(
         f"adaptive_avg_pool{len(axes)}d", values, values.numel(), window_sum, spans, geometry, before,
         sure=values.dim() >= 4 and last and before >= 2,
