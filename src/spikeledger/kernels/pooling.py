@@ -75,7 +75,7 @@ def averages(layer: nn.Module) -> bool:
     ):
         return False
     kernel = _pair(layer.kernel_size)
-    return kernel == _pair(layer.stride) and 1 <= min(kernel) and kernel[1] <= _WIDEST
+    return kernel == _pair(layer.stride) and min(kernel) >= 1 and kernel[1] <= _WIDEST
 
 
 def _pair(size: Any) -> Pair:
