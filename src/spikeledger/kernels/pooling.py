@@ -174,7 +174,7 @@ class Owed(NamedTuple):
     def pooled(self) -> core.Pooled:
         """As the native core wants it."""
         words = None if self.pooling.divisor else self.planes.words
-        return core.Pooled(_sizes(self.planes, self.pooling), words, self.pooling.divisor)
+        return _sizes(self.planes, self.pooling), words, self.pooling.divisor
 
     def is_all_of(self, grad: Tensor) -> bool:
         """Whether nothing was added to the zero."""
