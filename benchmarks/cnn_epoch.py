@@ -137,12 +137,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--timesteps", type=int, default=4)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--beside", nargs="+", help="these peers alone, by the names that are printed")
     parser.add_argument("--cpu", action="store_true", help="processor time, where others use the machine; 1 thread")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     values, labels, source = images((WARM + options.rounds) * options.batch)
-    steps = dict(sides(options.timesteps))
+    steps = {
+        name: step
+        for name, step in sides(options.timesteps)
+        if options.beside is None or name in (*options.beside, "ours")
+    }
     clock = time.process_time if options.cpu else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in steps}
     gc.disable()

@@ -209,6 +209,7 @@ def test_the_estimates_follow_the_density() -> None:
     narrow = convolution.Geometry(1, (28, 28), 16, (28, 28), (3, 3), (1, 1), (1, 1), (1, 1))
     assert convolution.worth_packing(wide, 10, 32)
     assert not convolution.worth_packing(narrow, 10, 32)
+    assert convolution.worth_packing(narrow, 10, 32, fires=True), "with neurons behind, its currents stay in cache"
 
 
 @settings(max_examples=40)

@@ -286,7 +286,7 @@ class Prices:
     arrange: float = 0.05
     window: float = 13.0
     streamed: float = 20.0
-    streamed_narrow: float = 9.0
+    streamed_narrow: float = 11.0
     block: float = 16.0
     event: float = 0.33
     learned: float = 0.19

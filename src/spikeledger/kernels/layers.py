@@ -14,9 +14,9 @@ from . import native as core
 from .codes import dropout
 from .costs import METHODS, cheapest
 from .fire import decays
-from .native import Settings, unfitting
+from .native import Settings
 from .planes import Planes, empty_words
-from .products import dense
+from .products import dense, unfitting
 from .refusal import once
 from .surrogates import COMPACT_NUMBERS
 

@@ -65,14 +65,6 @@ def _any(tensor: Tensor | None, numbers: int, what: str) -> int:
     return 0 if tensor is None else _at(tensor, numbers, what)
 
 
-def unfitting(weight: Tensor, inputs: int) -> InputError:
-    """The sentence for a weight whose rows are not as long as what arrives is wide."""
-    return InputError(
-        f"a weight of shape {list(weight.shape)} was given {inputs:,} inputs: give it one column an input, as the "
-        "layer's in_features says"
-    )
-
-
 # -- neurons -----------------------------------------------------------------------------------------------------------
 
 
@@ -251,10 +243,7 @@ def layer(
     shape: _Layer, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
     charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None,
 ) -> int:  # fmt: skip
-    """A linear layer and its neurons: writes their bits, and how many spikes they are is returned.
-
-    `shape`: steps, samples, inputs, neurons.
-    """
+    """A linear layer and its neurons: writes their bits, and how many spikes they are is returned."""
     steps, batch, inner, columns = shape
     found: int = _core().layer(
         steps, batch, inner, columns, words.data_ptr(), _at(weight, inner * columns, "a weight"),
@@ -321,12 +310,8 @@ def convolve_fire(
     )  # fmt: skip
 
 
-class Pooled(NamedTuple):
-    """A pooling of spikes: its sizes, and the spikes' words if it took their maximum, or else what it divided sums by."""
-
-    sizes: Sizes
-    words: Tensor | None
-    divisor: int
+#: a pooling of spikes: its sizes, and the spikes' words if it took their maximum, or else what it divided sums by
+Pooled = tuple[Sizes, Tensor | None, int]
 
 
 class Fired(NamedTuple):
@@ -349,15 +334,14 @@ def convolve_back(
     """The way back of a convolution, and of the neurons behind it, `fired`: writes the gradients of `weight` and `bias`, and
     of `inputs`, channels last, of those that are `near` or of all. `flow` is the gradient of the currents, channels last:
     written where there are neurons, else read."""
-    own = Settings(0.0, 0.0, 0, False, 0, 0.0) if fired is None else fired.settings
+    own = fired.settings if fired else Settings(0.0, 0.0, 0, False, 0, 0.0)
     neurons: tuple[Any, ...] = (0, 0, 0, False, (), 0, 0)
     if fired is not None:
-        pooled = fired.pooled
-        arriving = sizes if pooled is None else pooled.sizes
+        arriving, fired_words, divisor = fired.pooled or (sizes, None, 0)
         neurons = (
             _at(fired.spikes_grad, arriving.outputs, "a gradient"), _at(fired.currents, sizes.outputs, "currents"),
             _at(fired.beta, sizes.neurons, "a decay"), fired.channels_last,
-            *(((), 0, 0) if pooled is None else (arriving.row, _any(pooled.words, arriving.words, "spikes"), pooled.divisor)),
+            arriving.row if fired.pooled else (), _any(fired_words, arriving.words, "spikes"), divisor,
         )  # fmt: skip
     _core().convolve_back(
         sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), *neurons, own.threshold, own.bar, own.reset,

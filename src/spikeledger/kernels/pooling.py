@@ -75,7 +75,7 @@ def averages(layer: nn.Module) -> bool:
     ):
         return False
     kernel = _pair(layer.kernel_size)
-    return kernel == _pair(layer.stride) and 1 <= min(kernel) and kernel[1] <= _WIDEST
+    return kernel == _pair(layer.stride) and min(kernel) >= 1 and kernel[1] <= _WIDEST
 
 
 def _pair(size: Any) -> Pair:
@@ -174,7 +174,7 @@ class Owed(NamedTuple):
     def pooled(self) -> core.Pooled:
         """As the native core wants it."""
         words = None if self.pooling.divisor else self.planes.words
-        return core.Pooled(_sizes(self.planes, self.pooling), words, self.pooling.divisor)
+        return _sizes(self.planes, self.pooling), words, self.pooling.divisor
 
     def is_all_of(self, grad: Tensor) -> bool:
         """Whether nothing was added to the zero."""

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from . import native as core
 from .costs import METHODS, TILES, cheapest
-from .native import unfitting
 from .planes import Planes
 from .refusal import once
 
@@ -84,6 +84,14 @@ def multiply(
         rows, inner, columns, words, dense, bias, out, method=method, dense_transposed=dense_transposed,
         out_transposed=out_transposed,
     )  # fmt: skip
+
+
+def unfitting(weight: Tensor, inputs: int) -> InputError:
+    """The sentence for a weight whose rows are not as long as what arrives is wide."""
+    return InputError(
+        f"a weight of shape {list(weight.shape)} was given {inputs:,} inputs: give it one column an input, as the "
+        "layer's in_features says"
+    )
 
 
 def dense(left: Tensor, right: Tensor, *, out: Tensor | None = None) -> Tensor:
