@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from torch import nn
 
 from spikeledger.errors import InputError
+from spikeledger.networks import zoo
 from spikeledger.networks.decoders import (
     LatencyDecoder,
     PopulationDecoder,
@@ -119,3 +120,9 @@ def test_an_encoder_says_itself_whether_it_takes_sequences() -> None:
 
     for code, layout in ((Mine(4), "TB"), (Delta(4), "TB"), (Rate(4), "B")):
         assert SpikingNetwork(nn.Linear(3, 2), encoder=code).input_layout == layout
+
+
+def test_a_network_has_the_steps_of_its_encoder() -> None:
+    assert zoo.mlp(4, 2, encoder=Rate(3)).timesteps == 3
+    with pytest.raises(InputError, match="makes 3 steps, and timesteps=7"):
+        SpikingNetwork(nn.Linear(4, 2), encoder=Rate(3), timesteps=7)

@@ -94,6 +94,7 @@ def test_training_runs_are_drawn_and_kept(ordinary: Comparison) -> None:
     assert "How they were trained" in page(told) and "How they were trained" not in page(ordinary)
     assert [row["loss"] for row in told.to_dict()["runs"]["plain twin"]["history"]] == [2.0, 1.0, 2.0 / 3]
     assert told.plot("training").marks == plot_runs(runs).marks
+    assert "seconds" not in told.to_dict()["runs"]["mlp"]["history"][0]  # the same seed, the same file
     with pytest.raises(SpikeLedgerError, match="no picture"):
         told.plot("samples")
     with pytest.raises(InputError, match="nothing to draw"):

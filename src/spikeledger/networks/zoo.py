@@ -231,7 +231,8 @@ def _spiking(
         if plan.blocks:
             _awaken(layers)
     code = find_encoder(encoder, timesteps, seed=seed) if encoder is not None else None
-    return SpikingNetwork(layers, encoder=code, decoder=reader, timesteps=timesteps)
+    own = getattr(code, "timesteps", None)  # of an encoder that was given as an object
+    return SpikingNetwork(layers, encoder=code, decoder=reader, timesteps=timesteps if own is None else own)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ class Comparison(Verdicts):
             "at_widths": [one.to_dict() for one in self.at_widths],
             "equal_accuracy": None if self.equal_accuracy is None else self.equal_accuracy.to_dict(),
             "opponents": None if self.opponents is None else self.opponents.to_dict(),
-            "runs": {name: run.to_dict() for name, run in self.runs.items()},
+            "runs": {name: _without_times(run) for name, run in self.runs.items()},
         }  # fmt: skip
 
     @classmethod
@@ -269,6 +269,15 @@ def _check_kinds(ann: Activity, snn: Activity) -> None:
             f"{both}, and compare(ann, snn, data) judges an ordinary one against a spiking one: price two alike and compare "
             "their ledgers, sl.sensitivity(sl.price(sl.record(a, x), 'loihi'), against=sl.price(sl.record(b, x), 'loihi'))",
         )
+
+
+def _without_times(run: Fit) -> dict[str, Any]:
+    """A training run without what it took on this machine: the same seed gives the same file."""
+    told = run.to_dict()
+    for row in told["history"]:
+        for part in (row, row["reading"] or {}):
+            part.pop("seconds", None)
+    return told
 
 
 def _further(progress: Callable[[int, int], None], before: int, runs: int, done: int, total: int) -> None:
