@@ -59,7 +59,9 @@ def test_a_study_is_run_told_of_and_shown(run: Run, tmp_path: Path) -> None:
     assert rows[0]["key"][:8] in shown.out or "width" in shown.out
     assert json.loads(run("study", "show", out, "--json").out)["trials"] == rows
     failed = run("study", "run", file, "--out", out, "--set", "width=16", "--set", 'profiles=["horowitz-45nm", "lohi"]')
-    assert failed.code == 2 and "did you mean 'loihi'" in failed.err and "Traceback" not in failed.err
+    assert failed.code == 2 and failed.err == "spikeledger: unknown profile 'lohi': did you mean 'loihi'?\n"
+    failed = run("study", "run", file, "--out", out, "--set", "width=16", "--set", "held_out=5000")
+    assert failed.code == 2 and "held_out is 5000" in failed.err and "Traceback" not in failed.err
     told = run("study", "status", out, "--json")
     state = json.loads(told.out)
     assert state["finished"] == 0 and state["other_trials"] == 2 and len(state["failed"]) == 1

@@ -64,7 +64,7 @@ def read(ann: nn.Module, samples: Tensor) -> Graph:
             f"an image, or samples of shape {list(samples.shape[1:])} do not fit {sentence}".rstrip()
         )
     for name, axis in reader.axes.items():
-        if name in graph.steps and axis != -len(graph.shapes.get(name, ())):
+        if name in graph.shapes and axis != -len(graph.shapes[name]):
             raise reader.refusal(name, _joined(axis))
     if sentence:
         raise InputError(
