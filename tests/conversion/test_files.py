@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import spikeledger as sl
 from spikeledger.errors import FileFormatError
-from spikeledger.stress.gradients import ways
+from spikeledger.stress.attacks import ways
 from spikeledger.training.checkpoints import END
 
 

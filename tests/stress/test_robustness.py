@@ -9,9 +9,9 @@ from torch import Tensor, nn
 import spikeledger as sl
 from spikeledger.datasets import Dataset
 from spikeledger.errors import InputError
+from spikeledger.stress.attacks import fgsm, gradient, of_rates, pgd, straight_through
 from spikeledger.stress.compare import EPSILONS, wilson
 from spikeledger.stress.faults import KINDS, dropped, injected, jittered, noisy, salt_and_pepper
-from spikeledger.stress.gradients import fgsm, gradient, of_rates, pgd, straight_through
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from ..errors import InputError, unknown_name
 from ..hardware.catalog import load_profile
 from ..hardware.profile import HardwareProfile
 from ..ledger import price
-from ..report.drawing import ROLES
+from ..report.colours import ROLES
 from ..writing import write_whole
 from .stage import SIDES, Stage, pictures_of
 from .takes import Take

@@ -8,7 +8,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from ..report.drawing import roles_css
+from ..report.colours import roles_css
 from ..writing import write_whole
 from .document import Document
 

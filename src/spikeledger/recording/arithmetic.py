@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .operator_kinds import Rule
 from .origins import CONSTANT, COPIES, EVENTS, INPUT, RESHAPES, ZERO, Origin, joined, sums_of
 from .pool_folding import Fold, Writes, numbered, plain, summed, together
-from .rules import Rule
 
 #: kinds that say nothing of the run's values
 _STILL = frozenset(["constant", "zero"])

@@ -14,12 +14,12 @@ from ..errors import SpikeLedgerError
 from .arithmetic import MASKS, SEVERAL, combined, each, gathered, keeps_zero, made_by_comparison, made_of, moved
 from .books import Books
 from .census import census, elements, nonzero_elements, tensors_in
+from .operator_kinds import Rule, why_unknown
 from .origins import CONSTANT, EVENTS, RANDOM, ZERO, Origin, sums_of
 from .pool_folding import Fold
 from .pool_reads import Pool
 from .products import Coincidence, Product, outer, scaling
 from .provenance import Weight
-from .rules import Rule, why_unknown
 
 Args = tuple[Any, ...]
 #: where what an operator gave comes from; None where it is nobody's, or was put down already

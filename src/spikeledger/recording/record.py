@@ -17,9 +17,9 @@ from ..listening.parameters import not_numbers
 from .books import Pooling
 from .inputs import Given, batches, inputs_of
 from .layouts import check_ran, check_said, check_sequences, layout_of
+from .operator_kinds import UserRule
 from .preserve import Snapshot, preserved
 from .recorder import Recorder
-from .rules import UserRule
 
 Inputs = Literal["values", "counts"]
 

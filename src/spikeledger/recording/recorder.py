@@ -27,10 +27,10 @@ from .bits import BitWatcher, multiplies_once, product
 from .books import Books, Frame, Pooling
 from .calls import Calls, leaves
 from .census import tensors_in
+from .operator_kinds import Rule, UserRule, rule_of, rules_for
 from .operators import Operators
 from .origins import INPUT, Origin
 from .provenance import Provenance
-from .rules import Rule, UserRule, rule_of, rules_for
 from .shadows import whole_module
 from .statement import Seen, statement
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from ..datasets import Dataset
 from ..errors import InputError, by_torch, retold, unknown_name
 from ..networks.spiking import SpikingNetwork
+from .attacks import Score, fgsm, pgd, scores, straight_through, ways, without_gradient
 from .faults import KINDS, ON_SPIKES, graded_input, noisy
-from .gradients import Score, fgsm, pgd, scores, straight_through, ways, without_gradient
 
 #: 0 to 1 in steps of 0.05, and finer where networks really fall
 EPSILONS = tuple(round(0.05 * k, 2) for k in range(21))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..networks.neurons import Neuron
 from ..networks.spiking import SpikingNetwork
-from .gradients import scores
+from .attacks import scores
 
 Answer = Callable[[Tensor], Tensor]
 _BITS = 8  # of a stored weight, where bits flip

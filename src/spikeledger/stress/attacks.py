@@ -1,9 +1,8 @@
-"""Gradients through an encoder's randomness, done right: what an attacker who knows the network would use.
+"""Attacks: adversarial samples by FGSM and PGD, with gradients through an encoder's randomness done right.
 
 A rate code draws `S[t] ~ Bernoulli(r)`, whose derivative by `r` is 0 almost everywhere, and torch gives none. Who takes that
-for a gradient of 0 attacks nothing. Three ways give one:
-
-The scores are spike counts: rates in [0, 1] would leave a softmax so flat that its gradient points at no class.
+for a gradient of 0 attacks nothing. The scores that are attacked are spike counts: rates in [0, 1] would leave a softmax so
+flat that its gradient points at no class. Three ways give a gradient:
 
 - *straight-through*: `S` forward, `dS/dr = 1` backward, which is the derivative of its mean;
 - *expectation*: the mean of straight-through gradients over several draws (EOT, Athalye et al. 2018, arXiv:1802.00420);

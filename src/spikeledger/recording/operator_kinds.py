@@ -1,7 +1,8 @@
 """What kind of thing each operator of torch is, for the counter: one row an operator, looked up by its aten name.
 
 Every operator must have a row here, be it "costs nothing"; what has none is reported as uncounted, never as zero. How
-products and poolings are counted is in `products` and `pools`; how fused operators are taken apart, in `shadows`.
+products and poolings are counted is in `products`, `pool_reads` and `pool_folding`; how fused operators are taken apart is in
+`shadows`.
 """
 
 from __future__ import annotations
