@@ -17,8 +17,11 @@ ifeq ($(strip $(EDITABLE)),)
 INSTALL_INPUTS += dist/.built
 endif
 KIND := $(if $(strip $(EDITABLE)),tree,wheel)
-# the tree, or the wheel that was built of it; $(call package,dev) with what more it can do
+# $(call install,[dev]): the tree, or the wheel that was built of it, with what more it can do; pip leaves a wheel of the same
+# version as it is
 package = $(if $(strip $(EDITABLE)),-e '.$(1)',"$$(echo dist/spikeledger-*.whl)$(1)")
+install = $(BIN)/python -m pip install -q -c constraints.txt $(call package,$(1)) \
+  $(if $(strip $(EDITABLE)),,&& $(BIN)/python -m pip install -q --no-deps --force-reinstall dist/spikeledger-*.whl)
 WHEEL_INPUTS := pyproject.toml CMakeLists.txt README.md $(wildcard native/* native/*/*) \
   $(shell find src -type f -not -path '*/__pycache__/*' -not -name '_native*.so')
 
@@ -175,10 +178,10 @@ $(BIN)/python:
 
 .venv/.demo-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
 	@echo "Setting up .venv: the first time takes some minutes, most of it torch"
-	$(BIN)/python -m pip install -q -c constraints.txt $(call package)
+	$(call install)
 	@rm -f .venv/.*-tree .venv/.*-wheel && touch $@
 
 .venv/.dev-$(KIND): $(INSTALL_INPUTS) | $(BIN)/python
 	@echo "Setting up .venv with what tests and docs need: the first time takes some minutes, most of it torch"
-	$(BIN)/python -m pip install -q -c constraints.txt $(call package,[dev])
+	$(call install,[dev])
 	@rm -f .venv/.*-tree .venv/.*-wheel && touch .venv/.demo-$(KIND) $@
