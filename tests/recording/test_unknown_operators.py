@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import spikeledger as sl
 from recording.test_rules import Act, draw
 from spikeledger.errors import UncountedError
-from spikeledger.recording import pool_reads, products, rules
+from spikeledger.recording import operator_kinds, pool_reads, products
 
 
 def test_an_unknown_operator_is_named_with_its_place_and_stops_the_price() -> None:
@@ -62,9 +62,9 @@ def test_weights_that_a_native_kernel_hides_are_named() -> None:
 
 
 def test_every_operator_has_one_kind() -> None:
-    kinds = [set(products.PRODUCTS), set(pool_reads.POOLS) - {"mean"}, *rules._KINDS.values()]
-    free = rules._KINDS["free"] - rules._KINDS["factory"]
-    kinds = [free if kind is rules._KINDS["free"] else kind for kind in kinds]
+    kinds = [set(products.PRODUCTS), set(pool_reads.POOLS) - {"mean"}, *operator_kinds._KINDS.values()]
+    free = operator_kinds._KINDS["free"] - operator_kinds._KINDS["factory"]
+    kinds = [free if kind is operator_kinds._KINDS["free"] else kind for kind in kinds]
     seen: set[str] = set()
     for kind in kinds:
         assert not seen & set(kind), seen & set(kind)
