@@ -28,7 +28,7 @@ def test_a_rule_that_raises_becomes_an_uncounted_entry(book, monkeypatch: pytest
 
     for name in list(book):
         monkeypatch.setitem(book, name, broken)
-    monkeypatch.setattr(rules, "_known", {})
+    monkeypatch.setattr(operator_kinds, "_known", {})
     network = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4, 3))
     activity = sl.record(network, draw(2, 1, 4, 4))
     assert any("on purpose" in item.reason for item in activity.uncounted)
