@@ -316,7 +316,7 @@ class Inline(nn.Module):
         return answer
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 def test_neurons_of_a_scripted_module_are_asked_about_by_their_class() -> None:
     torch.manual_seed(3)
     model = Inline()

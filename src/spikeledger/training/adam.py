@@ -68,7 +68,8 @@ class Adam(torch.optim.Adam):
             beta1, beta2 = group["betas"]
             adam(found, group["lr"], beta1, beta2, group["eps"])
             touched = [each for weight, _, mean, square, taken in found for each in (weight, mean, square, taken)]
-            torch.autograd.graph.increment_version(touched)
+            for one in touched:  # one by one, as torch 2.4 asks for it
+                torch.autograd.graph.increment_version(one)
         return None
 
     def _moments(self, group: dict[str, Any]) -> list[Moments] | None:
