@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from sides import Steps
 from torch import Tensor, nn
 
 import spikeledger as sl
@@ -86,37 +87,23 @@ def jelly(network: Any, timesteps: int, layout: torch.memory_format) -> Step:
     return trained(theirs, scores, torch.optim.Adam)
 
 
-class Steps(nn.Module):
+def steps(network: Any) -> Steps:
     """snnTorch's way: a loop over time."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        leaky = importlib.import_module("snntorch").Leaky
-        self.layers = nn.ModuleList()
-        for layer in network.layers:
-            if isinstance(layer, sl.LIF):
-                self.layers.append(leaky(beta=0.9))
-            elif isinstance(layer, nn.Flatten):
-                self.layers.append(nn.Flatten())
-            else:
-                self.layers.append(copy.deepcopy(layer.module if isinstance(layer, OverTime) else layer))
-
-    def forward(self, sequence: Tensor) -> Tensor:
-        states = {layer: layer.init_leaky() for layer in self.layers if hasattr(layer, "init_leaky")}
-        sent = torch.zeros(())
-        for flow in sequence:
-            for layer in self.layers:
-                if layer in states:
-                    flow, states[layer] = layer(flow, states[layer])
-                else:
-                    flow = layer(flow)
-            sent = sent + flow
-        return sent / len(sequence)
+    leaky = importlib.import_module("snntorch").Leaky
+    layers: list[nn.Module] = []
+    for layer in network.layers:
+        if isinstance(layer, sl.LIF):
+            layers.append(leaky(beta=0.9))
+        elif isinstance(layer, nn.Flatten):
+            layers.append(nn.Flatten())  # of one step
+        else:
+            layers.append(copy.deepcopy(layer.module if isinstance(layer, OverTime) else layer))
+    return Steps(nn.Sequential(*layers))
 
 
 def snntorch(network: Any, timesteps: int, layout: torch.memory_format) -> Step:
-    theirs = Steps(network).to(memory_format=layout)
-    return trained(theirs, lambda values: theirs(coded(values, timesteps)), torch.optim.Adam)
+    theirs = steps(network).to(memory_format=layout)
+    return trained(theirs, lambda values: theirs(coded(values, timesteps)).mean(0), torch.optim.Adam)
 
 
 def sides(timesteps: int) -> Iterator[tuple[str, Step]]:

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from sides import Steps
 from torch import nn
 
 from spikeledger.kernels.surrogates import surrogate
@@ -147,26 +148,6 @@ class Ours(nn.Module):
             surrogate=ATAN,
         )  # fmt: skip
         return spikes
-
-
-class Steps(nn.Module):
-    """snnTorch's way: a loop over time."""
-
-    def __init__(self, layers: nn.Sequential) -> None:
-        super().__init__()
-        self.layers = layers
-
-    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
-        states = {layer: layer.init_leaky() for layer in self.layers if not isinstance(layer, nn.Linear)}  # type: ignore[operator]
-        sent = []
-        for flow in sequence:
-            for layer in self.layers:
-                if layer in states:
-                    flow, states[layer] = layer(flow, states[layer])
-                else:
-                    flow = layer(flow)
-            sent.append(flow)
-        return torch.stack(sent)
 
 
 def training(plan: Plan) -> dict[str, Any]:

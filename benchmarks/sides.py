@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -151,20 +152,39 @@ def fused_dense(setting: Setting) -> Step:
     return ours(setting, event_driven=False)
 
 
+class Steps(nn.Module):
+    """Layers run step by step, as snnTorch's are: `[T, B, *N]` -> what the last one sends at each step."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        states: dict[nn.Module, Any] = {
+            layer: layer.init_leaky()
+            for layer in self.layers
+            if hasattr(layer, "init_leaky")  # type: ignore[operator]
+        }
+        sent = []
+        for flow in sequence:
+            for layer in self.layers:
+                if layer in states:
+                    flow, states[layer] = layer(flow, states[layer])
+                else:
+                    flow = layer(flow)
+            sent.append(flow)
+        return torch.stack(sent)
+
+
 def snntorch(setting: Setting) -> Step:
     snn = importlib.import_module("snntorch")
     layers = nn.ModuleList(nn.Linear(n, m) for n, m in zip(setting.widths, setting.widths[1:], strict=False))
-    neurons = [snn.Leaky(beta=0.9) for _ in layers]
     alive(setting, layers)
+    network = Steps(nn.Sequential(*(part for layer in layers for part in (layer, snn.Leaky(beta=0.9)))))
 
     def rates(inputs: Tensor) -> Tensor:
-        membranes = [neuron.init_leaky() for neuron in neurons]
-        out = []
-        for spikes in inputs:
-            for i, layer in enumerate(layers):
-                spikes, membranes[i] = neurons[i](layer(spikes), membranes[i])
-            out.append(spikes)
-        return torch.stack(out).mean(0)
+        out: Tensor = network(inputs).mean(0)
+        return out
 
     return stepper(setting, layers, rates)
 

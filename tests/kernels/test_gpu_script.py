@@ -22,6 +22,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec is not None and spec.loader is not None
     found = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "gpu_script", found)  # dataclasses look their module up
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))  # as where a script is run
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     spec.loader.exec_module(found)
     return found
