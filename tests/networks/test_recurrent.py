@@ -152,6 +152,7 @@ def test_lateral_inhibition_reaches_all_others() -> None:
         (lambda: sl.Recurrent(sl.LIF(), nn.Flatten(0))(torch.rand(2, 2, 4)), "gave currents of shape [8]"),
         (lambda: sl.Recurrent.one_to_one(sl.LIF())(torch.rand(2, 2, 4), torch.zeros(2, 4)), "without spikes"),
         (lambda: Lateral(3, -1.0), "must be 0 or more"),
+        (lambda: sl.Recurrent.one_to_one(sl.LIF(window=(2, 6))), "window=(2, 6)"),
         (lambda: sl.Recurrent(sl.LIF(), OneToOne(torch.rand(3)))(torch.rand(2, 2, 4)), "constant has the shape [3]"),
     ],
 )
