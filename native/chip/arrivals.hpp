@@ -1,6 +1,8 @@
 // What a spike sends into a block of neurons: the rows of sparse and dense synapses, the windows of convolutions.
 #pragma once
 
+#include <type_traits>
+
 #include "parts.hpp"
 
 namespace chip {
@@ -34,15 +36,39 @@ struct Arrivals {
     }
   }
 
+  // How synapses are read: as records, or as short ones
+  struct Records {
+    const Record<Real>* first;
+    static uint32_t target(const Record<Real>& r) { return r.target; }
+    static Real weight(const Record<Real>& r) { return r.weight; }
+  };
+  template <int bits>
+  struct Shorts {
+    const uint32_t* first;
+    const Real* weights;
+    static uint32_t target(uint32_t s) { return s & ((uint32_t(1) << bits) - 1); }
+    Real weight(uint32_t s) const { return weights[s >> bits]; }
+  };
+
+  template <class Work>
+  static void read(const Projection<Real>& q, const Work& work) {
+    const auto& brief = q.brief;
+    if (!brief.synapses.size()) work(Records{q.records});
+    else if (brief.bits == 17) work(Shorts<17>{brief.synapses.data(), brief.weights.data()});
+    else work(Shorts<18>{brief.synapses.data(), brief.weights.data()});
+  }
+
   static void stream(const Projection<Real>& q, int64_t blocks, int64_t b, const Fired<Real>& list, const Place& place) {
     if (list.neurons.empty()) return;
-    if (list.values.empty()) {
-      if (place.arrivals) rows<false, true>(q, blocks, b, list, place);
-      else rows<false, false>(q, blocks, b, list, place);
-    } else {
-      if (place.arrivals) rows<true, true>(q, blocks, b, list, place);
-      else rows<true, false>(q, blocks, b, list, place);
-    }
+    read(q, [&](const auto& of) {
+      if (list.values.empty()) {
+        if (place.arrivals) rows<false, true>(q, of, blocks, b, list, place);
+        else rows<false, false>(q, of, blocks, b, list, place);
+      } else {
+        if (place.arrivals) rows<true, true>(q, of, blocks, b, list, place);
+        else rows<true, false>(q, of, blocks, b, list, place);
+      }
+    });
   }
 
   static const int64_t* row(const Projection<Real>& q, int64_t blocks, int64_t b, int64_t source) {
@@ -51,11 +77,13 @@ struct Arrivals {
 
   // The block's part of many rows. Where a row begins is asked for two leads ahead; its records are one lead ahead, a
   // cache line for each that is worked off, since the processor holds few requests at a time.
-  template <bool graded, bool counted>
-  static void rows(const Projection<Real>& q, int64_t blocks, int64_t b, const Fired<Real>& list, const Place& place) {
-    constexpr int64_t line = 64, most = 1024, pace = line / sizeof(Record<Real>);
+  template <bool graded, bool counted, class Reader>
+  static void rows(const Projection<Real>& q, const Reader of, int64_t blocks, int64_t b, const Fired<Real>& list,
+                   const Place& place) {
+    using Synapse = std::remove_cvref_t<decltype(*of.first)>;
+    constexpr int64_t line = 64, most = 1024, pace = line / sizeof(Synapse);
     const int64_t n = int64_t(list.neurons.size());
-    const int64_t part = q.starts[q.sources] * int64_t(sizeof(Record<Real>)) / (q.sources * blocks) + 1;
+    const int64_t part = q.starts[q.sources] * int64_t(sizeof(Synapse)) / (q.sources * blocks) + 1;
     const int64_t lead = std::clamp<int64_t>(4096 / part, 3, 12);
     const uint32_t* neurons = list.neurons.data();
     Real* currents = place.currents;
@@ -66,16 +94,17 @@ struct Arrivals {
       const char *far = nullptr, *far_end = nullptr;
       if (s + lead < n) {
         const int64_t* at = row(q, blocks, b, neurons[s + lead]);
-        far = reinterpret_cast<const char*>(q.records + at[0]);
-        far_end = reinterpret_cast<const char*>(q.records + at[1]);
+        far = reinterpret_cast<const char*>(of.first + at[0]);
+        far_end = reinterpret_cast<const char*>(of.first + at[1]);
       }
       if (s >= 0) {
         const int64_t* at = row(q, blocks, b, neurons[s]);
-        const Record<Real>*record = q.records + at[0], *end = q.records + at[1];
+        const Synapse *record = of.first + at[0], *end = of.first + at[1];
         const Real value = graded ? list.values[s] : Real(1);
-        const auto meet = [&](const Record<Real>& r) {
-          currents[r.target] += graded ? r.weight * value : r.weight;
-          if (counted) ++arrivals[r.target >> shift];
+        const auto meet = [&](const Synapse& r) {
+          const uint32_t target = of.target(r);
+          currents[target] += graded ? of.weight(r) * value : of.weight(r);
+          if (counted) ++arrivals[target >> shift];
         };
         for (; record + pace <= end; record += pace, far += line) {
           __builtin_prefetch(far);
@@ -101,10 +130,13 @@ struct Arrivals {
 
   static void sparse(const Projection<Real>& q, int64_t blocks, int64_t b, int64_t source, Real value, const Place& place) {
     const int64_t* at = row(q, blocks, b, source);
-    for (const Record<Real>*record = q.records + at[0], *end = q.records + at[1]; record < end; ++record) {
-      place.currents[record->target] += record->weight * value;
-      if (place.arrivals) ++place.arrivals[record->target >> place.shift];
-    }
+    read(q, [&](const auto& of) {
+      for (const auto *record = of.first + at[0], *end = of.first + at[1]; record < end; ++record) {
+        const uint32_t target = of.target(*record);
+        place.currents[target] += of.weight(*record) * value;
+        if (place.arrivals) ++place.arrivals[target >> place.shift];
+      }
+    });
   }
 
   static void dense(const Projection<Real>& q, int64_t size, int64_t source, Real value, const Place& place) {
@@ -114,19 +146,28 @@ struct Arrivals {
       for (int64_t i = place.begin; i < place.end; ++i) place.arrivals[i >> place.shift] += weights[i] != 0;
   }
 
-  static void tally(const Projection<Real>& q, const Population<Real>& p, const Fired<Real>& list, int64_t* work) {
-    constexpr size_t lead = 8;  // a row of the table lies anywhere in memory
+  // By the tables of a list's neurons: those of bytes are added up by slice first, many at a time.
+  static void tally(const Projection<Real>& q, const Population<Real>& p, const Fired<Real>& list, Bench<Real>& bench,
+                    int64_t* work) {
+    constexpr size_t lead = 8, most = size_t(1) << 24;  // a row lies anywhere in memory; sums that 32 bits hold
     const auto& neurons = list.neurons;
-    for (size_t s = 0; s < neurons.size(); ++s) {
-      if (s + lead < neurons.size()) __builtin_prefetch(q.counts + int64_t(neurons[s + lead]) * int64_t(p.cores.size()));
-      tally(q, p, int64_t(neurons[s]), work);
+    const size_t n = neurons.size(), slices = p.cores.size(), bytes = slices * (q.few_counts ? 1 : sizeof *q.counts);
+    const char* table = q.few_counts ? reinterpret_cast<const char*>(q.few_counts) : reinterpret_cast<const char*>(q.counts);
+    for (size_t first = 0; first < n; first += most) {
+      bench.told.assign(slices, 0);
+      for (size_t s = first; s < std::min(n, first + most); ++s) {
+        if (s + lead < n)
+          for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(table + neurons[s + lead] * bytes + at);
+        if (q.few_counts) add_counts(bench.told.data(), q.few_counts + neurons[s] * slices, slices);
+        else tally(q, p, int64_t(neurons[s]), work);
+      }
+      for (size_t k = 0; k < slices; ++k) work[p.cores[k]] += bench.told[k];
     }
   }
 
   static void tally(const Projection<Real>& q, const Population<Real>& p, int64_t source, int64_t* work) {
-    const size_t slices = p.cores.size();
-    const uint32_t* counts = q.counts + source * slices;
-    for (size_t k = 0; k < slices; ++k) work[p.cores[k]] += counts[k];
+    const size_t slices = p.cores.size(), at = size_t(source) * slices;
+    for (size_t k = 0; k < slices; ++k) work[p.cores[k]] += q.few_counts ? q.few_counts[at + k] : q.counts[at + k];
   }
 
   // Targets lie position by position, all channels of a position together.

@@ -7,6 +7,7 @@
 // longer than that; delays are kept as lists of spikes.
 #pragma once
 
+#include <bit>
 #include <functional>
 
 #include "arrivals.hpp"
@@ -23,6 +24,7 @@ class Machine {
   std::vector<Projection<Real>> projections;
   Account account;
   int threads = 1;
+  int64_t short_after = 256;  // steps after which synapses are made short: what that costs comes back in about 150
   std::function<bool()> interrupted;  // asked now and then, by the thread that called
 
   // False if it was interrupted.
@@ -40,7 +42,7 @@ class Machine {
 
  private:
   static constexpr int most_recent = 255;  // steps that a byte can count
-  int64_t steps_ = 0, samples_ = 0, remembered_ = 2;
+  int64_t steps_ = 0, samples_ = 0, remembered_ = 2, ran_ = 0;
   bool waits_at_end_ = false;
   std::atomic<int64_t> stop_at_{0};
   std::vector<Bench<Real>> benches_;  // one a thread
@@ -71,8 +73,12 @@ class Machine {
       granules = std::max(granules, (most >> p.shift) + 2);
     }
     waits_at_end_ = account.cores || deepest || !at_once;
+    ran_ += steps_ * samples_;
     for (auto& q : projections)
-      if (q.kind == Kind::sparse) cut(q);
+      if (q.kind == Kind::sparse) {
+        cut(q);
+        if (ran_ >= short_after) shorten(q);
+      }
     benches_.resize(threads);
     for (auto& bench : benches_) {
       bench.currents.zeros(most);
@@ -103,6 +109,38 @@ class Machine {
       }
     }
     q.cuts.data()[q.sources * blocks] = q.starts[q.sources];
+  }
+
+  // Makes a projection's synapses short, if its weights are few.
+  void shorten(Projection<Real>& q) {
+    const Population<Real>& p = populations[q.target];
+    const int64_t blocks = p.blocks(), all = q.starts[q.sources];
+    auto& brief = q.brief;
+    if (brief.blocks == blocks) return;
+    brief.blocks = blocks;
+    brief.synapses = Buffer<uint32_t>();
+    int64_t widest = 1;
+    for (int64_t b = 0; b < blocks; ++b) widest = std::max(widest, p.borders[b + 1] - p.origin(b));
+    if (widest > 1 << 18) return;
+    brief.bits = widest > 1 << 17 ? 18 : 17;
+    Few<Real> few(std::min<size_t>(Few<Real>::most, size_t(1) << (32 - brief.bits)));
+    for (int64_t k = 0; k < std::min<int64_t>(all, 1 << 14); ++k)  // before any memory is asked for
+      if (few.number(q.records[k].weight) < 0) return;
+    brief.synapses.zeros(size_t(all));
+    for (int64_t i = 0; i < q.sources; ++i)
+      for (int64_t b = 0; b < blocks; ++b) {
+        const int64_t* at = Arrivals<Real>::row(q, blocks, b, i);
+        const auto origin = uint32_t(p.origin(b));
+        for (int64_t k = at[0]; k < at[1]; ++k) {
+          const int64_t number = few.number(q.records[k].weight);
+          if (number < 0) {
+            brief.synapses = Buffer<uint32_t>();
+            return;
+          }
+          brief.synapses.data()[k] = (q.records[k].target - origin) | uint32_t(number) << brief.bits;
+        }
+      }
+    brief.weights = std::move(few.weights);
   }
 
   void loop(int me, Barrier& barrier) {
@@ -238,16 +276,18 @@ class Machine {
     const int64_t begin = p.borders[b], end = p.borders[b + 1];
     if (t < q.delay || begin == end) return;
     using Place = typename Arrivals<Real>::Place;
-    const Place place{Place::moved(bench.currents.data(), begin),
-                      p.counted ? Place::moved(bench.arrivals.data(), begin >> p.shift) : nullptr, p.shift, begin, end};
+    const int64_t origin = q.brief.synapses.size() ? p.origin(b) : 0;
+    const Place place{Place::moved(bench.currents.data(), begin - origin),
+                      p.counted ? Place::moved(bench.arrivals.data(), (begin - origin) >> p.shift) : nullptr, p.shift,
+                      begin, end};
     const auto& lists = populations[q.source].fired[(now - q.delay) % remembered_];
     int64_t* work = bench.work[now & 1].data();
     for (size_t k = 0; k < lists.size(); ++k) {
       const auto& list = lists[k];
-      const bool told = !q.counts || p.counted || int64_t(k) % p.blocks() != b;  // one block tells a list's tables
+      const bool told = !q.tabled() || p.counted || int64_t(k) % p.blocks() != b;  // one block tells a list's tables
       if (q.kind == Kind::sparse && !q.fan.starts) {
         Arrivals<Real>::stream(q, p.blocks(), b, list, place);
-        if (!told) Arrivals<Real>::tally(q, p, list, work);
+        if (!told) Arrivals<Real>::tally(q, p, list, bench, work);
       } else {
         Arrivals<Real>::each(q, p, b, list, place, work, told);
       }

@@ -69,6 +69,42 @@ struct Record {
   Real weight;
 };
 
+// The same synapses in 4 bytes each, where a projection has few different weights: in the lower bits where the target lies
+// in its block, in the upper ones which weight it is. A row's parts begin where they do among the records.
+template <class Real>
+struct Short {
+  Buffer<uint32_t> synapses;
+  std::vector<Real> weights;
+  int bits = 0;  // of a target: 17, or 18 where the cache holds larger blocks; to shift by a constant costs a third
+  int64_t blocks = 0;  // that it was made for, or could not be
+};
+
+// Numbers different weights, as long as they are few.
+template <class Real>
+struct Few {
+  static constexpr size_t most = 4096;  // a table of them stays in the first-level cache
+  std::vector<Real> weights;
+
+  explicit Few(size_t room) : room_(room), found_(4 * most, -1) {}
+
+  // The number of a weight; negative if there are too many.
+  int64_t number(Real weight) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &weight, sizeof weight);
+    size_t at = bits * 0x9e3779b97f4a7c15u >> 50;
+    for (; found_[at] >= 0; at = (at + 1) % found_.size())
+      if (!std::memcmp(&weights[size_t(found_[at])], &weight, sizeof weight)) return found_[at];
+    if (weights.size() == room_) return -1;
+    found_[at] = int32_t(weights.size());
+    weights.push_back(weight);
+    return found_[at];
+  }
+
+ private:
+  size_t room_;
+  std::vector<int32_t> found_;  // by a weight's bits: which it is
+};
+
 struct Fan {  // see synapses.py; null where a neuron is a place of the operator's input
   const int64_t* starts = nullptr;
   const int32_t* places = nullptr;
@@ -90,10 +126,13 @@ struct Projection {
   Fan fan;
   const int64_t* starts = nullptr;  // sparse: [sources + 1]
   const Record<Real>* records = nullptr;
+  Short<Real> brief;     // empty where the weights are too many, or a run too short to pay for it
   Buffer<int64_t> cuts;  // [sources][blocks of the target] + 1: where each block's part of each row begins
   int64_t sources = 0;
   const Real* weight = nullptr;      // dense: [sources, targets]; conv: [in, kh, kw, out / groups]
-  const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]; sparse: may be null
+  const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]
+  const uint8_t* few_counts = nullptr;  // sparse, where no source has more in a slice than a byte holds: as of dense ones
+  bool tabled() const { return counts || few_counts; }
   ConvShape conv{};
 };
 
@@ -140,6 +179,9 @@ struct Population {
 
   int64_t blocks() const { return int64_t(borders.size()) - 1; }
 
+  // From where short synapses count their targets in a block: its first neuron, or of those that are counted together.
+  int64_t origin(int64_t b) const { return counted ? borders[b] >> shift << shift : borders[b]; }
+
   // Its constants at a step: outside its window nothing is above the bar.
   Neurons<Real> at(int64_t step) const {
     constexpr Real never = std::numeric_limits<Real>::infinity();
@@ -165,6 +207,7 @@ template <class Real>
 struct Bench {
   Buffer<Real> currents;
   Buffer<uint32_t> arrivals;
+  std::vector<uint32_t> told;  // synaptic operations by slice of the population in hand, by tables
   std::vector<int64_t> work[2];  // of this step and of the one before: synapses and spikes a core, packets, hops
 };
 
