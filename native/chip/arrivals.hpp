@@ -106,10 +106,21 @@ struct Arrivals {
           currents[target] += graded ? of.weight(r) * value : of.weight(r);
           if (counted) ++arrivals[target >> shift];
         };
+        // a row's targets differ: four are read before any is written, so that none waits for another's address
+        const auto meet_four = [&](const Synapse* r) {
+          Real sums[4];
+          for (int k = 0; k < 4; ++k) {
+            const Real weight = of.weight(r[k]);
+            sums[k] = currents[of.target(r[k])] + (graded ? weight * value : weight);
+          }
+          for (int k = 0; k < 4; ++k) currents[of.target(r[k])] = sums[k];
+          for (int k = 0; counted && k < 4; ++k) ++arrivals[of.target(r[k]) >> shift];
+        };
         for (; record + pace <= end; record += pace, far += line) {
           __builtin_prefetch(far);
-          for (int64_t k = 0; k < pace; ++k) meet(record[k]);
+          for (int64_t k = 0; k < pace; k += 4) meet_four(record + k);
         }
+        for (; record + 4 <= end; record += 4) meet_four(record);
         for (; record < end; ++record) meet(*record);
       }
       if (!far_end) continue;
@@ -156,8 +167,11 @@ struct Arrivals {
     for (size_t first = 0; first < n; first += most) {
       bench.told.assign(slices, 0);
       for (size_t s = first; s < std::min(n, first + most); ++s) {
-        if (s + lead < n)
-          for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(table + neurons[s + lead] * bytes + at);
+        if (s + lead < n) {
+          const char* far = table + neurons[s + lead] * bytes;
+          for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(far + at);
+          __builtin_prefetch(far + bytes - 1);
+        }
         if (q.few_counts) add_counts(bench.told.data(), q.few_counts + neurons[s] * slices, slices);
         else tally(q, p, int64_t(neurons[s]), work);
       }

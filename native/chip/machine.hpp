@@ -219,7 +219,10 @@ class Machine {
           std::memcpy(&eight, spiked + word + 8 * k, 8);
           bits |= (eight * 0x0102040810204080u >> 56) << 8 * k;
         }
-        for (; bits; bits &= bits - 1) found[count++] = int32_t(word + __builtin_ctzll(bits));
+        for (; bits; bits &= bits - 1) {
+          found[count++] = int32_t(word + __builtin_ctzll(bits));
+          __builtin_prefetch(p.routes.data() + first + found[count - 1]);
+        }
       }
       for (int k = 0; k < count; ++k) {
         const int64_t i = first + found[k];
@@ -253,10 +256,10 @@ class Machine {
 
   void leave(Population<Real>& p, Bench<Real>& bench, int64_t now, int64_t t, int64_t i) {
     if (steps_ - 1 - t < p.depth) ++p.late[(steps_ - 1 - t) * p.size + i];
-    if (!p.packets) return;
+    if (p.routes.empty()) return;
     int64_t* work = bench.work[now & 1].data() + 2 * account.cores;
-    work[0] += p.packets[i];
-    work[1] += p.hops[i];
+    work[0] += p.routes[i].packets;
+    work[1] += p.routes[i].hops;
   }
 
   void book(Population<Real>& p, int64_t b) {
@@ -285,7 +288,7 @@ class Machine {
     for (size_t k = 0; k < lists.size(); ++k) {
       const auto& list = lists[k];
       const bool told = !q.tabled() || p.counted || int64_t(k) % p.blocks() != b;  // one block tells a list's tables
-      if (q.kind == Kind::sparse && !q.fan.starts) {
+      if (q.kind == Kind::sparse && !q.fan.starts && q.different) {
         Arrivals<Real>::stream(q, p.blocks(), b, list, place);
         if (!told) Arrivals<Real>::tally(q, p, list, bench, work);
       } else {

@@ -83,8 +83,8 @@ void bind(nb::module_& m, const char* name) {
              // as many neurons together as keep to one core each
              p.shift = 30;
              for (size_t k = 1; k + 1 < p.slices.size(); ++k) p.shift = std::min(p.shift, __builtin_ctzll(p.slices[k]));
-             if (packets) p.packets = b.keep(*packets);
-             if (hops) p.hops = b.keep(*hops);
+             p.routes.resize(packets && hops ? p.size : 0);
+             for (size_t i = 0; i < p.routes.size(); ++i) p.routes[i] = {packets->data()[i], hops->data()[i]};
            },
            "population"_a, "counted"_a, "slices"_a, "cores"_a, "slice_of"_a, "packets"_a.none(), "hops"_a.none())
       .def("connect",
@@ -98,6 +98,10 @@ void bind(nb::module_& m, const char* name) {
              q.source = source, q.target = target, q.delay = delay, q.kind = Kind(kind), q.sources = sources;
              if (starts) q.starts = b.keep(*starts);
              if (records) q.records = reinterpret_cast<const Record<Real>*>(b.keep(*records));
+             if (starts && records)
+               for (int64_t i = 0; i < sources; ++i)
+                 for (int64_t k = q.starts[i] + 1; k < q.starts[i + 1]; ++k)
+                   q.different &= q.records[k - 1].target < q.records[k].target;
              if (weight) q.weight = b.keep(*weight);
              if (counts) q.counts = b.keep(*counts);
              if (few_counts) q.few_counts = b.keep(*few_counts);

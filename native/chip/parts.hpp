@@ -126,6 +126,7 @@ struct Projection {
   Fan fan;
   const int64_t* starts = nullptr;  // sparse: [sources + 1]
   const Record<Real>* records = nullptr;
+  bool different = true;  // whether no row has a target twice
   Short<Real> brief;     // empty where the weights are too many, or a run too short to pay for it
   Buffer<int64_t> cuts;  // [sources][blocks of the target] + 1: where each block's part of each row begins
   int64_t sources = 0;
@@ -161,8 +162,10 @@ struct Population {
   std::vector<int64_t> slices;    // borders of the parts that lie on one core each
   std::vector<int32_t> cores;     // one a slice
   std::vector<int32_t> slice_of;  // [size / grain]
-  const int32_t* packets = nullptr;  // destination cores of a spike of each neuron
-  const int32_t* hops = nullptr;
+  struct Route {
+    int32_t packets, hops;
+  };
+  std::vector<Route> routes;  // of a spike of each neuron: its destination cores, and how far away they are; may be empty
   std::vector<std::vector<Fired<Real>>> fired;  // [steps that are remembered][blocks]
   std::vector<int64_t> borders;                 // [blocks + 1]
   Buffer<uint8_t> recent_spikes;  // [size], of the steps since they were last booked
