@@ -36,31 +36,37 @@ struct Arrivals {
     }
   }
 
-  // How synapses are read: as records, or as short ones
+  // How synapses are read, and where a block's part of a row lies: as records, or as short ones
   struct Records {
+    static constexpr bool whole = false;  // parts are multiples of four
     const Record<Real>* first;
+    const int64_t* cuts;
     static uint32_t target(const Record<Real>& r) { return r.target; }
     static Real weight(const Record<Real>& r) { return r.weight; }
+    const Record<Real>* at(int64_t cut) const { return first + cuts[cut]; }
   };
   template <int bits>
   struct Shorts {
+    static constexpr bool whole = true;
     const uint32_t* first;
+    const uint32_t* cuts;
     const Real* weights;
     static uint32_t target(uint32_t s) { return s & ((uint32_t(1) << bits) - 1); }
     Real weight(uint32_t s) const { return weights[s >> bits]; }
+    const uint32_t* at(int64_t cut) const { return first + 4 * size_t(cuts[cut]); }
   };
 
   template <class Work>
-  static void read(const Projection<Real>& q, const Work& work) {
+  static void read(const Projection<Real>& q, int64_t blocks, const Work& work) {
     const auto& brief = q.brief;
-    if (!brief.synapses.size()) work(Records{q.records});
-    else if (brief.bits == 17) work(Shorts<17>{brief.synapses.data(), brief.weights.data()});
-    else work(Shorts<18>{brief.synapses.data(), brief.weights.data()});
+    if (!brief.there()) work(Records{q.records, blocks == 1 ? q.starts : q.cuts.data()});
+    else if (brief.bits == 17) work(Shorts<17>{brief.synapses.data(), brief.cuts.data(), brief.weights.data()});
+    else work(Shorts<18>{brief.synapses.data(), brief.cuts.data(), brief.weights.data()});
   }
 
   static void stream(const Projection<Real>& q, int64_t blocks, int64_t b, const Fired<Real>& list, const Place& place) {
     if (list.neurons.empty()) return;
-    read(q, [&](const auto& of) {
+    read(q, blocks, [&](const auto& of) {
       if (list.values.empty()) {
         if (place.arrivals) rows<false, true>(q, of, blocks, b, list, place);
         else rows<false, false>(q, of, blocks, b, list, place);
@@ -71,17 +77,13 @@ struct Arrivals {
     });
   }
 
-  static const int64_t* row(const Projection<Real>& q, int64_t blocks, int64_t b, int64_t source) {
-    return blocks == 1 ? q.starts + source : q.cuts.data() + source * blocks + b;
-  }
-
   // The block's part of many rows. Where a row begins is asked for two leads ahead; its records are one lead ahead, a
   // cache line for each that is worked off, since the processor holds few requests at a time.
   template <bool graded, bool counted, class Reader>
   static void rows(const Projection<Real>& q, const Reader of, int64_t blocks, int64_t b, const Fired<Real>& list,
                    const Place& place) {
     using Synapse = std::remove_cvref_t<decltype(*of.first)>;
-    constexpr int64_t line = 64, most = 1024, pace = line / sizeof(Synapse);
+    constexpr int64_t line = 64, most = 1024, pace = std::max<int64_t>(4, line / int64_t(sizeof(Synapse)));
     const int64_t n = int64_t(list.neurons.size());
     const int64_t part = q.starts[q.sources] * int64_t(sizeof(Synapse)) / (q.sources * blocks) + 1;
     const int64_t lead = std::clamp<int64_t>(4096 / part, 3, 12);
@@ -90,38 +92,40 @@ struct Arrivals {
     uint32_t* arrivals = place.arrivals;
     const int shift = place.shift;
     for (int64_t s = -lead; s < n; ++s) {
-      if (s + 2 * lead < n) __builtin_prefetch(row(q, blocks, b, neurons[s + 2 * lead]));
+      if (s + 2 * lead < n) __builtin_prefetch(of.cuts + int64_t(neurons[s + 2 * lead]) * blocks + b);
       const char *far = nullptr, *far_end = nullptr;
       if (s + lead < n) {
-        const int64_t* at = row(q, blocks, b, neurons[s + lead]);
-        far = reinterpret_cast<const char*>(of.first + at[0]);
-        far_end = reinterpret_cast<const char*>(of.first + at[1]);
+        const int64_t cut = int64_t(neurons[s + lead]) * blocks + b;
+        far = reinterpret_cast<const char*>(of.at(cut));
+        far_end = reinterpret_cast<const char*>(of.at(cut + 1));
       }
       if (s >= 0) {
-        const int64_t* at = row(q, blocks, b, neurons[s]);
-        const Synapse *record = of.first + at[0], *end = of.first + at[1];
+        const int64_t cut = int64_t(neurons[s]) * blocks + b;
+        const Synapse *synapse = of.at(cut), *end = of.at(cut + 1);
         const Real value = graded ? list.values[s] : Real(1);
-        const auto meet = [&](const Synapse& r) {
-          const uint32_t target = of.target(r);
-          currents[target] += graded ? of.weight(r) * value : of.weight(r);
-          if (counted) ++arrivals[target >> shift];
-        };
         // a row's targets differ: four are read before any is written, so that none waits for another's address
-        const auto meet_four = [&](const Synapse* r) {
-          Real sums[4];
-          for (int k = 0; k < 4; ++k) {
+        const auto meet = [&](const Synapse* r, auto many) {
+          Real sums[many];
+          for (int k = 0; k < many; ++k) {
             const Real weight = of.weight(r[k]);
             sums[k] = currents[of.target(r[k])] + (graded ? weight * value : weight);
           }
-          for (int k = 0; k < 4; ++k) currents[of.target(r[k])] = sums[k];
-          for (int k = 0; counted && k < 4; ++k) ++arrivals[of.target(r[k]) >> shift];
+          for (int k = 0; k < many; ++k) currents[of.target(r[k])] = sums[k];
+          for (int k = 0; counted && k < many; ++k) ++arrivals[of.target(r[k]) >> shift];
         };
-        for (; record + pace <= end; record += pace, far += line) {
-          __builtin_prefetch(far);
-          for (int64_t k = 0; k < pace; k += 4) meet_four(record + k);
+        constexpr std::integral_constant<int, 4> four;
+        if constexpr (Reader::whole) {
+          for (; synapse < end; synapse += 4, far += 4 * sizeof(Synapse)) {
+            __builtin_prefetch(far);
+            meet(synapse, four);
+          }
+        } else {
+          for (; synapse + pace <= end; synapse += pace, far += line) {
+            __builtin_prefetch(far);
+            for (int64_t k = 0; k < pace; k += 4) meet(synapse + k, four);
+          }
+          for (; synapse < end; ++synapse) meet(synapse, std::integral_constant<int, 1>{});
         }
-        for (; record + 4 <= end; record += 4) meet_four(record);
-        for (; record < end; ++record) meet(*record);
       }
       if (!far_end) continue;
       for (const char* stop = std::min(far_end, far + most); far < stop; far += line) __builtin_prefetch(far);
@@ -140,11 +144,11 @@ struct Arrivals {
   }
 
   static void sparse(const Projection<Real>& q, int64_t blocks, int64_t b, int64_t source, Real value, const Place& place) {
-    const int64_t* at = row(q, blocks, b, source);
-    read(q, [&](const auto& of) {
-      for (const auto *record = of.first + at[0], *end = of.first + at[1]; record < end; ++record) {
-        const uint32_t target = of.target(*record);
-        place.currents[target] += of.weight(*record) * value;
+    read(q, blocks, [&](const auto& of) {
+      const int64_t cut = source * blocks + b;
+      for (const auto *synapse = of.at(cut), *end = of.at(cut + 1); synapse < end; ++synapse) {
+        const uint32_t target = of.target(*synapse);
+        place.currents[target] += of.weight(*synapse) * value;
         if (place.arrivals) ++place.arrivals[target >> place.shift];
       }
     });

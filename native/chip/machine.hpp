@@ -48,7 +48,7 @@ class Machine {
   std::vector<Bench<Real>> benches_;  // one a thread
 
   void prepare() {
-    int64_t most = 0, granules = 0, deepest = 0;
+    int64_t most = 0, granules = 0, deepest = 0, behind = 1;
     bool at_once = false;
     for (const auto& q : projections) deepest = std::max<int64_t>(deepest, q.delay);
     remembered_ = deepest + 2;  // a thread may be one step ahead
@@ -70,18 +70,21 @@ class Machine {
       if (!p.v.data()) p.v.zeros(p.size);
       p.rest(0, p.size);
       for (int64_t k = 0; k < blocks; ++k) most = std::max(most, p.borders[k + 1] - p.borders[k]);
-      granules = std::max(granules, (most >> p.shift) + 2);
+      granules = std::max(granules, (most >> p.shift) + 3);
+      if (p.counted) behind = std::max<int64_t>(behind, int64_t(1) << std::min(p.shift, 18));
     }
     waits_at_end_ = account.cores || deepest || !at_once;
     ran_ += steps_ * samples_;
     for (auto& q : projections)
       if (q.kind == Kind::sparse) {
+        if (q.brief.there() && q.brief.blocks == populations[q.target].blocks()) continue;
+        q.brief.synapses = Buffer<uint32_t>();
         cut(q);
         if (ran_ >= short_after) shorten(q);
       }
     benches_.resize(threads);
     for (auto& bench : benches_) {
-      bench.currents.zeros(most);
+      bench.currents.zeros(most + behind);
       bench.arrivals.zeros(granules);
       for (auto& work : bench.work) work.assign(2 * account.cores + 2, 0);
     }
@@ -120,27 +123,37 @@ class Machine {
     brief.blocks = blocks;
     brief.synapses = Buffer<uint32_t>();
     int64_t widest = 1;
-    for (int64_t b = 0; b < blocks; ++b) widest = std::max(widest, p.borders[b + 1] - p.origin(b));
-    if (widest > 1 << 18) return;
+    for (int64_t b = 0; b < blocks; ++b) widest = std::max(widest, p.behind(b) + 1);
+    if (widest > 1 << 18 || all == 0 || all >= int64_t(1) << 32) return;
     brief.bits = widest > 1 << 17 ? 18 : 17;
     Few<Real> few(std::min<size_t>(Few<Real>::most, size_t(1) << (32 - brief.bits)));
     for (int64_t k = 0; k < std::min<int64_t>(all, 1 << 14); ++k)  // before any memory is asked for
       if (few.number(q.records[k].weight) < 0) return;
-    brief.synapses.zeros(size_t(all));
-    for (int64_t i = 0; i < q.sources; ++i)
-      for (int64_t b = 0; b < blocks; ++b) {
-        const int64_t* at = Arrivals<Real>::row(q, blocks, b, i);
-        const auto origin = uint32_t(p.origin(b));
-        for (int64_t k = at[0]; k < at[1]; ++k) {
-          const int64_t number = few.number(q.records[k].weight);
-          if (number < 0) {
-            brief.synapses = Buffer<uint32_t>();
-            return;
-          }
-          brief.synapses.data()[k] = (q.records[k].target - origin) | uint32_t(number) << brief.bits;
-        }
+    const int64_t* cuts = blocks == 1 ? q.starts : q.cuts.data();
+    int64_t fours = 0;
+    brief.cuts.zeros(size_t(q.sources * blocks + 1));
+    for (int64_t k = 0; k < q.sources * blocks; ++k) {
+      brief.cuts.data()[k] = uint32_t(fours);
+      fours += (cuts[k + 1] - cuts[k] + 3) / 4;
+    }
+    brief.cuts.data()[q.sources * blocks] = uint32_t(fours);
+    Buffer<uint32_t> made;
+    made.zeros(size_t(4 * fours));
+    const int64_t nothing = few.number(Real(0));
+    for (int64_t k = 0; k < q.sources * blocks; ++k) {
+      const int64_t b = k % blocks;
+      const auto origin = uint32_t(p.origin(b));
+      uint32_t* to = made + 4 * size_t(brief.cuts.data()[k]);
+      for (int64_t at = cuts[k]; at < cuts[k + 1]; ++at) {
+        const int64_t number = few.number(q.records[at].weight);
+        if (number < 0 || nothing < 0) return;
+        *to++ = (q.records[at].target - origin) | uint32_t(number) << brief.bits;
       }
+      while ((to - made.data()) % 4) *to++ = uint32_t(p.behind(b)) | uint32_t(nothing) << brief.bits;
+    }
     brief.weights = std::move(few.weights);
+    brief.synapses = std::move(made);
+    q.cuts = Buffer<int64_t>();
   }
 
   void loop(int me, Barrier& barrier) {
@@ -251,7 +264,7 @@ class Machine {
       bench.work[now & 1][p.cores[slice]] += int64_t(sum);
       i = last;
     }
-    std::fill_n(arrivals, ((end - 1) >> p.shift) - origin + 1, 0);
+    std::fill_n(arrivals, ((end - 1) >> p.shift) - origin + 2, 0);
   }
 
   void leave(Population<Real>& p, Bench<Real>& bench, int64_t now, int64_t t, int64_t i) {
@@ -279,7 +292,7 @@ class Machine {
     const int64_t begin = p.borders[b], end = p.borders[b + 1];
     if (t < q.delay || begin == end) return;
     using Place = typename Arrivals<Real>::Place;
-    const int64_t origin = q.brief.synapses.size() ? p.origin(b) : 0;
+    const int64_t origin = q.brief.there() ? p.origin(b) : 0;
     const Place place{Place::moved(bench.currents.data(), begin - origin),
                       p.counted ? Place::moved(bench.arrivals.data(), (begin - origin) >> p.shift) : nullptr, p.shift,
                       begin, end};

@@ -70,13 +70,16 @@ struct Record {
 };
 
 // The same synapses in 4 bytes each, where a projection has few different weights: in the lower bits where the target lies
-// in its block, in the upper ones which weight it is. A row's parts begin where they do among the records.
+// in its block, in the upper ones which weight it is. A row's part in a block is filled up to a multiple of four by synapses
+// of no weight to a place behind the block.
 template <class Real>
 struct Short {
   Buffer<uint32_t> synapses;
+  Buffer<uint32_t> cuts;  // [sources][blocks] + 1, in fours: where each block's part of each row begins
   std::vector<Real> weights;
   int bits = 0;  // of a target: 17, or 18 where the cache holds larger blocks; to shift by a constant costs a third
   int64_t blocks = 0;  // that it was made for, or could not be
+  bool there() const { return synapses.size() > 0; }
 };
 
 // Numbers different weights, as long as they are few.
@@ -184,6 +187,11 @@ struct Population {
 
   // From where short synapses count their targets in a block: its first neuron, or of those that are counted together.
   int64_t origin(int64_t b) const { return counted ? borders[b] >> shift << shift : borders[b]; }
+  // A place behind a block, counted so: of its own among the currents, and among the arrivals.
+  int64_t behind(int64_t b) const {
+    const int64_t size = borders[b + 1] - origin(b);
+    return counted ? (((size - 1) >> shift) + 1) << shift : size;
+  }
 
   // Its constants at a step: outside its window nothing is above the bar.
   Neurons<Real> at(int64_t step) const {
