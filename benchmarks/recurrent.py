@@ -112,7 +112,9 @@ class SpikingJelly(nn.Module):
     def __init__(self, width: int, density: float) -> None:
         super().__init__()
         base = "spikingjelly.activation_based."
-        layer, neuron, self.functional = (importlib.import_module(base + name) for name in ("layer", "neuron", "functional"))
+        layer, neuron, self.functional = (
+            importlib.import_module(base + name) for name in ("layer", "neuron", "functional")
+        )
         self.into, within, self.out = layers_of(width, density)
         self.within = within
         options: dict[str, Any] = {"tau": 10.0, "decay_input": False, "detach_reset": True, "v_reset": None}

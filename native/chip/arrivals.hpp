@@ -86,7 +86,7 @@ struct Arrivals {
     constexpr int64_t line = 64, most = 1024, pace = std::max<int64_t>(4, line / int64_t(sizeof(Synapse)));
     const int64_t n = int64_t(list.neurons.size());
     const int64_t part = q.starts[q.sources] * int64_t(sizeof(Synapse)) / (q.sources * blocks) + 1;
-    const int64_t lead = std::clamp<int64_t>(4096 / part, 3, 12);
+    const int64_t lead = std::clamp<int64_t>(768 / part, 3, 12);
     const uint32_t* neurons = list.neurons.data();
     Real* currents = place.currents;
     uint32_t* arrivals = place.arrivals;

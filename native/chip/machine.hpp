@@ -24,7 +24,7 @@ class Machine {
   std::vector<Projection<Real>> projections;
   Account account;
   int threads = 1;
-  int64_t short_after = 256;  // steps after which synapses are made short: what that costs comes back in about 150
+  int64_t short_after = 0;  // steps after which synapses are made short
   std::function<bool()> interrupted;  // asked now and then, by the thread that called
 
   // False if it was interrupted.

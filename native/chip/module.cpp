@@ -132,8 +132,9 @@ void bind(nb::module_& m, const char* name) {
              b.machine.account = {int64_t(updates_seconds.size()), synapses.data(), spikes.data(), packets.data(),
                                   hops.data(), b.keep(updates_seconds), synapse, spike, barrier, seconds.data()};
            })
-      .def_prop_rw("short_after", [](B& b) { return b.machine.short_after; },
-                   [](B& b, int64_t steps) { b.machine.short_after = steps; })
+      .def_prop_rw(
+          "short_after", [](B& b) { return b.machine.short_after; },
+          [](B& b, int64_t steps) { b.machine.short_after = steps; })
       .def("run",
            [](B& b, int64_t steps, int64_t samples, int threads) {
              b.machine.threads = threads;

@@ -115,7 +115,9 @@ class _Cells(torch.autograd.Function):
         spikes = torch.empty_like(currents)
         words = empty_words(steps * batch, width)
         last = {name: None if given[name] is None else currents.new_empty(batch, width) for name in _STARTS[:4]}
-        core.fire_cells(given, _settings(cells), cells.refractory, {"spikes": spikes, "words": words, "active": active, **last})
+        core.fire_cells(
+            given, _settings(cells), cells.refractory, {"spikes": spikes, "words": words, "active": active, **last}
+        )
         ctx.cells = cells
         ctx.names = list(given)
         ctx.save_for_backward(*given.values(), spikes if weight is not None else None)
