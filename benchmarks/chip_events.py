@@ -28,7 +28,7 @@ import numpy as np
 from chip_peers import FAN_OUT, MILLION, RATE
 
 from spikeledger.chip.device import load_device
-from spikeledger.chip.machine import _SHORT_AFTER, Machine, native
+from spikeledger.chip.machine import SHORT_AFTER, Machine, native
 from spikeledger.chip.placement import Placement
 from spikeledger.hardware.profile import HardwareProfile
 from spikeledger.mapping.mapped import Mapped
@@ -147,7 +147,7 @@ def measure(
     # one machine for each number of threads, for its synapses are laid out by that; the run before is not timed
     plain, one, two = Machine(network), Machine(network, on_cores(network)), Machine(network, on_cores(network))
     for machine, threads in ((plain, 1), (one, 1), (two, 2)):
-        for _ in range(-(-_SHORT_AFTER // steps)):
+        for _ in range(-(-SHORT_AFTER // steps)):
             ours(machine, steps, threads, cpu)
     deeds: dict[str, Callable[[], float]] = {
         "limit, 1 thread": limit(size, 1, cpu),

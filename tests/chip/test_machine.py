@@ -77,7 +77,7 @@ def test_synapses_of_four_bytes_give_the_same_to_the_bit(
     placement = on_cores_of(network, a_core)
     found = []
     for after in (10**6, 0):
-        monkeypatch.setattr(machine, "_SHORT_AFTER", after)
+        monkeypatch.setattr(machine, "SHORT_AFTER", after)
         ready = Machine(network, placement, dtype=dtype)
         for threads in (1, 3):
             found.append(ready.run({}, steps=12, samples=2, threads=threads, keep=["neurons"]))
@@ -94,7 +94,7 @@ def test_synapses_of_four_bytes_give_the_same_to_the_bit(
 
 
 def test_too_many_weights_for_four_bytes_and_rows_that_meet_a_target_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_SHORT_AFTER", 0)
+    monkeypatch.setattr(machine, "SHORT_AFTER", 0)
     many = random_network(2_000, 20, rate=0.05, weight=0.3)  # 40,000 different weights
     native = Machine(many).run({}, steps=20, samples=1, threads=2)
     slow = run_reference(many, {}, steps=20, samples=1, dtype=np.dtype(np.float32), limit=0.0, keep=())

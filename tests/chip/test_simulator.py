@@ -86,7 +86,7 @@ def test_native_machine_is_its_oracle_on_random_graphs(
     options = {"precision": "float64" if wide else "float32", "keep": list(network.populations)[1:]}
     oracle = run(network, inputs, backend="reference", **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "_SHORT_AFTER", 0 if short else 256)
+        patch.setattr(machine, "SHORT_AFTER", 0 if short else 256)
         native = run(network, inputs, backend="native", threads=threads, **options)
     for name, raster in oracle.rasters.items():
         assert np.array_equal(raster, native.rasters[name]), name

@@ -29,7 +29,7 @@ RESETS = ("subtract", "zero", "none")
 _MOST_SLICES = 16  # of a population whose sparse rows are counted by a table, however short these are
 # steps after which sparse rows are laid out in 4 bytes a synapse, where their weights are few: what that costs comes back in
 # about 150
-_SHORT_AFTER = 256
+SHORT_AFTER = 256
 
 
 @dataclass(eq=False)
@@ -61,7 +61,7 @@ class Machine:
             raise InputError("the native core was not built: use backend='reference', or install with a C++ compiler")
         self.network, self.placement, self.dtype = network, placement, np.dtype(dtype)
         self._machine = {"f4": native.MachineFloat32, "f8": native.MachineFloat64}[self.dtype.str[1:]]()
-        self._machine.short_after = _SHORT_AFTER
+        self._machine.short_after = SHORT_AFTER
         self._number = {name: number for number, name in enumerate(network.order)}
         self._grain = {name: grain(network, name) for name in network.order}
         self._depth = {name: network.reach(name) for name in network.order}
