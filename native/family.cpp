@@ -36,7 +36,7 @@ void bind_family(nb::module_& module) {
     const Cells population = cells(shape, Tensors(in), threshold, bar, reset, delayed, refractory, threads);
     const Tensors to(out);
     const CellsFired fired{to.at("spikes"), to.at<uint64_t>("words"), to.at("membrane"), to.at("synapse"),
-                           to.at("adaptation"), to.at("waiting")};
+                           to.at("adaptation"), to.at("waiting"), to.at<int64_t>("active")};
     nb::gil_scoped_release release;
     kernels_in_use().fire_cells(population, fired);
   });

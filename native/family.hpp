@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "kernels.hpp"
@@ -71,6 +72,9 @@ class Group {
   // All steps; `traces`, room for steps * kSlots * rows * lanes floats, or null where nobody goes back.
   void forth(const CellsFired* out, float* traces) {
     const int64_t words = words_of(p_.width);
+    static thread_local std::vector<int32_t> active;  // of each lane, over all rows
+    const bool counts = out != nullptr && out->active != nullptr;
+    if (counts) active.assign(static_cast<size_t>(lanes_), 0);
     for (int64_t step = 0; step < p_.steps; ++step)
       for (int64_t g = 0; g < rows_; ++g) {
         const int64_t line = step * p_.batch + row_ + g;
@@ -84,6 +88,7 @@ class Group {
           Lanes value = load(current + n, here);
           if (p_.own != nullptr) value = value + load(p_.own + at, here) * now.fired;
           if (p_.weight_blocked != nullptr) value = value + load(state(5, g) + n);
+          if (counts) count(active.data() + n, value != splat(0.0f));
           const Trace trace = advance(p_, now, value, at, here);
           store(state(0, g) + n, now.membrane);
           if (p_.alpha != nullptr) store(state(1, g) + n, now.synapse);
@@ -101,6 +106,8 @@ class Group {
         }
       }
     if (out != nullptr) write(0, out->membrane), write(1, out->synapse), write(2, out->adaptation), write(3, out->waiting);
+    for (int64_t n = 0; counts && n < count_; ++n)
+      std::atomic_ref(out->active[from_ + n]).fetch_add(active[static_cast<size_t>(n)], std::memory_order_relaxed);
   }
 
   // Back through all steps, along their traces. Sums of the constants' gradients go to a row each.
@@ -122,6 +129,13 @@ class Group {
   }
 
  private:
+  static void count(int32_t* at, IntLanes mask) {
+    IntLanes counts;
+    std::memcpy(&counts, at, sizeof counts);
+    counts -= mask;
+    std::memcpy(at, &counts, sizeof counts);
+  }
+
   float* state(int64_t kind, int64_t g) const { return state_ + (kind * rows_ + g) * lanes_; }
   template <typename Float>
   Float* slot(Float* traces, int64_t step, int64_t g) const {

@@ -67,11 +67,13 @@ struct Cells {
   int threads;
 };
 
-// What they did: spikes [T, B, N], words [T * B, words_of(N)], the last state (each or null).
+// What they did: spikes [T, B, N], words [T * B, words_of(N)], the last state (each or null); and, added to what is there,
+// how often each neuron's current was not zero [N], or null.
 struct CellsFired {
   float* spikes;
   uint64_t* words;
   float *membrane, *synapse, *adaptation, *waiting;
+  int64_t* active;
 };
 
 // Gradients of the spikes and of the last state (each or null) in; of currents, the first state and constants (or null) out.

@@ -7,6 +7,7 @@
 // longer than that; delays are kept as lists of spikes.
 #pragma once
 
+#include <bit>
 #include <functional>
 
 #include "arrivals.hpp"
@@ -23,6 +24,7 @@ class Machine {
   std::vector<Projection<Real>> projections;
   Account account;
   int threads = 1;
+  int64_t short_after = 0;  // steps after which synapses are made short
   std::function<bool()> interrupted;  // asked now and then, by the thread that called
 
   // False if it was interrupted.
@@ -40,13 +42,13 @@ class Machine {
 
  private:
   static constexpr int most_recent = 255;  // steps that a byte can count
-  int64_t steps_ = 0, samples_ = 0, remembered_ = 2;
+  int64_t steps_ = 0, samples_ = 0, remembered_ = 2, ran_ = 0;
   bool waits_at_end_ = false;
   std::atomic<int64_t> stop_at_{0};
   std::vector<Bench<Real>> benches_;  // one a thread
 
   void prepare() {
-    int64_t most = 0, granules = 0, deepest = 0;
+    int64_t most = 0, granules = 0, deepest = 0, behind = 1;
     bool at_once = false;
     for (const auto& q : projections) deepest = std::max<int64_t>(deepest, q.delay);
     remembered_ = deepest + 2;  // a thread may be one step ahead
@@ -68,14 +70,21 @@ class Machine {
       if (!p.v.data()) p.v.zeros(p.size);
       p.rest(0, p.size);
       for (int64_t k = 0; k < blocks; ++k) most = std::max(most, p.borders[k + 1] - p.borders[k]);
-      granules = std::max(granules, (most >> p.shift) + 2);
+      granules = std::max(granules, (most >> p.shift) + 3);
+      if (p.counted) behind = std::max<int64_t>(behind, int64_t(1) << std::min(p.shift, 18));
     }
     waits_at_end_ = account.cores || deepest || !at_once;
+    ran_ += steps_ * samples_;
     for (auto& q : projections)
-      if (q.kind == Kind::sparse) cut(q);
+      if (q.kind == Kind::sparse) {
+        if (q.brief.there() && q.brief.blocks == populations[q.target].blocks()) continue;
+        q.brief.synapses = Buffer<uint32_t>();
+        cut(q);
+        if (ran_ >= short_after) shorten(q);
+      }
     benches_.resize(threads);
     for (auto& bench : benches_) {
-      bench.currents.zeros(most);
+      bench.currents.zeros(most + behind);
       bench.arrivals.zeros(granules);
       for (auto& work : bench.work) work.assign(2 * account.cores + 2, 0);
     }
@@ -103,6 +112,48 @@ class Machine {
       }
     }
     q.cuts.data()[q.sources * blocks] = q.starts[q.sources];
+  }
+
+  // Makes a projection's synapses short, if its weights are few.
+  void shorten(Projection<Real>& q) {
+    const Population<Real>& p = populations[q.target];
+    const int64_t blocks = p.blocks(), all = q.starts[q.sources];
+    auto& brief = q.brief;
+    if (brief.blocks == blocks) return;
+    brief.blocks = blocks;
+    brief.synapses = Buffer<uint32_t>();
+    int64_t widest = 1;
+    for (int64_t b = 0; b < blocks; ++b) widest = std::max(widest, p.behind(b) + 1);
+    if (widest > 1 << 18 || all == 0 || all >= int64_t(1) << 32) return;
+    brief.bits = widest > 1 << 17 ? 18 : 17;
+    Few<Real> few(std::min<size_t>(Few<Real>::most, size_t(1) << (32 - brief.bits)));
+    for (int64_t k = 0; k < std::min<int64_t>(all, 1 << 14); ++k)  // before any memory is asked for
+      if (few.number(q.records[k].weight) < 0) return;
+    const int64_t* cuts = blocks == 1 ? q.starts : q.cuts.data();
+    int64_t fours = 0;
+    brief.cuts.zeros(size_t(q.sources * blocks + 1));
+    for (int64_t k = 0; k < q.sources * blocks; ++k) {
+      brief.cuts.data()[k] = uint32_t(fours);
+      fours += (cuts[k + 1] - cuts[k] + 3) / 4;
+    }
+    brief.cuts.data()[q.sources * blocks] = uint32_t(fours);
+    Buffer<uint32_t> made;
+    made.zeros(size_t(4 * fours));
+    const int64_t nothing = few.number(Real(0));
+    for (int64_t k = 0; k < q.sources * blocks; ++k) {
+      const int64_t b = k % blocks;
+      const auto origin = uint32_t(p.origin(b));
+      uint32_t* to = made + 4 * size_t(brief.cuts.data()[k]);
+      for (int64_t at = cuts[k]; at < cuts[k + 1]; ++at) {
+        const int64_t number = few.number(q.records[at].weight);
+        if (number < 0 || nothing < 0) return;
+        *to++ = (q.records[at].target - origin) | uint32_t(number) << brief.bits;
+      }
+      while ((to - made.data()) % 4) *to++ = uint32_t(p.behind(b)) | uint32_t(nothing) << brief.bits;
+    }
+    brief.weights = std::move(few.weights);
+    brief.synapses = std::move(made);
+    q.cuts = Buffer<int64_t>();
   }
 
   void loop(int me, Barrier& barrier) {
@@ -181,7 +232,10 @@ class Machine {
           std::memcpy(&eight, spiked + word + 8 * k, 8);
           bits |= (eight * 0x0102040810204080u >> 56) << 8 * k;
         }
-        for (; bits; bits &= bits - 1) found[count++] = int32_t(word + __builtin_ctzll(bits));
+        for (; bits; bits &= bits - 1) {
+          found[count++] = int32_t(word + __builtin_ctzll(bits));
+          __builtin_prefetch(p.routes.data() + first + found[count - 1]);
+        }
       }
       for (int k = 0; k < count; ++k) {
         const int64_t i = first + found[k];
@@ -210,15 +264,15 @@ class Machine {
       bench.work[now & 1][p.cores[slice]] += int64_t(sum);
       i = last;
     }
-    std::fill_n(arrivals, ((end - 1) >> p.shift) - origin + 1, 0);
+    std::fill_n(arrivals, ((end - 1) >> p.shift) - origin + 2, 0);
   }
 
   void leave(Population<Real>& p, Bench<Real>& bench, int64_t now, int64_t t, int64_t i) {
     if (steps_ - 1 - t < p.depth) ++p.late[(steps_ - 1 - t) * p.size + i];
-    if (!p.packets) return;
+    if (p.routes.empty()) return;
     int64_t* work = bench.work[now & 1].data() + 2 * account.cores;
-    work[0] += p.packets[i];
-    work[1] += p.hops[i];
+    work[0] += p.routes[i].packets;
+    work[1] += p.routes[i].hops;
   }
 
   void book(Population<Real>& p, int64_t b) {
@@ -238,16 +292,18 @@ class Machine {
     const int64_t begin = p.borders[b], end = p.borders[b + 1];
     if (t < q.delay || begin == end) return;
     using Place = typename Arrivals<Real>::Place;
-    const Place place{Place::moved(bench.currents.data(), begin),
-                      p.counted ? Place::moved(bench.arrivals.data(), begin >> p.shift) : nullptr, p.shift, begin, end};
+    const int64_t origin = q.brief.there() ? p.origin(b) : 0;
+    const Place place{Place::moved(bench.currents.data(), begin - origin),
+                      p.counted ? Place::moved(bench.arrivals.data(), (begin - origin) >> p.shift) : nullptr, p.shift,
+                      begin, end};
     const auto& lists = populations[q.source].fired[(now - q.delay) % remembered_];
     int64_t* work = bench.work[now & 1].data();
     for (size_t k = 0; k < lists.size(); ++k) {
       const auto& list = lists[k];
-      const bool told = !q.counts || p.counted || int64_t(k) % p.blocks() != b;  // one block tells a list's tables
-      if (q.kind == Kind::sparse && !q.fan.starts) {
+      const bool told = !q.tabled() || p.counted || int64_t(k) % p.blocks() != b;  // one block tells a list's tables
+      if (q.kind == Kind::sparse && !q.fan.starts && q.different) {
         Arrivals<Real>::stream(q, p.blocks(), b, list, place);
-        if (!told) Arrivals<Real>::tally(q, p, list, work);
+        if (!told) Arrivals<Real>::tally(q, p, list, bench, work);
       } else {
         Arrivals<Real>::each(q, p, b, list, place, work, told);
       }

@@ -83,22 +83,28 @@ void bind(nb::module_& m, const char* name) {
              // as many neurons together as keep to one core each
              p.shift = 30;
              for (size_t k = 1; k + 1 < p.slices.size(); ++k) p.shift = std::min(p.shift, __builtin_ctzll(p.slices[k]));
-             if (packets) p.packets = b.keep(*packets);
-             if (hops) p.hops = b.keep(*hops);
+             p.routes.resize(packets && hops ? p.size : 0);
+             for (size_t i = 0; i < p.routes.size(); ++i) p.routes[i] = {packets->data()[i], hops->data()[i]};
            },
            "population"_a, "counted"_a, "slices"_a, "cores"_a, "slice_of"_a, "packets"_a.none(), "hops"_a.none())
       .def("connect",
            [](B& b, int source, int target, int delay, int kind, int64_t sources, std::optional<In<int64_t>> starts,
               std::optional<nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu>> records,
-              std::optional<In<Real>> weight, std::optional<In<uint32_t>> counts, std::vector<int64_t> conv,
+              std::optional<In<Real>> weight, std::optional<In<uint32_t>> counts,
+              std::optional<In<uint8_t>> few_counts, std::vector<int64_t> conv,
               std::optional<In<int64_t>> fan_starts, std::optional<In<int32_t>> fan_places,
               std::optional<In<Real>> fan_scales) {
              Projection<Real> q;
              q.source = source, q.target = target, q.delay = delay, q.kind = Kind(kind), q.sources = sources;
              if (starts) q.starts = b.keep(*starts);
              if (records) q.records = reinterpret_cast<const Record<Real>*>(b.keep(*records));
+             if (starts && records)
+               for (int64_t i = 0; i < sources; ++i)
+                 for (int64_t k = q.starts[i] + 1; k < q.starts[i + 1]; ++k)
+                   q.different &= q.records[k - 1].target < q.records[k].target;
              if (weight) q.weight = b.keep(*weight);
              if (counts) q.counts = b.keep(*counts);
+             if (few_counts) q.few_counts = b.keep(*few_counts);
              if (conv.size() == 15) std::memcpy(&q.conv, conv.data(), sizeof(ConvShape));
              if (fan_starts) q.fan = {b.keep(*fan_starts), b.keep(*fan_places), b.keep(*fan_scales)};
              auto& from = b.machine.populations.at(source);
@@ -108,7 +114,7 @@ void bind(nb::module_& m, const char* name) {
            },
            "source"_a, "target"_a, "delay"_a, "kind"_a, "sources"_a, "starts"_a.none() = nb::none(),
            "records"_a.none() = nb::none(), "weight"_a.none() = nb::none(), "counts"_a.none() = nb::none(),
-           "conv"_a = std::vector<int64_t>{}, "fan_starts"_a.none() = nb::none(), "fan_places"_a.none() = nb::none(),
+           "few_counts"_a.none() = nb::none(), "conv"_a = std::vector<int64_t>{}, "fan_starts"_a.none() = nb::none(), "fan_places"_a.none() = nb::none(),
            "fan_scales"_a.none() = nb::none())
       .def("results",
            [](B& b, int population, Out<int64_t> spikes, Out<int32_t> active, Out<int64_t> per_step,
@@ -126,6 +132,9 @@ void bind(nb::module_& m, const char* name) {
              b.machine.account = {int64_t(updates_seconds.size()), synapses.data(), spikes.data(), packets.data(),
                                   hops.data(), b.keep(updates_seconds), synapse, spike, barrier, seconds.data()};
            })
+      .def_prop_rw(
+          "short_after", [](B& b) { return b.machine.short_after; },
+          [](B& b, int64_t steps) { b.machine.short_after = steps; })
       .def("run",
            [](B& b, int64_t steps, int64_t samples, int threads) {
              b.machine.threads = threads;
@@ -143,17 +152,19 @@ void bind(nb::module_& m, const char* name) {
            "steps"_a, "samples"_a, "threads"_a);
 }
 
-// How many records of each row end in each slice of the targets: uint32 [rows, slices].
-void count_slices(In<int64_t> starts, nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu> records, int64_t stride,
-                  In<int32_t> slice_of, int64_t slices, Out<uint32_t> counts) {
+// How many records of each row end in each slice of the targets: [rows, slices]. False if a byte does not hold it.
+template <class Count>
+bool count_slices(In<int64_t> starts, nb::ndarray<const uint8_t, nb::c_contig, nb::device::cpu> records, int64_t stride,
+                  In<int32_t> slice_of, int64_t slices, Out<Count> counts) {
   nb::gil_scoped_release release;
   const uint8_t* at = records.data();
   for (size_t i = 0; i + 1 < starts.size(); ++i)
     for (int64_t k = starts.data()[i]; k < starts.data()[i + 1]; ++k) {
       uint32_t target;
       std::memcpy(&target, at + k * stride, 4);
-      ++counts.data()[i * slices + slice_of.data()[target]];
+      if (++counts.data()[i * slices + slice_of.data()[target]] == 0) return false;
     }
+  return true;
 }
 
 // Million random read-modify-writes: the machine's own limit, for benchmarks. Returns a value so that nothing is elided.
@@ -176,6 +187,7 @@ float random_updates(Out<float> cells, In<uint32_t> targets, int64_t rounds) {
 NB_MODULE(_native, m) {
   bind<float>(m, "MachineFloat32");
   bind<double>(m, "MachineFloat64");
-  m.def("count_slices", &count_slices);
+  m.def("count_slices", &count_slices<uint8_t>);
+  m.def("count_slices", &count_slices<uint32_t>);
   m.def("random_updates", &random_updates);
 }

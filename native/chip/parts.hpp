@@ -69,6 +69,45 @@ struct Record {
   Real weight;
 };
 
+// The same synapses in 4 bytes each, where a projection has few different weights: in the lower bits where the target lies
+// in its block, in the upper ones which weight it is. A row's part in a block is filled up to a multiple of four by synapses
+// of no weight to a place behind the block.
+template <class Real>
+struct Short {
+  Buffer<uint32_t> synapses;
+  Buffer<uint32_t> cuts;  // [sources][blocks] + 1, in fours: where each block's part of each row begins
+  std::vector<Real> weights;
+  int bits = 0;  // of a target: 17, or 18 where the cache holds larger blocks; to shift by a constant costs a third
+  int64_t blocks = 0;  // that it was made for, or could not be
+  bool there() const { return synapses.size() > 0; }
+};
+
+// Numbers different weights, as long as they are few.
+template <class Real>
+struct Few {
+  static constexpr size_t most = 4096;  // a table of them stays in the first-level cache
+  std::vector<Real> weights;
+
+  explicit Few(size_t room) : room_(room), found_(4 * most, -1) {}
+
+  // The number of a weight; negative if there are too many.
+  int64_t number(Real weight) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, &weight, sizeof weight);
+    size_t at = bits * 0x9e3779b97f4a7c15u >> 50;
+    for (; found_[at] >= 0; at = (at + 1) % found_.size())
+      if (!std::memcmp(&weights[size_t(found_[at])], &weight, sizeof weight)) return found_[at];
+    if (weights.size() == room_) return -1;
+    found_[at] = int32_t(weights.size());
+    weights.push_back(weight);
+    return found_[at];
+  }
+
+ private:
+  size_t room_;
+  std::vector<int32_t> found_;  // by a weight's bits: which it is
+};
+
 struct Fan {  // see synapses.py; null where a neuron is a place of the operator's input
   const int64_t* starts = nullptr;
   const int32_t* places = nullptr;
@@ -90,10 +129,14 @@ struct Projection {
   Fan fan;
   const int64_t* starts = nullptr;  // sparse: [sources + 1]
   const Record<Real>* records = nullptr;
+  bool different = true;  // whether no row has a target twice
+  Short<Real> brief;     // empty where the weights are too many, or a run too short to pay for it
   Buffer<int64_t> cuts;  // [sources][blocks of the target] + 1: where each block's part of each row begins
   int64_t sources = 0;
   const Real* weight = nullptr;      // dense: [sources, targets]; conv: [in, kh, kw, out / groups]
-  const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]; sparse: may be null
+  const uint32_t* counts = nullptr;  // dense: [sources, slices of the target]; conv: [in, kh, kw]
+  const uint8_t* few_counts = nullptr;  // sparse, where no source has more in a slice than a byte holds: as of dense ones
+  bool tabled() const { return counts || few_counts; }
   ConvShape conv{};
 };
 
@@ -122,8 +165,10 @@ struct Population {
   std::vector<int64_t> slices;    // borders of the parts that lie on one core each
   std::vector<int32_t> cores;     // one a slice
   std::vector<int32_t> slice_of;  // [size / grain]
-  const int32_t* packets = nullptr;  // destination cores of a spike of each neuron
-  const int32_t* hops = nullptr;
+  struct Route {
+    int32_t packets, hops;
+  };
+  std::vector<Route> routes;  // of a spike of each neuron: its destination cores, and how far away they are; may be empty
   std::vector<std::vector<Fired<Real>>> fired;  // [steps that are remembered][blocks]
   std::vector<int64_t> borders;                 // [blocks + 1]
   Buffer<uint8_t> recent_spikes;  // [size], of the steps since they were last booked
@@ -139,6 +184,14 @@ struct Population {
   const Real* values = nullptr;  // of an input: [steps, samples, size]
 
   int64_t blocks() const { return int64_t(borders.size()) - 1; }
+
+  // From where short synapses count their targets in a block: its first neuron, or of those that are counted together.
+  int64_t origin(int64_t b) const { return counted ? borders[b] >> shift << shift : borders[b]; }
+  // A place behind a block, counted so: of its own among the currents, and among the arrivals.
+  int64_t behind(int64_t b) const {
+    const int64_t size = borders[b + 1] - origin(b);
+    return counted ? (((size - 1) >> shift) + 1) << shift : size;
+  }
 
   // Its constants at a step: outside its window nothing is above the bar.
   Neurons<Real> at(int64_t step) const {
@@ -165,6 +218,7 @@ template <class Real>
 struct Bench {
   Buffer<Real> currents;
   Buffer<uint32_t> arrivals;
+  std::vector<uint32_t> told;  // synaptic operations by slice of the population in hand, by tables
   std::vector<int64_t> work[2];  // of this step and of the one before: synapses and spikes a core, packets, hops
 };
 

@@ -23,5 +23,8 @@ CLONES void step(const Neurons<double>& p, const Cells<double>& c, size_t first,
 }
 CLONES void add_row(float* to, const float* weights, float value, size_t n) { add_row_any(to, weights, value, n); }
 CLONES void add_row(double* to, const double* weights, double value, size_t n) { add_row_any(to, weights, value, n); }
+CLONES void add_counts(uint32_t* __restrict to, const uint8_t* __restrict counts, size_t n) {
+  for (size_t i = 0; i < n; ++i) to[i] += counts[i];
+}
 
 }  // namespace chip

@@ -100,5 +100,6 @@ void step(const Neurons<double>& p, size_t first, size_t n, double* v, double* c
           uint8_t* active);
 void add_row(float* to, const float* weights, float value, size_t n);
 void add_row(double* to, const double* weights, double value, size_t n);
+void add_counts(uint32_t* to, const uint8_t* counts, size_t n);
 
 }  // namespace chip

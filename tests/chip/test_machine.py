@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from spikeledger.chip.device import load_device
 from spikeledger.chip.machine import Machine
 from spikeledger.chip.placement import Placement, place
 from spikeledger.chip.reference import run_reference
+from spikeledger.mapping.mapped import Mapped
 from spikeledger.mapping.random_network import random_network
+from spikeledger.mapping.synapses import Sparse
 
 pytestmark = pytest.mark.skipif(machine.native is None, reason="the native core was not built")
 
@@ -47,6 +50,69 @@ def test_several_blocks_and_threads_give_the_same_spikes_and_core_by_core_accoun
         arrived = np.bincount(target[raster[t - 1] > 0].ravel(), minlength=cores)
         assert np.array_equal(alone.core_synapses[t], arrived) and arrived.sum() > 0
     assert np.array_equal(alone.core_spikes[3], np.add.reduceat(raster[3].astype(np.int64), borders[:-1]))
+
+
+def on_cores_of(network: Mapped, neurons: int) -> Placement:
+    """Neurons in order, so many to a core."""
+    cores = -(-network.neurons // neurons)
+    borders = np.minimum(np.arange(cores + 1) * neurons, network.neurons).astype(np.int64)
+    return Placement(
+        network, load_device("loihi"), {"neurons": borders}, {"neurons": np.arange(cores, dtype=np.int32)},
+        np.zeros((cores, 2), np.int64), np.zeros((cores + 1, cores)), {}, {},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("neurons", "fan_out", "a_core"),
+    # rows cut into blocks, arrivals counted one by one; the same by tables of bytes; a row that no byte counts
+    [(300_000, 3, 1000), (3_000, 70, 60), (1_500, 700, 750), (900, 30, 7)],
+)
+def test_synapses_of_four_bytes_give_the_same_to_the_bit(
+    neurons: int, fan_out: int, a_core: int, dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = random_network(neurons, fan_out, rate=0.05, weight=0.3)
+    records = network.projections[0].synapses.records  # type: ignore[attr-defined]
+    records["weight"] = np.rint(records["weight"] * 50) / np.float32(70)  # few weights, and no round numbers
+    placement = on_cores_of(network, a_core)
+    found = []
+    for after in (10**6, 0):
+        monkeypatch.setattr(machine, "SHORT_AFTER", after)
+        ready = Machine(network, placement, dtype=dtype)
+        for threads in (1, 3):
+            found.append(ready.run({}, steps=12, samples=2, threads=threads, keep=["neurons"]))
+    target, starts = records["target"] // a_core, np.arange(neurons + 1) * fan_out
+    raster = found[0].rasters["neurons"][:, :-1].sum((0, 1))
+    told = np.bincount(target, np.repeat(raster, np.diff(starts)), minlength=len(placement.cores["neurons"]))
+    assert np.array_equal(found[0].core_synapses.sum(0), told) and told.sum() > 0  # type: ignore[union-attr]
+    for other in found[1:]:
+        for mine, theirs in zip(vars(found[0]).values(), vars(other).values(), strict=True):
+            for one, two in zip(
+                *(each.values() if isinstance(each, dict) else [each] for each in (mine, theirs)), strict=True
+            ):
+                assert np.array_equal(one, two)
+
+
+def test_too_many_weights_for_four_bytes_and_rows_that_meet_a_target_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "SHORT_AFTER", 0)
+    many = random_network(2_000, 20, rate=0.05, weight=0.3)  # 40,000 different weights
+    native = Machine(many).run({}, steps=20, samples=1, threads=2)
+    slow = run_reference(many, {}, steps=20, samples=1, dtype=np.dtype(np.float32), limit=0.0, keep=())
+    assert np.array_equal(native.spikes["neurons"], slow.spikes["neurons"])
+    once = random_network(40, 1, rate=0.2, weight=1.0)
+    rows = once.projections[0].synapses.records  # type: ignore[attr-defined]
+    rows["weight"] = 0.5
+    doubled = replace(
+        once.projections[0],
+        synapses=Sparse(np.arange(41) * 4, np.repeat(rows, 4), 40),
+    )
+    summed = replace(once.projections[0], synapses=Sparse(np.arange(41), rows.copy(), 40))
+    summed.synapses.records["weight"] *= 4  # type: ignore[attr-defined]
+    each, whole = (
+        Machine(replace(once, projections=(projection,))).run({}, steps=20, samples=1)
+        for projection in (doubled, summed)
+    )
+    assert np.array_equal(each.spikes["neurons"], whole.spikes["neurons"]) and each.spikes["neurons"].any()
 
 
 @pytest.mark.parametrize("steps", [254, 255, 256, 600])

@@ -76,16 +76,18 @@ def test_networks_of_the_zoo_with_their_encoder(name: str) -> None:
 @needs_native
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), steps=st.integers(1, 12), threads=st.integers(1, 3), wide=st.booleans(),
-       cells=st.booleans())  # fmt: skip
+       cells=st.booleans(), short=st.booleans())  # fmt: skip
 def test_native_machine_is_its_oracle_on_random_graphs(
-    seed: int, steps: int, threads: int, wide: bool, cells: bool
+    seed: int, steps: int, threads: int, wide: bool, cells: bool, short: bool
 ) -> None:
     network = random_graph(seed, dtype=np.float64 if wide else np.float32, cells=cells)
     size = network.populations["input"].size
     inputs = np.random.default_rng(seed).integers(-1, 2, (steps, 2, size)) / 2
     options = {"precision": "float64" if wide else "float32", "keep": list(network.populations)[1:]}
     oracle = run(network, inputs, backend="reference", **options)
-    native = run(network, inputs, backend="native", threads=threads, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "SHORT_AFTER", 0 if short else 256)
+        native = run(network, inputs, backend="native", threads=threads, **options)
     for name, raster in oracle.rasters.items():
         assert np.array_equal(raster, native.rasters[name]), name
     agree(native.activity, oracle.activity)

@@ -26,7 +26,10 @@ except ImportError:  # no compiler where it was installed
     native = None
 
 RESETS = ("subtract", "zero", "none")
-_MOST_SLICES = 16  # of a population whose sparse rows are counted by a table; beyond, arrivals are counted one by one
+_MOST_SLICES = 16  # of a population whose sparse rows are counted by a table, however short these are
+# steps after which sparse rows are laid out in 4 bytes a synapse, where their weights are few: what that costs comes back in
+# about 150
+SHORT_AFTER = 256
 
 
 @dataclass(eq=False)
@@ -58,6 +61,7 @@ class Machine:
             raise InputError("the native core was not built: use backend='reference', or install with a C++ compiler")
         self.network, self.placement, self.dtype = network, placement, np.dtype(dtype)
         self._machine = {"f4": native.MachineFloat32, "f8": native.MachineFloat64}[self.dtype.str[1:]]()
+        self._machine.short_after = SHORT_AFTER
         self._number = {name: number for number, name in enumerate(network.order)}
         self._grain = {name: grain(network, name) for name in network.order}
         self._depth = {name: network.reach(name) for name in network.order}
@@ -137,8 +141,11 @@ class Machine:
         slices, cores = self.placement.borders[name], self.placement.cores[name]
         channels, into = self._grain[name], self.network.into(name)
         cut = bool(np.any(slices % channels))
-        kinds = {type(p.synapses) for p in into}
-        counted = (Sparse in kinds and len(cores) > _MOST_SLICES) or cut
+        rows = [p.synapses for p in into if isinstance(p.synapses, Sparse)]
+        # a row's part of a table is a byte a slice; where that is more than the row has synapses, each is counted as it
+        # arrives
+        most = min((synapses.stored // max(synapses.sources, 1) for synapses in rows), default=0)
+        counted = (bool(rows) and len(cores) > max(_MOST_SLICES, most)) or cut
         slice_of = (np.searchsorted(slices, np.arange(0, slices[-1], channels), "right") - 1).astype(np.int32)
         packets, hops = self.placement.packets.get(name), self.placement.hops.get(name)
         self._machine.place(
@@ -164,13 +171,15 @@ class Machine:
             records = self._records(synapses, channels)
             given.update(kind=0, starts=synapses.starts, records=records.view(np.uint8).reshape(-1))
             if slices is not None:
-                table = np.zeros((synapses.sources, len(slices) - 1), np.uint32)
                 slice_of = (np.searchsorted(slices, np.arange(slices[-1]), "right") - 1).astype(np.int32)
                 assert native is not None
-                native.count_slices(
-                    synapses.starts, given["records"], records.dtype.itemsize, slice_of, len(slices) - 1, table
-                )
-                given.update(counts=table)
+                for kind, name in ((np.uint8, "few_counts"), (np.uint32, "counts")):
+                    table = np.zeros((synapses.sources, len(slices) - 1), kind)
+                    if native.count_slices(
+                        synapses.starts, given["records"], records.dtype.itemsize, slice_of, len(slices) - 1, table
+                    ):
+                        given[name] = table
+                        break
         elif isinstance(synapses, Dense):
             weight = np.ascontiguousarray(inward(synapses.weight, channels), self.dtype)
             given.update(kind=1, weight=weight)

@@ -15,6 +15,7 @@ from . import native as core
 from . import reference
 from .cells import PARAMETERS, RESETS, Cells, State, bar
 from .choice import runs_native
+from .counts import Deeds, of_active
 from .native import Settings
 from .planes import Planes, empty_words, sends
 from .refusal import once
@@ -26,24 +27,47 @@ def run(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, State]:
     On a GPU this is the reference: only plain IF and LIF have Triton kernels.
     """
     shape = currents.shape
-    cells = cells.over(shape[2:])
-    state = _fitting(state, shape[1:])
-    if cells.surrogate.number < 0 or not currents.numel() or not runs_native(currents):
+    if not on_kernel(currents, cells):
+        cells = cells.over(shape[2:])
+        state = _fitting(state, shape[1:])
         if currents.dtype == torch.bfloat16:  # every back end computes it in float32
             wide = State(*(None if part is None else part.float() for part in state))  # type: ignore[arg-type]
             spikes, found = reference.run_cells(currents.float(), wide, cells)
             return spikes.to(currents.dtype), _like(state, found)
         spikes, found = reference.run_cells(currents, state, cells)
         return spikes, State(*found)
+    spikes, last, planes = _fused(currents, state, cells, None)
+    sends(spikes, planes)
+    return spikes, last
+
+
+def run_and_count(currents: Tensor, state: State, cells: Cells) -> tuple[Tensor, State, Planes, Deeds]:
+    """The same of what runs `on_kernel`, with the spikes' bits, and what the population did, its own connections' currents
+    told along."""
+    active = torch.zeros(currents.shape[2:], dtype=torch.int64)
+    spikes, last, planes = _fused(currents, state, cells, active)
+    sends(spikes, planes)
+    return spikes, last, planes, of_active(active, planes)
+
+
+def on_kernel(currents: Tensor, cells: Cells) -> bool:
+    """Whether a population runs fused over time on the native core."""
+    return cells.surrogate.number >= 0 and currents.numel() > 0 and runs_native(currents)
+
+
+def _fused(currents: Tensor, state: State, cells: Cells, active: Tensor | None) -> tuple[Tensor, State, Planes]:
+    shape = currents.shape
+    cells = cells.over(shape[2:])
+    state = _fitting(state, shape[1:])
     flat = currents.to(torch.float32).reshape(*shape[:2], -1).contiguous()
     starts = [None if part is None else part.to(torch.float32).reshape(shape[1], -1).contiguous() for part in state]
     constants = [_each(getattr(cells, name), shape[2:], currents.device) for name in PARAMETERS]
     weight = None if cells.weight is None else cells.weight.to(torch.float32).contiguous()
-    spikes, *last, words = _Cells.apply(cells, weight, flat, *starts, *constants)
+    spikes, *last, words = _Cells.apply(cells, active, weight, flat, *starts, *constants)
     spikes = spikes.view(shape).to(currents.dtype)
-    sends(spikes, Planes(words, tuple(shape)))
     ends = [None if part is None else part.view(shape[1:]) for part in last]
-    return spikes, _like(state, (*ends, None if state.spikes is None else spikes[-1]))
+    last_state = _like(state, (*ends, None if state.spikes is None else spikes[-1]))
+    return spikes, last_state, Planes(words, tuple(shape))
 
 
 def _fitting(state: State, shape: Sequence[int]) -> State:
@@ -80,7 +104,9 @@ class _Cells(torch.autograd.Function):
     """Nothing of a membrane is stored: the way back runs a group of neurons again, and then walks back along it."""
 
     @staticmethod
-    def forward(ctx: Any, cells: Cells, weight: Tensor | None, currents: Tensor, *rest: Tensor | None) -> Any:
+    def forward(
+        ctx: Any, cells: Cells, active: Tensor | None, weight: Tensor | None, currents: Tensor, *rest: Tensor | None
+    ) -> Any:  # fmt: skip
         steps, batch, width = currents.shape
         given = dict(zip(("currents", *_STARTS, *PARAMETERS), (currents, *rest), strict=True))
         given |= (
@@ -89,7 +115,9 @@ class _Cells(torch.autograd.Function):
         spikes = torch.empty_like(currents)
         words = empty_words(steps * batch, width)
         last = {name: None if given[name] is None else currents.new_empty(batch, width) for name in _STARTS[:4]}
-        core.fire_cells(given, _settings(cells), cells.refractory, {"spikes": spikes, "words": words, **last})
+        core.fire_cells(
+            given, _settings(cells), cells.refractory, {"spikes": spikes, "words": words, "active": active, **last}
+        )
         ctx.cells = cells
         ctx.names = list(given)
         ctx.save_for_backward(*given.values(), spikes if weight is not None else None)
@@ -107,18 +135,18 @@ class _Cells(torch.autograd.Function):
             arriving |= {
                 name: grad.contiguous() for name, grad in zip(_STARTS[:3], to_last, strict=False) if grad is not None
             }
-            wanted = dict(zip(("currents", *_STARTS, *PARAMETERS), ctx.needs_input_grad[2:], strict=True))
+            wanted = dict(zip(("currents", *_STARTS, *PARAMETERS), ctx.needs_input_grad[3:], strict=True))
             back = cells.own is not None or cells.weight is not None
             wanted |= {"currents": True, "waiting": False, "fired": wanted["fired"] and back}
             leaving = {name: torch.empty_like(given[name]) if want else None for name, want in wanted.items()}
             core.learn_cells(given, _settings(cells), cells.refractory, arriving, leaving)
             weight_grad = None
-            if ctx.needs_input_grad[1]:
+            if ctx.needs_input_grad[2]:
                 assert leaving["currents"] is not None
                 before = torch.cat([given["fired"][None], spikes[:-1]]).flatten(0, 1)
                 weight_grad = leaving["currents"].flatten(0, 1).t() @ before
         grads = once((weight_grad, *leaving.values()), (*tensors, to_spikes, *to_last), "a neuron")
-        return (None, *grads)
+        return (None, None, *grads)
 
 
 def _blocked(weight: Tensor) -> Tensor:

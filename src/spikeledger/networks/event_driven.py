@@ -9,11 +9,12 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from ..kernels import planes as bits
+from ..kernels.cells import State
 from ..kernels.choice import runs_native
 from ..kernels.counts import Deeds, of_bits
 from ..kernels.layers import Sends
@@ -23,6 +24,20 @@ from . import bit_layers
 from .bit_layers import Pairs, Spikes, Weighted
 from .lifting import OverTime
 from .neurons import Neuron
+
+
+class Returned(NamedTuple):
+    """A run over time of a population with connections to itself, which was looked at by nobody."""
+
+    neuron: Neuron
+    connections: nn.Module
+    currents: Tensor
+    start: State
+    spikes: Tensor
+    last: State
+    planes: bits.Planes
+    before: bits.Planes  # what went through the connections: the spikes of the step before, each step
+    deeds: Deeds
 
 
 class Watcher(Protocol):
@@ -50,6 +65,9 @@ class Watcher(Protocol):
 
     def fired(self, neurons: Neuron, deeds: Deeds, planes: bits.Planes) -> None:
         """A population sent spikes, and did this."""
+
+    def returned(self, run: Returned) -> None:
+        """A population's spikes went back into it through its own connections, at every step of a run."""
 
     def unpacked(self, spikes: Tensor, planes: bits.Planes) -> None:
         """Bits became floats, for a layer that does not work on bits."""

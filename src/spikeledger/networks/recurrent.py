@@ -1,13 +1,14 @@
 """Connections of a population to itself: all to all, one to one, or inhibition between neighbours in a layer.
 
 With the population's own spikes of the step before, its input is `I[t] + W S[t-1]`. As one kernel over time where `W` is a
-matrix, or one weight a neuron; any other module (a convolution) runs step by step, and so does whatever is looked at by a
-hook or the recorder, which then counts the spikes that come back as synaptic operations of the layer `connections`.
+matrix, or one weight a neuron; any other module (a convolution) runs step by step, and so does whatever a hook looks at.
+Who counts is told of the whole run: the spikes that came back are synaptic operations of the layer `connections`.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,10 +17,10 @@ from torch import Tensor, nn
 from ..arguments import checked
 from ..errors import InputError
 from ..kernels.cells import Cells, State, along
-from ..kernels.family import run
-from ..kernels.planes import untouched
-from ..listening.hooks import called
-from .event_driven import unseen
+from ..kernels.family import on_kernel, run, run_and_count
+from ..kernels.planes import pack, untouched
+from ..listening.hooks import called, heard_by
+from .event_driven import Returned, watched
 from .neurons import Neuron, in_parts
 
 
@@ -37,6 +38,11 @@ class Recurrent(nn.Module):
         super().__init__()
         if not isinstance(neuron, Neuron):
             raise InputError(f"recurrent connections are around neurons of this package, not a {type(neuron).__name__}")
+        if neuron.window is not None:
+            raise InputError(
+                f"neurons with a window={neuron.window} count their steps from the first one, and cannot have connections "
+                "to themselves: leave window out"
+            )
         if isinstance(connections, nn.Linear) and connections.in_features != connections.out_features:
             raise InputError(
                 f"connections lead from {connections.in_features} neurons to {connections.out_features}, but must lead "
@@ -91,6 +97,8 @@ class Recurrent(nn.Module):
     def _cells(self) -> Cells:
         """The constants of neurons and connections; without weights where the connections are no kernel's."""
         cells = self.neuron.cells()
+        if "forward" in self.connections.__dict__:  # somebody gave these another
+            return cells
         if isinstance(self.connections, OneToOne):
             return cells._replace(own=self.connections.weight)
         if type(self.connections) in (nn.Linear, Lateral):
@@ -99,10 +107,27 @@ class Recurrent(nn.Module):
 
     def _steps(self, currents: Tensor, state: State) -> tuple[Tensor, State]:
         cells = self._cells()
-        if not unseen(self) or (cells.own is None and cells.weight is None):
+        if (cells.own is None and cells.weight is None) or watched(self):
             return self._one_by_one(currents, state)
+        watcher = heard_by()
+        if watcher is None:
+            return run(self._biased(currents), state, cells)
+        told = on_kernel(currents, cells) and len(currents) > 1
+        with watcher.away():
+            first = pack(state.spikes.detach().expand(currents.shape[1:])[None].float()) if told else None  # type: ignore[union-attr]
+            if first is not None:  # spikes were passed, and no other values
+                spikes, last, planes, deeds = run_and_count(self._biased(currents), state, cells)
+                passed = torch.cat([first.words, planes.words[: len(planes.words) - len(first.words)]])
+                before = replace(planes, words=passed)
+                watcher.returned(
+                    Returned(self.neuron, self.connections, currents, state, spikes, last, planes, before, deeds)
+                )
+                return spikes, last
+        return self._one_by_one(currents, state)
+
+    def _biased(self, currents: Tensor) -> Tensor:
         bias = getattr(self.connections, "bias", None)
-        return run(currents if bias is None else currents + bias, state, cells)
+        return currents if bias is None else currents + bias
 
     def _one_by_one(self, currents: Tensor, state: State) -> tuple[Tensor, State]:
         fired: Any = state.spikes

@@ -15,17 +15,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..activity import Counts
+from ..kernels.cells import along
 from ..kernels.counts import Deeds
 from ..kernels.planes import Planes
 from ..listening.hooks import Ear, alone
+from ..listening.neurons import kind_of
 from ..networks.bit_layers import Pairs, Weighted
+from ..networks.event_driven import Returned
 from ..networks.neurons import Neuron
+from ..networks.recurrent import OneToOne
 from ..torch_private import autocasting, function_modes, in_backward, module_hooks, transforms
 from .books import Books
 from .calls import Calls
 from .census import Census
 from .origins import EVENTS, Origin
-from .products import PRODUCTS, Product, convolution, row_sums
+from .products import PRODUCTS, Product, convolution, row_sums, scaling
 
 _FORWARD, _LINEAR = nn.Linear.forward, F.linear
 
@@ -88,6 +92,7 @@ class BitWatcher:
         return (
             not self.books.quiet
             and not self.books.unpaid
+            and not self.books.hidden
             and not in_backward()
             and all(id(layer) in self._paths for layer in network._modules.values())
         )
@@ -151,6 +156,29 @@ class BitWatcher:
         """A population sent spikes `[T, B, *N]`, and did this."""
         self.books.know.put(planes.words, self._sent(neurons, deeds, planes))
 
+    def returned(self, run: Returned) -> None:
+        """A population's spikes went back into it through its own connections, at every step of a run."""
+        books, know = self.books, self.books.know
+        arriving = books.origin(run.currents)
+        books.ask(arriving)
+        books.spoil([run.currents])
+        for state in (run.currents, *run.start):
+            books.read_out.spend(know.origin(state))
+        path = self._paths[id(run.neuron)]
+        calls = self._recorder.calls
+        kind = kind_of(run.neuron)
+        assert kind is not None  # it is one of ours
+        calls.began(path, kind, run.neuron, (run.currents, run.start))
+        site = calls.site(path, tuple(run.planes.shape[2:]), None)
+        know.put(run.before.words, Origin("spikes", site, 1.0))
+        books.products += 1
+        seen = _census(run.before.per_neuron().numpy(), run.before)
+        books.multiplied(_back(run), seen, (self._paths[id(run.connections)], run.connections))
+        know.send(run.spikes, self._sent(run.neuron, run.deeds, run.planes))
+        for state in run.last:
+            if state is not None and know.origin(state) is None:
+                know.put(state, Origin("values", path))
+
     def _sent(self, neurons: Neuron, deeds: Deeds, planes: Planes) -> Origin:
         """Book what a population did; the origin of its spikes."""
         path = self._paths.get(id(neurons), "")
@@ -179,16 +207,32 @@ def _census(counts: Counts, planes: Planes) -> Census:
     return Census(counts, "spikes", 1.0) if planes.spikes else Census(counts, "silent", 0.0)
 
 
-def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
+def _back(run: Returned) -> Product:
+    """What a population's spikes of the steps before multiplied."""
+    before, layer = run.before, run.connections
+    if not isinstance(layer, OneToOne):
+        return _linear(layer, before.words, before)
+    weight = along(layer.weight.detach(), before.shape[2:])
+    values = layer.weight.detach().new_empty(()).expand(before.shape)
+    return scaling(values, weight, 2)._replace(arrived=before.words, weight=layer.weight)  # type: ignore[arg-type]
+
+
+def _linear(layer: Any, source: Tensor, planes: Planes) -> Product:
     weight = layer.weight.detach()
-    # an expanded scalar has the shape that rules ask for, and no memory
-    nothing = weight.new_empty(())  # nobody looks at the values: the bits are counted
+    outputs = planes.rows * layer.out_features
+    # an expanded scalar has the shape that rules ask for, and no memory; nobody looks at the values: the bits are counted
+    values = weight.new_empty(()).expand(planes.shape)
+    return Product(
+        "linear", source, values, layer.weight, weight.t(), torch.matmul, 2, outputs,
+        outputs * layer.in_features, getattr(layer, "bias", None), fan_out=row_sums,
+    )  # fmt: skip
+
+
+def _product(layer: Weighted, source: Tensor, planes: Planes) -> Product:
     if isinstance(layer, nn.Linear):
-        outputs = planes.rows * layer.out_features
-        return Product(
-            "linear", source, nothing.expand(planes.shape), layer.weight, weight.t(), torch.matmul, 2, outputs,
-            outputs * layer.in_features, layer.bias, fan_out=row_sums,
-        )  # fmt: skip
+        return _linear(layer, source, planes)
+    weight = layer.weight.detach()
+    nothing = weight.new_empty(())
     values = nothing.expand(planes.rows, *planes.shape[2:])
     same = isinstance(layer.padding, str) and layer.padding == "same"
     padding = (

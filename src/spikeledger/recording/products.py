@@ -170,11 +170,11 @@ def convolution(
     )  # fmt: skip
 
 
-def scaling(values: Tensor, weight: Tensor) -> Product:
-    """An element-wise product of `[B, *N]` with a weight: one synapse a place (a one-to-one connection)."""
-    matrix = weight.expand(values.shape[1:])
+def scaling(values: Tensor, weight: Tensor, rows: int = 1) -> Product:
+    """An element-wise product of `[*rows, *N]` with a weight: one synapse a place (a one-to-one connection)."""
+    matrix = weight.expand(values.shape[rows:])
     return Product(
-        "one_to_one", values, values, weight, matrix, torch.mul, 1, values.numel(), values.numel(),
+        "one_to_one", values, values, weight, matrix, torch.mul, rows, values.numel(), values.numel(),
         fan_out=lambda matrix: presence(matrix).cpu().numpy().astype(np.int64),
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ from ..kernels.planes import Planes, just_sent
 from ..listening.hooks import Listener, listen
 from ..listening.neurons import kind_of
 from ..networks.bit_layers import Pairs
+from ..networks.event_driven import Returned
 from ..networks.recurrent import Lateral, OneToOne
 from ..recording.census import census
 from ..torch_private import in_backward
@@ -199,6 +200,17 @@ class Tap(Listener):
             self.multiplied(layer, source, planes)
             self.fired(neurons, did, spikes)
             source, planes = spikes.words, spikes
+
+    def returned(self, run: Returned) -> None:
+        start = run.start.spikes
+        assert start is not None
+        path = self._paths.get(id(run.connections), "")
+        if path in self._listened:
+            self._arrives(path, torch.cat([start.expand(run.spikes.shape[1:])[None], run.spikes[:-1]]))
+        path = self._paths.get(id(run.neuron), "")
+        columns = run.planes.columns
+        self._add(self._active, path, torch.from_numpy(run.deeds.counts[:columns]))
+        self._sends(path, run.spikes, _events(run.spikes, columns, None))
 
     def unpacked(self, spikes: Tensor, planes: Planes) -> None:
         pass
