@@ -61,7 +61,7 @@ void add_events_of(const Convolution& c, const Band& band, EventLists& lists, co
   const Blocks blocks(c.filters);
   const int64_t taps = taps_of(c), wide = lanes * kLanes;
   static thread_local Buffer<uint32_t> buffer;
-  uint32_t* list = buffer.at_least(taps + 64);
+  uint32_t* list = buffer.at_least(c.levels * taps + 64);
   // a weight that does not fit the second cache is taken block by block
   const int64_t together = blocks.count * taps * wide > kManyWeights ? 1 : blocks.count;
   const auto add_place = [&](int64_t first, int64_t row, int64_t column) {
@@ -147,7 +147,7 @@ inline void band_currents(const Convolution& c, const uint64_t* images, const Ba
                           int64_t stride) {
   const int64_t positions = band.rows * c.out_width, size = image_words(c);
   const Blocks blocks(c.filters);
-  if (c.method == kEvents) {
+  if (c.method == kEvents || c.levels > 1) {
     static thread_local EventLists lists;
     for (int64_t step = 0; step < c.steps; ++step) {
       lists.list(c, images + (step * c.batch + band.sample) * size, band);

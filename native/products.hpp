@@ -31,6 +31,7 @@ struct Selection {
   // Fills in the product's parts, of a stretch of `splittable` rows. Its method may change to one for any weights. A dense
   // matrix that is null comes later, block by block: see Tiles::digest.
   void prepare(Product& p, int64_t splittable) {
+    if (p.levels > 1) p.method = kEvents;
     if (p.inner == 0) p.method = kSubsets;
     if (p.method == kTiles) {
       if (tiles.reserve(p) && (p.dense == nullptr || digest(p))) {

@@ -54,11 +54,12 @@ class Geometry:
         """Positions of the output."""
         return math.prod(self.out)
 
-    def sizes(self, steps: int, batch: int) -> Sizes:
-        """As the native core wants them."""
+    def sizes(self, planes: Planes) -> Sizes:
+        """As the native core wants them, for images of these spikes."""
+        steps, batch = planes.shape[:2]
         return Sizes(
             steps, batch, self.channels, self.image, self.filters, self.out, self.kernel, self.stride, self.padding,
-            self.dilation,
+            self.dilation, planes.levels,
         )  # fmt: skip
 
 
@@ -149,7 +150,7 @@ class _Convolve(torch.autograd.Function):
         ctx.like = None if token is None else token.shape
         out = torch.empty(planes.rows, *geometry.out, geometry.filters)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
-        core.convolve(geometry.sizes(*planes.shape[:2]), planes.words, weight, bias, method, currents=out)
+        core.convolve(geometry.sizes(planes), planes.words, weight, bias, method, currents=out)
         return out.permute(0, 3, 1, 2)
 
     @staticmethod
@@ -178,13 +179,12 @@ class _ConvolveFire(torch.autograd.Function):
         near: Tensor | None,
         owed: list[Owed],
     ) -> Any:
-        steps, batch = planes.shape[:2]
         kept = learns and any(ctx.needs_input_grad)
         currents = torch.empty(planes.rows * geometry.places * geometry.filters) if kept else None
         words = empty_words(planes.rows, geometry.places * geometry.filters)
         kernel, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         core.convolve_fire(
-            geometry.sizes(steps, batch), planes.words, kernel, bias, method, beta, settings, currents=currents, out=words,
+            geometry.sizes(planes), planes.words, kernel, bias, method, beta, settings, currents=currents, out=words,
             active=active, near=near,
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
@@ -242,7 +242,7 @@ def _back(
     if flow is None and any(left):
         flow = torch.empty(planes.rows, *geometry.out, geometry.filters)
     core.convolve_back(
-        geometry.sizes(steps, batch), planes.words, kernel, fired=fired, flow=flow, weight=to_weight, bias=to_bias,
+        geometry.sizes(planes), planes.words, kernel, fired=fired, flow=flow, weight=to_weight, bias=to_bias,
         near=planes.near if way == "near" else None, inputs=inputs,
     )  # fmt: skip
     images = None if inputs is None else inputs.permute(0, 3, 1, 2)
@@ -310,7 +310,9 @@ def cheapest(
     geometry: Geometry, planes: Planes, *, learns: bool = False, fires: bool = False, dense: bool = True
 ) -> str:
     """`events`, `subsets` or `dense`, whichever costs least; where it `learns`, for the gradient of the weight."""
-    costs = estimates(geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns, fires=fires)
+    costs = estimates(
+        geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns, fires=fires, levels=planes.levels
+    )
     if not dense:
         del costs["dense"]
     return min(costs, key=costs.__getitem__)
@@ -340,6 +342,12 @@ def worth_packing(geometry: Geometry, steps: int, batch: int, *, fires: bool = F
     return min(costs, key=costs.__getitem__) != "dense"
 
 
+def worth_levels(geometry: Geometry, rows: int, spikes: int, levels: int, *, fires: bool) -> bool:
+    """Whether so many spikes cost less as events, of pooled ones, than as floats."""
+    costs = estimates(geometry, 1, rows, spikes, fires=fires, levels=levels)
+    return costs["events"] < costs["dense"]
+
+
 def _dense_cost(geometry: Geometry, rows: int) -> float:
     price, numbers = CONVOLUTION, geometry.channels * math.prod(geometry.image) + geometry.filters * geometry.places
     products = geometry.places * (price.dense_position + geometry.taps * geometry.filters * price.dense)
@@ -347,10 +355,18 @@ def _dense_cost(geometry: Geometry, rows: int) -> float:
 
 
 def estimates(
-    geometry: Geometry, steps: int, batch: int, spikes: int, *, learns: bool = False, fires: bool = False
+    geometry: Geometry,
+    steps: int,
+    batch: int,
+    spikes: int,
+    *,
+    learns: bool = False,
+    fires: bool = False,
+    levels: int = 1,
 ) -> dict[str, float]:
     """Nanoseconds of each method on one thread, for images `[T, B, ...]` with so many spikes in all; where it `fires`, neurons
-    come next, which are one kernel with a convolution of bits, and read the currents of a dense one."""
+    come next, which are one kernel with a convolution of bits, and read the currents of a dense one. Of spikes that were
+    pooled, of which there are `levels`, only events are known."""
     price, own = CONVOLUTION, measured()
     events_here, subsets_here = own.event / PRICES.event, own.lookups / PRICES.lookups  # as `costs.remember` found
     rows, taps, filters = steps * batch, geometry.taps, geometry.filters
@@ -359,15 +375,17 @@ def estimates(
     # an input's windows, on average: those at the border are fewer
     seen = spikes * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
     costs = {"dense": _dense_cost(geometry, rows) + (positions * filters * price.apart if fires else 0)}
-    arranged = rows * geometry.channels * math.prod(geometry.image) * price.arrange
+    bits = rows * levels * geometry.channels * math.prod(geometry.image)
     if learns:
-        tiles = rows * geometry.channels * math.prod(geometry.image) * price.listed + positions * lanes * price.tiled
+        tiles = bits * price.listed + positions * lanes * price.tiled
         costs["events"] = (tiles + seen * lanes * price.learned) * events_here + filters * taps * price.shared
         return costs
-    weights = filters * taps * price.laid_out
+    arranged, weights = bits * price.arrange, filters * taps * price.laid_out
     windows = blocks if filters * taps > _MANY else 1  # a large weight is taken block by block
     visits = positions * (windows * price.window + blocks * price.block)
     costs["events"] = (arranged + visits + seen * lanes * price.event) * events_here + weights
+    if levels > 1:
+        return costs
     band = min(geometry.out[0], max(1, _BAND // max(1, steps * geometry.out[1] * filters)))
     tables = batch * math.ceil(geometry.out[0] / band) * SUMS * PRICES.entry
     passes = math.ceil(taps / PASS)

@@ -112,6 +112,7 @@ def _forth(
         spikes = core.layer(
             (steps, batch, inner, columns), planes.words, weight, bias, beta, own,
             _method(rows, inner, columns, planes.spikes), charges=charges, near=near, out=words, counts=room,
+            levels=planes.levels,
         )  # fmt: skip
         done += 2 * columns + steps
         if kept is not None:
@@ -191,6 +192,7 @@ def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor
             rates=rates, above=above, above_weight=above_weight,
             words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
             bias_grad=to_bias, beta_grad=to_beta, stays=run.stays[index + 1] if index + 1 < len(run.stays) else None,
+            levels=planes.levels,
         )  # fmt: skip
         if to_weight is not None and run.dropped[index]:
             to_weight *= 1 / (1 - run.dropped[index])

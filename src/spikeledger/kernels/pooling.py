@@ -1,4 +1,5 @@
-"""Pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired, its mean how many did, as floats."""
+"""Pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired, its mean how many did, as floats or as
+levels."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from .sizes import Sizes
 
 Pair = tuple[int, int]
 _WIDEST = 64  # of an averaged window: its row is one word
+_MOST_LEVELS = 16  # each neuron of a window is compared with all before it
 
 
 class Pooling(NamedTuple):
@@ -87,12 +89,13 @@ def max_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Te
     shape = (*planes.shape[:2], pooling.channels, *pooling.out)
     words = empty_words(planes.rows, pooling.channels * pooling.out[0] * pooling.out[1])
     core.max_pool(_sizes(planes, pooling), planes.words, words)
-    carrier = None if token is None else _MaxPool.apply(token, planes, pooling)
+    carrier = None if token is None else _Pool.apply(token, planes, pooling)
     return carrier, Planes(words, shape)
 
 
-class _MaxPool(torch.autograd.Function):
-    """The gradient's way back, which is torch's: to the first of a window's spikes, or to its first neuron."""
+class _Pool(torch.autograd.Function):
+    """The gradient's way back, which is torch's: to the first of a window's spikes, or to its first neuron; or, of sums, to
+    all of them."""
 
     @staticmethod
     def forward(ctx: Any, token: Tensor, planes: Planes, pooling: Pooling) -> Tensor:
@@ -116,6 +119,20 @@ def _averaged(planes: Planes, pooling: Pooling) -> Tensor:
     means = torch.empty(*planes.shape[:2], pooling.channels, *pooling.out)
     core.average_pool(_sizes(planes, pooling), planes.words, pooling.divisor, means)
     return means
+
+
+def has_levels(pooling: Pooling) -> bool:
+    """Whether windows are so small that `sum_pool` takes them."""
+    return math.prod(pooling.kernel) <= _MOST_LEVELS
+
+
+def sum_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Tensor | None, Planes]:
+    """How many of each window fired, `[T, B, C, H', W']`, as levels of bits and a token for the gradient of these numbers."""
+    levels, places = math.prod(pooling.kernel), pooling.channels * math.prod(pooling.out)
+    words = empty_words(planes.rows, levels * places)
+    core.pool_levels(_sizes(planes, pooling), planes.words, words)
+    carrier = None if token is None else _Pool.apply(token, planes, pooling._replace(divisor=1))
+    return carrier, Planes(words, (*planes.shape[:2], pooling.channels, *pooling.out), levels=levels)
 
 
 class _AveragePool(torch.autograd.Function):

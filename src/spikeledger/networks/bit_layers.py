@@ -5,6 +5,7 @@ A layer that takes no bits, or would be slower on them than on floats, is run as
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -13,13 +14,13 @@ from torch import Tensor, nn
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
 from ..kernels.codes import draws_as_torch, dropout
-from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
-from ..kernels.costs import METHODS
+from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_levels, worth_packing
+from ..kernels.costs import METHODS, estimates
 from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.fire import fire_planes, settings_of
 from ..kernels.layers import Layer, Sends, stack
 from ..kernels.native import Settings
-from ..kernels.pooling import average_pool, averages, averaging_of, max_pool, pooling_of
+from ..kernels.pooling import average_pool, averages, averaging_of, has_levels, max_pool, pooling_of, sum_pool
 from ..kernels.products import linear
 from .lifting import OverTime
 from .neurons import Neuron
@@ -338,14 +339,42 @@ def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
     return Spikes(planes, token, spikes.scale)
 
 
-def averaged(layer: nn.Module, spikes: Spikes) -> Tensor | None:
-    """Average pooling of spikes, which gives floats; None of any other layer."""
+def averaged(layers: list[nn.Module], index: int, spikes: Spikes) -> Tensor | Spikes | None:
+    """Average pooling of spikes: how many of each window fired, where the weighted layer behind it is faster on these, or else
+    floats; None of any other layer."""
+    layer = layers[index]
     inner = layer.module if type(layer) is OverTime else None
     pooling = averaging_of(inner, spikes.planes.shape[2:]) if type(inner) is nn.AvgPool2d else None
     if pooling is None or spikes.made is not None:
         return None
+    shape = (*spikes.planes.shape[:2], pooling.channels, *pooling.out)
+    if has_levels(pooling) and _takes_levels(layers[index + 1 :], shape, spikes.planes.spikes, math.prod(pooling.kernel)):
+        token, sums = sum_pool(spikes.token, spikes.planes, pooling)
+        return Spikes(sums, token, spikes.scale / pooling.divisor)
     means = average_pool(spikes.token, spikes.planes, pooling)
     return means if spikes.scale == 1 else means * spikes.scale
+
+
+def _takes_levels(layers: list[nn.Module], shape: tuple[int, ...], spikes: int, levels: int) -> bool:
+    """Whether the next of some layers that does anything is a weighted one, and faster on so many spikes in levels than on
+    floats of a shape."""
+    rows = shape[0] * shape[1]
+    for number, layer in enumerate(layers):
+        found = weighted(layer)
+        if found is None:
+            if not (flattens(layer) or passes(layer)):
+                return False
+            shape = (*shape[:2], math.prod(shape[2:])) if flattens(layer) else shape
+            continue
+        if not _works(found):
+            return False
+        if isinstance(found, nn.Linear):
+            costs = estimates(rows, shape[-1], found.out_features, spikes)
+            return len(shape) == 3 and costs["events"] < costs["dense"]
+        geometry = geometry_of(found, shape[2:]) if len(shape) > 3 else None
+        following = layers[number + 1] if number + 1 < len(layers) else None
+        return geometry is not None and worth_levels(geometry, rows, spikes, levels, fires=is_fused(following))
+    return False
 
 
 def dropped(spikes: Spikes, share: float) -> Spikes | None:
