@@ -27,6 +27,7 @@ Pair = tuple[int, int]
 _MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
 _MARGIN = 0.9  # what is not clearly cheaper stays dense
 _MANY = 1 << 18  # weights, more than the second cache holds
+_FEW_TAPS = 9  # of a window whose sums are one table
 _BAND = 1 << 17  # currents of a band of rows, at all steps
 _FILTERED = 1 << 14  # most weights of a filter's place: 16 times as many numbers lie in the second cache
 
@@ -214,7 +215,7 @@ def _arrived(grad: Tensor, owed: list[Owed]) -> tuple[Tensor, bool, core.Pooled 
     every = list(owed)
     owed.clear()
     if len(every) == 1 and every[0].is_all_of(grad):
-        return every[0].grad, False, every[0].pooled
+        return every[0].grad, every[0].last, every[0].pooled
     for one in every:
         grad = grad + one.made().view(grad.shape)
     last = grad.is_contiguous(memory_format=torch.channels_last)
@@ -279,8 +280,8 @@ class Prices:
     """Nanoseconds of one thread for: a bit of the input put in order; a position's window, as events, as bits, or as bits of
     which a row of the kernel sees at most a word; a block of 64 filters there;
     16 weights of an event, forward, in the weight's gradient, and in the input's; a bit listed, and 16 filters of a
-    position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a weight
-    laid out, and its gradient's shares summed; a
+    position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a window
+    of few taps, of 16 filters; a weight laid out, and its gradient's shares summed; a
     position, a number read or written, and a multiply-add of the dense product; a current of it that neurons then read."""
 
     arrange: float = 0.05
@@ -295,6 +296,7 @@ class Prices:
     tiled: float = 4.5
     filtered: float = 0.6
     lookups: float = 4.5
+    looked_up: float = 4.0
     laid_out: float = 0.5
     shared: float = 2.0
     dense_position: float = 7.0
@@ -392,5 +394,7 @@ def estimates(
     narrow = geometry.kernel[1] * geometry.channels <= 64 and geometry.dilation[1] == 1
     window = price.streamed_narrow if narrow else price.streamed
     lookups = positions * window + lanes * passes * (positions * price.lookups + tables)
+    if taps <= _FEW_TAPS and geometry.dilation[1] == 1:
+        lookups = positions * (price.looked_up + lanes * price.looked_up)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs

@@ -150,7 +150,8 @@ class _AveragePool(torch.autograd.Function):
 
 def _go_back(grad: Tensor, planes: Planes, pooling: Pooling) -> Tensor | None:
     """The gradient of the token of spikes that were pooled: owed, where the layer that fired takes it so."""
-    owed = Owed(grad.detach().contiguous(), planes, pooling, grad.new_zeros(1))
+    last = grad.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+    owed = Owed(grad.detach() if last else grad.detach().contiguous(), planes, pooling, grad.new_zeros(1), last)
     if planes.owed is not None and pooling.is_plain and not torch.is_grad_enabled():
         planes.owed.append(owed)
         return owed.token.expand(planes.shape)
@@ -160,12 +161,13 @@ def _go_back(grad: Tensor, planes: Planes, pooling: Pooling) -> Tensor | None:
 
 class Owed(NamedTuple):
     """A gradient of pooled spikes that goes on as it is: the layer that fired makes of it that of its own spikes, row by
-    row. What autograd sees is a zero, `token`."""
+    row. What autograd sees is a zero, `token`. Its channels may lie last."""
 
     grad: Tensor
     planes: Planes
     pooling: Pooling
     token: Tensor
+    last: bool
 
     def made(self) -> Tensor:
         """That of the spikes `[T, B, C, H, W]`, channels last."""
@@ -173,7 +175,7 @@ class Owed(NamedTuple):
             return self._shared()
         with torch.no_grad():
             last = torch.empty(self.planes.rows, *self.pooling.image, self.pooling.channels)
-            core.max_pool_back(_sizes(self.planes, self.pooling), self.planes.words, self.grad, last)
+            core.max_pool_back(_sizes(self.planes, self.pooling), self.planes.words, self.grad.contiguous(), last)
             return last.permute(0, 3, 1, 2).unflatten(0, self.planes.shape[:2])
 
     def _shared(self) -> Tensor:
