@@ -227,6 +227,13 @@ inline void stream_narrow_windows(const Convolution& c, const uint64_t* image, c
   const uint64_t taken = low_bits(pass);
   for (int64_t row = 0; row < band.rows; ++row) {
     const uint64_t* first = image + (band.first + row) * c.stride_height * row_size;
+    if (run == pass) {  // each row of the kernel is a pass of its own
+      for (int64_t line = 0; line < c.kernel_height; ++line)
+        for (int64_t column = 0; column < c.out_width; ++column)
+          stream[line * stride + column] = get_bits(first + line * down, column * c.stride_width * c.channels, pass) << shift;
+      stream += c.out_width;
+      continue;
+    }
     for (int64_t column = 0; column < c.out_width; ++column) {
       const int64_t from = column * c.stride_width * c.channels;
       unsigned __int128 seen = 0;

@@ -348,7 +348,9 @@ def averaged(layers: list[nn.Module], index: int, spikes: Spikes) -> Tensor | Sp
     if pooling is None or spikes.made is not None:
         return None
     shape = (*spikes.planes.shape[:2], pooling.channels, *pooling.out)
-    if has_levels(pooling) and _takes_levels(layers[index + 1 :], shape, spikes.planes.spikes, math.prod(pooling.kernel)):
+    if has_levels(pooling) and _takes_levels(
+        layers[index + 1 :], shape, spikes.planes.spikes, math.prod(pooling.kernel)
+    ):
         token, sums = sum_pool(spikes.token, spikes.planes, pooling)
         return Spikes(sums, token, spikes.scale / pooling.divisor)
     means = average_pool(spikes.token, spikes.planes, pooling)
@@ -368,11 +370,11 @@ def _takes_levels(layers: list[nn.Module], shape: tuple[int, ...], spikes: int, 
             continue
         if not _works(found):
             return False
-        if isinstance(found, nn.Linear):
-            costs = estimates(rows, shape[-1], found.out_features, spikes)
-            return len(shape) == 3 and costs["events"] < costs["dense"]
-        geometry = geometry_of(found, shape[2:]) if len(shape) > 3 else None
         following = layers[number + 1] if number + 1 < len(layers) else None
+        if isinstance(found, nn.Linear):  # alone, without neurons, it takes bits of one level
+            costs = estimates(rows, shape[-1], found.out_features, spikes)
+            return len(shape) == 3 and is_fused(following) and costs["events"] < costs["dense"]
+        geometry = geometry_of(found, shape[2:]) if len(shape) > 3 else None
         return geometry is not None and worth_levels(geometry, rows, spikes, levels, fires=is_fused(following))
     return False
 
