@@ -100,6 +100,7 @@ struct Product {
   int64_t repeats = 1;         // stretches of rows that lie behind each other, as the steps of a layer over time
   int64_t levels = 1;          // an input may be set so often: a row's bits [levels, inner]; by events alone
   bool levels_apart = false;   // the bits are [levels, rows, inner], as [levels, inner] of a row are turned
+  float worth = 1;             // of a bit: a factor of a dense matrix that lies turned, or of an output that does
   int64_t parts = 1;           // parts of each stretch that threads may take
 };
 
@@ -118,6 +119,7 @@ struct Layer {
   int method;
   int threads;
   int64_t levels = 1;  // bits [levels, inner] of a row, as in a product
+  float worth = 1;     // of one of them
 };
 
 // What a layer keeps for the way back in place of its charges, where its surrogate is zero but near the threshold: of each

@@ -164,12 +164,12 @@ NB_MODULE(_native, module) {
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
          Address beta, float threshold, float bar, int reset, bool delayed, int method, int threads, Address charges, Address out,
-         Address counts, Address near, int64_t levels) {
+         Address counts, Address near, int64_t levels, float worth) {
         Counts done{};  // [columns], [columns], [steps], one behind the other
         if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
         large_pages(charges, static_cast<size_t>(steps * batch * columns) * sizeof(float));
         return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
-                       at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads, levels},
+                       at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads, levels, worth},
                       at<float>(charges), at<uint64_t>(out), done, at<Near>(near));
       },
       Release());
@@ -179,7 +179,7 @@ NB_MODULE(_native, module) {
          bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address words, Address turned,
          Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad, Address near, Address fired,
-         Address stays, int64_t levels) {
+         Address stays, int64_t levels, float worth) {
         static thread_local std::vector<uint64_t> held;  // where nobody turned the words before, and they are asked for
         if (turned == 0 && weight_grad != 0) {
           const auto size = static_cast<size_t>(levels * inner * words_of(steps * batch));
@@ -188,7 +188,7 @@ NB_MODULE(_native, module) {
           turned = reinterpret_cast<Address>(held.data());
         }
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
-                            bar, reset, delayed, method, threads, levels},
+                            bar, reset, delayed, method, threads, levels, worth},
                            at<const float>(charges),
                            {at<const float>(spikes_grad), rates ? batch : steps * batch,
                             rates ? 1.0f / static_cast<float>(steps) : 1.0f, at<const float>(above_currents),

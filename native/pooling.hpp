@@ -70,8 +70,7 @@ void pool_levels_of(const Convolution& c, uint64_t* out) {
     bits[size] = 0;
     uint64_t* to = out + image * out_size;
     std::memset(to, 0, static_cast<size_t>(out_size) * sizeof(uint64_t));
-    for (int64_t line = 0; line < c.channels * c.out_height; ++line) {
-      const int64_t top = line / c.out_height * c.height + line % c.out_height * tall;
+    const auto put_row = [&](int64_t line, int64_t top) {  // of windows, whose first row this is
       for (int64_t x = 0; x < c.out_width; x += together) {
         const int64_t count = std::min(together, c.out_width - x);
         for (int64_t row = 0; row < tall; ++row) {
@@ -88,7 +87,9 @@ void pool_levels_of(const Convolution& c, uint64_t* out) {
         for (int64_t level = 0; level < levels; ++level)
           put_bits(to, level * places + line * c.out_width + x, set[level], count);
       }
-    }
+    };
+    for (int64_t channel = 0, line = 0; channel < c.channels; ++channel)
+      for (int64_t row = 0; row < c.out_height; ++row, ++line) put_row(line, channel * c.height + row * tall);
   });
 }
 

@@ -145,7 +145,7 @@ inline void multiply(Product p) {
   Selection& bits = held;
   p.threads = worth(p.rows * p.inner / 4 * p.columns, p.threads);
   bits.prepare(p, p.rows);
-  bits.sum_blocks(p, [&](int64_t from, int64_t index, const float* sums) {
+  bits.sum_blocks(p, [&](int64_t from, int64_t index, float* sums) {
     const Part part = part_of(p, index);
     put_block(p, sums + part.first * kWide, part.first, part.count, from);
   });

@@ -128,9 +128,11 @@ def test_levels_are_taken_where_spikes_are_few(density: float, monkeypatch: pyte
     with torch.no_grad():
         network[0].module.weight.fill_(1.0)
     taken: list[str] = []
+
+    def told(name: str, real: Any) -> Any:
+        return lambda *args: (taken.append(name), real(*args))
+
     for name in ("pool_levels", "average_pool"):
-        monkeypatch.setattr(
-            native, name, lambda *args, name=name, real=getattr(native, name): (taken.append(name), real(*args))
-        )
+        monkeypatch.setattr(native, name, told(name, getattr(native, name)))
     network((torch.rand(4, 8, 1, 12, 12) < density).float())
     assert taken[0] == ("pool_levels" if density < 0.5 else "average_pool")

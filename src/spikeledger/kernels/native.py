@@ -241,7 +241,7 @@ def multiply_floats(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 def layer(
     shape: _Layer, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
-    charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None, levels: int = 1,
+    charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None, levels: int = 1, worth: float = 1.0,
 ) -> int:  # fmt: skip
     """A linear layer and its neurons: writes their bits, and how many spikes they are is returned."""
     steps, batch, inner, columns = shape
@@ -250,7 +250,7 @@ def layer(
         0 if bias is None else _at(bias, columns, "a bias"), _at(beta, columns, "a decay"), settings.threshold,
         settings.bar, settings.reset, settings.reset_delay, method, torch.get_num_threads(),
         0 if charges is None else charges.data_ptr(), out.data_ptr(),
-        0 if counts is None else _at(counts, 2 * columns + steps, "counts"), 0 if near is None else near.address, levels,
+        0 if counts is None else _at(counts, 2 * columns + steps, "counts"), 0 if near is None else near.address, levels, worth,
     )  # fmt: skip
     return found
 
@@ -265,7 +265,7 @@ def layer_back(
     spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor,
     turned: Tensor | None, stays: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
-    levels: int = 1,
+    levels: int = 1, worth: float = 1.0,
 ) -> None:  # fmt: skip
     """The way back of `layer`: from its spikes' gradient, of which dropout left `stays`, or that of the currents above."""
     steps, batch, inner, columns = shape
@@ -280,7 +280,7 @@ def layer_back(
         _any(turned, levels * inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
         _any(weight_grad, inner * columns, "a gradient"), _any(bias_grad, columns, "a gradient"),
         _any(beta_grad, columns, "a gradient"), 0 if near is None else near.address,
-        _at(fired, rows * words_of(columns), "spikes"), _any(stays, rows * words_of(columns), "spikes"), levels,
+        _at(fired, rows * words_of(columns), "spikes"), _any(stays, rows * words_of(columns), "spikes"), levels, worth,
     )  # fmt: skip
 
 

@@ -293,7 +293,7 @@ def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
         Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron), share) for layer, neuron, share in pairs
     ]
     if spikes.scale != 1:
-        layers[0] = layers[0]._replace(weight=_worth(pairs[0].layer, spikes))
+        layers[0] = layers[0]._replace(worth=spikes.scale)
     return layers
 
 
