@@ -344,12 +344,6 @@ def worth_packing(geometry: Geometry, steps: int, batch: int, *, fires: bool = F
     return min(costs, key=costs.__getitem__) != "dense"
 
 
-def worth_levels(geometry: Geometry, rows: int, spikes: int, levels: int, *, fires: bool) -> bool:
-    """Whether so many spikes cost less as events, of pooled ones, than as floats."""
-    costs = estimates(geometry, 1, rows, spikes, fires=fires, levels=levels)
-    return costs["events"] < costs["dense"]
-
-
 def _dense_cost(geometry: Geometry, rows: int) -> float:
     price, numbers = CONVOLUTION, geometry.channels * math.prod(geometry.image) + geometry.filters * geometry.places
     products = geometry.places * (price.dense_position + geometry.taps * geometry.filters * price.dense)

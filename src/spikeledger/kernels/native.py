@@ -353,11 +353,10 @@ def convolve_back(
     )  # fmt: skip
 
 
-def max_pool(sizes: Sizes, words: Tensor, out: Tensor) -> None:
-    """Whether any neuron of a window fired."""
-    _core().max_pool(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(out, sizes.words_out, "words")
-    )
+def pool(sizes: Sizes, words: Tensor, out: Tensor, *, sums: bool) -> None:
+    """Whether any neuron of a window fired; or of `sums` how many, as so many of its levels."""
+    run, size = (_core().pool_levels, sizes.words_summed) if sums else (_core().max_pool, sizes.words_out)
+    run(sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(out, size, "words"))
 
 
 def max_pool_back(sizes: Sizes, words: Tensor, grad: Tensor, out: Tensor) -> None:
@@ -372,15 +371,6 @@ def average_pool(sizes: Sizes, words: Tensor, divisor: int, out: Tensor) -> None
     """The spikes of each window over `divisor`, as floats."""
     _core().average_pool(
         sizes.row, _at(words, sizes.words, "spikes"), divisor, torch.get_num_threads(), _at(out, sizes.outputs, "currents")
-    )  # fmt: skip
-
-
-def pool_levels(sizes: Sizes, words: Tensor, out: Tensor) -> None:
-    """The spikes of each window, as so many of its levels."""
-    levels = sizes.kernel[0] * sizes.kernel[1]
-    _core().pool_levels(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(),
-        _at(out, sizes.steps * sizes.batch * words_of(levels * sizes.neurons), "words"),
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def max_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Te
     """Spikes `[T, B, C, H', W']`, as bits and a token for their gradient, of spikes `[T, B, C, H, W]`."""
     shape = (*planes.shape[:2], pooling.channels, *pooling.out)
     words = empty_words(planes.rows, pooling.channels * pooling.out[0] * pooling.out[1])
-    core.max_pool(_sizes(planes, pooling), planes.words, words)
+    core.pool(_sizes(planes, pooling), planes.words, words, sums=False)
     carrier = None if token is None else _Pool.apply(token, planes, pooling)
     return carrier, Planes(words, shape)
 
@@ -130,7 +130,7 @@ def sum_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Te
     """How many of each window fired, `[T, B, C, H', W']`, as levels of bits and a token for the gradient of these numbers."""
     levels, places = math.prod(pooling.kernel), pooling.channels * math.prod(pooling.out)
     words = empty_words(planes.rows, levels * places)
-    core.pool_levels(_sizes(planes, pooling), planes.words, words)
+    core.pool(_sizes(planes, pooling), planes.words, words, sums=True)
     carrier = None if token is None else _Pool.apply(token, planes, pooling._replace(divisor=1))
     return carrier, Planes(words, (*planes.shape[:2], pooling.channels, *pooling.out), levels=levels)
 

@@ -50,6 +50,11 @@ class Sizes(NamedTuple):
         return self.steps * self.batch * words_of(self.neurons)
 
     @property
+    def words_summed(self) -> int:
+        """Words of what a pooling sums, as levels."""
+        return self.steps * self.batch * words_of(self.kernel[0] * self.kernel[1] * self.neurons)
+
+    @property
     def weights(self) -> int:
         """Weights of all filters."""
         return self.filters * self.channels * self.kernel[0] * self.kernel[1]

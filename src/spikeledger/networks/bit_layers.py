@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.codes import draws_as_torch, dropout
-from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_levels, worth_packing
+from ..kernels.codes import draws_as_torch, dropout, token_left
+from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
+from ..kernels.convolution import estimates as convolved
 from ..kernels.costs import METHODS, estimates
 from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.fire import fire_planes, settings_of
@@ -360,50 +361,31 @@ def averaged(layers: list[nn.Module], index: int, spikes: Spikes) -> Tensor | Sp
 def _takes_levels(layers: list[nn.Module], shape: tuple[int, ...], spikes: int, levels: int) -> bool:
     """Whether the next of some layers that does anything is a weighted one, and faster on so many spikes in levels than on
     floats of a shape."""
-    rows = shape[0] * shape[1]
-    for number, layer in enumerate(layers):
-        found = weighted(layer)
-        if found is None:
-            if not (flattens(layer) or passes(layer)):
-                return False
-            shape = (*shape[:2], math.prod(shape[2:])) if flattens(layer) else shape
-            continue
-        if not _works(found):
-            return False
-        following = layers[number + 1] if number + 1 < len(layers) else None
-        if isinstance(found, nn.Linear):  # alone, without neurons, it takes bits of one level
-            costs = estimates(rows, shape[-1], found.out_features, spikes)
-            return len(shape) == 3 and is_fused(following) and costs["events"] < costs["dense"]
+    while layers and (flattens(layers[0]) or passes(layers[0])):
+        shape = (*shape[:2], math.prod(shape[2:])) if flattens(layers[0]) else shape
+        layers = layers[1:]
+    found = weighted(layers[0]) if layers else None
+    if found is None or not _works(found):
+        return False
+    rows, fires = shape[0] * shape[1], is_fused(layers[1] if len(layers) > 1 else None)
+    if isinstance(found, nn.Linear):  # alone, without neurons, it takes bits of one level
+        costs = estimates(rows, shape[-1], found.out_features, spikes) if fires and len(shape) == 3 else None
+    else:
         geometry = geometry_of(found, shape[2:]) if len(shape) > 3 else None
-        return geometry is not None and worth_levels(geometry, rows, spikes, levels, fires=is_fused(following))
-    return False
+        costs = convolved(geometry, 1, rows, spikes, fires=fires, levels=levels) if geometry is not None else None
+    return costs is not None and costs["events"] < costs["dense"]
 
 
 def dropped(spikes: Spikes, share: float) -> Spikes | None:
     """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
 
-    The rest are zero bits, and each spike that stays is worth
-    `1 / (1 - share)`, which goes into the product's weights.
+    The rest are zero bits, and each spike that stays is worth `1 / (1 - share)`, which goes into the product's weights.
     """
     if not 0 < share < 1:
         return spikes if share == 0 else None
-    shape = spikes.planes.shape
-    stays = dropout(shape, share)
+    stays = dropout(spikes.planes.shape, share)
     # a generator or a machine whose numbers the kernel cannot draw in torch's order
     if stays is None:
         return None
-    token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
-    return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
-
-
-class _Drop(torch.autograd.Function):
-    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
-
-    @staticmethod
-    def forward(ctx: Any, token: Tensor, stays: bits.Planes) -> Tensor:
-        ctx.stays = stays
-        return token.view_as(token)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        return grad * ctx.stays.dense(), None
+    token = None if spikes.token is None else token_left(spikes.token, stays)
+    return Spikes(bits.Planes(spikes.planes.words & stays.words, stays.shape), token, spikes.scale / (1 - share))
