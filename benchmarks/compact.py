@@ -27,6 +27,8 @@ from training import seconds
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "kernels.md"
 DENSITIES = (0.13, 0.05, 0.01)
+CONVOLUTIONAL = (0.01, 0.05, 0.13, 0.5)
+NETWORKS = ("perceptron", "convolutional")
 #: by name and slope
 KINDS = (("atan", 1.0), ("triangle", 1.0), ("triangle", 5.0), ("triangle", 20.0), ("rectangular", 5.0))
 
@@ -108,12 +110,12 @@ def ratios(steps: dict[str, Step], rounds: int, cpu: bool, warm: int) -> dict[st
     }
 
 
-def speed(rounds: int, cpu: bool) -> list[str]:
+def speed(rounds: int, cpu: bool, networks: list[str]) -> list[str]:
     lines = [
         "| step | input | surrogate | near | ms | ÷ floor |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for density in DENSITIES:
+    for density in DENSITIES if "perceptron" in networks else ():
         steps = {"floor": dense_floor(Setting(density=density))}
         steps |= {label(*kind): perceptron(density, *kind) for kind in KINDS}
         shares = {name: share_near(step) for name, step in steps.items() if name != "floor"}
@@ -124,7 +126,7 @@ def speed(rounds: int, cpu: bool) -> list[str]:
                 f"| perceptron | {density:g} | {name} | {near} | {found[name][0]:.1f} | {found[name][1]:.2f} |"
             )
             print(lines[-1], flush=True)
-    for density in (0.05, 0.13):
+    for density in CONVOLUTIONAL if "convolutional" in networks else ():
         found = ratios(convolutional((10, 16, 32, 28, 64), density), max(3, rounds // 3), cpu, 1)
         for name, (time, ratio) in found.items():
             if name != "floor":
@@ -170,11 +172,17 @@ def main() -> None:
     parser.add_argument("--accuracy", action="store_true", help="only what they learn; MNIST's files are needed")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--docs", action="store_true", help="refresh the book's table as well")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(machine(options.threads))
-    lines = accuracy(options.epochs, options.seeds) if options.accuracy else speed(options.rounds, options.cpu)
+    if options.docs and len(set(options.networks)) < len(NETWORKS) and not options.accuracy:
+        parser.error("--docs writes a table of all networks: leave out --networks")
+    if options.accuracy:
+        lines = accuracy(options.epochs, options.seeds)
+    else:
+        lines = speed(options.rounds, options.cpu, options.networks)
     print("\n".join(lines))
     if options.docs:
         write_whole(PAGE, written(lines, PAGE.read_text(encoding="utf-8")))

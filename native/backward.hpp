@@ -67,11 +67,15 @@ class RowBackward {
     float* turned = buffer.at_least(p.out_width * p.channels);
     for (int64_t step = 0; step < c_.steps; ++step, to += size) {
       const int64_t image = step * c_.batch + sample;
-      turn_floats(g_.spikes + image * p.channels * places + window * p.out_width, places, p.channels, p.out_width, turned, p.channels);
+      const float* arrived = g_.spikes + (image * places + window * p.out_width) * p.channels;
+      if (!g_.channels_last) {
+        turn_floats(g_.spikes + image * p.channels * places + window * p.out_width, places, p.channels, p.out_width, turned, p.channels);
+        arrived = turned;
+      }
       if (g_.pool_divisor != 0)
-        average_row_back(p, g_.pool_divisor, turned, to);
+        average_row_back(p, g_.pool_divisor, arrived, to);
       else
-        pool_row_back(p, images_ + image * image_words(p), turned, window, [&](int64_t y) { return to + y % p.kernel_height * row; });
+        pool_row_back(p, images_ + image * image_words(p), arrived, window, [&](int64_t y) { return to + y % p.kernel_height * row; });
     }
   }
 

@@ -61,7 +61,7 @@ void add_events_of(const Convolution& c, const Band& band, EventLists& lists, co
   const Blocks blocks(c.filters);
   const int64_t taps = taps_of(c), wide = lanes * kLanes;
   static thread_local Buffer<uint32_t> buffer;
-  uint32_t* list = buffer.at_least(taps + 64);
+  uint32_t* list = buffer.at_least(c.levels * taps + 64);
   // a weight that does not fit the second cache is taken block by block
   const int64_t together = blocks.count * taps * wide > kManyWeights ? 1 : blocks.count;
   const auto add_place = [&](int64_t first, int64_t row, int64_t column) {
@@ -89,13 +89,14 @@ void add_events_of(const Convolution& c, const Band& band, EventLists& lists, co
 
 // ---- subsets ---------------------------------------------------------------------------------------------------------
 
-template <int groups>
-inline void add_subset_groups(const uint64_t* stream, int64_t rows, const float* tables, float* sums, int64_t stride,
-                              int64_t here) {
+// Adds to the sums, or begins them at `start`.
+template <int groups, bool begins>
+inline void add_subset_groups(const uint64_t* stream, int64_t rows, const float* tables, Lanes start, float* sums,
+                              int64_t stride, int64_t here) {
   const auto* bytes = reinterpret_cast<const char*>(tables);
   for (int64_t row = 0; row < rows; ++row) {
     const uint64_t word = stream[row];
-    Lanes even = load(sums + row * stride, here), odd = splat(0.0f);
+    Lanes even = begins ? start : load(sums + row * stride, here), odd = splat(0.0f);
     for (int group = 0; group < groups; ++group) {
       const auto place = static_cast<int64_t>(word >> (group * kGroup) & ((kSums - 1) << kGroup));
       const Lanes found = load(reinterpret_cast<const float*>(bytes + group * kSums * kLineBytes + place));
@@ -105,12 +106,13 @@ inline void add_subset_groups(const uint64_t* stream, int64_t rows, const float*
   }
 }
 
-inline void add_groups(int64_t groups, const uint64_t* stream, int64_t rows, const float* tables, float* sums,
-                       int64_t stride, int64_t here) {
-  if (groups <= 2) return add_subset_groups<2>(stream, rows, tables, sums, stride, here);
-  if (groups <= 4) return add_subset_groups<4>(stream, rows, tables, sums, stride, here);
-  if (groups <= 6) return add_subset_groups<6>(stream, rows, tables, sums, stride, here);
-  add_subset_groups<8>(stream, rows, tables, sums, stride, here);
+template <bool begins>
+void add_groups(int64_t groups, const uint64_t* stream, int64_t rows, const float* tables, Lanes start, float* sums,
+                int64_t stride, int64_t here) {
+  if (groups <= 2) return add_subset_groups<2, begins>(stream, rows, tables, start, sums, stride, here);
+  if (groups <= 4) return add_subset_groups<4, begins>(stream, rows, tables, start, sums, stride, here);
+  if (groups <= 6) return add_subset_groups<6, begins>(stream, rows, tables, start, sums, stride, here);
+  add_subset_groups<8, begins>(stream, rows, tables, start, sums, stride, here);
 }
 
 // Sums of one band at all steps, each [positions, filters], `stride` apart; `stream` holds its windows, 48 bits a pass
@@ -126,17 +128,54 @@ inline void add_windows(const Convolution& c, const uint64_t* stream, int64_t po
     const int64_t here = c.filters - from;
     const float* mine = weight + from / wide * (taps + 1) * wide + from % wide;
     const Lanes start = c.bias != nullptr ? load(c.bias + from, here) : splat(0.0f);
-    for (int64_t step = 0; step < c.steps; ++step)
-      for (int64_t row = 0; row < positions; ++row) store(sums + step * stride + row * c.filters + from, start, here);
     for (int64_t pass = 0; pass < passes; ++pass) {
       const int64_t begin = pass * kPass, inputs = std::min<int64_t>(kPass, taps - begin);
       for (int64_t row = 0; row < kPass; ++row)
         store(panel + row * kLanes, row < inputs ? load(mine + (begin + row) * wide) : splat(0.0f));
       make_tables(panel, kLanes, tables);
       for (int64_t step = 0; step < c.steps; ++step)
-        add_groups((inputs + kGroup - 1) / kGroup, stream + pass * rows + step * positions, positions, tables,
-                   sums + step * stride + from, c.filters, here);
+        (pass == 0 ? add_groups<true> : add_groups<false>)((inputs + kGroup - 1) / kGroup, stream + pass * rows + step * positions,
+                                                           positions, tables, start, sums + step * stride + from, c.filters, here);
     }
+  }
+}
+
+// Whether a window is so small that all its sums are one table
+constexpr int64_t kFewTaps = 9;
+inline bool has_few_taps(const Convolution& c) { return taps_of(c) <= kFewTaps && Runs(c).count == 1; }
+
+// The same of such windows: one look-up each
+inline void add_few_taps(const Convolution& c, const uint64_t* images, const Band& band, const float* weight, float* sums,
+                         int64_t stride) {
+  const Blocks blocks(c.filters);
+  const int64_t taps = taps_of(c), wide = blocks.lanes * kLanes, positions = band.rows * c.out_width;
+  const int64_t run = c.kernel_width * c.channels, row_size = row_words(c);
+  static thread_local Buffer<float> table_buffer;
+  static thread_local Buffer<uint16_t> window_buffer;
+  float* table = table_buffer.at_least(kLanes << kFewTaps);
+  uint16_t* windows = window_buffer.at_least(c.steps * positions);
+  for (int64_t step = 0, n = 0; step < c.steps; ++step) {
+    const uint64_t* image = images + (step * c.batch + band.sample) * image_words(c);
+    for (int64_t row = 0; row < band.rows; ++row) {
+      const uint64_t* first = image + (band.first + row) * c.stride_height * row_size;
+      for (int64_t column = 0; column < c.out_width; ++column, ++n) {
+        uint64_t seen = 0;
+        for (int64_t line = 0; line < c.kernel_height; ++line)
+          seen |= get_bits(first + line * c.dilation_height * row_size, column * c.stride_width * c.channels, run) << (line * run);
+        windows[n] = static_cast<uint16_t>(seen);
+      }
+    }
+  }
+  for (int64_t from = 0; from < c.filters; from += kLanes) {
+    const int64_t here = c.filters - from;
+    const float* mine = weight + from / wide * (taps + 1) * wide + from % wide;
+    store(table, c.bias != nullptr ? load(c.bias + from, here) : splat(0.0f));
+    for (int64_t tap = 0; tap < taps; ++tap)
+      for (int64_t subset = 0; subset < int64_t{1} << tap; ++subset)
+        store(table + ((int64_t{1} << tap) + subset) * kLanes, load(table + subset * kLanes) + load(mine + tap * wide));
+    for (int64_t step = 0; step < c.steps; ++step)
+      for (int64_t n = 0; n < positions; ++n)
+        store(sums + step * stride + n * c.filters + from, load(table + windows[step * positions + n] * kLanes), here);
   }
 }
 
@@ -147,7 +186,7 @@ inline void band_currents(const Convolution& c, const uint64_t* images, const Ba
                           int64_t stride) {
   const int64_t positions = band.rows * c.out_width, size = image_words(c);
   const Blocks blocks(c.filters);
-  if (c.method == kEvents) {
+  if (c.method == kEvents || c.levels > 1) {
     static thread_local EventLists lists;
     for (int64_t step = 0; step < c.steps; ++step) {
       lists.list(c, images + (step * c.batch + band.sample) * size, band);
@@ -161,6 +200,7 @@ inline void band_currents(const Convolution& c, const uint64_t* images, const Ba
     }
     return;
   }
+  if (has_few_taps(c)) return add_few_taps(c, images, band, weight, sums, stride);
   const int64_t rows = c.steps * positions, passes = (taps_of(c) + kPass - 1) / kPass;
   static thread_local Buffer<uint64_t> buffer;
   uint64_t* stream = buffer.at_least(passes * rows);

@@ -12,7 +12,7 @@ constexpr int64_t kFilterLanes = 4;  // of 16 channels: with six squares, sums f
 #else
 constexpr int64_t kFilterLanes = 1;
 #endif
-constexpr int64_t kSquares = 6, kPoints = 16;  // of two by two inputs; products of one
+constexpr int64_t kSquares = 12, kPoints = 16;  // of two by two inputs, at most at once; products of one
 
 // to [rows, lanes * 16] = from [rows, inner] weight [inner, lanes * 16]
 template <int rows, int lanes>
@@ -34,9 +34,14 @@ void multiply_squares(const float* from, int64_t stride, const float* weight, in
 
 template <int lanes>
 void multiply_all(const float* from, int64_t stride, int64_t count, const float* weight, int64_t inner, float* to, int64_t to_stride) {
+  constexpr int most = lanes == 1 ? kSquares : kSquares / 2;
   int64_t row = 0;
-  for (; row + kSquares <= count; row += kSquares)
-    multiply_squares<kSquares, lanes>(from + row * stride, stride, weight, inner, to + row * to_stride, to_stride);
+  for (; row + most <= count; row += most)
+    multiply_squares<most, lanes>(from + row * stride, stride, weight, inner, to + row * to_stride, to_stride);
+  if (most == kSquares && row + most / 2 <= count) {
+    multiply_squares<most / 2, lanes>(from + row * stride, stride, weight, inner, to + row * to_stride, to_stride);
+    row += most / 2;
+  }
   from += row * stride, to += row * to_stride;
   switch (count - row) {
     case 5: return multiply_squares<5, lanes>(from, stride, weight, inner, to, to_stride);
@@ -87,7 +92,7 @@ class FilteredInput {
       if (last_seen(c_, next_ + rows - 1) >= ready) return;
       const int64_t across = (c_.width + 1) / 2, total = c_.steps * across;
       // so many squares that their points and products lie in the second cache
-      const int64_t most = std::clamp<int64_t>((1 << 15) / (kPoints * c_.filters) / kSquares, 1, 8) * kSquares;
+      const int64_t most = std::clamp<int64_t>((1 << 15) / (kPoints * c_.filters) / kSquares, 1, 5) * kSquares;
       for (int64_t first = 0; first < total; first += most) filter_squares(flow, rows, across, first, std::min(most, total - first));
     }
   }

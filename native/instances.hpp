@@ -22,7 +22,7 @@
         SPIKELEDGER_SET::layer, SPIKELEDGER_SET::layer_back, SPIKELEDGER_SET::convolve,                \
         SPIKELEDGER_SET::convolve_fire, SPIKELEDGER_SET::convolve_back,                                \
         SPIKELEDGER_SET::max_pool, SPIKELEDGER_SET::max_pool_back,                                     \
-        SPIKELEDGER_SET::average_pool,                                                                 \
+        SPIKELEDGER_SET::average_pool, SPIKELEDGER_SET::pool_levels,                                   \
         SPIKELEDGER_SET::rate_code, SPIKELEDGER_SET::fire_cells, SPIKELEDGER_SET::learn_cells,         \
         SPIKELEDGER_SET::adam                                                                          \
   }

@@ -100,6 +100,9 @@ struct Product {
   int threads;
   bool dense_blocked = false;  // stored as blocks of 32 columns, each [inner, 32]
   int64_t repeats = 1;         // stretches of rows that lie behind each other, as the steps of a layer over time
+  int64_t levels = 1;          // an input may be set so often: a row's bits [levels, inner]; by events alone
+  bool levels_apart = false;   // the bits are [levels, rows, inner], as [levels, inner] of a row are turned
+  float worth = 1;             // of a bit: a factor of a dense matrix that lies turned, or of an output that does
   int64_t parts = 1;           // parts of each stretch that threads may take
 };
 
@@ -117,6 +120,8 @@ struct Layer {
   bool delayed;
   int method;
   int threads;
+  int64_t levels = 1;  // bits [levels, inner] of a row, as in a product
+  float worth = 1;     // of one of them
 };
 
 // What a layer keeps for the way back in place of its charges, where its surrogate is zero but near the threshold: of each
@@ -181,6 +186,7 @@ struct Convolution {
   const float* bias;  // [filters] or null
   int method;
   int threads;
+  int64_t levels = 1;  // an input may be set so often: bits [levels, channels, height, width] of an image; by events alone
 };
 
 // The way back of a convolution's currents, or of these and the neurons behind them. In come the gradient of the spikes
@@ -268,6 +274,8 @@ struct Kernels {
   void (*max_pool)(const Convolution&, uint64_t* out);  // any of a window's bits; the words hold [filters, H, W]
   void (*max_pool_back)(const Convolution&, const float* grad, float* out);  // to [T * B, height, width, channels]
   void (*average_pool)(const Convolution&, float divisor, float* out);  // to [T * B, filters, H, W]
+  // how many of a window's bits are set, as that many of its levels: words of [levels, filters, H, W] an image
+  void (*pool_levels)(const Convolution&, uint64_t* out);
   // random bits [steps, rows, columns] as words, at rates [rows, columns]; the generator's saved state goes on
   void (*rate_code)(char* generator, const float* rates, int64_t steps, int64_t rows, int64_t columns, uint64_t* words);
   void (*fire_cells)(const Cells&, const CellsFired&);

@@ -255,7 +255,7 @@ inline int64_t layer(const Layer& l, float* charges, uint64_t* words, const Coun
   const int64_t rows = l.steps * l.batch;
   Product product{rows, l.inner, l.columns, l.words, l.weight, true, l.bias, nullptr, false, l.method,
                   worth(rows * l.inner / 4 * l.columns, l.threads)};
-  product.repeats = std::max<int64_t>(1, l.steps);
+  product.repeats = std::max<int64_t>(1, l.steps), product.levels = l.levels, product.worth = l.worth;
   static thread_local Selection held;
   Selection& bits = held;
   bits.prepare(product, l.batch);
@@ -323,7 +323,7 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
   const int64_t rows = l.steps * l.batch;
   const int threads = worth(rows * l.inner / 4 * l.columns, l.threads);
   Product product{l.inner, rows, l.columns, grad.turned, nullptr, false, nullptr, grad.weight, true, l.method, threads};
-  product.dense_blocked = true;
+  product.dense_blocked = true, product.levels = l.levels, product.levels_apart = true, product.worth = l.worth;
   const int64_t blocks = blocks_of(product);
   static thread_local Selection held;
   Selection& bits = held;
@@ -356,7 +356,7 @@ inline void layer_back(const Layer& l, const float* charges, const LayerBackward
           store(grad.currents + row * l.columns + from + lane, load(flow + row * kWide + lane), here - lane);
     }
   };
-  const auto put = [&](int64_t from, int64_t index, const float* sums) {
+  const auto put = [&](int64_t from, int64_t index, float* sums) {
     const Part mine = part_of(product, index);
     put_block(product, sums + mine.first * kWide, mine.first, mine.count, from);
   };

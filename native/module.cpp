@@ -37,13 +37,19 @@ Population population(int64_t steps, int64_t batch, int64_t width, Address curre
           threshold, bar, reset, delayed, threads};
 }
 
-// `shape`: steps, batch, channels, height, width, filters, out_height, out_width, and kernel, stride, padding and dilation,
-// two numbers each
+// `shape`: steps, batch, channels, height, width, filters, out_height, out_width, kernel, stride, padding and dilation,
+// two numbers each, and levels
 Convolution convolution(const std::vector<int64_t>& shape, Address words, Address bias, int method, int threads) {
-  if (shape.size() != 16) throw std::invalid_argument("a convolution has 16 sizes");
+  if (shape.size() != 17) throw std::invalid_argument("a convolution has 17 sizes");
   return {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], shape[8], shape[9], shape[10],
           shape[11], shape[12], shape[13], shape[14], shape[15], at<const uint64_t>(words), at<const float>(bias), method,
-          threads};
+          threads, shape[16]};
+}
+
+void refuse_overlapping(const Convolution& c) {
+  if (c.kernel_height != c.stride_height || c.kernel_width != c.stride_width || c.kernel_width > 64 || c.padding_height != 0 ||
+      c.padding_width != 0 || c.dilation_height != 1 || c.dilation_width != 1)
+    throw std::invalid_argument("windows that lie beside each other, at most 64 wide, are averaged");
 }
 
 using Release = nb::call_guard<nb::gil_scoped_release>;
@@ -158,12 +164,12 @@ NB_MODULE(_native, module) {
       "layer",
       [](int64_t steps, int64_t batch, int64_t inner, int64_t columns, Address words, Address weight, Address bias,
          Address beta, float threshold, float bar, int reset, bool delayed, int method, int threads, Address charges, Address out,
-         Address counts, Address near) {
+         Address counts, Address near, int64_t levels, float worth) {
         Counts done{};  // [columns], [columns], [steps], one behind the other
         if (auto* active = at<int64_t>(counts)) done = {active, active + columns, active + 2 * columns};
         large_pages(charges, static_cast<size_t>(steps * batch * columns) * sizeof(float));
         return chosen->layer({steps, batch, inner, columns, at<const uint64_t>(words), at<const float>(weight),
-                       at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads},
+                       at<const float>(bias), at<const float>(beta), threshold, bar, reset, delayed, method, threads, levels, worth},
                       at<float>(charges), at<uint64_t>(out), done, at<Near>(near));
       },
       Release());
@@ -173,16 +179,16 @@ NB_MODULE(_native, module) {
          bool delayed, int method, int threads, Address charges, Address spikes_grad, bool rates, Address above_currents,
          Address above_weight, int64_t above, int surrogate, float slope, Address words, Address turned,
          Address currents_grad, Address weight_grad, Address bias_grad, Address beta_grad, Address near, Address fired,
-         Address stays) {
+         Address stays, int64_t levels, float worth) {
         static thread_local std::vector<uint64_t> held;  // where nobody turned the words before, and they are asked for
         if (turned == 0 && weight_grad != 0) {
-          const auto size = static_cast<size_t>(inner * words_of(steps * batch));
+          const auto size = static_cast<size_t>(levels * inner * words_of(steps * batch));
           if (held.size() < size) held.resize(size);
-          chosen->transpose(at<const uint64_t>(words), steps * batch, inner, held.data(), threads);
+          chosen->transpose(at<const uint64_t>(words), steps * batch, levels * inner, held.data(), threads);
           turned = reinterpret_cast<Address>(held.data());
         }
         chosen->layer_back({steps, batch, inner, columns, nullptr, nullptr, nullptr, at<const float>(beta), threshold,
-                            bar, reset, delayed, method, threads},
+                            bar, reset, delayed, method, threads, levels, worth},
                            at<const float>(charges),
                            {at<const float>(spikes_grad), rates ? batch : steps * batch,
                             rates ? 1.0f / static_cast<float>(steps) : 1.0f, at<const float>(above_currents),
@@ -246,10 +252,16 @@ NB_MODULE(_native, module) {
       "average_pool",
       [](const std::vector<int64_t>& shape, Address words, float divisor, int threads, Address out) {
         const auto c = convolution(shape, words, 0, kEvents, threads);
-        if (c.kernel_height != c.stride_height || c.kernel_width != c.stride_width || c.kernel_width > 64 || c.padding_height != 0 ||
-            c.padding_width != 0 || c.dilation_height != 1 || c.dilation_width != 1)
-          throw std::invalid_argument("windows that lie beside each other, at most 64 wide, are averaged");
+        refuse_overlapping(c);
         chosen->average_pool(c, divisor, at<float>(out));
+      },
+      Release());
+  module.def(
+      "pool_levels",
+      [](const std::vector<int64_t>& shape, Address words, int threads, Address out) {
+        const auto c = convolution(shape, words, 0, kEvents, threads);
+        refuse_overlapping(c);
+        chosen->pool_levels(c, at<uint64_t>(out));
       },
       Release());
   module.def(

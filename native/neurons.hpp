@@ -152,7 +152,8 @@ inline int64_t track_lanes(int64_t steps) {
 }
 
 template <int reset, bool delayed, int surrogate>
-void learn_track(const Track& t) {
+void learn_track(const Track& given) {
+  const Track t = given;  // nothing that is written can change it
   const Lanes threshold = splat(t.threshold), bar = splat(t.bar);
   const int64_t lanes = track_lanes(t.steps), count = t.count;
   static thread_local Buffer<float> buffer;
@@ -163,6 +164,7 @@ void learn_track(const Track& t) {
   for (int64_t step = 0; step < t.steps; ++step) {
     const float* current = t.currents + step * t.currents_step;
     for (int64_t n = 0; n < count; n += kLanes) {
+      __builtin_prefetch(current + n + count);  // of the next track
       const Lanes charge = charged<reset, delayed>(load(state + n), load(current + n, count - n), load(t.beta + n, count - n),
                                                    threshold, bar);
       store(charges + step * lanes + n, charge);
@@ -176,6 +178,7 @@ void learn_track(const Track& t) {
     float* out = t.out + step * t.out_step;
     for (int64_t n = 0; n < count; n += kLanes) {
       const int64_t here = count - n;
+      __builtin_prefetch(arrived + n + count);
       const Lanes charge = load(charges + step * lanes + n);
       Lanes flow = load(state + n);
       // what comes back through what was carried on; the last step of a delayed reset hands out its charge as it is

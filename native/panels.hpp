@@ -51,6 +51,11 @@ inline void turn_floats(const float* from, int64_t stride, int64_t rows, int64_t
     }
 }
 
+// Whole vectors
+inline void multiply_by(float* numbers, int64_t count, float factor) {
+  for (int64_t n = 0; n < count; n += kLanes) store(numbers + n, load(numbers + n) * splat(factor));
+}
+
 // Rows [first, first + count) of the dense matrix and `wide` of its columns from `from` on; columns past the last are zero.
 inline void gather_panel(const Product& p, int64_t first, int64_t count, int64_t from, int64_t wide, float* panel) {
   const int64_t here = std::min(wide, p.columns - from);
@@ -67,10 +72,11 @@ inline void gather_panel(const Product& p, int64_t first, int64_t count, int64_t
   }
   if (here < wide) std::memset(panel, 0, static_cast<size_t>(count * wide) * sizeof(float));
   turn_floats(p.dense + from * p.inner + first, p.inner, here, count, panel, wide);
+  if (p.worth != 1.0f) multiply_by(panel, count * wide, p.worth);
 }
 
 // The block's finished sums [rows, wide] to their place in the output
-inline void put_block(const Product& p, const float* sums, int64_t first, int64_t rows, int64_t from) {
+inline void put_block(const Product& p, float* sums, int64_t first, int64_t rows, int64_t from) {
   const int64_t here = std::min(kWide, p.columns - from);
   if (!p.out_transposed) {
     for (int64_t row = 0; row < rows; ++row)
@@ -78,6 +84,7 @@ inline void put_block(const Product& p, const float* sums, int64_t first, int64_
         store(p.out + (first + row) * p.columns + from + lane, load(sums + row * kWide + lane), here - lane);
     return;
   }
+  if (p.worth != 1.0f) multiply_by(sums, rows * kWide, p.worth);
   turn_floats(sums, kWide, rows, here, p.out + from * p.rows + first, p.rows);
 }
 

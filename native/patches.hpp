@@ -8,6 +8,8 @@
 namespace spikeledger::SPIKELEDGER_SET {
 
 inline int64_t taps_of(const Convolution& c) { return c.channels * c.kernel_height * c.kernel_width; }
+// bits of a place of the image
+inline int64_t depth_of(const Convolution& c) { return c.levels * c.channels; }
 
 // Filters in blocks of up to 64, all as wide
 struct Blocks {
@@ -26,7 +28,7 @@ inline int64_t padded_height(const Convolution& c) {
 inline int64_t padded_width(const Convolution& c) {
   return (c.out_width - 1) * c.stride_width + (c.kernel_width - 1) * c.dilation_width + 1;
 }
-inline int64_t row_words(const Convolution& c) { return words_of(padded_width(c) * c.channels) + 1; }
+inline int64_t row_words(const Convolution& c) { return words_of(padded_width(c) * depth_of(c)) + 1; }
 inline int64_t image_words(const Convolution& c) { return padded_height(c) * row_words(c); }
 
 // ---- bits that lie anywhere ------------------------------------------------------------------------------------------
@@ -51,7 +53,7 @@ constexpr int64_t kTurned = 512;
 // ---- images ----------------------------------------------------------------------------------------------------------
 
 inline void arrange_images(const Convolution& c, uint64_t* images) {
-  const int64_t places = c.height * c.width, size = words_of(places * c.channels), row_size = row_words(c);
+  const int64_t places = c.height * c.width, depth = depth_of(c), size = words_of(places * depth), row_size = row_words(c);
   const int64_t tall = padded_height(c), wide = padded_width(c);
   parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
     static thread_local Buffer<uint64_t> buffer;
@@ -60,9 +62,9 @@ inline void arrange_images(const Convolution& c, uint64_t* images) {
     std::memset(bits + size, 0, (kTurned / 64 + 1) * sizeof(uint64_t));
     uint64_t* rows = images + image * image_words(c);
     std::memset(rows, 0, static_cast<size_t>(image_words(c)) * sizeof(uint64_t));
-    for (int64_t channel = 0; channel < c.channels; channel += 64)
+    for (int64_t channel = 0; channel < depth; channel += 64)
       for (int64_t first = 0; first < places; first += kTurned) {
-        const int64_t deep = std::min<int64_t>(64, c.channels - channel), count = std::min(kTurned, places - first);
+        const int64_t deep = std::min<int64_t>(64, depth - channel), count = std::min(kTurned, places - first);
         Words block[64];
         for (int64_t line = 0; line < deep; ++line) {
           const int64_t bit = (channel + line) * places + first;
@@ -77,7 +79,7 @@ inline void arrange_images(const Convolution& c, uint64_t* images) {
         for (int64_t place = 0; place < count; ++place) {
           const uint64_t field = turned[place % 64 * 8 + place / 64];
           if (y >= 0 && y < tall && x >= 0 && x < wide)
-            put_bits(rows + y * row_size, x * c.channels + channel, field, deep);
+            put_bits(rows + y * row_size, x * depth + channel, field, deep);
           if (++x == c.width + c.padding_width) x = c.padding_width, ++y;
         }
       }
@@ -150,10 +152,11 @@ struct Runs {
 class EventLists {
  public:
   void list(const Convolution& c, const uint64_t* image, const Band& band) {
-    const int64_t wide = padded_width(c), size = row_words(c) - 1;
+    const int64_t wide = padded_width(c), size = row_words(c) - 1, depth = depth_of(c);
+    const uint32_t* known = c.levels == 1 ? nullptr : channels_of(c, size);
     first_ = band.first * c.stride_height;
     const int64_t rows = (band.rows - 1) * c.stride_height + (c.kernel_height - 1) * c.dilation_height + 1;
-    uint16_t* at = events_.at_least(rows * wide * c.channels + 128);
+    uint16_t* at = events_.at_least(rows * wide * depth + 128);
     begins_.at_least(rows * (wide + 1));
     const uint16_t* start = at;
     for (int64_t row = 0; row < rows; ++row) {
@@ -162,9 +165,10 @@ class EventLists {
       int64_t bit = 0, place = 0;
       for (int64_t word = 0; word < size; ++word) {
         const auto before = static_cast<uint32_t>(at - start);
-        for (; place <= wide && bit < word * 64 + 64; ++place, bit += c.channels)
+        for (; place <= wide && bit < word * 64 + 64; ++place, bit += depth)
           begins[place] = before + static_cast<uint32_t>(std::popcount(words[word] & low_bits(bit - word * 64)));
-        at = places_of_ones<1>(words[word], static_cast<uint16_t>(word * 64), at);
+        if (known == nullptr) at = places_of_ones<1>(words[word], static_cast<uint16_t>(word * 64), at);
+        else if (words[word] != 0) at = entries_of_ones(words[word], known + word * 64, at);
       }
       for (; place <= wide; ++place) begins[place] = static_cast<uint32_t>(at - start);
     }
@@ -198,9 +202,22 @@ class EventLists {
   }
 
  private:
+  // Where a channel lies in a row of one level, for each bit of a row of all
+  const uint32_t* channels_of(const Convolution& c, int64_t words) {
+    if (map_size_ != words || map_channels_ != c.channels || map_levels_ != c.levels) {
+      map_size_ = words, map_channels_ = c.channels, map_levels_ = c.levels;
+      uint32_t* map = map_.at_least(words * 64);
+      for (int64_t bit = 0; bit < words * 64; ++bit)
+        map[bit] = static_cast<uint32_t>(bit / depth_of(c) * c.channels + bit % c.channels);
+    }
+    return map_.at_least(0);
+  }
+
   int64_t first_ = 0;
   Buffer<uint16_t> events_;
   Buffer<uint32_t> begins_;
+  Buffer<uint32_t> map_;
+  int64_t map_size_ = 0, map_channels_ = 0, map_levels_ = 0;
 };
 
 // A band's windows where what a row of the kernel sees is at most a word and one run, as `stream_windows` gives them
@@ -210,6 +227,13 @@ inline void stream_narrow_windows(const Convolution& c, const uint64_t* image, c
   const uint64_t taken = low_bits(pass);
   for (int64_t row = 0; row < band.rows; ++row) {
     const uint64_t* first = image + (band.first + row) * c.stride_height * row_size;
+    if (run == pass) {  // each row of the kernel is a pass of its own
+      for (int64_t line = 0; line < c.kernel_height; ++line)
+        for (int64_t column = 0; column < c.out_width; ++column)
+          stream[line * stride + column] = get_bits(first + line * down, column * c.stride_width * c.channels, pass) << shift;
+      stream += c.out_width;
+      continue;
+    }
     for (int64_t column = 0; column < c.out_width; ++column) {
       const int64_t from = column * c.stride_width * c.channels;
       unsigned __int128 seen = 0;

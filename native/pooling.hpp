@@ -55,6 +55,48 @@ inline void max_pool(const Convolution& c, uint64_t* out) {
   });
 }
 
+// How many of a window's bits [channels, H, W] are set, as bits [levels, channels, out_height, out_width]: that many of its
+// levels are, the first ones. Windows lie beside each other, at most 64 wide.
+template <int known>  // height and width of a window, or 0
+void pool_levels_of(const Convolution& c, uint64_t* out) {
+  const int64_t tall = known != 0 ? known : c.kernel_height, wide = known != 0 ? known : c.kernel_width, levels = tall * wide;
+  const int64_t size = words_of(c.channels * c.height * c.width);
+  const int64_t places = c.channels * c.out_height * c.out_width, out_size = words_of(levels * places);
+  const int64_t together = 64 / wide;  // windows in a word
+  parallel(c.steps * c.batch, c.threads, [&](int64_t image) {
+    static thread_local Buffer<uint64_t> buffer;
+    uint64_t *bits = buffer.at_least(size + 1 + levels), known_set[known * known + 1], *set = known != 0 ? known_set : bits + size + 1;
+    std::memcpy(bits, c.words + image * size, static_cast<size_t>(size) * sizeof(uint64_t));
+    bits[size] = 0;
+    uint64_t* to = out + image * out_size;
+    std::memset(to, 0, static_cast<size_t>(out_size) * sizeof(uint64_t));
+    const auto put_row = [&](int64_t line, int64_t top) {  // of windows, whose first row this is
+      for (int64_t x = 0; x < c.out_width; x += together) {
+        const int64_t count = std::min(together, c.out_width - x);
+        for (int64_t row = 0; row < tall; ++row) {
+          const uint64_t seen = get_bits(bits, (top + row) * c.width + x * wide, count * wide);
+          for (int64_t tap = 0; tap < wide; ++tap) {  // each takes the first level that is not yet set
+            uint64_t taken = each_bit(seen, tap, wide);
+            for (int64_t level = 0; level < row * wide + tap; ++level) {
+              const uint64_t before = set[level];
+              set[level] |= taken, taken &= before;
+            }
+            set[row * wide + tap] = taken;
+          }
+        }
+        for (int64_t level = 0; level < levels; ++level)
+          put_bits(to, level * places + line * c.out_width + x, set[level], count);
+      }
+    };
+    for (int64_t channel = 0, line = 0; channel < c.channels; ++channel)
+      for (int64_t row = 0; row < c.out_height; ++row, ++line) put_row(line, channel * c.height + row * tall);
+  });
+}
+
+inline void pool_levels(const Convolution& c, uint64_t* out) {
+  return c.kernel_height == 2 && c.kernel_width == 2 ? pool_levels_of<2>(c, out) : pool_levels_of<0>(c, out);
+}
+
 // Average pooling of bits in windows that lie beside each other, at most 64 wide: how many of each are set, over `divisor`. As
 // floats [T * B, channels, out_height, out_width], and the very numbers that sums of floats give.
 inline void average_pool(const Convolution& c, float divisor, float* out) {

@@ -31,6 +31,7 @@ struct Selection {
   // Fills in the product's parts, of a stretch of `splittable` rows. Its method may change to one for any weights. A dense
   // matrix that is null comes later, block by block: see Tiles::digest.
   void prepare(Product& p, int64_t splittable) {
+    if (p.levels > 1) p.method = kEvents;
     if (p.inner == 0) p.method = kSubsets;
     if (p.method == kTiles) {
       if (tiles.reserve(p) && (p.dense == nullptr || digest(p))) {
@@ -144,7 +145,7 @@ inline void multiply(Product p) {
   Selection& bits = held;
   p.threads = worth(p.rows * p.inner / 4 * p.columns, p.threads);
   bits.prepare(p, p.rows);
-  bits.sum_blocks(p, [&](int64_t from, int64_t index, const float* sums) {
+  bits.sum_blocks(p, [&](int64_t from, int64_t index, float* sums) {
     const Part part = part_of(p, index);
     put_block(p, sums + part.first * kWide, part.first, part.count, from);
   });

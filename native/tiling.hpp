@@ -94,33 +94,36 @@ inline void fill_tile(const Convolution& c, const Tiling& tiling, const Tile& ti
   }
 }
 
-// Of a tile, the places of each channel's ones
+// Of a tile, the places of each channel's ones, of all levels
 class Listed {
  public:
   // Bits [channels, H, W]
   void list(const Convolution& c, const Tiling& tiling, const Tile& tile, const uint64_t* bits) {
-    const int64_t count = tile.rows * tile.columns, words = words_of(c.channels * c.height * c.width);
-    uint16_t* at = places_.at_least(c.channels * count + 64 + kPlacesAtOnce);
+    const int64_t count = tile.rows * tile.columns, words = words_of(depth_of(c) * c.height * c.width);
+    uint16_t* at = places_.at_least(depth_of(c) * count + 64 + kPlacesAtOnce);
     begins_.at_least(c.channels + 1)[0] = 0;
     const uint16_t* start = at;
     if (tile.columns == c.width) {  // a channel's bits lie in a row
       if (map_count_ < count || map_columns_ != tile.columns || map_wide_ != tiling.wide) draw(tiling, tile);
       const uint32_t* map = map_.at_least(0);
       for (int64_t channel = 0; channel < c.channels; ++channel) {
-        const int64_t first = (channel * c.height + tile.y) * c.width;
-        for (int64_t bit = 0; bit < count; bit += 64) {
-          const uint64_t some = bits_within(bits, words, first + bit, std::min<int64_t>(64, count - bit));
-          if (some != 0) at = entries_of_ones(some, map + bit, at);
+        for (int64_t level = channel; level < depth_of(c); level += c.channels) {
+          const int64_t first = (level * c.height + tile.y) * c.width;
+          for (int64_t bit = 0; bit < count; bit += 64) {
+            const uint64_t some = bits_within(bits, words, first + bit, std::min<int64_t>(64, count - bit));
+            if (some != 0) at = entries_of_ones(some, map + bit, at);
+          }
         }
         begins_.at_least(0)[channel + 1] = at - start;
       }
       return;
     }
     for (int64_t channel = 0; channel < c.channels; ++channel) {
-      for (int64_t row = 0; row < tile.rows; ++row) {
-        const uint64_t line = bits_within(bits, words, (channel * c.height + tile.y + row) * c.width + tile.x, tile.columns);
-        if (line != 0) at = places_of_ones<1>(line, static_cast<uint16_t>(row * tiling.wide), at);
-      }
+      for (int64_t level = channel; level < depth_of(c); level += c.channels)
+        for (int64_t row = 0; row < tile.rows; ++row) {
+          const uint64_t line = bits_within(bits, words, (level * c.height + tile.y + row) * c.width + tile.x, tile.columns);
+          if (line != 0) at = places_of_ones<1>(line, static_cast<uint16_t>(row * tiling.wide), at);
+        }
       begins_.at_least(0)[channel + 1] = at - start;
     }
   }
@@ -260,7 +263,7 @@ class TileWalk {
   void over_tiles_here(const Work& work) {
     static thread_local Buffer<float> buffer;
     static thread_local Listed listed;
-    const int64_t groups = (c_.filters + kLanes - 1) / kLanes, words = words_of(c_.channels * c_.height * c_.width);
+    const int64_t groups = (c_.filters + kLanes - 1) / kLanes, words = words_of(depth_of(c_) * c_.height * c_.width);
     float* held = buffer.at_least(groups * tiling_.places() * kLanes);
     for (int64_t step = 0; step < c_.steps; ++step)
       for (int64_t x = 0; x < c_.width; x += tiling_.columns) {

@@ -51,7 +51,7 @@ def made(shape: tuple[Any, ...], steps: int = 4) -> tuple[nn.Conv2d, planes.Plan
 def test_row_by_row_as_in_two_steps(instruction_set: str, shape: tuple[Any, ...], last: bool) -> None:
     torch.manual_seed(1)
     layer, bits, geometry = made(shape)
-    sizes, weight = geometry.sizes(4, shape[0]), layer.weight.detach()
+    sizes, weight = geometry.sizes(bits), layer.weight.detach()
     currents, words = torch.randn(sizes.outputs), planes.empty_words(bits.rows, sizes.neurons)
     beta = torch.rand(sizes.neurons)
     core.convolve_fire(
@@ -94,7 +94,7 @@ def test_filtered_gradients_are_exact_where_sums_are(instruction_set: str, shape
     (expected,) = torch.autograd.grad(out, x, flow)
     found = torch.full((bits.rows, *geometry.image, geometry.channels), float("nan"))
     core.convolve_back(
-        geometry.sizes(4, shape[0]), bits.words, layer.weight.detach(), fired=None,
+        geometry.sizes(bits), bits.words, layer.weight.detach(), fired=None,
         flow=flow.permute(0, 2, 3, 1).contiguous(), weight=None, bias=None, near=None, inputs=found,
     )  # fmt: skip
     assert torch.equal(found.permute(0, 3, 1, 2), expected)
@@ -102,7 +102,7 @@ def test_filtered_gradients_are_exact_where_sums_are(instruction_set: str, shape
 
 def test_only_windows_of_three_by_three_are_filtered() -> None:
     layer, bits, geometry = made(SHAPES[2])
-    sizes = geometry.sizes(4, 2)
+    sizes = geometry.sizes(bits)
     with pytest.raises(ValueError, match="3 x 3"):
         core.convolve_back(
             sizes, bits.words, layer.weight.detach(), fired=None, flow=torch.empty(sizes.outputs), weight=None, bias=None,

@@ -161,7 +161,7 @@ def test_gradients_of_any_convolution(
     dense = layer(x)
     grad = exact(*dense.shape)
     to_x, to_weight, to_bias = torch.autograd.grad(dense, (x, layer.weight, layer.bias), grad)
-    last, sizes = grad.permute(0, 2, 3, 1).contiguous(), geometry.sizes(*rows)
+    last, sizes = grad.permute(0, 2, 3, 1).contiguous(), geometry.sizes(bits)
     found = torch.full((len(x), *image, channels), float("nan"))
     weight, bias = torch.empty(layer.weight.shape), torch.empty(filters)
     back = functools.partial(

@@ -33,6 +33,9 @@ SHAPES: list[tuple[Any, ...]] = [
     (64, (9, 40), 16, 3, 1, (0, 1), 1),
     (2, (30, 70), 48, (1, 7), 2, "valid", 1),
     (33, (6, 6), 65, 3, 1, "same", 2),
+    (1, (9, 12), 20, 3, 1, 1, 1),  # of so few taps all sums are one table
+    (3, (5, 8), 33, (1, 3), (1, 2), (0, 1), 1),
+    (16, (7, 10), 20, 3, 1, 1, 1),  # a row of the kernel sees as many bits as a pass takes
 ]
 
 
@@ -206,7 +209,7 @@ def test_the_estimates_follow_the_density() -> None:
     assert best(0.5) == "subsets"
     assert best(0.5, learns=True) == "events"
     assert best(1.0, learns=True) == "dense"
-    narrow = convolution.Geometry(1, (28, 28), 16, (28, 28), (3, 3), (1, 1), (1, 1), (1, 1))
+    narrow = convolution.Geometry(1, (28, 28), 12, (28, 28), (4, 4), (1, 1), (1, 1), (1, 1))
     assert convolution.worth_packing(wide, 10, 32)
     assert not convolution.worth_packing(narrow, 10, 32)
     assert convolution.worth_packing(narrow, 10, 32, fires=True), "with neurons behind, its currents stay in cache"
@@ -268,6 +271,28 @@ NETWORKS: dict[str, Any] = {
     "plain": lambda: [nn.Conv2d(24, 40, 3, padding=1), sl.LIF(threshold=0.4), nn.Conv2d(40, 64, 3), sl.IF()],
     "max pooled": lambda: [nn.Conv2d(24, 40, 3), sl.LIF(), nn.MaxPool2d(2), nn.Conv2d(40, 64, 3), sl.LIF(reset="zero")],
     "averaged": lambda: [nn.Conv2d(24, 40, 3), sl.LIF(), nn.AvgPool2d(2), nn.Conv2d(40, 64, 3), sl.LIF(0.5)],
+    "averaged by thirds": lambda: [
+        nn.Conv2d(24, 40, 3),
+        sl.LIF(),
+        nn.AvgPool2d(3),
+        nn.Conv2d(40, 48, 3, padding=1),
+        sl.LIF(),
+    ],
+    "averaged twice": lambda: [
+        nn.Conv2d(24, 64, 3, padding=1),
+        sl.LIF(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(64, 64, 3, padding=1),
+        sl.LIF(threshold=0.5),
+        nn.AvgPool2d(2),
+        nn.Flatten(2),
+        nn.Linear(576, 70),
+        sl.LIF(threshold=0.2),
+        nn.Dropout(0.5),
+        nn.Linear(70, 10),
+        sl.LIF(),
+    ],
+    "averaged last": lambda: [nn.Conv2d(24, 40, 3), sl.LIF(), nn.AvgPool2d(2), nn.Flatten(2), nn.Linear(1000, 10)],
     "strided": lambda: [nn.Conv2d(24, 64, 3, stride=2), sl.LIF(learn_beta=True), nn.Flatten(2), nn.Linear(1600, 10)],
     "normed": lambda: [nn.Conv2d(24, 64, 3), nn.BatchNorm2d(64), sl.LIF(), nn.Dropout(0.5), nn.Conv2d(64, 4, 3)],
     "pooled last": lambda: [nn.Conv2d(24, 64, 3, padding="same"), sl.LIF(), nn.MaxPool2d(2)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,25 @@ def dropout(shape: tuple[int, ...], share: float) -> Planes | None:
     rows, columns = shape[0] * shape[1], math.prod(shape[2:])
     stays = rate_planes(torch.full((1, columns), 1 - share), rows, torch.default_generator)
     return None if stays is None else Planes(stays.words, shape)
+
+
+def token_left(token: Tensor, stays: Planes) -> Tensor:
+    """The token of what dropout left."""
+    left: Tensor = _Drop.apply(token, stays)
+    return left
+
+
+class _Drop(torch.autograd.Function):
+    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
+
+    @staticmethod
+    def forward(ctx: Any, token: Tensor, stays: Planes) -> Tensor:
+        ctx.stays = stays
+        return token.view_as(token)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return grad * ctx.stays.dense(), None
 
 
 def draws_as_torch() -> bool:

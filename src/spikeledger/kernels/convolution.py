@@ -27,6 +27,7 @@ Pair = tuple[int, int]
 _MOST_BITS = 1 << 16  # of a padded row, channels included: an event is 16 bits
 _MARGIN = 0.9  # what is not clearly cheaper stays dense
 _MANY = 1 << 18  # weights, more than the second cache holds
+_FEW_TAPS = 9  # of a window whose sums are one table
 _BAND = 1 << 17  # currents of a band of rows, at all steps
 _FILTERED = 1 << 14  # most weights of a filter's place: 16 times as many numbers lie in the second cache
 
@@ -54,11 +55,12 @@ class Geometry:
         """Positions of the output."""
         return math.prod(self.out)
 
-    def sizes(self, steps: int, batch: int) -> Sizes:
-        """As the native core wants them."""
+    def sizes(self, planes: Planes) -> Sizes:
+        """As the native core wants them, for images of these spikes."""
+        steps, batch = planes.shape[:2]
         return Sizes(
             steps, batch, self.channels, self.image, self.filters, self.out, self.kernel, self.stride, self.padding,
-            self.dilation,
+            self.dilation, planes.levels,
         )  # fmt: skip
 
 
@@ -149,7 +151,7 @@ class _Convolve(torch.autograd.Function):
         ctx.like = None if token is None else token.shape
         out = torch.empty(planes.rows, *geometry.out, geometry.filters)
         weight, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
-        core.convolve(geometry.sizes(*planes.shape[:2]), planes.words, weight, bias, method, currents=out)
+        core.convolve(geometry.sizes(planes), planes.words, weight, bias, method, currents=out)
         return out.permute(0, 3, 1, 2)
 
     @staticmethod
@@ -178,13 +180,12 @@ class _ConvolveFire(torch.autograd.Function):
         near: Tensor | None,
         owed: list[Owed],
     ) -> Any:
-        steps, batch = planes.shape[:2]
         kept = learns and any(ctx.needs_input_grad)
         currents = torch.empty(planes.rows * geometry.places * geometry.filters) if kept else None
         words = empty_words(planes.rows, geometry.places * geometry.filters)
         kernel, bias = weight.detach().contiguous(), None if bias is None else bias.contiguous()
         core.convolve_fire(
-            geometry.sizes(steps, batch), planes.words, kernel, bias, method, beta, settings, currents=currents, out=words,
+            geometry.sizes(planes), planes.words, kernel, bias, method, beta, settings, currents=currents, out=words,
             active=active, near=near,
         )  # fmt: skip
         ctx.save_for_backward(weight, beta, currents)
@@ -214,7 +215,7 @@ def _arrived(grad: Tensor, owed: list[Owed]) -> tuple[Tensor, bool, core.Pooled 
     every = list(owed)
     owed.clear()
     if len(every) == 1 and every[0].is_all_of(grad):
-        return every[0].grad, False, every[0].pooled
+        return every[0].grad, every[0].last, every[0].pooled
     for one in every:
         grad = grad + one.made().view(grad.shape)
     last = grad.is_contiguous(memory_format=torch.channels_last)
@@ -242,7 +243,7 @@ def _back(
     if flow is None and any(left):
         flow = torch.empty(planes.rows, *geometry.out, geometry.filters)
     core.convolve_back(
-        geometry.sizes(steps, batch), planes.words, kernel, fired=fired, flow=flow, weight=to_weight, bias=to_bias,
+        geometry.sizes(planes), planes.words, kernel, fired=fired, flow=flow, weight=to_weight, bias=to_bias,
         near=planes.near if way == "near" else None, inputs=inputs,
     )  # fmt: skip
     images = None if inputs is None else inputs.permute(0, 3, 1, 2)
@@ -279,8 +280,8 @@ class Prices:
     """Nanoseconds of one thread for: a bit of the input put in order; a position's window, as events, as bits, or as bits of
     which a row of the kernel sees at most a word; a block of 64 filters there;
     16 weights of an event, forward, in the weight's gradient, and in the input's; a bit listed, and 16 filters of a
-    position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a weight
-    laid out, and its gradient's shares summed; a
+    position laid out, on the way back; a gradient added up for filtering, in or out; eight look-ups of 16 filters; a window
+    of few taps, of 16 filters; a weight laid out, and its gradient's shares summed; a
     position, a number read or written, and a multiply-add of the dense product; a current of it that neurons then read."""
 
     arrange: float = 0.05
@@ -295,6 +296,7 @@ class Prices:
     tiled: float = 4.5
     filtered: float = 0.6
     lookups: float = 4.5
+    looked_up: float = 4.0
     laid_out: float = 0.5
     shared: float = 2.0
     dense_position: float = 7.0
@@ -310,7 +312,9 @@ def cheapest(
     geometry: Geometry, planes: Planes, *, learns: bool = False, fires: bool = False, dense: bool = True
 ) -> str:
     """`events`, `subsets` or `dense`, whichever costs least; where it `learns`, for the gradient of the weight."""
-    costs = estimates(geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns, fires=fires)
+    costs = estimates(
+        geometry, planes.shape[0], planes.shape[1], planes.spikes, learns=learns, fires=fires, levels=planes.levels
+    )
     if not dense:
         del costs["dense"]
     return min(costs, key=costs.__getitem__)
@@ -347,10 +351,18 @@ def _dense_cost(geometry: Geometry, rows: int) -> float:
 
 
 def estimates(
-    geometry: Geometry, steps: int, batch: int, spikes: int, *, learns: bool = False, fires: bool = False
+    geometry: Geometry,
+    steps: int,
+    batch: int,
+    spikes: int,
+    *,
+    learns: bool = False,
+    fires: bool = False,
+    levels: int = 1,
 ) -> dict[str, float]:
     """Nanoseconds of each method on one thread, for images `[T, B, ...]` with so many spikes in all; where it `fires`, neurons
-    come next, which are one kernel with a convolution of bits, and read the currents of a dense one."""
+    come next, which are one kernel with a convolution of bits, and read the currents of a dense one. Of spikes that were
+    pooled, of which there are `levels`, only events are known."""
     price, own = CONVOLUTION, measured()
     events_here, subsets_here = own.event / PRICES.event, own.lookups / PRICES.lookups  # as `costs.remember` found
     rows, taps, filters = steps * batch, geometry.taps, geometry.filters
@@ -359,20 +371,24 @@ def estimates(
     # an input's windows, on average: those at the border are fewer
     seen = spikes * math.prod(geometry.kernel) * geometry.places / math.prod(geometry.image)
     costs = {"dense": _dense_cost(geometry, rows) + (positions * filters * price.apart if fires else 0)}
-    arranged = rows * geometry.channels * math.prod(geometry.image) * price.arrange
+    bits = rows * levels * geometry.channels * math.prod(geometry.image)
     if learns:
-        tiles = rows * geometry.channels * math.prod(geometry.image) * price.listed + positions * lanes * price.tiled
+        tiles = bits * price.listed + positions * lanes * price.tiled
         costs["events"] = (tiles + seen * lanes * price.learned) * events_here + filters * taps * price.shared
         return costs
-    weights = filters * taps * price.laid_out
+    arranged, weights = bits * price.arrange, filters * taps * price.laid_out
     windows = blocks if filters * taps > _MANY else 1  # a large weight is taken block by block
     visits = positions * (windows * price.window + blocks * price.block)
     costs["events"] = (arranged + visits + seen * lanes * price.event) * events_here + weights
+    if levels > 1:
+        return costs
     band = min(geometry.out[0], max(1, _BAND // max(1, steps * geometry.out[1] * filters)))
     tables = batch * math.ceil(geometry.out[0] / band) * SUMS * PRICES.entry
     passes = math.ceil(taps / PASS)
     narrow = geometry.kernel[1] * geometry.channels <= 64 and geometry.dilation[1] == 1
     window = price.streamed_narrow if narrow else price.streamed
     lookups = positions * window + lanes * passes * (positions * price.lookups + tables)
+    if taps <= _FEW_TAPS and geometry.dilation[1] == 1:
+        lookups = positions * (price.looked_up + lanes * price.looked_up)
     costs["subsets"] = (arranged + lookups) * subsets_here + weights
     return costs

@@ -34,13 +34,14 @@ Sends = Literal["bits", "spikes", "rates"]
 class Layer(NamedTuple):
     """A linear layer `weight` `[M, N]`, `bias` `[M]`, and the neurons behind it with their decay `beta`; `dropped` is the share
     of the spikes of the layer before that dropout takes away, where there is one before: each that stays is worth
-    `1 / (1 - dropped)`."""
+    `1 / (1 - dropped)`. A spike that arrives at the first is `worth` so much."""
 
     weight: Tensor
     bias: Tensor | None
     beta: Tensor | float
     settings: Settings
     dropped: float = 0.0
+    worth: float = 1.0
 
 
 def stack(
@@ -61,8 +62,9 @@ def stack(
     for each in layers:
         tensors += [each.weight, each.bias, decays(each.beta, (each.weight.shape[0],), each.weight.device)]
     run = _Run(
-        planes, [each.settings for each in layers], [each.dropped for each in layers], sends, counts, [], [], [], []
-    )
+        planes, [each.settings for each in layers], [each.dropped for each in layers], sends, counts, [], [], [], [],
+        layers[0].worth,
+    )  # fmt: skip
     if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors):
         found: Tensor = _Stack.apply(run, *tensors)
         return found, run.sent
@@ -82,6 +84,8 @@ class _Run(NamedTuple):
     stays: list[Tensor | None]
     #: of each layer on the way back what the core keeps of neurons near their threshold, or None: then it keeps charges
     near: list[Any]
+    #: of a spike that arrives
+    worth: float
 
 
 def _forth(
@@ -112,6 +116,7 @@ def _forth(
         spikes = core.layer(
             (steps, batch, inner, columns), planes.words, weight, bias, beta, own,
             _method(rows, inner, columns, planes.spikes), charges=charges, near=near, out=words, counts=room,
+            levels=planes.levels, worth=1.0 if index else run.worth,
         )  # fmt: skip
         done += 2 * columns + steps
         if kept is not None:
@@ -191,6 +196,7 @@ def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor
             rates=rates, above=above, above_weight=above_weight,
             words=planes.words, turned=planes.turned_words, currents_grad=to_currents, weight_grad=to_weight,
             bias_grad=to_bias, beta_grad=to_beta, stays=run.stays[index + 1] if index + 1 < len(run.stays) else None,
+            levels=planes.levels, worth=1.0 if index else run.worth,
         )  # fmt: skip
         if to_weight is not None and run.dropped[index]:
             to_weight *= 1 / (1 - run.dropped[index])
@@ -199,7 +205,8 @@ def _go_back(run: _Run, kept: Sequence[Any], wants: Sequence[bool], grad: Tensor
             return
         above, above_weight = to_currents, weight
     assert above is not None and above_weight is not None
-    grads[0] = dense(above, above_weight).view(run.planes.shape)
+    to_token = dense(above, above_weight)
+    grads[0] = (to_token if run.worth == 1 else to_token.mul_(run.worth)).view(run.planes.shape)
 
 
 #: of a thread, where a layer's gradient lies until it is used: a new room for each would cost more than half of the product

@@ -241,7 +241,7 @@ def multiply_floats(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 def layer(
     shape: _Layer, words: Tensor, weight: Tensor, bias: Tensor | None, beta: Tensor, settings: Settings, method: int, *,
-    charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None,
+    charges: Tensor | None, near: Any, out: Tensor, counts: Tensor | None, levels: int = 1, worth: float = 1.0,
 ) -> int:  # fmt: skip
     """A linear layer and its neurons: writes their bits, and how many spikes they are is returned."""
     steps, batch, inner, columns = shape
@@ -250,7 +250,7 @@ def layer(
         0 if bias is None else _at(bias, columns, "a bias"), _at(beta, columns, "a decay"), settings.threshold,
         settings.bar, settings.reset, settings.reset_delay, method, torch.get_num_threads(),
         0 if charges is None else charges.data_ptr(), out.data_ptr(),
-        0 if counts is None else _at(counts, 2 * columns + steps, "counts"), 0 if near is None else near.address,
+        0 if counts is None else _at(counts, 2 * columns + steps, "counts"), 0 if near is None else near.address, levels, worth,
     )  # fmt: skip
     return found
 
@@ -265,6 +265,7 @@ def layer_back(
     spikes_grad: Tensor | None, rates: bool, above: Tensor | None, above_weight: Tensor | None, words: Tensor,
     turned: Tensor | None, stays: Tensor | None,
     currents_grad: Tensor | None, weight_grad: Tensor | None, bias_grad: Tensor | None, beta_grad: Tensor | None,
+    levels: int = 1, worth: float = 1.0,
 ) -> None:  # fmt: skip
     """The way back of `layer`: from its spikes' gradient, of which dropout left `stays`, or that of the currents above."""
     steps, batch, inner, columns = shape
@@ -275,11 +276,11 @@ def layer_back(
         settings.reset_delay, method, torch.get_num_threads(), _any(charges, rows * columns, "charges"),
         _any(spikes_grad, (batch if rates else rows) * columns, "a gradient"), rates,
         _any(above, rows * wide, "a gradient"), _any(above_weight, wide * columns, "a weight"), wide,
-        settings.surrogate, settings.slope, _at(words, rows * words_of(inner), "spikes"),
-        _any(turned, inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
+        settings.surrogate, settings.slope, _at(words, rows * words_of(levels * inner), "spikes"),
+        _any(turned, levels * inner * words_of(rows), "spikes"), _any(currents_grad, rows * columns, "a gradient"),
         _any(weight_grad, inner * columns, "a gradient"), _any(bias_grad, columns, "a gradient"),
         _any(beta_grad, columns, "a gradient"), 0 if near is None else near.address,
-        _at(fired, rows * words_of(columns), "spikes"), _any(stays, rows * words_of(columns), "spikes"),
+        _at(fired, rows * words_of(columns), "spikes"), _any(stays, rows * words_of(columns), "spikes"), levels, worth,
     )  # fmt: skip
 
 
@@ -352,11 +353,10 @@ def convolve_back(
     )  # fmt: skip
 
 
-def max_pool(sizes: Sizes, words: Tensor, out: Tensor) -> None:
-    """Whether any neuron of a window fired."""
-    _core().max_pool(
-        sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(out, sizes.words_out, "words")
-    )
+def pool(sizes: Sizes, words: Tensor, out: Tensor, *, sums: bool) -> None:
+    """Whether any neuron of a window fired; or of `sums` how many, as so many of its levels."""
+    run, size = (_core().pool_levels, sizes.words_summed) if sums else (_core().max_pool, sizes.words_out)
+    run(sizes.row, _at(words, sizes.words, "spikes"), torch.get_num_threads(), _at(out, size, "words"))
 
 
 def max_pool_back(sizes: Sizes, words: Tensor, grad: Tensor, out: Tensor) -> None:

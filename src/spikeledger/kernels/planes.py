@@ -21,7 +21,10 @@ _Forward = TypeVar("_Forward", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Planes:
-    """Spikes `[T, B, *N]` as words `[T * B, words_of(prod(N))]` (int64); bits past the last neuron are zero."""
+    """Spikes `[T, B, *N]` as words `[T * B, words_of(levels * prod(N))]` (int64); bits past the last neuron are zero.
+
+    Where what fired was pooled, a place may have fired as often as there are `levels`: a row's bits are `[levels, *N]`.
+    """
 
     words: Tensor
     shape: tuple[int, ...]
@@ -31,6 +34,7 @@ class Planes:
     near: Tensor | None = field(default=None, compare=False)
     #: where the layer that made them takes gradients that are still to be made: see `pooling.Owed`
     owed: list[Any] | None = field(default=None, compare=False)
+    levels: int = 1
 
     @property
     def rows(self) -> int:
@@ -78,6 +82,9 @@ class Planes:
 
     def dense(self) -> Tensor:
         """The spikes as float32 `[T, B, *N]`."""
+        if self.levels > 1:
+            every = replace(self, shape=(*self.shape[:2], self.levels, *self.shape[2:]), levels=1)
+            return every.dense().sum(2)
         out = torch.empty(self.shape)
         core.unpack(self.words, self.rows, self.columns, out)
         return out

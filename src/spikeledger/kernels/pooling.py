@@ -1,4 +1,5 @@
-"""Pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired, its mean how many did, as floats."""
+"""Pooling of spikes on bit planes: a window's maximum is whether any of its neurons fired, its mean how many did, as floats or as
+levels."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from .sizes import Sizes
 
 Pair = tuple[int, int]
 _WIDEST = 64  # of an averaged window: its row is one word
+_MOST_LEVELS = 16  # each neuron of a window is compared with all before it
 
 
 class Pooling(NamedTuple):
@@ -86,13 +88,14 @@ def max_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Te
     """Spikes `[T, B, C, H', W']`, as bits and a token for their gradient, of spikes `[T, B, C, H, W]`."""
     shape = (*planes.shape[:2], pooling.channels, *pooling.out)
     words = empty_words(planes.rows, pooling.channels * pooling.out[0] * pooling.out[1])
-    core.max_pool(_sizes(planes, pooling), planes.words, words)
-    carrier = None if token is None else _MaxPool.apply(token, planes, pooling)
+    core.pool(_sizes(planes, pooling), planes.words, words, sums=False)
+    carrier = None if token is None else _Pool.apply(token, planes, pooling)
     return carrier, Planes(words, shape)
 
 
-class _MaxPool(torch.autograd.Function):
-    """The gradient's way back, which is torch's: to the first of a window's spikes, or to its first neuron."""
+class _Pool(torch.autograd.Function):
+    """The gradient's way back, which is torch's: to the first of a window's spikes, or to its first neuron; or, of sums, to
+    all of them."""
 
     @staticmethod
     def forward(ctx: Any, token: Tensor, planes: Planes, pooling: Pooling) -> Tensor:
@@ -118,6 +121,20 @@ def _averaged(planes: Planes, pooling: Pooling) -> Tensor:
     return means
 
 
+def has_levels(pooling: Pooling) -> bool:
+    """Whether windows are so small that `sum_pool` takes them."""
+    return math.prod(pooling.kernel) <= _MOST_LEVELS
+
+
+def sum_pool(token: Tensor | None, planes: Planes, pooling: Pooling) -> tuple[Tensor | None, Planes]:
+    """How many of each window fired, `[T, B, C, H', W']`, as levels of bits and a token for the gradient of these numbers."""
+    levels, places = math.prod(pooling.kernel), pooling.channels * math.prod(pooling.out)
+    words = empty_words(planes.rows, levels * places)
+    core.pool(_sizes(planes, pooling), planes.words, words, sums=True)
+    carrier = None if token is None else _Pool.apply(token, planes, pooling._replace(divisor=1))
+    return carrier, Planes(words, (*planes.shape[:2], pooling.channels, *pooling.out), levels=levels)
+
+
 class _AveragePool(torch.autograd.Function):
     """The gradient goes back to all neurons of a window in equal shares."""
 
@@ -133,7 +150,8 @@ class _AveragePool(torch.autograd.Function):
 
 def _go_back(grad: Tensor, planes: Planes, pooling: Pooling) -> Tensor | None:
     """The gradient of the token of spikes that were pooled: owed, where the layer that fired takes it so."""
-    owed = Owed(grad.detach().contiguous(), planes, pooling, grad.new_zeros(1))
+    last = grad.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+    owed = Owed(grad.detach() if last else grad.detach().contiguous(), planes, pooling, grad.new_zeros(1), last)
     if planes.owed is not None and pooling.is_plain and not torch.is_grad_enabled():
         planes.owed.append(owed)
         return owed.token.expand(planes.shape)
@@ -143,12 +161,13 @@ def _go_back(grad: Tensor, planes: Planes, pooling: Pooling) -> Tensor | None:
 
 class Owed(NamedTuple):
     """A gradient of pooled spikes that goes on as it is: the layer that fired makes of it that of its own spikes, row by
-    row. What autograd sees is a zero, `token`."""
+    row. What autograd sees is a zero, `token`. Its channels may lie last."""
 
     grad: Tensor
     planes: Planes
     pooling: Pooling
     token: Tensor
+    last: bool
 
     def made(self) -> Tensor:
         """That of the spikes `[T, B, C, H, W]`, channels last."""
@@ -156,7 +175,7 @@ class Owed(NamedTuple):
             return self._shared()
         with torch.no_grad():
             last = torch.empty(self.planes.rows, *self.pooling.image, self.pooling.channels)
-            core.max_pool_back(_sizes(self.planes, self.pooling), self.planes.words, self.grad, last)
+            core.max_pool_back(_sizes(self.planes, self.pooling), self.planes.words, self.grad.contiguous(), last)
             return last.permute(0, 3, 1, 2).unflatten(0, self.planes.shape[:2])
 
     def _shared(self) -> Tensor:

@@ -23,13 +23,15 @@ class Sizes(NamedTuple):
     stride: tuple[int, int]
     padding: tuple[int, int]
     dilation: tuple[int, int]
+    #: how often an input may fire at once: see `planes.Planes`
+    levels: int = 1
 
     @property
     def row(self) -> list[int]:
         """In a row."""
         return [
             self.steps, self.batch, self.channels, *self.image, self.filters, *self.out, *self.kernel, *self.stride,
-            *self.padding, *self.dilation,
+            *self.padding, *self.dilation, self.levels,
         ]  # fmt: skip
 
     @property
@@ -40,12 +42,17 @@ class Sizes(NamedTuple):
     @property
     def words(self) -> int:
         """Words of its input."""
-        return self.steps * self.batch * words_of(self.channels * self.image[0] * self.image[1])
+        return self.steps * self.batch * words_of(self.levels * self.channels * self.image[0] * self.image[1])
 
     @property
     def words_out(self) -> int:
         """Words of the spikes behind it."""
         return self.steps * self.batch * words_of(self.neurons)
+
+    @property
+    def words_summed(self) -> int:
+        """Words of what a pooling sums, as levels."""
+        return self.steps * self.batch * words_of(self.kernel[0] * self.kernel[1] * self.neurons)
 
     @property
     def weights(self) -> int:

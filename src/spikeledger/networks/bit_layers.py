@@ -5,6 +5,7 @@ A layer that takes no bits, or would be slower on them than on floats, is run as
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -12,14 +13,15 @@ from torch import Tensor, nn
 
 from ..kernels import planes as bits
 from ..kernels.choice import runs_native
-from ..kernels.codes import draws_as_torch, dropout
+from ..kernels.codes import draws_as_torch, dropout, token_left
 from ..kernels.convolution import Geometry, cheapest, convolve, convolve_fire, geometry_of, worth_packing
-from ..kernels.costs import METHODS
+from ..kernels.convolution import estimates as convolved
+from ..kernels.costs import METHODS, estimates
 from ..kernels.counts import Deeds, done, of_active, rooms
 from ..kernels.fire import fire_planes, settings_of
 from ..kernels.layers import Layer, Sends, stack
 from ..kernels.native import Settings
-from ..kernels.pooling import average_pool, averages, averaging_of, max_pool, pooling_of
+from ..kernels.pooling import average_pool, averages, averaging_of, has_levels, max_pool, pooling_of, sum_pool
 from ..kernels.products import linear
 from .lifting import OverTime
 from .neurons import Neuron
@@ -292,7 +294,7 @@ def _layers(pairs: Pairs, spikes: Spikes) -> list[Layer]:
         Layer(layer.weight, layer.bias, neuron.decay(), _settings(neuron), share) for layer, neuron, share in pairs
     ]
     if spikes.scale != 1:
-        layers[0] = layers[0]._replace(weight=_worth(pairs[0].layer, spikes))
+        layers[0] = layers[0]._replace(worth=spikes.scale)
     return layers
 
 
@@ -338,41 +340,52 @@ def pooled(layer: nn.Module, spikes: Spikes) -> Spikes | None:
     return Spikes(planes, token, spikes.scale)
 
 
-def averaged(layer: nn.Module, spikes: Spikes) -> Tensor | None:
-    """Average pooling of spikes, which gives floats; None of any other layer."""
+def averaged(layers: list[nn.Module], index: int, spikes: Spikes) -> Tensor | Spikes | None:
+    """Average pooling of spikes: how many of each window fired, where the weighted layer behind it is faster on these, or else
+    floats; None of any other layer."""
+    layer = layers[index]
     inner = layer.module if type(layer) is OverTime else None
     pooling = averaging_of(inner, spikes.planes.shape[2:]) if type(inner) is nn.AvgPool2d else None
     if pooling is None or spikes.made is not None:
         return None
+    shape = (*spikes.planes.shape[:2], pooling.channels, *pooling.out)
+    if has_levels(pooling) and _takes_levels(
+        layers[index + 1 :], shape, spikes.planes.spikes, math.prod(pooling.kernel)
+    ):
+        token, sums = sum_pool(spikes.token, spikes.planes, pooling)
+        return Spikes(sums, token, spikes.scale / pooling.divisor)
     means = average_pool(spikes.token, spikes.planes, pooling)
     return means if spikes.scale == 1 else means * spikes.scale
+
+
+def _takes_levels(layers: list[nn.Module], shape: tuple[int, ...], spikes: int, levels: int) -> bool:
+    """Whether the next of some layers that does anything is a weighted one, and faster on so many spikes in levels than on
+    floats of a shape."""
+    while layers and (flattens(layers[0]) or passes(layers[0])):
+        shape = (*shape[:2], math.prod(shape[2:])) if flattens(layers[0]) else shape
+        layers = layers[1:]
+    found = weighted(layers[0]) if layers else None
+    if found is None or not _works(found):
+        return False
+    rows, fires = shape[0] * shape[1], is_fused(layers[1] if len(layers) > 1 else None)
+    if isinstance(found, nn.Linear):  # alone, without neurons, it takes bits of one level
+        costs = estimates(rows, shape[-1], found.out_features, spikes) if fires and len(shape) == 3 else None
+    else:
+        geometry = geometry_of(found, shape[2:]) if len(shape) > 3 else None
+        costs = convolved(geometry, 1, rows, spikes, fires=fires, levels=levels) if geometry is not None else None
+    return costs is not None and costs["events"] < costs["dense"]
 
 
 def dropped(spikes: Spikes, share: float) -> Spikes | None:
     """What dropout leaves: a spike stays where `torch.rand(T, B, *N) < 1 - share`; None where floats have to do it.
 
-    The rest are zero bits, and each spike that stays is worth
-    `1 / (1 - share)`, which goes into the product's weights.
+    The rest are zero bits, and each spike that stays is worth `1 / (1 - share)`, which goes into the product's weights.
     """
     if not 0 < share < 1:
         return spikes if share == 0 else None
-    shape = spikes.planes.shape
-    stays = dropout(shape, share)
+    stays = dropout(spikes.planes.shape, share)
     # a generator or a machine whose numbers the kernel cannot draw in torch's order
     if stays is None:
         return None
-    token = None if spikes.token is None else _Drop.apply(spikes.token, stays)
-    return Spikes(bits.Planes(spikes.planes.words & stays.words, shape), token, spikes.scale / (1 - share))
-
-
-class _Drop(torch.autograd.Function):
-    """The gradient of spikes of which some were dropped: nothing for those, whether or not they fired."""
-
-    @staticmethod
-    def forward(ctx: Any, token: Tensor, stays: bits.Planes) -> Tensor:
-        ctx.stays = stays
-        return token.view_as(token)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        return grad * ctx.stays.dense(), None
+    token = None if spikes.token is None else token_left(spikes.token, stays)
+    return Spikes(bits.Planes(spikes.planes.words & stays.words, stays.shape), token, spikes.scale / (1 - share))

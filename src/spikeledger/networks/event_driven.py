@@ -280,7 +280,7 @@ def _through(layers: list[nn.Module], index: int, flow: Tensor | Spikes) -> Tens
         and (left := bit_layers.dropped(flow, layer.p)) is not None
     ):
         return left
-    if isinstance(flow, Spikes) and (means := bit_layers.averaged(layer, flow)) is not None:
+    if isinstance(flow, Spikes) and (means := bit_layers.averaged(layers, index, flow)) is not None:
         return means
     wants_bits = bit_layers.wants_bits(layers, index + 1)
     if isinstance(flow, Spikes) and wants_bits and (pooled := bit_layers.pooled(layer, flow)) is not None:
