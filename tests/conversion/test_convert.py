@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import spikeledger as sl
+from spikeledger.conversion.finetune import _Quantised
 from spikeledger.conversion.thresholds import choose, method, quantised
 from spikeledger.datasets import Dataset
 from spikeledger.errors import InputError
@@ -118,6 +120,46 @@ def test_qcfs_trains_and_needs_labels() -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     with pytest.raises(InputError, match="labels"):
         sl.convert(network, data.train_inputs, method="qcfs", timesteps=2)
+    with pytest.raises(InputError, match="leave correct out"):
+        sl.convert(network, data, method="qcfs", timesteps=2, correct="bias")
+
+
+@pytest.mark.parametrize("options", [{}, {"granularity": "channel"}, {"initial": 0.2}, {"input": "spikes"}])
+def test_qcfs_does_what_it_was_asked_and_reports_its_own_thresholds(options: dict) -> None:
+    """Thresholds by channel where they were asked for, and errors of what is there, not of another rule."""
+    data = blobs()
+    torch.manual_seed(4)
+    network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 9), nn.ReLU(), nn.Linear(9, 4))
+    made = sl.convert(network, data, method="qcfs", timesteps=3, seed=5, **options)
+    done, samples = made.conversion, data.train_inputs
+    for each, width in zip(done.populations, (16, 9), strict=True):
+        by_channel = options.get("granularity") == "channel"
+        assert each.thresholds.shape == ((width,) if by_channel else ())
+        assert torch.equal(done.thetas[each.name], each.thresholds)
+        assert not by_channel or len(each.thresholds.unique()) > 1
+    exact = F.relu(done.graph.steps["_0"].module(samples))
+    first = done.populations[0]
+    fired = done.counts(samples)[first.name]
+    said = (fired * first.thresholds / 3 - exact).abs().sum() / exact.abs().sum()
+    assert first.rate_error == pytest.approx(float(said), rel=1e-4)
+    assert first.clipped == pytest.approx(float((fired == 3).float().mean()), rel=1e-4)
+    assert done.correct == "none"
+    torch.testing.assert_close(made.scores(samples[:20]), done.scores(samples[:20]), rtol=1e-4, atol=1e-4)
+
+
+def test_the_learned_threshold_has_the_derivative_of_its_equation() -> None:
+    """`d/dtheta theta/L clip(floor(z L/theta + f), 0, L)` with the floor passed through, one a channel and one a layer."""
+    values = torch.tensor([[0.3, 1.7], [-0.4, 0.9], [2.6, 0.05]], requires_grad=True)
+    for theta in (torch.tensor([1.1, 1.5]), torch.tensor(1.3)):
+        leaf = theta.clone().requires_grad_(True)
+        out = _Quantised.apply(values, leaf, 4, 0.5)
+        assert torch.equal(out.detach(), quantised(values.detach(), theta, 4, 0.5))
+        weights = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        to_values, to_theta = torch.autograd.grad((out * weights).sum(), (values, leaf))
+        inside = (values > 0) & (values < theta)
+        each = weights * (out / theta - torch.where(inside, values / theta, 0.0))
+        torch.testing.assert_close(to_theta, each.sum(0) if theta.dim() else each.sum())
+        assert torch.equal(to_values, weights * inside)
 
 
 class Branching(nn.Module):

@@ -8,14 +8,14 @@ see. No label is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from .graph import Graph, Step, one, rectified
-from .thresholds import Granularity, Method, choose, counts, quantised
+from .thresholds import Granularity, Method, as_spikes, brightest, choose, counts, quantised
 
 Correction = Literal["none", "bias", "weights"]
 _ROWS = 20_000  # of a convolution's windows that a fit looks at
@@ -26,12 +26,14 @@ _RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the mean square of an input: what 
 @torch.no_grad()
 def calibrate(
     graph: Graph, samples: Tensor, rule: Method, *, granularity: Granularity, steps: int, start: float,
-    correct: Correction, spiking_input: bool,
+    correct: Correction, spiking_input: bool, known: Mapping[str, Tensor] | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, float], dict[str, float]]:  # fmt: skip
     """Each ReLU's thresholds, the share of its activations above them, and its rate error; weights are corrected in place.
 
     The rate error is `|n theta / T - a|` summed, over `a` summed. With spiking input the graph's input has a threshold too.
+    `known` are thresholds that stand, in place of the rule's.
     """
+    given_thetas = known or {}
     thetas: dict[str, Tensor] = {}
     clipped: dict[str, float] = {}
     errors: dict[str, float] = {}
@@ -46,18 +48,19 @@ def calibrate(
         if step.kind == "input":
             exact[name] = spiking[name] = samples
             if spiking_input:
-                thetas[name] = samples.abs().max().clamp_min(torch.finfo(samples.dtype).tiny)
-                spiking[name] = torch.sign(samples) * quantised(samples.abs(), thetas[name], steps, start)
+                thetas[name] = given_thetas[name] if name in given_thetas else brightest(samples)
+                spiking[name] = as_spikes(samples, thetas[name], steps, start)
         else:
-            known, given = [exact[each] for each in step.inputs], [spiking[each] for each in step.inputs]
-            exact[name] = one(step, known, rectified)
+            true, given = [exact[each] for each in step.inputs], [spiking[each] for each in step.inputs]
+            exact[name] = one(step, true, rectified)
             if step.kind == "relu":
                 by = "layer" if name == graph.output else granularity  # spikes that are the answer are compared
                 arriving, wanted = _pooled(graph, name, given[0], exact[name])
-                thetas[name] = choose(rule, by, arriving, wanted, steps, start, step.cap)
-            elif step.kind == "weighted" and correct != "none" and given[0] is not known[0]:
+                chosen = given_thetas.get(name)
+                thetas[name] = choose(rule, by, arriving, wanted, steps, start, step.cap) if chosen is None else chosen
+            elif step.kind == "weighted" and correct != "none" and given[0] is not true[0]:
                 _correct(step.module, given[0], exact[name], correct)
-            same = step.kind != "relu" and all(one is other for one, other in zip(known, given, strict=True))
+            same = step.kind != "relu" and all(one is other for one, other in zip(true, given, strict=True))
             spiking[name] = exact[name] if same else one(step, given, fired)
             if step.kind == "relu":
                 full = counts(given[0], thetas[name], steps, start) >= steps

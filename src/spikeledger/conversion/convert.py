@@ -22,7 +22,7 @@ from .build import Input, Plan, ReadOut, Schedule, spiking
 from .calibrate import Correction, calibrate
 from .graph import Graph, Step, answer, values_of
 from .reading import read
-from .thresholds import Granularity, counts, method, quantised
+from .thresholds import Granularity, as_spikes, brightest, counts, method, quantised
 
 #: what `method="auto"` tries: a rule, and whether by layer or by channel
 CANDIDATES: tuple[tuple[str, Granularity], ...] = (
@@ -94,8 +94,7 @@ class Conversion:
     def _input(self, samples: Tensor) -> Tensor:
         if self.plan.input != "spikes":
             return samples
-        theta = self.thetas[self.graph.input]
-        return torch.sign(samples) * quantised(samples.abs(), theta, self.plan.steps, self.plan.start)
+        return as_spikes(samples, self.thetas[self.graph.input], self.plan.steps, self.plan.start)
 
 
 class Converted(SpikingNetwork):
@@ -192,8 +191,14 @@ def convert(
 
         if labels is None:
             raise InputError("method 'qcfs' trains, so it needs labels: give a data set, or (samples, labels)")
-        tuned, thetas = fine_tuned(graph, samples, labels, steps=asked.steps, epochs=epochs, seed=seed)
-        return _made(tuned, samples, asked, known=thetas)
+        if correct is not None:
+            raise InputError("method 'qcfs' trains the weights, so nothing is mended after it: leave correct out")
+        pixels = {graph.input: brightest(samples)} if input == "spikes" else {}
+        seen = as_spikes(samples, pixels[graph.input], asked.steps, initial) if pixels else samples
+        tuned, thetas = fine_tuned(
+            graph, seen, labels, steps=asked.steps, epochs=epochs, seed=seed, granularity=granularity, start=initial
+        )
+        return _made(tuned, samples[: enough(graph)], replace(asked, correct="none"), known=thetas | pixels)
     return _made(graph, samples, asked)
 
 
@@ -243,18 +248,16 @@ def _made(
     pixels = asked.input == "spikes"
     rule = method("max" if known is not None else asked.method)
     thetas, clipped, errors = calibrate(
-        graph, samples[: enough(graph)] if known is not None else samples, rule,
-        granularity=asked.granularity, steps=asked.steps, start=asked.initial,
-        correct="none" if known is not None else asked.correct, spiking_input=pixels,
+        graph, samples, rule, granularity=asked.granularity, steps=asked.steps, start=asked.initial, correct=asked.correct,
+        spiking_input=pixels, known=known,
     )  # fmt: skip
-    if known is not None:
-        thetas |= known
     two_sided = pixels and bool((samples < 0).any())
     low, high = 0.0, 1.0
     plan = Plan(asked.steps, asked.schedule, asked.input, asked.read_out, asked.initial, two_sided)
     if asked.read_out == "rate":
         with torch.no_grad():
-            scores = answer(graph, samples, lambda step, z: quantised(z, thetas[step.name], asked.steps, asked.initial))
+            seen = as_spikes(samples, thetas[graph.input], asked.steps, asked.initial) if pixels else samples
+            scores = answer(graph, seen, lambda step, z: quantised(z, thetas[step.name], asked.steps, asked.initial))
         top = scores.topk(min(2, scores.shape[1]), dim=1).values
         low, high = float(scores.quantile(0.5)), float(top[:, 0].max())
         plan = Plan(

@@ -64,6 +64,16 @@ def counts(values: Tensor, theta: Tensor, steps: int, start: float) -> Tensor:
     return torch.floor(values * steps / per_channel(theta, values.dim()) + start).clamp_(0, steps)
 
 
+def brightest(samples: Tensor) -> Tensor:
+    """The threshold of inputs that spike: the largest of them."""
+    return samples.abs().max().clamp_min(torch.finfo(samples.dtype).tiny)
+
+
+def as_spikes(samples: Tensor, theta: Tensor, steps: int, start: float) -> Tensor:
+    """What inputs say when they spike; those below 0 by spikes of a channel of their own."""
+    return torch.sign(samples) * quantised(samples.abs(), theta, steps, start)
+
+
 def choose(
     rule: Method,
     granularity: Granularity,
