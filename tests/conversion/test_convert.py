@@ -315,7 +315,10 @@ def test_thresholds_by_the_answers_suit_small_activations_where_answers_hang_on_
     assert far["least_divergence"] < (0.95 if granularity == "layer" else 0.5) * far["least_squares"]
     assert sl.convert(network, usual, method="least_divergence", timesteps=6).conversion.correct == "none"
     tried = sl.convert(network, usual, timesteps=6, most_loss=0).conversion.tried
-    assert {(each["method"], each["correct"]) for each in tried} >= {("least_divergence", "none"), ("least_squares", "none")}
+    assert {(each["method"], each["correct"]) for each in tried} >= {
+        ("least_divergence", "none"),
+        ("least_squares", "none"),
+    }
 
 
 def test_a_multiple_of_least_squares_is_the_nearest_of_those_that_are_tried() -> None:
