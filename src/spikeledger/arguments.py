@@ -27,7 +27,7 @@ Take = Callable[[str, Any], Any]
 MOST_SEEDS = 2**63
 _MOST = 2**63
 #: rooms that people call by their own names, `sl.nef.solve`
-_ROOMS = ("nef", "plasticity", "outlook", "losses", "zoo", "surrogates")
+_ROOMS = ("nef", "plasticity", "outlook", "losses", "zoo", "surrogates", "datasets")
 _SELF = ("self", "cls")
 
 #: words of the field -> ours, tried where the function has ours

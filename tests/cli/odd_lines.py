@@ -158,6 +158,8 @@ robustness net --attacks pgdd
 robustness net --samples 0
 robustness a=net a=net --attacks none --noise none --samples 0
 robustness =net
+robustness net --attacks none --noise none
+robustness ../a=net --pictures curves --noise none --epsilons 0.1
 robustness x=nowhere
 # what names more or other things than it seems
 price good.npz --profile loihi,v100

@@ -5,9 +5,11 @@ import json
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import spikeledger as sl
-from spikeledger.conversion.thresholds import choose, method, quantised
+from spikeledger.conversion.finetune import _Quantised
+from spikeledger.conversion.thresholds import choose, divergence, method, quantised
 from spikeledger.datasets import Dataset
 from spikeledger.errors import InputError
 
@@ -118,6 +120,46 @@ def test_qcfs_trains_and_needs_labels() -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     with pytest.raises(InputError, match="labels"):
         sl.convert(network, data.train_inputs, method="qcfs", timesteps=2)
+    with pytest.raises(InputError, match="leave correct out"):
+        sl.convert(network, data, method="qcfs", timesteps=2, correct="bias")
+
+
+@pytest.mark.parametrize("options", [{}, {"granularity": "channel"}, {"initial": 0.2}, {"input": "spikes"}])
+def test_qcfs_does_what_it_was_asked_and_reports_its_own_thresholds(options: dict) -> None:
+    """Thresholds by channel where they were asked for, and errors of what is there, not of another rule."""
+    data = blobs()
+    torch.manual_seed(4)
+    network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 9), nn.ReLU(), nn.Linear(9, 4))
+    made = sl.convert(network, data, method="qcfs", timesteps=3, seed=5, **options)
+    done, samples = made.conversion, data.train_inputs
+    for each, width in zip(done.populations, (16, 9), strict=True):
+        by_channel = options.get("granularity") == "channel"
+        assert each.thresholds.shape == ((width,) if by_channel else ())
+        assert torch.equal(done.thetas[each.name], each.thresholds)
+        assert not by_channel or len(each.thresholds.unique()) > 1
+    exact = F.relu(done.graph.steps["_0"].module(samples))
+    first = done.populations[0]
+    fired = done.counts(samples)[first.name]
+    said = (fired * first.thresholds / 3 - exact).abs().sum() / exact.abs().sum()
+    assert first.rate_error == pytest.approx(float(said), rel=1e-4)
+    assert first.clipped == pytest.approx(float((fired == 3).float().mean()), rel=1e-4)
+    assert done.correct == "none"
+    torch.testing.assert_close(made.scores(samples[:20]), done.scores(samples[:20]), rtol=1e-4, atol=1e-4)
+
+
+def test_the_learned_threshold_has_the_derivative_of_its_equation() -> None:
+    """`d/dtheta theta/L clip(floor(z L/theta + f), 0, L)` with the floor passed through, one a channel and one a layer."""
+    values = torch.tensor([[0.3, 1.7], [-0.4, 0.9], [2.6, 0.05]], requires_grad=True)
+    for theta in (torch.tensor([1.1, 1.5]), torch.tensor(1.3)):
+        leaf = theta.clone().requires_grad_(True)
+        out = _Quantised.apply(values, leaf, 4, 0.5)
+        assert torch.equal(out.detach(), quantised(values.detach(), theta, 4, 0.5))
+        weights = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        to_values, to_theta = torch.autograd.grad((out * weights).sum(), (values, leaf))
+        inside = (values > 0) & (values < theta)
+        each = weights * (out / theta - torch.where(inside, values / theta, 0.0))
+        torch.testing.assert_close(to_theta, each.sum(0) if theta.dim() else each.sum())
+        assert torch.equal(to_values, weights * inside)
 
 
 class Branching(nn.Module):
@@ -245,3 +287,77 @@ def test_the_commands(tmp_path, monkeypatch, capsys) -> None:
     assert {row["way"] for row in rows if row["network"] == "snn" and row["kind"] == "pgd"} == {"own gradient", "rates"}
     assert main(["robustness", where, where, "--data", "digits"]) == 2
     assert main(["robustness", where, "--data", "digits", "--noise", "hum"]) == 2
+
+
+def lopsided() -> tuple[nn.Sequential, torch.Tensor]:
+    """Most answers hang on small activations, and a few samples have some that are fifty times larger."""
+    torch.manual_seed(6)
+    network = nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.Linear(24, 8), nn.ReLU(), nn.Linear(8, 4))
+    with torch.no_grad():
+        network[4].weight.mul_(6)
+    inputs = torch.randn(600, 10, generator=torch.Generator().manual_seed(7))
+    inputs[::12] *= 50
+    return network.eval(), inputs
+
+
+@pytest.mark.parametrize("granularity", ["layer", "channel"])
+def test_thresholds_by_the_answers_suit_small_activations_where_answers_hang_on_them(granularity: str) -> None:
+    network, inputs = lopsided()
+    usual, unseen = inputs[:400], inputs[400:]
+    with torch.no_grad():
+        own = network(unseen)
+    far = {}
+    for name in ("least_squares", "least_divergence"):
+        made = sl.convert(network, usual, method=name, timesteps=6, granularity=granularity, correct="none")
+        assert made.conversion.method == name
+        far[name] = divergence(made.conversion.scores(unseen), own)
+        torch.testing.assert_close(made.scores(unseen[:9]), made.conversion.scores(unseen[:9]), rtol=1e-3, atol=1e-3)
+    assert far["least_divergence"] < (0.95 if granularity == "layer" else 0.5) * far["least_squares"]
+    assert sl.convert(network, usual, method="least_divergence", timesteps=6).conversion.correct == "none"
+    tried = sl.convert(network, usual, timesteps=6, most_loss=0).conversion.tried
+    assert {(each["method"], each["correct"]) for each in tried} >= {
+        ("least_divergence", "none"),
+        ("least_squares", "none"),
+    }
+
+
+def test_a_multiple_of_least_squares_is_the_nearest_of_those_that_are_tried() -> None:
+    """One population: the divergence of each multiple, computed here, has its least where the rule puts it."""
+    torch.manual_seed(8)
+    network = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3)).eval()
+    inputs = 3 * torch.randn(150, 5)
+    first = sl.convert(network, inputs, method="least_squares", timesteps=3, correct="none").conversion
+    theta = first.populations[0].thresholds
+    found = sl.convert(network, inputs, method="least_divergence", timesteps=3).conversion.populations[0].thresholds
+    with torch.no_grad():
+        hidden, own = network[0](inputs), network(inputs)
+        far = {
+            share: divergence(network[2](quantised(hidden, theta * share, 3, 0.5)), own)
+            for share in (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2)
+        }
+    best = min(far, key=lambda share: far[share])
+    assert float(found) == pytest.approx(float(theta) * best, rel=1e-5)
+
+
+def test_thresholds_by_the_answers_where_branches_meet_and_caps_hold() -> None:
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.three = nn.Linear(6, 9), nn.Linear(9, 9), nn.Linear(9, 9)
+            self.out = nn.Linear(18, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            a = F.relu6(self.one(x))
+            b = F.relu(self.two(a) + a)
+            return self.out(torch.cat([b, F.relu(self.three(a))], 1))
+
+    torch.manual_seed(9)
+    network, inputs = Branches().eval(), 20 * torch.rand(120, 6)
+    made = sl.convert(network, inputs, method="least_divergence", timesteps=16)
+    with torch.no_grad():
+        own = network(inputs)
+    assert float(made.conversion.populations[0].thresholds) <= 6
+    assert divergence(made.conversion.scores(inputs), own) < 0.05
+    torch.testing.assert_close(made.scores(inputs[:9]), made.conversion.scores(inputs[:9]), rtol=1e-3, atol=1e-3)
+    ends = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3), nn.ReLU()).eval()  # the answer is a population
+    assert sl.convert(ends, inputs, method="least_divergence", timesteps=8).conversion.thetas["_3"].shape == ()

@@ -263,6 +263,16 @@ class Drawn(nn.Module):
         return self.make(self, F.relu(self.one(x)))
 
 
+def normed(channels: int, scales: list[float]) -> nn.BatchNorm2d:
+    """A batch norm that has seen something."""
+    norm = nn.BatchNorm2d(channels)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor(scales))
+        norm.bias.uniform_(-0.3, 0.3)
+        norm.running_mean.copy_(torch.linspace(-0.2, 0.4, channels))  # type: ignore[union-attr]
+    return norm
+
+
 @pytest.mark.parametrize(
     "ann",
     [
@@ -273,8 +283,13 @@ class Drawn(nn.Module):
               out=nn.Linear(149, 3)),
         Drawn(lambda n, x: n.out(n.norm(x).flatten(1)), norm=nn.SyncBatchNorm(4), out=nn.Linear(144, 3)),
         Drawn(lambda n, x: n.out((x + x).flatten(1)), out=nn.Linear(144, 3)),
+        Drawn(lambda n, x: n.out(F.relu(n.norm(n.pool(n.two(x)))).flatten(1)), two=nn.Conv2d(4, 3, 3, padding=1),
+              pool=nn.MaxPool2d(2, padding=1), norm=normed(3, [0.5, 2.0, 0.0]), out=nn.Linear(48, 3)),
+        Drawn(lambda n, x: n.out(F.relu(F.max_pool2d(F.max_pool2d(n.two(x) * 3 - 1, 2, 1), 2) / 2 + 0.1).flatten(1)),
+              two=nn.Conv2d(4, 3, 1), out=nn.Linear(12, 3)),
     ],
-    ids=["pool with a divisor", "its function", "channels from the last", "features from the last", "synchronised norm", "twice"],
+    ids=["pool with a divisor", "its function", "channels from the last", "features from the last", "synchronised norm", "twice",
+         "pooled, then normed", "scaled on both sides of a pooling"],
 )  # fmt: skip
 def test_what_is_told_to_a_layer_is_kept(ann: nn.Module) -> None:
     ann.eval()
@@ -295,6 +310,8 @@ def test_what_is_told_to_a_layer_is_kept(ann: nn.Module) -> None:
         (Drawn(lambda n, x: n.out(x), out=nn.Conv2d(4, 3, 3)), r"answers values of shape \[3, 4, 4\]"),
         (Drawn(lambda n, x: n.out(torch.cat([x, x], -1).flatten(1)), out=nn.Linear(288, 3)), "axis -1 in place of channels"),
         (Drawn(lambda n, x: n.out(torch.cat([x, x], 3).flatten(1)), out=nn.Linear(288, 3)), "axis 3 in place of channels"),
+        (Drawn(lambda n, x: n.out(F.relu(n.norm(n.pool(n.two(x)))).flatten(1)), two=nn.Conv2d(4, 3, 1), pool=nn.MaxPool2d(2),
+               norm=normed(3, [0.5, -2.0, 1.0]), out=nn.Linear(27, 3)), "max pooling 'pool' works on what are no spikes"),
     ],
 )  # fmt: skip
 def test_what_no_population_can_do_is_refused_by_name(ann: nn.Module, sentence: str) -> None:

@@ -144,6 +144,20 @@ def test_flowers_that_are_not_whole(flowers: Path) -> None:
         read_flowers(flowers, "train")
 
 
+@pytest.mark.parametrize("sizes", [{"size": 0}, {"size": -3}, {"most": 0}, {"most": -1}])
+def test_flowers_of_no_size_or_none_of_them_are_refused(flowers: Path, sizes: dict) -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        read_flowers(flowers, "train", **sizes)
+
+
+def test_a_folder_may_be_text_and_a_call_that_cannot_be_is_one_sentence(flowers: Path) -> None:
+    assert read_flowers(str(flowers), "validation", size=9)[1].tolist() == [0]
+    with pytest.raises(InputError, match=r"call sl\.datasets\.read_flowers\(folder, part"):
+        read_flowers(flowers)  # type: ignore[call-arg]
+    with pytest.raises(InputError, match="whole number"):
+        read_flowers(flowers, "train", size=2.5)  # type: ignore[arg-type]
+
+
 EVENTS = np.array(
     [(1, 0, 0, 0), (2, 1, 100, 1), (2, 1, 149, 1), (0, 2, 299, 0)], dtype=[("x", int), ("y", int), ("t", int), ("p", int)]
 )  # fmt: skip
@@ -181,6 +195,9 @@ def test_event_sets_come_through_tonic(monkeypatch, tmp_path: Path) -> None:
         load_events("shd", tmp_path, timesteps=6)
     with pytest.raises(InputError, match="n-mnist"):
         load_events("nmnist", tmp_path, timesteps=6)
+    for none in ({"timesteps": 0}, {"timesteps": 6, "samples": 0}, {"timesteps": 6, "samples": -2}):
+        with pytest.raises(InputError, match="at least 1"):
+            load_events("n-mnist", tmp_path, **none)  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "tonic", None)
     with pytest.raises(DataError, match=r"spikeledger\[events\]"):
         load_events("n-mnist", tmp_path, timesteps=6)
@@ -203,3 +220,10 @@ def test_saccades_send_what_changes() -> None:
             saccades(wrong, 9)
     with pytest.raises(InputError):
         saccades(images, 2)
+    for whole in (images.to(torch.uint8), images.bool(), images.numpy()):  # however a 0 and a 1 are written
+        assert torch.equal(saccades(whole, 9), events)
+    for odd in ((torch.rand(2, 1, 0, 5), 9), (images, 3.5), (images, "9"), (torch.full_like(images, torch.nan), 9)):
+        with pytest.raises(InputError):
+            saccades(*odd)
+    with pytest.raises(InputError, match="contrast"):
+        saccades(images, 9, contrast=None)  # type: ignore[arg-type]

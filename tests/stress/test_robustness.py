@@ -150,6 +150,97 @@ def test_chip_faults_leave_the_network_itself_alone(trained: dict, digits: Datas
         assert float(silent(samples).std()) < 0.2
 
 
+class ByFunctions(nn.Module):
+    """An ANN as many are written: its ReLUs are no modules, and one of them writes over its input."""
+
+    def __init__(self, parts: nn.Sequential) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def forward(self, samples: Tensor) -> Tensor:
+        found = nn.functional.relu(self.parts[0](samples))
+        found = self.parts[2](found)
+        torch.clamp_(found, min=0)
+        return self.parts[4](found)
+
+
+def test_units_of_an_ann_die_however_its_relus_are_written() -> None:
+    torch.manual_seed(3)
+    parts = nn.Sequential(nn.Linear(7, 30), nn.ReLU(), nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 4))
+    shared = nn.Sequential(parts[0], parts[1], parts[2], parts[1], parts[4])
+    samples = torch.rand(50, 7)
+    with torch.no_grad():
+        found = []
+        for each in (parts, ByFunctions(parts), shared):
+            answer = noisy(each, "dead", 0.4, torch.Generator().manual_seed(9))
+            assert answer is not None
+            found.append(answer(samples))
+            assert torch.equal(answer(samples), found[-1])  # the same units at every call
+        assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+        draw = torch.Generator().manual_seed(9)
+        alive = [torch.rand(width, generator=draw) >= 0.4 for width in (30, 20)]
+        hidden = torch.relu(parts[2](torch.relu(parts[0](samples)) * alive[0])) * alive[1]
+        torch.testing.assert_close(found[0], parts[4](hidden))
+
+
+def test_faults_that_find_nothing_in_a_network_are_left_out_of_the_table() -> None:
+    """A row that says that faults do no harm where none was made would be a lie."""
+
+    class Product(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(6, 3))
+
+        def forward(self, samples: Tensor) -> Tensor:
+            return torch.tanh(samples) @ self.weight
+
+    torch.manual_seed(0)
+    data = torch.rand(30, 6), torch.randint(0, 3, (30,))
+    found = sl.robustness({"product": Product()}, data, attacks=(), epsilons=())
+    assert {row.kind for row in found.rows} == {"gaussian", "salt_and_pepper", "sign"}
+    normed = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 3)))
+    before = [each.clone() for each in normed.parameters()]
+    spoiled = noisy(normed, "weight_noise", 0.5, torch.Generator().manual_seed(1))
+    assert spoiled is not None
+    assert not torch.allclose(spoiled(data[0]), normed(data[0]))
+    assert all(torch.equal(was, now) for was, now in zip(before, normed.parameters(), strict=True))
+    single = nn.Linear(1, 1)  # one weight has no spread, and stays
+    alone = noisy(single, "weight_noise", 0.5, torch.Generator().manual_seed(1))
+    assert alone is not None
+    assert torch.equal(alone(data[0][:, :1]), single(data[0][:, :1]))
+
+
+def test_levels_that_a_kind_of_noise_cannot_have() -> None:
+    ann = nn.Sequential(nn.Linear(6, 3), nn.ReLU())
+    data = torch.rand(9, 6), torch.randint(0, 3, (9,))
+    for kind, level, said in (
+        ("gaussian", -0.1, "at least 0"), ("salt_and_pepper", 1.5, "from 0 to 1"), ("dead", 2, "from 0 to 1"),
+        ("jittered", 0.5, "whole steps"), ("gausian", 0.1, "did you mean 'gaussian'"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            sl.robustness({"ann": ann}, data, noise=(), attacks=(), levels={kind: [level]})
+    found = sl.robustness(
+        {"ann": ann}, data, noise="gaussian", attacks="fgsm", epsilons=[0.1], levels={"gaussian": [2]}
+    )
+    assert [(row.kind, row.level) for row in found.rows] == [("gaussian", 2.0), ("fgsm", 0.1)]
+
+
+def test_a_network_that_writes_over_its_input_changes_no_sample() -> None:
+    class Over(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Linear(5, 3)
+
+        def forward(self, samples: Tensor) -> Tensor:
+            return self.out(samples.mul_(2).sub_(1))
+
+    samples, labels = torch.rand(20, 5), torch.randint(0, 3, (20,))
+    before = samples.clone()
+    found = sl.robustness({"over": Over()}, (samples, labels), noise=(), epsilons=[0.0, 0.2], attacks=["fgsm", "pgd"])
+    assert torch.equal(samples, before)
+    assert found.curve("over", "fgsm")[0].accuracy == found.clean["over"]
+
+
 def test_attacks_keep_within_epsilon_and_the_range() -> None:
     torch.manual_seed(0)
     ann = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))

@@ -17,7 +17,8 @@ def convert(
     data: options.Data = "digits",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the spiking network.")] = None,
     method: Annotated[
-        str, typer.Option(help="auto, least_squares, max, a percentile such as 99.9%, a fraction such as 1/3, qcfs.")
+        str,
+        typer.Option(help="auto, least_squares, least_divergence, max, a percentile (99.9%), a fraction (1/3), qcfs."),
     ] = "auto",
     timesteps: Annotated[int | None, typer.Option(help="T; with auto it is chosen if it is not given.")] = None,
     granularity: Annotated[str, typer.Option(help="One threshold a layer or a channel.")] = "layer",

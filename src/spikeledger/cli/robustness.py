@@ -40,6 +40,8 @@ def robustness(
         sizes = [float(each) for each in _parts(epsilons)] or list(EPSILONS)
     except ValueError as error:
         raise InputError(f"--epsilons is '{epsilons}', but takes numbers from 0 to 1: 0,0.05,0.1") from error
+    if not kinds and attacks == "none":
+        raise InputError("--noise and --attacks are both none: nothing would be asked of the networks")
     if pictures is not None:
         folders.check_folder(pictures)
     from ..datasets import load_dataset
@@ -51,6 +53,8 @@ def robustness(
         name, where = (name, where) if given and not is_folder(each) else (Path(each).name, each)
         if not name:
             raise InputError(f"'{each}' gives no name: say NAME={where}")
+        if pictures is not None and Path(name).name != name:
+            raise InputError(f"'{name}' cannot be in the name of a picture: give that network a name without slashes")
         if name in named:
             raise InputError(f"two networks are called '{name}': give them names, such as a={where}")
         named[name] = building.find_network(where)

@@ -4,40 +4,56 @@ After Li et al. 2021 (arXiv:2106.06984): the mean by which a weighted layer's ou
 added back to its bias; with `correct="weights"` the layer's weights are fitted again, by ridge regression, so that from
 quantised inputs it gives what it gave from exact ones. How far weights may move is judged on samples that the fit did not
 see. No label is looked at.
+
+Squares weigh large activations most, and answers hang on small ones: where few activations are far larger than the others,
+`least_divergence` takes for each population the multiple of the thresholds of least squares that moves the answers least,
+the populations behind it exact (after Nahshan et al. 2019, arXiv:1911.07190, who choose steps by the network's loss).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from .graph import Graph, Step, one, rectified
-from .thresholds import Granularity, Method, choose, counts, quantised
+from .graph import Graph, Step, answer, one, rectified
+from .thresholds import Granularity, Method, as_spikes, brightest, choose, counts, divergence, quantised
 
 Correction = Literal["none", "bias", "weights"]
 _ROWS = 20_000  # of a convolution's windows that a fit looks at
 _AT_ONCE = 1 << 24  # numbers in windows that lie in memory together
+_MULTIPLES = (1.0, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.2)  # of a threshold; of equals the first is taken
+_ANSWERED, _FEWEST, _VALUES = 2000, 200, 1 << 23  # samples whose answers are compared; values of their widest layer
+_PART = 250  # of them at once
 _RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the mean square of an input: what few samples cannot tell stays as it was
 
 
 @torch.no_grad()
 def calibrate(
     graph: Graph, samples: Tensor, rule: Method, *, granularity: Granularity, steps: int, start: float,
-    correct: Correction, spiking_input: bool,
+    correct: Correction, spiking_input: bool, known: Mapping[str, Tensor] | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, float], dict[str, float]]:  # fmt: skip
     """Each ReLU's thresholds, the share of its activations above them, and its rate error; weights are corrected in place.
 
     The rate error is `|n theta / T - a|` summed, over `a` summed. With spiking input the graph's input has a threshold too.
+    `known` are thresholds that stand, in place of the rule's.
     """
+    given_thetas = known or {}
     thetas: dict[str, Tensor] = {}
     clipped: dict[str, float] = {}
     errors: dict[str, float] = {}
     left = {name: len(graph.users(name)) for name in graph.steps}
     exact: dict[str, Tensor] = {}
     spiking: dict[str, Tensor] = {}
+
+    own = samples[:0]
+    if rule.kind == "least_divergence":
+        widest = max(math.prod(shape) for shape in graph.shapes.values())
+        few = min(_ANSWERED, max(_FEWEST, _VALUES // widest))
+        own = torch.cat([answer(graph, part) for part in samples[:few].split(_PART)])
 
     def fired(step: Step, values: Tensor) -> Tensor:
         return quantised(values, thetas[step.name], steps, start)
@@ -46,18 +62,23 @@ def calibrate(
         if step.kind == "input":
             exact[name] = spiking[name] = samples
             if spiking_input:
-                thetas[name] = samples.abs().max().clamp_min(torch.finfo(samples.dtype).tiny)
-                spiking[name] = torch.sign(samples) * quantised(samples.abs(), thetas[name], steps, start)
+                thetas[name] = given_thetas[name] if name in given_thetas else brightest(samples)
+                spiking[name] = as_spikes(samples, thetas[name], steps, start)
         else:
-            known, given = [exact[each] for each in step.inputs], [spiking[each] for each in step.inputs]
-            exact[name] = one(step, known, rectified)
+            true, given = [exact[each] for each in step.inputs], [spiking[each] for each in step.inputs]
+            exact[name] = one(step, true, rectified)
             if step.kind == "relu":
                 by = "layer" if name == graph.output else granularity  # spikes that are the answer are compared
                 arriving, wanted = _pooled(graph, name, given[0], exact[name])
-                thetas[name] = choose(rule, by, arriving, wanted, steps, start, step.cap)
-            elif step.kind == "weighted" and correct != "none" and given[0] is not known[0]:
+                chosen = given_thetas.get(name)
+                if chosen is None:
+                    chosen = choose(rule, by, arriving, wanted, steps, start, step.cap)
+                    if rule.kind == "least_divergence":
+                        chosen = _nearest(graph, step, spiking, own, chosen, steps, start)
+                thetas[name] = chosen
+            elif step.kind == "weighted" and correct != "none" and given[0] is not true[0]:
                 _correct(step.module, given[0], exact[name], correct)
-            same = step.kind != "relu" and all(one is other for one, other in zip(known, given, strict=True))
+            same = step.kind != "relu" and all(one is other for one, other in zip(true, given, strict=True))
             spiking[name] = exact[name] if same else one(step, given, fired)
             if step.kind == "relu":
                 full = counts(given[0], thetas[name], steps, start) >= steps
@@ -69,6 +90,33 @@ def calibrate(
             if not left[each]:
                 exact.pop(each), spiking.pop(each)
     return thetas, clipped, errors
+
+
+def _nearest(
+    graph: Graph, step: Step, spiking: Mapping[str, Tensor], own: Tensor, theta: Tensor, steps: int, start: float
+) -> Tensor:  # fmt: skip
+    """The multiple of a population's thresholds whose answers diverge least from the ANN's `own`, `[B, classes]`."""
+    best, least = theta, math.inf
+    for share in _MULTIPLES:
+        tried = (theta * share).clamp_max(step.cap) if step.cap is not None else theta * share
+        said = []
+        for first in range(0, len(own), _PART):
+            held = {name: values[first : min(first + _PART, len(own))] for name, values in spiking.items()}
+            held[step.name] = quantised(held[step.inputs[0]], tried, steps, start)
+            said.append(_onward(graph, step.name, held))
+        far = divergence(torch.cat(said), own)
+        if far < least:
+            best, least = tried, far
+    return best
+
+
+def _onward(graph: Graph, name: str, held: dict[str, Tensor]) -> Tensor:
+    """The answer from the values of the steps up to one, ReLUs behind it exact."""
+    behind = list(graph.steps)[list(graph.steps).index(name) + 1 :]
+    for each in behind:
+        step = graph.steps[each]
+        held[each] = one(step, [held[source] for source in step.inputs], rectified)
+    return held[graph.output]
 
 
 def _pooled(graph: Graph, name: str, arriving: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,12 +22,14 @@ from .build import Input, Plan, ReadOut, Schedule, spiking
 from .calibrate import Correction, calibrate
 from .graph import Graph, Step, answer, values_of
 from .reading import read
-from .thresholds import Granularity, counts, method, quantised
+from .thresholds import Granularity, as_spikes, brightest, counts, divergence, method, quantised
 
 #: what `method="auto"` tries: a rule, and whether by layer or by channel
 CANDIDATES: tuple[tuple[str, Granularity], ...] = (
     ("least_squares", "layer"), ("least_squares", "channel"), ("99.9%", "layer"), ("99.9%", "channel"),
+    ("least_divergence", "layer"), ("least_divergence", "channel"),
 )  # fmt: skip
+_TOO_WIDE = 1 << 16  # values of a layer, above which `auto` leaves least_divergence out: it answers dozens of times
 STEPS = (2, 4, 8, 16, 32)  # what it tries where none are given
 _HELD_OUT = 0.5  # of the calibration samples, on which the choice is made
 _MOST = 10_000  # samples of a data set that thresholds are made from,
@@ -94,8 +96,7 @@ class Conversion:
     def _input(self, samples: Tensor) -> Tensor:
         if self.plan.input != "spikes":
             return samples
-        theta = self.thetas[self.graph.input]
-        return torch.sign(samples) * quantised(samples.abs(), theta, self.plan.steps, self.plan.start)
+        return as_spikes(samples, self.thetas[self.graph.input], self.plan.steps, self.plan.start)
 
 
 class Converted(SpikingNetwork):
@@ -135,9 +136,10 @@ def convert(
             clamp, poolings, residual additions, concatenations. The ANN is not changed.
         calibration: samples `[B, *N]` as the ANN takes them, from the *training* data; with labels (a data set or its name, a
             loader, or samples and labels) the choice of `auto` is by accuracy, without by how often the answer is the ANN's.
-        method: `least_squares` (for the T at hand), `max`, a percentile `99.9%`, a fraction `1/3` of the maximum, `qcfs`
-            (trains the ANN with quantised activations, needs labels), or `auto`: what costs the least synaptic operations
-            for at most `most_loss` points, judged on the half of the samples that did not make the thresholds.
+        method: `least_squares` (for the T at hand), `least_divergence` (the multiple of it that moves the answers least),
+            `max`, a percentile `99.9%`, a fraction `1/3` of the maximum, `qcfs` (trains the ANN with quantised activations,
+            needs labels), or `auto`: what costs the least synaptic operations for at most `most_loss` points, judged on the
+            half of the samples that did not make the thresholds.
         timesteps: T; None with `auto`: chosen too.
         granularity: one threshold a `layer` or a `channel`; `auto` tries both.
         schedule: `layers`: each fires when its input is complete, exact, K populations answer after `(K-1)(T-1) + T` steps;
@@ -146,7 +148,7 @@ def convert(
         read_out: `membrane`: the sum of what reaches the outputs; `rate`: output neurons fire, as a chip wants it.
         initial: membrane before the first step, in thresholds.
         correct: `bias` or `weights`: mend each layer for the spikes that it really gets; `none`. By default `auto` tries all
-            three on its nearest thresholds, and any other method mends biases.
+            three on its nearest thresholds, `least_divergence` mends nothing, and any other method mends biases.
         most_loss: points of accuracy that `auto` may lose; with 0 it takes what comes nearest to the ANN's answers.
         epochs: of `qcfs`.
 
@@ -176,7 +178,9 @@ def convert(
         samples, labels = samples[::every][:most], None if labels is None else labels[::every][:most]
     if timesteps is None and method != "auto":
         raise InputError(f"method '{method}' needs timesteps: give a number, or method='auto' to have it chosen")
-    asked = _Asked(int(timesteps or 0), granularity, schedule, input, read_out, initial, correct or "bias", method)
+    asked = _Asked(
+        int(timesteps or 0), granularity, schedule, input, read_out, initial, correct or _usual(method), method
+    )
     classes = graph.shapes[graph.output][0]
     if labels is not None and not bool(((labels >= 0) & (labels < classes)).all()):
         raise InputError(
@@ -192,8 +196,14 @@ def convert(
 
         if labels is None:
             raise InputError("method 'qcfs' trains, so it needs labels: give a data set, or (samples, labels)")
-        tuned, thetas = fine_tuned(graph, samples, labels, steps=asked.steps, epochs=epochs, seed=seed)
-        return _made(tuned, samples, asked, known=thetas)
+        if correct is not None:
+            raise InputError("method 'qcfs' trains the weights, so nothing is mended after it: leave correct out")
+        pixels = {graph.input: brightest(samples)} if input == "spikes" else {}
+        seen = as_spikes(samples, pixels[graph.input], asked.steps, initial) if pixels else samples
+        tuned, thetas = fine_tuned(
+            graph, seen, labels, steps=asked.steps, epochs=epochs, seed=seed, granularity=granularity, start=initial
+        )
+        return _made(tuned, samples[: enough(graph)], replace(asked, correct="none"), known=thetas | pixels)
     return _made(graph, samples, asked)
 
 
@@ -207,6 +217,11 @@ class _Asked:
     initial: float
     correct: Correction
     method: str
+
+
+def _usual(rule: str) -> Correction:
+    """What is mended where nobody said: thresholds that clip on purpose leave means that no bias should bring back."""
+    return "none" if rule == "least_divergence" else "bias"
 
 
 def _whole(number: Any) -> bool:
@@ -243,18 +258,16 @@ def _made(
     pixels = asked.input == "spikes"
     rule = method("max" if known is not None else asked.method)
     thetas, clipped, errors = calibrate(
-        graph, samples[: enough(graph)] if known is not None else samples, rule,
-        granularity=asked.granularity, steps=asked.steps, start=asked.initial,
-        correct="none" if known is not None else asked.correct, spiking_input=pixels,
+        graph, samples, rule, granularity=asked.granularity, steps=asked.steps, start=asked.initial, correct=asked.correct,
+        spiking_input=pixels, known=known,
     )  # fmt: skip
-    if known is not None:
-        thetas |= known
     two_sided = pixels and bool((samples < 0).any())
     low, high = 0.0, 1.0
     plan = Plan(asked.steps, asked.schedule, asked.input, asked.read_out, asked.initial, two_sided)
     if asked.read_out == "rate":
         with torch.no_grad():
-            scores = answer(graph, samples, lambda step, z: quantised(z, thetas[step.name], asked.steps, asked.initial))
+            seen = as_spikes(samples, thetas[graph.input], asked.steps, asked.initial) if pixels else samples
+            scores = answer(graph, seen, lambda step, z: quantised(z, thetas[step.name], asked.steps, asked.initial))
         top = scores.topk(min(2, scores.shape[1]), dim=1).values
         low, high = float(scores.quantile(0.5)), float(top[:, 0].max())
         plan = Plan(
@@ -326,7 +339,7 @@ def _cheapest(
         scores = _scores(network, held)
         right = float((scores.argmax(1) == truth).float().mean())
         # by rates the scores have another size: then only answers can be compared
-        far = _divergence(scores, own) if one.read_out == "membrane" else 1 - right
+        far = divergence(scores, own) if one.read_out == "membrane" else 1 - right
         few = max(1, min(_COUNTED, _SEEN // (network.timesteps * _widest(graph))))
         activity = record(network, held[:few], batch_size=few)
         operations = sum(activity.total(event) for event in ("synaptic_op", "mac")) / activity.samples
@@ -340,9 +353,13 @@ def _cheapest(
     for steps in (asked.steps,) if asked.steps else STEPS:
         here = len(tried)
         for rule, granularity in CANDIDATES:
+            if rule == "least_divergence" and _widest(graph) > _TOO_WIDE:
+                continue
             attempt(replace(asked, steps=steps, method=rule, granularity=granularity, correct=corrections[0]))
         for granularity in ("layer", "channel"):  # those by layer spike less, those by channel come nearer
-            same = [each for each in tried[here:] if each[0].granularity == granularity]
+            same = [
+                each for each in tried[here:] if each[0].granularity == granularity and _usual(each[0].method) != "none"
+            ]
             nearest, _ = min(same, key=lambda each: each[1]["divergence"])
             for correct in corrections[1:]:
                 attempt(replace(nearest, correct=correct))
@@ -367,12 +384,6 @@ def _cheapest(
         f"({chosen['loss_points']:.2f} on {len(held)} held-out samples, by {against})"
     )
     return _made(graph, samples, final, said=said, tried=tuple(told for _, told in tried))
-
-
-def _divergence(scores: Tensor, own: Tensor) -> float:
-    """Mean Kullback-Leibler divergence of the answers, as shares of a softmax, from the ANN's."""
-    shares, wanted = scores.log_softmax(1), own.log_softmax(1)
-    return float(nn.functional.kl_div(shares, wanted, reduction="batchmean", log_target=True))
 
 
 def _scores(network: Converted, samples: Tensor) -> Tensor:

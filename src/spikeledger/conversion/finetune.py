@@ -1,6 +1,6 @@
 """QCFS: the ANN trained on with quantised activations whose thresholds are learned (Bu et al. 2022, arXiv:2303.04347).
 
-    a = theta / L clip(floor(z L / theta + 1/2), 0, L)
+    a = theta / L clip(floor(z L / theta + f), 0, L)        (f = 1/2, the membrane before the first step)
 
 Backward, the floor is passed straight through: `da/dz = 1` inside (0, theta), and `da/dtheta` is what the equation gives with
 the floor's own derivative left out.
@@ -16,29 +16,30 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .calibrate import calibrate
-from .graph import Graph, Step, answer, rectified
-from .thresholds import method
+from .graph import Graph, Step, answer, per_channel, rectified
+from .thresholds import Granularity, counts, method
 
 _RATE, _BATCH = 1e-3, 128
 
 
 def fine_tuned(
-    graph: Graph, samples: Tensor, labels: Tensor, *, steps: int, epochs: int, seed: int
-) -> tuple[Graph, dict[str, Tensor]]:
-    """The graph with trained weights, and a threshold for each ReLU."""
+    graph: Graph, samples: Tensor, labels: Tensor, *, steps: int, epochs: int, seed: int,
+    granularity: Granularity = "layer", start: float = 0.5,
+) -> tuple[Graph, dict[str, Tensor]]:  # fmt: skip
+    """The graph with trained weights, and for each ReLU a threshold, or one a channel."""
     tuned = copy.deepcopy(graph)
-    start, _, _ = calibrate(
-        tuned, samples[: 4 * _BATCH], method("least_squares"), granularity="layer", steps=steps, start=0.5, correct="none",
-        spiking_input=False,
+    first, _, _ = calibrate(
+        tuned, samples[: 4 * _BATCH], method("least_squares"), granularity=granularity, steps=steps, start=start,
+        correct="none", spiking_input=False,
     )  # fmt: skip
-    thetas = {name: nn.Parameter(value.detach().clone()) for name, value in start.items()}
-    trained(tuned, samples, labels, epochs=epochs, seed=seed, thetas=thetas, steps=steps)
+    thetas = {name: nn.Parameter(value.detach().clone()) for name, value in first.items()}
+    trained(tuned, samples, labels, epochs=epochs, seed=seed, thetas=thetas, steps=steps, start=start)
     return tuned, {name: theta.detach().clone() for name, theta in thetas.items()}
 
 
 def trained(
     graph: Graph, samples: Tensor, labels: Tensor, *, epochs: int, seed: int,
-    thetas: Mapping[str, nn.Parameter] | None = None, steps: int = 1,
+    thetas: Mapping[str, nn.Parameter] | None = None, steps: int = 1, start: float = 0.5,
 ) -> None:  # fmt: skip
     """Train a graph's weights in place: with thresholds quantised, and they are learned too; without as the ANN it is."""
     if epochs < 1:
@@ -48,7 +49,7 @@ def trained(
     def activation(step: Step, values: Tensor) -> Tensor:
         if not learned:
             return rectified(step, values)
-        found: Tensor = _Quantised.apply(values, learned[step.name], steps)
+        found: Tensor = _Quantised.apply(values, learned[step.name], steps, start)
         return found
 
     weights = [each for _, module in graph.modules() for each in module.parameters()]
@@ -74,14 +75,15 @@ def trained(
 
 class _Quantised(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, values, theta, steps):  # type: ignore[no-untyped-def]
-        level = torch.floor(values * steps / theta + 0.5).clamp_(0, steps) / steps
+    def forward(ctx, values, theta, steps, start):  # type: ignore[no-untyped-def]
+        level = counts(values, theta, steps, start) / steps
         ctx.save_for_backward(values, theta, level)
-        return level * theta
+        return level * per_channel(theta, values.dim())
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
         values, theta, level = ctx.saved_tensors
-        inside = (values > 0) & (values < theta)
-        to_theta = grad * (level - torch.where(inside, values / theta, torch.zeros_like(values)))
-        return grad * inside, to_theta.sum().reshape(theta.shape), None
+        wide = per_channel(theta, values.dim())
+        inside = (values > 0) & (values < wide)
+        to_theta = grad * (level - torch.where(inside, values / wide, torch.zeros_like(values)))
+        return grad * inside, to_theta.sum_to_size(wide.shape).reshape(theta.shape), None, None

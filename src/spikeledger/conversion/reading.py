@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils import parametrize
 
 from ..errors import InputError
 from ..listening import libraries  # noqa: F401  (its rows fill the book of neurons)
 from ..listening.neurons import is_neuron
+from ..networks.plain import plain_copy
 from ..networks.spiking import SpikingNetwork
 from .graph import Affine, Graph, Kind, Step, measure
 from .pieces import ARITHMETIC, Made, of_function, of_module, of_norm
@@ -83,20 +83,7 @@ def _plain(ann: Any) -> nn.Module:
         raise InputError(f"an ANN must be a torch.nn.Module, not a {type(ann).__name__}")
     while isinstance(ann, nn.DataParallel) or hasattr(ann, "_orig_mod"):
         ann = ann.module if isinstance(ann, nn.DataParallel) else ann._orig_mod
-    try:
-        plain: nn.Module = copy.deepcopy(ann)
-    except RuntimeError as error:
-        raise InputError(
-            f"{type(ann).__name__} cannot be copied ({' '.join(str(error).split())[:120]}): make weights that are computed, by "
-            "pruning or by a norm of weights, ordinary ones first, as torch's own prune.remove and remove_weight_norm do"
-        ) from error
-    for module in plain.modules():
-        if parametrize.is_parametrized(module):
-            made = {name: getattr(module, name).detach() for name in cast(Any, module.parametrizations)}
-            module.__class__ = type(module).__bases__[0]  # torch's own removal changes the original too
-            del module.parametrizations
-            for name, value in made.items():
-                module.register_parameter(name, nn.Parameter(value))
+    plain = plain_copy(ann)
     for name, value in plain.state_dict().items():
         if nn.parameter.is_lazy(value):
             raise InputError(

@@ -1,7 +1,8 @@
 """A graph made simple, its answers as they were: what neurons need not compute, and poolings where spikes can be pooled.
 
 Scales and shifts, batch norm among them, go into the weights before them; a pooling of currents in front of a ReLU moves
-behind it (`relu(max(z)) = max(relu(z))`), and one behind a scale in front of it; adaptive poolings become ordinary ones.
+behind it (`relu(max(z)) = max(relu(z))`), and one next to a scale to the side where it meets spikes; adaptive poolings become
+ordinary ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .graph import Graph
+from .graph import Graph, Step
 
 
 def simplify(graph: Graph) -> None:
@@ -22,11 +23,38 @@ def simplify(graph: Graph) -> None:
     Raises:
         InputError: a pooling, or an answer, that spikes cannot give.
     """
+    _scale_first(graph)
     _fold(graph)
     _pool_first(graph)
     _pool_behind(graph)
     _even_pools(graph)
     _check(graph)
+
+
+def _scale_first(graph: Graph) -> None:
+    """`conv -> max pooling -> scale` as `conv -> scale -> max pooling`, which is the same where no scale is below 0."""
+    for name in _pools(graph):
+        while not _spiking(graph, graph.steps[name].inputs[0]):
+            behind = _only_user(graph, name)
+            if behind is None or behind.kind != "affine" or not _rises(behind):
+                break
+            _swap(graph, name, behind.name)
+
+
+def _pools(graph: Graph) -> list[str]:
+    """Max poolings, the last first: what moves past one comes to the one before it."""
+    return [name for name, step in reversed(graph.steps.items()) if step.kind == "maximum"]
+
+
+def _only_user(graph: Graph, name: str) -> Step | None:
+    """The step that alone takes a step's values, which are not the answer."""
+    users = graph.users(name)
+    return graph.steps[users[0]] if len(users) == 1 and graph.output != name else None
+
+
+def _rises(step: Step) -> bool:
+    """Whether a scale keeps what is larger larger."""
+    return bool((cast(Any, step.module).scale >= 0).all())
 
 
 def _fold(graph: Graph) -> None:
@@ -55,13 +83,10 @@ def _bypass(graph: Graph, name: str) -> None:
 
 def _pool_behind(graph: Graph) -> None:
     """`conv -> max pooling -> ReLU` as `conv -> ReLU -> max pooling`, which is the same: ReLU is monotone."""
-    for name in [name for name, step in graph.steps.items() if step.kind == "maximum"]:
-        pool = graph.steps[name]
-        users = [graph.steps[each] for each in graph.users(name)]
-        spikes = _spiking(graph, pool.inputs[0])
-        if spikes or len(users) != 1 or users[0].kind != "relu" or graph.output == name:
-            continue
-        _swap(graph, name, users[0].name)
+    for name in _pools(graph):
+        behind = _only_user(graph, name)
+        if not _spiking(graph, graph.steps[name].inputs[0]) and behind is not None and behind.kind == "relu":
+            _swap(graph, name, behind.name)
 
 
 def _pool_first(graph: Graph) -> None:
@@ -69,7 +94,7 @@ def _pool_first(graph: Graph) -> None:
     for name in [name for name, step in graph.steps.items() if step.kind == "maximum"]:
         before = graph.steps[graph.steps[name].inputs[0]]
         alone = before.kind == "affine" and graph.users(before.name) == [name] and before.name != graph.output
-        if alone and bool((cast(Any, before.module).scale >= 0).all()):
+        if alone and _rises(before):
             _swap(graph, before.name, name)
 
 

@@ -5,7 +5,7 @@ A neuron that starts at `f theta` (f = 1/2) and takes a constant input `z` for T
 
 Sources: the largest activation, Diehl et al. 2015 (doi:10.1109/IJCNN.2015.7280696); percentiles, Rueckauer et al. 2017
 (doi:10.3389/fnins.2017.00682); the half threshold at the start, Bu et al. 2022 (arXiv:2303.04347); least squares for the T
-at hand, Li et al. 2021 (arXiv:2106.06984).
+at hand, Li et al. 2021 (arXiv:2106.06984); by what the network's answers lose, Nahshan et al. 2019 (arXiv:1911.07190).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import InputError
 from .graph import per_channel
@@ -23,7 +23,7 @@ from .graph import per_channel
 Granularity = Literal["layer", "channel"]
 _GRID = 40  # thresholds that least squares tries
 _MOST = 1 << 20  # values of a population that are looked at
-METHODS = "'auto', 'least_squares', 'max', a percentile such as '99.9%', a fraction such as '1/3', or 'qcfs'"
+METHODS = "'auto', 'least_squares', 'least_divergence', 'max', a percentile such as '99.9%', a fraction such as '1/3', or 'qcfs'"
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class Method:
     """A rule by name; `share` is the percentile in [0, 1], or the fraction of the largest activation."""
 
     name: str
-    kind: Literal["max", "percentile", "fraction", "least_squares", "qcfs"]
+    kind: Literal["max", "percentile", "fraction", "least_squares", "least_divergence", "qcfs"]
     share: float = 1.0
 
 
 def method(name: Any) -> Method:
-    """Find a rule: `max`, `99.9%`, `1/3`, `least_squares`, `qcfs`.
+    """Find a rule: `max`, `99.9%`, `1/3`, `least_squares`, `least_divergence`, `qcfs`.
 
     Raises:
         InputError: there is none of that name.
     """
-    if name in ("max", "least_squares", "qcfs"):
+    if name in ("max", "least_squares", "least_divergence", "qcfs"):
         return Method(name, name)
     name = str(name)
     percent = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", name)
@@ -53,6 +53,12 @@ def method(name: Any) -> Method:
     raise InputError(f"unknown conversion method '{name}': give {METHODS}")
 
 
+def divergence(scores: Tensor, own: Tensor) -> float:
+    """Mean Kullback-Leibler divergence of answers `[B, classes]`, as shares of a softmax, from the ANN's own."""
+    shares, wanted = scores.log_softmax(1), own.log_softmax(1)
+    return float(nn.functional.kl_div(shares, wanted, reduction="batchmean", log_target=True))
+
+
 def quantised(values: Tensor, theta: Tensor, steps: int, start: float, cap: float | None = None) -> Tensor:
     """What a population says for inputs `[B, C, ...]`: `clip(floor(T z / theta + f), 0, T) theta / T`."""
     wide = per_channel(theta, values.dim())
@@ -62,6 +68,16 @@ def quantised(values: Tensor, theta: Tensor, steps: int, start: float, cap: floa
 def counts(values: Tensor, theta: Tensor, steps: int, start: float) -> Tensor:
     """How often it fires: `clip(floor(T z / theta + f), 0, T)`."""
     return torch.floor(values * steps / per_channel(theta, values.dim()) + start).clamp_(0, steps)
+
+
+def brightest(samples: Tensor) -> Tensor:
+    """The threshold of inputs that spike: the largest of them."""
+    return samples.abs().max().clamp_min(torch.finfo(samples.dtype).tiny)
+
+
+def as_spikes(samples: Tensor, theta: Tensor, steps: int, start: float) -> Tensor:
+    """What inputs say when they spike; those below 0 by spikes of a channel of their own."""
+    return torch.sign(samples) * quantised(samples.abs(), theta, steps, start)
 
 
 def choose(
@@ -91,7 +107,7 @@ def choose(
         rank = max(1, min(len(a), round(rule.share * len(a))))
         found = a.kthvalue(rank, 0).values
         theta = torch.where(found > 0, found, largest)
-    elif rule.kind == "least_squares":
+    elif rule.kind in ("least_squares", "least_divergence"):  # the second begins where the first ends
         theta = _least_squares(z, a, largest, steps, start)
     else:
         theta = largest * (rule.share if rule.kind == "fraction" else 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import checked
-from ..errors import DataError, unknown_name
+from ..errors import DataError, InputError, unknown_name
 
 #: name -> (class of tonic.datasets, its classes)
 SETS: Final[dict[str, tuple[str, int]]] = {
@@ -37,9 +37,12 @@ def load_events(
 
     Raises:
         DataError: tonic is not installed, or it could not get or read the files.
+        InputError: another name, or no steps or recordings.
     """
     if name not in SETS:
         raise unknown_name("event data set", name, SETS)
+    if timesteps < 1 or (samples is not None and samples < 1):
+        raise InputError(f"{samples} recordings in {timesteps} steps were asked for, but both must be at least 1")
     try:
         import tonic
     except ImportError as error:

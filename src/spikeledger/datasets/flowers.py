@@ -19,7 +19,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, unknown_name
+from ..arguments import checked
+from ..errors import DataError, InputError, unknown_name
 from ..reading import Kind, is_file, read_bytes
 from .files import DATA_FOLDER_VARIABLE
 from .matlab import read_numbers
@@ -57,8 +58,9 @@ def find_flowers(root: str | Path | None = None) -> Path:
     )
 
 
+@checked
 def read_flowers(
-    folder: Path, part: Part, *, size: int = 224, most: int | None = None
+    folder: str | Path, part: Part, *, size: int = 224, most: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images uint8 `[N, 3, size, size]` and labels 0 to 101 of one part of the authors' split.
 
@@ -71,9 +73,13 @@ def read_flowers(
 
     Raises:
         DataError: a file that is missing, cut or of another kind.
+        InputError: another part, or images of no size, or none of them.
     """
     if part not in PARTS:
         raise unknown_name("part of Flowers-102", part, PARTS)
+    if size < 1 or (most is not None and most < 1):
+        raise InputError(f"images of size {size}, at most {most}, were asked for, but both must be at least 1")
+    folder = Path(folder)
     labels = _numbers(folder / LABELS, "labels")
     chosen = _numbers(folder / SPLIT, PARTS[part])[:most]
     if chosen.min() < 1 or chosen.max() > len(labels) or labels.min() < 1:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..arguments import checked
 from ..errors import InputError
 
 #: corners of the triangle that the eye visits and comes back from, in units of the amplitude `(x, y)`
@@ -21,6 +22,7 @@ _CORNERS = ((0.0, 0.0), (1.0, 2.0), (2.0, 0.0), (0.0, 0.0))
 _DARK = 0.05  # added to the brightness, so that black has a logarithm
 
 
+@checked
 def saccades(images: Tensor, timesteps: int, *, amplitude: float = 1.5, contrast: float = 0.3) -> Tensor:
     """Events `[T, B, 2, H, W]`, 0 or 1, of images `[B, 1, H, W]` in [0, 1]: channel 0 grew brighter, 1 darker.
 
@@ -32,7 +34,9 @@ def saccades(images: Tensor, timesteps: int, *, amplitude: float = 1.5, contrast
     Raises:
         InputError: images of another shape or range, or numbers that cannot be used.
     """
-    if images.dim() != 4 or images.shape[1] != 1:
+    images = torch.as_tensor(images)
+    images = images if images.is_floating_point() else images.float()
+    if images.dim() != 4 or images.shape[1] != 1 or not math.prod(images.shape[2:]):
         raise InputError(f"saccades need grey images [B, 1, H, W], not {list(images.shape)}")
     if images.numel() and not (float(images.min()) >= 0 and float(images.max()) <= 1):
         raise InputError("saccades need brightness in [0, 1]: scale the images")

@@ -32,8 +32,9 @@ SURROGATES: tuple[Surrogate, ...] = (Surrogate("atan", 1.0), Surrogate("atan", 2
 
 
 def scores(network: nn.Module, samples: Tensor) -> Tensor:
-    """What the network answers, as it stands."""
-    found: Tensor = network.scores(samples) if isinstance(network, SpikingNetwork) else network(samples)
+    """What the network answers, as it stands; what it writes over its input stays its own."""
+    own = samples.clone()
+    found: Tensor = network.scores(own) if isinstance(network, SpikingNetwork) else network(own)
     return found
 
 

@@ -20,7 +20,7 @@ from ..datasets import Dataset
 from ..errors import InputError, by_torch, retold, unknown_name
 from ..networks.spiking import SpikingNetwork
 from .attacks import Score, fgsm, pgd, scores, straight_through, ways, without_gradient
-from .faults import KINDS, ON_SPIKES, graded_input, noisy
+from .faults import KINDS, check_levels, has_meaning, noisy
 
 #: 0 to 1 in steps of 0.05, and finer where networks really fall
 EPSILONS = tuple(round(0.05 * k, 2) for k in range(21))
@@ -135,10 +135,13 @@ def robustness(
     inputs, labels = _samples(data, samples)
     if draws < 1:
         raise InputError(f"{draws} draws were asked for, but an accuracy is the mean of at least 1")
-    noise = tuple(noise)
-    for kind in noise:
+    noise = (noise,) if isinstance(noise, str) else tuple(noise)
+    attacks = (attacks,) if isinstance(attacks, str) else attacks
+    tried = {**LEVELS, **(levels or {})}
+    for kind in (*noise, *tried):
         if kind not in KINDS:
             raise unknown_name("kind of noise", kind, KINDS)
+        check_levels(kind, tried[kind])
     for each in attacks:
         if each not in ATTACKS:
             raise unknown_name("attack", each, ATTACKS)
@@ -147,7 +150,7 @@ def robustness(
             raise InputError(f"an attack of {epsilon} was asked for, but values lie in [0, 1], and so must it")
     modes = [(part, part.training) for each in networks.values() for part in each.modules()]
     try:
-        return _tried(_Run(dict(networks), inputs, labels, draws, seed), noise, attacks, epsilons, levels)
+        return _tried(_Run(dict(networks), inputs, labels, draws, seed), noise, attacks, epsilons, tried)
     finally:
         for part, training in modes:
             part.training = training
@@ -158,11 +161,10 @@ def _tried(
     noise: Iterable[str],
     attacks: Sequence[str],
     epsilons: Sequence[float],
-    levels: Mapping[str, Sequence[float]] | None,
+    levels: Mapping[str, Sequence[float]],
 ) -> Robustness:
-    tried = {**LEVELS, **(levels or {})}
     for kind in noise:
-        for level in tried[kind]:
+        for level in levels[kind]:
             run.disturb(kind, float(level))
     for epsilon in epsilons:
         run.attack(attacks, float(epsilon))
@@ -254,7 +256,7 @@ class _Run:
     def disturb(self, kind: str, level: float) -> None:
         """One kind of noise, at one level, for every network that it means something to."""
         for name, network in self.networks.items():
-            if kind in ON_SPIKES and graded_input(network, self.inputs):
+            if not has_meaning(network, kind, self.inputs):
                 continue
             answer = noisy(network, kind, level, torch.Generator().manual_seed(self.seed))
             if answer is not None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import InputError
 from ..networks.neurons import Neuron
+from ..networks.plain import plain_copy
 from ..networks.spiking import SpikingNetwork
 from .attacks import scores
 
 Answer = Callable[[Tensor], Tensor]
 _BITS = 8  # of a stored weight, where bits flip
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def gaussian(samples: Tensor, level: float, draw: torch.Generator) -> Tensor:
@@ -58,6 +61,21 @@ ON_INPUT = {"gaussian": gaussian, "salt_and_pepper": salt_and_pepper, "sign": si
 ON_SPIKES = {"dropped": dropped, "jittered": jittered, "injected": injected}
 ON_CHIP = ("dead", "stuck", "weight_noise", "bit_flips")
 KINDS = (*ON_INPUT, *ON_SPIKES, *ON_CHIP)
+_OF_ANY_SIZE = ("gaussian", "jittered", "weight_noise")  # levels of the others are shares, or values in [0, 1]
+
+
+def check_levels(kind: str, levels: Iterable[float]) -> None:
+    """Refuse a level that a kind of noise cannot have.
+
+    Raises:
+        InputError: one is below 0, above 1 where it is a share, or a part of a step.
+    """
+    for level in levels:
+        if not level >= 0 or (kind not in _OF_ANY_SIZE and level > 1):
+            most = "at least 0" if kind in _OF_ANY_SIZE else "from 0 to 1"
+            raise InputError(f"a level of {level:g} was asked for of '{kind}', but it must be {most}")
+        if kind == "jittered" and level != round(level):
+            raise InputError(f"a level of {level:g} was asked for of 'jittered', but spikes move by whole steps")
 
 
 def noisy(network: nn.Module, kind: str, level: float, draw: torch.Generator) -> Answer | None:
@@ -77,35 +95,46 @@ def noisy(network: nn.Module, kind: str, level: float, draw: torch.Generator) ->
             return out
 
         return spoiled
-    if kind == "stuck" and not any(isinstance(module, Neuron) for module in network.modules()):
+    neurons = any(isinstance(module, Neuron) for module in network.modules())
+    if kind == "stuck" and not neurons:
         return None
-    broken = copy.deepcopy(network)
+    broken = plain_copy(network)
     if kind in ("weight_noise", "bit_flips"):
-        _spoil_weights(broken, kind, level, draw)
-    else:
+        return (lambda samples: scores(broken, samples)) if _spoil_weights(broken, kind, level, draw) else None
+    if neurons:
         _break_neurons(broken, kind, level, draw)
-    return lambda samples: scores(broken, samples)
+        return lambda samples: scores(broken, samples)
+    dead = _DeadUnits(level, draw)
+
+    def without(samples: Tensor) -> Tensor:
+        with dead:
+            return scores(broken, samples)
+
+    return without
 
 
-def graded_input(network: nn.Module, samples: Tensor) -> bool:
-    """Whether what comes into a spiking network's layers is no spikes."""
-    if not isinstance(network, SpikingNetwork) or network.encoder is None:
-        return False
+def has_meaning(network: nn.Module, kind: str, samples: Tensor) -> bool:
+    """Whether a kind of noise finds something in a network: spikes that come in; of an ANN, ReLUs that could be dead."""
+    if kind == "dead" and not any(isinstance(module, Neuron) for module in network.modules()):
+        found = _DeadUnits(0.0, torch.Generator())
+        with torch.no_grad(), found:
+            scores(network, samples[:1])
+        return bool(found.masks)
+    if kind not in ON_SPIKES or not isinstance(network, SpikingNetwork) or network.encoder is None:
+        return True
     with torch.no_grad():
         coded = network.encoder(samples[:1])
-    return not bool(((coded == 0) | (coded == 1)).all())
+    return bool(((coded == 0) | (coded == 1)).all())
 
 
-def _spoil_weights(network: nn.Module, kind: str, level: float, draw: torch.Generator) -> None:
+def _spoil_weights(network: nn.Module, kind: str, level: float, draw: torch.Generator) -> bool:
     """Normal noise of `level` standard deviations of each tensor's weights; or each of their 8 bits flips with probability
-    `level`."""
+    `level`. Whether there was a weight."""
+    weights = {id(module.weight): module.weight for module in network.modules() if isinstance(module, _WEIGHTED)}
     with torch.no_grad():
-        for module in network.modules():
-            if not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
-                continue
-            weight = module.weight
+        for weight in weights.values():
             if kind == "weight_noise":
-                weight.add_(level * weight.std() * torch.randn(weight.shape, generator=draw))
+                weight.add_(level * weight.std(correction=0) * torch.randn(weight.shape, generator=draw))
                 continue
             unit = weight.abs().max() / (2 ** (_BITS - 1) - 1)
             if not float(unit):
@@ -116,10 +145,11 @@ def _spoil_weights(network: nn.Module, kind: str, level: float, draw: torch.Gene
                 stored = torch.where(flips, stored ^ (1 << bit), stored)
             signed = torch.where(stored >= 2 ** (_BITS - 1), stored - 2**_BITS, stored)
             weight.copy_(signed * unit)
+    return bool(weights)
 
 
 def _break_neurons(network: nn.Module, kind: str, level: float, draw: torch.Generator) -> None:
-    """A share of `level` of the neurons (of an ANN, its ReLUs) never fires, or fires at every step it may.
+    """A share of `level` of the neurons never fires, or fires at every step it may.
 
     Outputs stay whole: one that is stuck decides every answer, which says nothing of the network.
     """
@@ -127,9 +157,8 @@ def _break_neurons(network: nn.Module, kind: str, level: float, draw: torch.Gene
 
     def hook(name: str) -> Callable[..., Tensor]:
         def changed(module: nn.Module, args: object, out: Tensor) -> Tensor:
-            shape = out.shape[2:] if isinstance(module, Neuron) else out.shape[1:]
             if name not in masks:
-                masks[name] = torch.rand(shape, generator=draw) < level
+                masks[name] = torch.rand(out.shape[2:], generator=draw) < level
             if kind == "dead":
                 return out * ~masks[name]
             fires = torch.ones(len(out), *[1] * (out.dim() - 1))
@@ -141,8 +170,44 @@ def _break_neurons(network: nn.Module, kind: str, level: float, draw: torch.Gene
 
         return changed
 
-    found = [(name, each) for name, each in network.named_modules() if isinstance(each, Neuron | nn.ReLU | nn.ReLU6)]
+    found = [(name, each) for name, each in network.named_modules() if isinstance(each, Neuron)]
     if isinstance(network, SpikingNetwork) and isinstance(list(network.layers.children())[-1], Neuron):
         found.pop()
     for name, module in found:
         module.register_forward_hook(hook(name))
+
+
+class _DeadUnits(TorchFunctionMode):
+    """While it is entered, a share of the values of each ReLU, by module, function or method alike, is always 0."""
+
+    def __init__(self, level: float, draw: torch.Generator) -> None:
+        super().__init__()
+        self.level, self.draw = level, draw
+        self.masks: list[Tensor] = []
+        self.seen = 0
+
+    def __enter__(self) -> Any:
+        self.seen = 0
+        return super().__enter__()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not _is_relu(getattr(func, "__name__", ""), args, kwargs or {}):
+            return out
+        if self.seen == len(self.masks):
+            self.masks.append(torch.rand(out.shape[1:], generator=self.draw) < self.level)
+        self.seen += 1
+        return out.mul_(
+            ~self.masks[self.seen - 1]
+        )  # in place: a method that writes over its input is not asked for more
+
+
+def _is_relu(name: str, args: Any, kwargs: Any) -> bool:
+    """Whether a function of torch is a ReLU, or a clamp from 0."""
+    name = name.rstrip("_")
+    if name in ("relu", "relu6"):
+        return True
+    if name not in ("clamp", "clip", "clamp_min", "hardtanh"):
+        return False
+    least = args[1] if len(args) > 1 else kwargs.get("min_val" if name == "hardtanh" else "min")
+    return isinstance(least, int | float) and least == 0
