@@ -97,6 +97,7 @@ def test_auto_says_what_it_chose_and_why() -> None:
     chosen = sl.convert(network, data)
     said = chosen.conversion.said
     assert "fewest operations" in said and "held-out" in said and "their labels" in said
+    assert str(chosen.conversion) == said and "operations_per_sample" not in repr(chosen.conversion)
     allowed = [each for each in chosen.conversion.tried if each["loss_points"] <= 0.2]
     cheapest = min(allowed, key=lambda each: each["operations_per_sample"])
     assert (chosen.conversion.method, chosen.conversion.plan.steps) == (cheapest["method"], cheapest["timesteps"])

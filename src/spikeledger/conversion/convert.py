@@ -61,12 +61,15 @@ class Conversion:
     plan: Plan
     correct: Correction
     populations: tuple[Population, ...]
-    graph: Graph
-    thetas: dict[str, Tensor]
+    graph: Graph = field(repr=False)
+    thetas: dict[str, Tensor] = field(repr=False)
     latency_steps: int
     said: str
     notes: tuple[str, ...] = ()
-    tried: tuple[dict[str, Any], ...] = field(default=())
+    tried: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return self.said
 
     def scores(self, samples: Tensor) -> Tensor:
         """Scores `[B, classes]` of the quantised ANN: with the layer schedule those of the spiking network, in one pass.
