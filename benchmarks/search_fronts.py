@@ -4,7 +4,8 @@ SPIKELEDGER_DATA=data python benchmarks/search_fronts.py studies/search_mnist.to
 spikeledger study run studies/rivals_mnist.toml --out rivals     # then: --rivals rivals
 
 The volume is taken when both arms have spent the same CPU. A network of the front is chosen by held-out samples, and
-counts by its accuracy on test samples, as those of the rivals do.
+counts by its accuracy on test samples. Those of the rivals have no held-out samples, and are chosen by the very test
+accuracy by which they count: `share_as_rivals` chooses both so.
 """
 
 from __future__ import annotations
@@ -77,12 +78,17 @@ def beside(search: Search, folder: Path) -> dict[str, Any]:
         ]
         theirs = [(each[objective], each["accuracy"], each["accuracy"]) for each in rivals]
         grid = np.geomspace(min(each[objective] for each in curve), max(each[objective] for each in curve), GRID)
-        better = [tested(ours, joules) >= tested(theirs, joules) for joules in grid]
+        alike = [(joules, on_test, on_test) for joules, _, on_test in ours]
+        better, as_rivals = (
+            [tested(points, joules) >= tested(theirs, joules) for joules in grid] for points in (ours, alike)
+        )
         beaten = [
             {"joules": joules, "accuracy": accuracy, "beaten": tested(ours, joules) >= accuracy}
             for joules, accuracy, _ in sorted(theirs)
         ]
-        found[objective] = {"share": float(np.mean(better)), "rivals": beaten}
+        found[objective] = {
+            "share": float(np.mean(better)), "share_as_rivals": float(np.mean(as_rivals)), "rivals": beaten,
+        }  # fmt: skip
     return found
 
 
