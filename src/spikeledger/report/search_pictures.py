@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .axes import Scale, across, decades, joined, upwards
-from .drawing import WIDTH, Box, Mark, Marker, Picture, Strokes, Words, shortened
+from .drawing import SMALL, WIDTH, Box, Marker, Picture, Shape, Strokes, Words, shortened
 from .trials import said
 
 if TYPE_CHECKING:
@@ -57,14 +57,17 @@ def plot_front(found: Findings, across_name: str | None = None, up_name: str | N
             value, spread = point.values[up_name], point.deviations[up_name]
             picture.add(Strokes(((px, y(value - spread), px, y(value + spread)),), "snn", 1.2))
         picture.add(Marker(px, py, "diamond", "good" if point.knee else "snn", 5.0, _title(point)))
-    ends: list[Mark] = [Marker(6, 6, "diamond", "snn", 4.5), Words(14, 10, "front", "muted")]
-    if any(each.deviations for each in ahead):
-        ends = [*ends[:1], Words(14, 10, "front, ± seeds", "muted")]
-    key: list[Mark] = [*ends, Marker(108, 6, "diamond", "good", 4.5), Words(116, 10, "knee", "muted"),
-           Marker(158, 6, "disc", "snn", 4.2), Marker(158, 6, "disc", "surface", 2.6), Words(165, 10, "may be on it", "muted"),
-           Marker(241, 6, "disc", "static", 2.4), Words(247, 10, "behind", "muted"),
-           Marker(294, 6, "disc", "ann", 2.4), Words(300, 10, "random's", "muted")]  # fmt: skip
-    picture.add(*key)
+    shown: dict[str, tuple[tuple[Shape, str, float], ...]] = {
+        "front, ± seeds" if any(each.deviations for each in ahead) else "front": (("diamond", "snn", 4.5),),
+        "knee": (("diamond", "good", 4.5),) if top is not None else (),
+        "may be on it": (("disc", "snn", 4.2), ("disc", "surface", 2.6)) if doubtful else (),
+        "behind": (("disc", "static", 2.4),) if any(each.tried.arm != "random" for each in behind) else (),
+        "random's": (("disc", "ann", 2.4),) if any(each.tried.arm == "random" for each in behind) else (),
+    }
+    start = 6.0
+    for label, marks in ((label, marks) for label, marks in shown.items() if marks):
+        picture.add(*(Marker(start, 6, *mark) for mark in marks), Words(start + 8, 10, label, "muted"))
+        start += 22 + 0.58 * SMALL * len(label)
     picture.add(Words(WIDTH - 4, _BOTTOM + 32, f"{across_name}, a sample", "muted", anchor="end"))
     picture.add(Words(0, _TOP - 8, up_name, "muted"))
     return picture
