@@ -239,7 +239,7 @@ def test_report_over_steps_and_its_pictures(tmp_path) -> None:
     network = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
     sl.fit(network, data, epochs=5, progress=False, profile=None)
     layers = over_steps(network, data, timesteps=(2, 8), method="max")
-    together = over_steps(network, data, timesteps=(2, 8), method="max", schedule="together")
+    together = over_steps(network, data, timesteps=(2, 8, 2), method="max", schedule="together")  # T = 2 once
     for found in (layers, together):
         first, last = found.rows
         assert last.rate_error < first.rate_error

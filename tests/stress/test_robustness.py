@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 import spikeledger as sl
 from spikeledger.datasets import Dataset
-from spikeledger.errors import InputError
+from spikeledger.errors import FileFormatError, InputError
 from spikeledger.stress.attacks import fgsm, gradient, of_rates, pgd, straight_through
-from spikeledger.stress.compare import EPSILONS, wilson
+from spikeledger.stress.compare import EPSILONS, Robustness, wilson
 from spikeledger.stress.faults import KINDS, dropped, injected, jittered, noisy, salt_and_pepper
 
 
@@ -286,6 +286,12 @@ def test_curves_and_refusals(trained: dict, digits: Dataset, tmp_path) -> None:
         sl.robustness({}, digits)
     with pytest.raises(InputError, match="normalisation"):
         sl.robustness(trained, (torch.randn(5, 1, 8, 8), torch.zeros(5, dtype=torch.long)))
+
+
+@pytest.mark.parametrize("told", [{}, [], {"rows": [{"network": "a"}]}, {"rows": 3}])
+def test_what_is_no_result_is_one_sentence(told: object) -> None:
+    with pytest.raises(FileFormatError, match=r"no result of robustness .*give what Robustness.to_dict\(\) made"):
+        Robustness.from_dict(told)  # type: ignore[arg-type]
 
 
 def test_the_interval_is_wilsons() -> None:

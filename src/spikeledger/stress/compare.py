@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..datasets import Dataset
-from ..errors import InputError, by_torch, retold, unknown_name
+from ..errors import FileFormatError, InputError, by_torch, retold, unknown_name
 from ..networks.spiking import SpikingNetwork
 from .attacks import Score, fgsm, pgd, scores, straight_through, ways, without_gradient
 from .faults import KINDS, check_levels, has_meaning, noisy
@@ -94,9 +94,18 @@ class Robustness:
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Robustness:
-        """What `to_dict` gave."""
-        rows = tuple(Row(**row) for row in told["rows"])
-        return cls(rows, told["samples"], told["clean"], told["without_gradient"], told["masked"])
+        """What `to_dict` gave.
+
+        Raises:
+            FileFormatError: not such a dictionary.
+        """
+        try:
+            rows = tuple(Row(**row) for row in told["rows"])
+            return cls(rows, told["samples"], told["clean"], told["without_gradient"], told["masked"])
+        except (KeyError, TypeError) as error:
+            raise FileFormatError(
+                f"this is no result of robustness ({error!r}): give what Robustness.to_dict() made"
+            ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as files and JSON hold them."""

@@ -93,7 +93,7 @@ def over_steps(
     own = _right(ann, inputs, labels)
     ann_joules = price(record(ann, inputs[:_COUNTED], batch_size=_AT_ONCE), device).joules_per_sample
     rows = []
-    for steps in timesteps:
+    for steps in dict.fromkeys(timesteps):  # one that is given twice is one
         network = convert(ann, data, timesteps=steps, **options)
         found = network.conversion
         activity = record(network, inputs[:_COUNTED], batch_size=_AT_ONCE)
