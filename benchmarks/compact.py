@@ -16,7 +16,7 @@ from typing import Any
 
 import convolution as images
 import torch
-from sides import Setting, Step, alive, dense_floor, stepper
+from sides import Setting, Step, alive, dense_floor, learner, stepper
 from sweep import machine
 from torch import nn
 
@@ -74,16 +74,7 @@ def convolutional(shape: tuple[int, ...], density: float) -> dict[str, Step]:
 
     def made(name: str, slope: float) -> Step:
         network = images.alive(shape, density, given(images.ours_of(shape), name, slope))
-        optimiser = sl.Adam(network.parameters(), lr=1e-5)
-
-        def learn() -> object:
-            optimiser.zero_grad()
-            loss = nn.functional.cross_entropy(10 * network(inputs).mean(0), labels)
-            loss.backward()
-            optimiser.step()
-            return loss
-
-        return learn
+        return learner(network, lambda: network(inputs).mean(0), labels, sl.Adam)
 
     floor = images.network_sides(shape, density, True, [])["torch's products"]
     return {"floor": floor, **{label(*kind): made(*kind) for kind in KINDS}}

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from sides import learner
 from torch import Tensor, nn
 
 import spikeledger as sl
@@ -217,15 +218,11 @@ def network_sides(shape: tuple[int, ...], density: float, train: bool, names: li
                     return network(values).mean(0)
 
             return infer
-        optimiser = torch.optim.Adam(network.parameters(), lr=1e-5, fused=True)
+        step = learner(network, lambda: network(values).mean(0), labels)
 
         def learn() -> object:
             with sl.backend(backend):
-                optimiser.zero_grad()
-                loss = nn.functional.cross_entropy(10 * network(values).mean(0), labels)
-                loss.backward()
-                optimiser.step()
-            return loss
+                return step()
 
         return learn
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from sides import Step
+from sides import Step, learner
 from torch import Tensor, nn
 
 import spikeledger as sl
@@ -135,17 +135,7 @@ PEERS: dict[str, tuple[str, Callable[[int, float], nn.Module]]] = {
 
 
 def learning(network: nn.Module, inputs: Tensor, adam: Callable[..., torch.optim.Optimizer]) -> Step:
-    labels = torch.arange(inputs.shape[1]) % CLASSES
-    optimiser = adam(network.parameters(), lr=1e-5, fused=True)
-
-    def step() -> object:
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(10 * network(inputs).mean(0), labels)
-        loss.backward()
-        optimiser.step()
-        return loss
-
-    return step
+    return learner(network, lambda: network(inputs).mean(0), torch.arange(inputs.shape[1]) % CLASSES, adam)
 
 
 def trained(width: int, inputs: Tensor, density: float) -> dict[str, Step]:

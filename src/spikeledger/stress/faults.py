@@ -197,9 +197,8 @@ class _DeadUnits(TorchFunctionMode):
         if self.seen == len(self.masks):
             self.masks.append(torch.rand(out.shape[1:], generator=self.draw) < self.level)
         self.seen += 1
-        return out.mul_(
-            ~self.masks[self.seen - 1]
-        )  # in place: a method that writes over its input is not asked for more
+        # in place, as a method needs that writes over its input
+        return out.mul_(~self.masks[self.seen - 1])
 
 
 def _is_relu(name: str, args: Any, kwargs: Any) -> bool:
